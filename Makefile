@@ -1,0 +1,73 @@
+# The contract: `make rehearse` runs the main job, `make test` passes the tests. Both install what they lack.
+
+# What is slow to make is kept outside the checkout.
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/berth
+BIN   := $(CACHE)/bin
+
+# Settings for one rehearsal: make rehearse SET=instanceType=t3.small
+SET ?=
+REHEARSAL = $(BIN)/rehearsal --project . $(foreach setting,$(SET),--set '$(setting)')
+
+PULUMI_VERSION := v3.259.0
+
+GO_FOLDERS := . rehearsal tests
+SCRIPTS = $(shell git ls-files '*.sh') .ci/run
+
+.PHONY: rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh \
+        test test-unit test-e2e lint tools machine settings-table help
+
+help:
+	@echo 'make rehearse           the whole way from nothing to HTTPS, offline (a second run is an update)'
+	@echo 'make rehearse-preview   what a run would change    make rehearse-refresh  read the account back'
+	@echo 'make rehearse-ssh       log in to the host         make rehearse-status   what stands'
+	@echo 'make rehearse-destroy   pulumi destroy             make rehearse-clean    take everything away'
+	@echo 'make test               every test                 make test-unit         the fast ones'
+
+rehearse: machine tools
+	$(REHEARSAL) up
+
+rehearse-preview rehearse-refresh rehearse-destroy: rehearse-%: machine tools
+	$(REHEARSAL) $*
+
+rehearse-clean rehearse-status rehearse-ssh: rehearse-%: machine tools
+	@$(REHEARSAL) $*
+
+test: lint test-unit test-e2e
+
+test-unit: machine tools
+	@for folder in . rehearsal; do (cd $$folder && BERTH_PULUMI=$(BIN)/pulumi go test ./...) || exit 1; done
+
+test-e2e: machine tools
+	cd tests && BERTH_BIN=$(BIN) go test -count=1 -timeout 60m -v ./...
+
+lint: machine
+	shellcheck --external-sources $(SCRIPTS)
+	@for folder in $(GO_FOLDERS); do \
+	  echo "gofmt, go vet, errcheck, staticcheck: $$folder"; \
+	  (cd $$folder && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... ) || exit 1; \
+	done
+	@cd tools/lint && go build -o $(BIN)/ tool
+	@for folder in $(GO_FOLDERS); do \
+	  (cd $$folder && $(BIN)/errcheck -exclude $(CURDIR)/tools/lint/errcheck.txt ./... && $(BIN)/staticcheck ./...) || exit 1; \
+	done
+
+# The README's settings table is Pulumi.yaml's.
+settings-table:
+	go test ./config -run Settings -update
+
+# What runs on this machine or inside the rehearsal's containers. Go's own cache makes an unchanged build a matter of
+# seconds; the Pulumi CLI is linked only when its version changes.
+tools: $(BIN)/pulumi-$(PULUMI_VERSION)
+	@ln -sf pulumi-$(PULUMI_VERSION) $(BIN)/pulumi
+	@cd rehearsal && CGO_ENABLED=0 go build -o $(BIN)/ . ./cmd/... github.com/letsencrypt/pebble/v2/cmd/pebble
+
+$(BIN)/pulumi-$(PULUMI_VERSION): tools/pulumi/go.mod
+	@echo 'Building the Pulumi CLI $(PULUMI_VERSION) from its Go module (about 3 minutes, once)'
+	@mkdir -p $(BIN)
+	cd tools/pulumi && go build -trimpath -o $@ \
+	  -ldflags '-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)' \
+	  github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
+
+# What the machine itself lacks: installed on Debian as root, named otherwise.
+machine:
+	@scripts/machine.sh

@@ -1,0 +1,85 @@
+// Package config is the settings of one environment: loaded from the stack, defaulted and validated, all before the
+// first resource is declared.
+package config
+
+import "net/netip"
+
+// Config is one environment as its stack describes it, with defaults filled in and every value validated.
+type Config struct {
+	// Domain is the site's name, Aliases its further names: DNS names in lower case.
+	Domain  string
+	Aliases []string
+	// Zone is the Route 53 hosted zone that holds the names. CreateZone makes it; otherwise it has to exist.
+	Zone       string
+	CreateZone bool
+	// OperatorCIDRs are the networks from which SSH is allowed, masked.
+	OperatorCIDRs []netip.Prefix
+	// Region and AvailabilityZone are where the environment stands.
+	Region, AvailabilityZone string
+	// InstanceType is of the families t3 and t3a.
+	InstanceType string
+	// AMI is the machine image, "" for the newest Debian 13 when a server is first made.
+	AMI string
+	// VolumeSize of the data volume, in GiB.
+	VolumeSize int
+	// SubnetID is an existing subnet, "" for a network of the environment's own in VPCCIDR.
+	SubnetID string
+	VPCCIDR  netip.Prefix
+	// Protect keeps `pulumi destroy` from the volume, the address and the zone.
+	Protect bool
+	// Tags are put on every resource.
+	Tags map[string]string
+	// Repository is the app's git repository, Ref the branch, tag or SHA to release.
+	Repository, Ref string
+	// DeployKey, a secret, opens a repository over SSH; RepositoryHostKey ("ssh-ed25519 AAAA…") identifies its host.
+	DeployKey, RepositoryHostKey string
+	// ComposeFile is the compose file's path inside the repository.
+	ComposeFile string
+	// Routes lead paths of the site to services of the compose file.
+	Routes []Route
+	// Environment and Secrets are the app's variables.
+	Environment, Secrets map[string]string
+	// ACME is the certificate authority.
+	ACME ACME
+	// SSHPrivateKey, a secret, is the operator's own key; "" has one generated for the stack.
+	SSHPrivateKey string
+}
+
+// Route leads the paths that begin with Path to a port of a service.
+type Route struct {
+	Path    string `json:"path"`
+	Service string `json:"service"`
+	Port    int    `json:"port"`
+}
+
+// ACME is the certificate authority that is asked, after its staging twin.
+type ACME struct {
+	Email, Directory, StagingDirectory string
+	// Roots are PEM certificates that an authority's own HTTPS is trusted by beside the public ones, "" for none.
+	Roots string
+}
+
+// Names are all names of the site, the domain first.
+func (c *Config) Names() []string { return append([]string{c.Domain}, c.Aliases...) }
+
+// Directories of Let's Encrypt. Source: letsencrypt.org, "Staging Environment" and "ACME API".
+const (
+	letsEncrypt        = "https://acme-v02.api.letsencrypt.org/directory"
+	letsEncryptStaging = "https://acme-staging-v02.api.letsencrypt.org/directory"
+)
+
+// Load reads the settings of a stack: Pulumi's map of namespaced keys to values, lists and objects as JSON text.
+// isSecret says which keys are stored encrypted. The error, a *Problems, holds everything that is wrong.
+func Load(settings map[string]string, isSecret func(key string) bool) (*Config, error) {
+	l := &loader{settings: settings, isSecret: isSecret, config: &Config{}}
+	l.refuseUnknown()
+	l.site()
+	l.environment()
+	l.release()
+	l.variables()
+	l.authority()
+	if len(l.problems) > 0 {
+		return nil, &Problems{List: l.problems}
+	}
+	return l.config, nil
+}

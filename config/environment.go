@@ -1,0 +1,165 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	// maxOperators leaves room in a security group, which holds 60 rules. Source: VPC User Guide, "Amazon VPC quotas".
+	maxOperators = 40
+	// minVolume holds Docker's data and a few releases; maxVolume is gp3's. Source: EBS User Guide, "gp3 volumes".
+	minVolume, maxVolume = 8, 16384
+	// maxTags leaves room for the tags of Berth's own under the 50 of AWS.
+	maxTags = 40
+)
+
+var (
+	sizes    = []string{"nano", "micro", "small", "medium", "large", "xlarge", "2xlarge"}
+	region   = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
+	subnetID = regexp.MustCompile(`^subnet-([0-9a-f]{8}|[0-9a-f]{17})$`)
+	amiID    = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
+	tagText  = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+)
+
+// environment reads what AWS is to hold.
+func (l *loader) environment() {
+	l.operators()
+	c := l.config
+	if c.Region = l.text("region", "eu-central-1"); !region.MatchString(c.Region) {
+		l.problem("region", c.Region, "a region's code is required, such as eu-central-1", set("region", "eu-central-1"))
+	}
+	c.AvailabilityZone = l.text("availabilityZone", c.Region+"a")
+	if letter, ok := strings.CutPrefix(c.AvailabilityZone, c.Region); !ok || len(letter) != 1 || letter < "a" || letter > "f" {
+		l.problem("availabilityZone", c.AvailabilityZone, fmt.Sprintf("a zone of the region %s is required", shown(c.Region)), set("availabilityZone", c.Region+"a"))
+	}
+	l.instance()
+	if c.AMI = l.raw("ami"); c.AMI != "" && !amiID.MatchString(c.AMI) {
+		l.problem("ami", c.AMI, "an image's id is required, ami- and 8 or 17 hexadecimal digits, of an x86-64 Debian 13", remove("ami"))
+	}
+	if c.SubnetID = l.raw("subnetId"); c.SubnetID != "" && !subnetID.MatchString(c.SubnetID) {
+		l.problem("subnetId", c.SubnetID, "a subnet's id is required, subnet- and 8 or 17 hexadecimal digits", remove("subnetId"))
+	}
+	c.VolumeSize = 20
+	if l.decode("volumeSize", &c.VolumeSize, fmt.Sprintf("a whole number of GiB, %d to %d", minVolume, maxVolume), set("volumeSize", "20")) &&
+		(c.VolumeSize < minVolume || c.VolumeSize > maxVolume) {
+		l.problem("volumeSize", strconv.Itoa(c.VolumeSize), fmt.Sprintf("the data volume has %d to %d GiB", minVolume, maxVolume), set("volumeSize", "20"))
+	}
+	network, err := netip.ParsePrefix(l.text("vpcCidr", "10.20.0.0/16"))
+	if err != nil || !network.Addr().Is4() || !network.Addr().IsPrivate() || network.Bits() < 16 || network.Bits() > 24 || network != network.Masked() {
+		l.problem("vpcCidr", l.raw("vpcCidr"), "a private IPv4 range from /16 to /24 is required, its host bits zero", set("vpcCidr", "10.20.0.0/16"))
+	}
+	c.VPCCIDR = network
+	c.Protect = l.boolean("protect", true)
+	l.tags()
+}
+
+func (l *loader) instance() {
+	c := l.config
+	c.InstanceType = l.text("instanceType", "t3.micro")
+	family, size, _ := strings.Cut(c.InstanceType, ".")
+	if family == "t4g" {
+		l.problem("instanceType", c.InstanceType, "t4g is ARM, and the machine image and most apps' images are x86-64; take t3 or t3a", set("instanceType", "t3."+knownSize(size)))
+	} else if (family != "t3" && family != "t3a") || !slices.Contains(sizes, size) {
+		l.problem("instanceType", c.InstanceType, "a type of the families t3 and t3a is required, in the sizes "+strings.Join(sizes, ", "), set("instanceType", "t3.micro"))
+	}
+}
+
+func knownSize(size string) string {
+	if slices.Contains(sizes, size) {
+		return size
+	}
+	return "micro"
+}
+
+func (l *loader) operators() {
+	var texts []string
+	mend := set("operatorCidrs[0]", "203.0.113.7/32")
+	if !l.decode("operatorCidrs", &texts, "a list of networks", mend) {
+		return
+	}
+	if len(texts) == 0 {
+		l.problem("operatorCidrs", "", "the networks from which SSH is allowed are required; your own address is a good one", mend)
+	}
+	if len(texts) > maxOperators {
+		l.problem("operatorCidrs", "", fmt.Sprintf("at most %d networks are allowed, since a security group holds 60 rules; there are %d", maxOperators, len(texts)), remove(fmt.Sprintf("operatorCidrs[%d]", maxOperators)))
+	}
+	seen := map[netip.Prefix]bool{}
+	for i, text := range texts {
+		path := fmt.Sprintf("operatorCidrs[%d]", i)
+		prefix, err := netip.ParsePrefix(text)
+		widest := 8
+		if prefix.Addr().Is6() {
+			widest = 32
+		}
+		switch {
+		case err != nil:
+			l.problem(path, text, "a network in CIDR notation is required, such as 203.0.113.7/32", set(path, suggestCIDR(text)))
+		case prefix.Bits() == 0:
+			l.problem(path, text, "SSH is never open to everyone; name your own networks", set(path, "203.0.113.7/32"))
+		case prefix.Bits() < widest:
+			l.problem(path, text, fmt.Sprintf("that is most of the internet; a network is no wider than /%d", widest), set(path, "203.0.113.7/32"))
+		case prefix != prefix.Masked():
+			l.problem(path, text, "its host bits are set; the network is "+prefix.Masked().String(), set(path, prefix.Masked().String()))
+		case seen[prefix]:
+			l.problem(path, text, "the network is there already", remove(path))
+		}
+		seen[prefix] = true
+		l.config.OperatorCIDRs = append(l.config.OperatorCIDRs, prefix)
+	}
+}
+
+func suggestCIDR(text string) string {
+	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
+		return netip.PrefixFrom(address, address.BitLen()).String()
+	}
+	return "203.0.113.7/32"
+}
+
+func (l *loader) tags() {
+	c := l.config
+	if !l.decode("tags", &c.Tags, "a map of texts", set("tags.Team", "web")) {
+		return
+	}
+	if len(c.Tags) > maxTags {
+		l.problem("tags", "", fmt.Sprintf("at most %d tags are allowed; there are %d", maxTags, len(c.Tags)), "pulumi config rm berth:tags")
+	}
+	for key, value := range c.Tags {
+		path := pathInto("tags", key)
+		switch {
+		case key == "" || len([]rune(key)) > 128 || !tagText.MatchString(key):
+			l.problem(path, "", "a tag's key has 1 to 128 letters, digits, spaces and _.:/=+-@", remove(path))
+		case strings.HasPrefix(strings.ToLower(key), "aws:") || slices.Contains([]string{"Name", "ManagedBy", "Project", "Stack"}, key):
+			l.problem(path, "", "the key is reserved", remove(path))
+		case len([]rune(value)) > 256 || !tagText.MatchString(value):
+			l.problem(path, value, "a tag's value has at most 256 letters, digits, spaces and _.:/=+-@", remove(path))
+		}
+	}
+}
+
+// pathInto is the path of a key of a map setting, quoted where the key is no plain word.
+func pathInto(setting, key string) string {
+	if regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(key) {
+		return setting + "." + key
+	}
+	if len(key) > shownLength {
+		key = key[:shownLength] + "…"
+	}
+	quoted, err := json.Marshal(strings.ToValidUTF8(strings.Map(printable, key), "?"))
+	if err != nil {
+		return setting
+	}
+	return setting + "[" + string(quoted) + "]"
+}
+
+func printable(r rune) rune {
+	if strconv.IsPrint(r) {
+		return r
+	}
+	return '?'
+}

@@ -1,0 +1,72 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"al.essio.dev/pkg/shellescape"
+)
+
+// Problem is one thing that is wrong with the settings.
+type Problem struct {
+	// Setting is its path, with namespace: "berth:routes[0].port".
+	Setting string
+	// Value is what it is set to, as it may be shown; "" where it is not set or secret.
+	Value string
+	// Allowed is a sentence about what may stand there.
+	Allowed string
+	// Mend is the command that mends it.
+	Mend string
+}
+
+// String is one line.
+func (p Problem) String() string {
+	text := p.Setting
+	if p.Value != "" {
+		text += " is " + p.Value
+	}
+	return text + ": " + p.Allowed + ". Mend it: " + p.Mend
+}
+
+// Problems is everything that is wrong with a stack's settings.
+type Problems struct{ List []Problem }
+
+// Error lists all problems, one a line.
+func (p *Problems) Error() string {
+	lines := make([]string, 0, len(p.List)+1)
+	if len(p.List) == 1 {
+		lines = append(lines, "one setting is wrong; nothing was touched:")
+	} else {
+		lines = append(lines, fmt.Sprintf("%d settings are wrong; nothing was touched:", len(p.List)))
+	}
+	for _, problem := range p.List {
+		lines = append(lines, "  - "+problem.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// shownLength is how much of a value an error shows, in bytes.
+const shownLength = 80
+
+// shown is a value as an error may hold it: quoted, so that it can neither fake a line nor speak to a terminal, and
+// cut.
+func shown(value string) string {
+	if len(value) > shownLength {
+		return strconv.QuoteToASCII(value[:shownLength]) + "… (" + strconv.Itoa(len(value)) + " bytes)"
+	}
+	return strconv.QuoteToASCII(value)
+}
+
+// set is the command that sets a plain setting.
+func set(path, value string) string {
+	if strings.ContainsAny(path, "[.") {
+		return "pulumi config set --path " + shellescape.Quote(namespace+path) + " " + shellescape.Quote(value)
+	}
+	return "pulumi config set " + namespace + path + " " + shellescape.Quote(value)
+}
+
+// remove is the command that removes a setting.
+func remove(path string) string {
+	return "pulumi config rm --path " + shellescape.Quote(namespace+path)
+}

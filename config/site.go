@@ -1,0 +1,113 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// maxNames is how many names one certificate of Let's Encrypt may hold. Source: letsencrypt.org, "Rate Limits".
+const maxNames = 100
+
+// label is one label of a DNS host name (RFC 1123), in lower case.
+var label = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// site reads the names and the zone.
+func (l *loader) site() {
+	c := l.config
+	c.Domain = l.raw("domain")
+	if c.Domain == "" {
+		l.problem("domain", "", "the site's name is required, such as app.example.com", set("domain", "app.example.com"))
+	} else {
+		l.name("domain", c.Domain)
+	}
+	l.decode("aliases", &c.Aliases, "a list of names", set("aliases[0]", "www.example.com"))
+	seen := map[string]bool{c.Domain: true}
+	for i, alias := range c.Aliases {
+		path := fmt.Sprintf("aliases[%d]", i)
+		l.name(path, alias)
+		if seen[alias] {
+			l.problem(path, alias, "the name is there already", remove(path))
+		}
+		seen[alias] = true
+	}
+	if len(c.Aliases) >= maxNames {
+		l.problem("aliases", "", fmt.Sprintf("a certificate holds at most %d names; there are %d", maxNames, len(c.Names())), remove(fmt.Sprintf("aliases[%d]", maxNames-1)))
+	}
+	c.CreateZone = l.boolean("createZone", false)
+	l.zone()
+}
+
+func (l *loader) zone() {
+	c := l.config
+	c.Zone = l.raw("zone")
+	if c.Zone == "" {
+		if registrable, err := publicsuffix.EffectiveTLDPlusOne(c.Domain); err == nil {
+			c.Zone = registrable
+		} else if validName(c.Domain) == "" {
+			l.problem("zone", "", fmt.Sprintf("no zone follows from the domain %s; name the Route 53 zone that holds it", shown(c.Domain)), set("zone", "example.com"))
+		}
+		return
+	}
+	if reason := validName(c.Zone); reason != "" {
+		l.problem("zone", c.Zone, reason, set("zone", "example.com"))
+		return
+	}
+	for i, name := range c.Names() {
+		if name != c.Zone && !strings.HasSuffix(name, "."+c.Zone) && validName(name) == "" {
+			path := "domain"
+			if i > 0 {
+				path = fmt.Sprintf("aliases[%d]", i-1)
+			}
+			l.problem(path, name, fmt.Sprintf("it lies outside the zone %s", c.Zone), set("zone", parent(name)))
+		}
+	}
+}
+
+// parent is the zone that most likely holds a name.
+func parent(name string) string {
+	if registrable, err := publicsuffix.EffectiveTLDPlusOne(name); err == nil {
+		return registrable
+	}
+	return name
+}
+
+func (l *loader) name(path, name string) {
+	if reason := validName(name); reason != "" {
+		l.problem(path, name, reason, set(path, suggestName(name)))
+	}
+}
+
+// validName says what is wrong with a host name, "" for nothing.
+func validName(name string) string {
+	labels := strings.Split(name, ".")
+	bad := func(label_ string) bool { return !label.MatchString(label_) }
+	switch {
+	case strings.Contains(name, "://") || strings.Contains(name, "/"):
+		return "a name is required, not a URL"
+	case strings.HasPrefix(name, "*."):
+		return "a wildcard cannot be validated over HTTP; list the names one by one"
+	case len(name) > 253 || len(labels) < 2 || slices.ContainsFunc(labels, bad):
+		return "a DNS name is required: labels of a-z, 0-9 and hyphens, 63 characters each and 253 in all, in lower case, without a final dot"
+	case strings.Trim(labels[len(labels)-1], "0123456789") == "":
+		return "a DNS name is required, not an address"
+	}
+	return ""
+}
+
+// suggestName is what a misspelt name most likely means.
+func suggestName(name string) string {
+	name = strings.ToLower(strings.TrimSpace(name))
+	if _, rest, found := strings.Cut(name, "://"); found {
+		name = rest
+	}
+	name, _, _ = strings.Cut(name, "/")
+	name = strings.TrimPrefix(strings.TrimSuffix(name, "."), "*.")
+	if validName(name) != "" {
+		return "app.example.com"
+	}
+	return name
+}

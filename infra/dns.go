@@ -1,0 +1,135 @@
+package infra
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"berth/config"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const (
+	// recordTTL in seconds: how long resolvers may hold an old answer after an address changed.
+	recordTTL = 300
+
+	// letsEncryptAPI is the domain of all of Let's Encrypt's ACME directories, staging included, and letsEncryptCAA
+	// the identity that both look for in CAA records. Source: letsencrypt.org/docs/caa.
+	letsEncryptAPI = "api.letsencrypt.org"
+	letsEncryptCAA = "letsencrypt.org"
+)
+
+// DNS is what Route 53 says about the site's names.
+type DNS struct {
+	pulumi.ResourceState
+
+	// Names are the site's names, the domain first, then its aliases.
+	Names []string
+	// ZoneID is the hosted zone, "Z…".
+	ZoneID pulumi.StringOutput
+	// NameServers are those of a zone the stack made, which its parent has to delegate to; none for an existing zone.
+	NameServers pulumi.StringArrayOutput
+}
+
+func newDNS(
+	ctx *pulumi.Context, cfg *config.Config, address *Address, server *Server, opts ...pulumi.ResourceOption,
+) (*DNS, error) {
+	d := &DNS{Names: append([]string{cfg.Domain}, cfg.Aliases...)}
+	if err := ctx.RegisterComponentResource("berth:infra:DNS", "dns", d, opts...); err != nil {
+		return nil, fmt.Errorf("declare the DNS: %w", err)
+	}
+	declare := d.findZone
+	if cfg.CreateZone {
+		declare = d.createZone
+	}
+	if err := declare(ctx, cfg); err != nil {
+		return nil, err
+	}
+
+	for _, name := range d.Names {
+		if err := d.record(ctx, name, "A", address.PublicIP); err != nil {
+			return nil, err
+		}
+		if server.DualStack {
+			if err := d.record(ctx, name, "AAAA", server.IPv6); err != nil {
+				return nil, err
+			}
+		}
+		if restrictsAuthority(cfg, name) {
+			if err := d.record(ctx, name, "CAA", pulumi.Sprintf(`0 issue "%s"`, letsEncryptCAA)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := ctx.RegisterResourceOutputs(d, pulumi.Map{"zoneId": d.ZoneID, "nameServers": d.NameServers}); err != nil {
+		return nil, fmt.Errorf("register the DNS: %w", err)
+	}
+	return d, nil
+}
+
+// findZone takes the public hosted zone that exists already.
+func (d *DNS) findZone(ctx *pulumi.Context, cfg *config.Config) error {
+	public := false // a private zone may bear the same name
+	zone, err := route53.LookupZone(ctx, &route53.LookupZoneArgs{
+		Name:        &cfg.Zone,
+		PrivateZone: &public,
+	}, pulumi.Parent(d))
+	if err != nil {
+		return fmt.Errorf("look up the hosted zone %s: %w. Mend it: pulumi config set berth:zone <zone>, "+
+			"or pulumi config set berth:createZone true to have it made", cfg.Zone, err)
+	}
+	d.ZoneID = pulumi.String(zone.ZoneId).ToStringOutput()
+	d.NameServers = pulumi.StringArray{}.ToStringArrayOutput()
+	return nil
+}
+
+// createZone declares a hosted zone of the stack's own.
+func (d *DNS) createZone(ctx *pulumi.Context, cfg *config.Config) error {
+	zone, err := route53.NewZone(ctx, "zone", &route53.ZoneArgs{
+		Name: pulumi.String(cfg.Zone),
+		Tags: nameTag(cfg),
+	},
+		pulumi.Parent(d),
+		// A zone made anew has other name servers: the site would be gone until its parent delegates to them.
+		pulumi.Protect(cfg.Protect),
+	)
+	if err != nil {
+		return fmt.Errorf("declare the hosted zone %s: %w", cfg.Zone, err)
+	}
+	d.ZoneID = zone.ZoneId
+	d.NameServers = zone.NameServers
+	return nil
+}
+
+// record declares a record with one value. A record that exists already and is not the stack's own is an error, which
+// comes from AWS: overwriting it could take a name from another service.
+func (d *DNS) record(ctx *pulumi.Context, name, kind string, value pulumi.StringInput) error {
+	_, err := route53.NewRecord(ctx, strings.ToLower(kind)+"-"+name, &route53.RecordArgs{
+		ZoneId:  d.ZoneID,
+		Name:    pulumi.String(name),
+		Type:    pulumi.String(kind),
+		Ttl:     pulumi.Int(recordTTL),
+		Records: pulumi.StringArray{value},
+	}, pulumi.Parent(d))
+	if err != nil {
+		return fmt.Errorf("declare the %s record of %s: %w", kind, name, err)
+	}
+	return nil
+}
+
+// restrictsAuthority tells whether name gets a CAA record that lets Let's Encrypt alone issue certificates for it.
+// There is none where another ACME directory is set, whose identity Berth does not know; and none at the apex of a
+// zone that existed before, since a CAA record there also binds every other name in the zone.
+func restrictsAuthority(cfg *config.Config, name string) bool {
+	directory, err := url.Parse(cfg.ACME.Directory)
+	if err != nil {
+		return false
+	}
+	host := directory.Hostname()
+	if host != letsEncryptAPI && !strings.HasSuffix(host, "."+letsEncryptAPI) {
+		return false
+	}
+	return name != cfg.Zone || cfg.CreateZone
+}

@@ -1,0 +1,79 @@
+// Package infra declares what AWS holds for one Berth stack: network, firewall, storage, address, server and DNS,
+// each as a component resource, so that a preview reads as a table of contents.
+package infra
+
+import (
+	"fmt"
+
+	"berth/config"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// Environment is everything AWS holds for one stack, and the keys that open it.
+type Environment struct {
+	// Keys identify the server to its operator and the operator to the server.
+	Keys *Keys
+	// Network is where the server stands.
+	Network *Network
+	// Firewall says who may reach the server.
+	Firewall *Firewall
+	// Storage holds what outlives a server.
+	Storage *Storage
+	// Address is where the site is found.
+	Address *Address
+	// Server runs the site. A connection to it goes to Address.PublicIP and waits for Server.Association.
+	Server *Server
+	// DNS names the address.
+	DNS *DNS
+}
+
+// New declares the environment that cfg describes. The order is the one in which AWS needs it, with one intention
+// added: address and DNS come before the server, so that names resolve from its first second on.
+func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
+	provider, err := newProvider(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	opt := pulumi.Providers(provider)
+
+	env := &Environment{}
+	if env.Keys, err = newKeys(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if env.Network, err = newNetwork(ctx, cfg, opt); err != nil {
+		return nil, err
+	}
+	if env.Firewall, err = newFirewall(ctx, cfg, env.Network, opt); err != nil {
+		return nil, err
+	}
+	if env.Storage, err = newStorage(ctx, cfg, env.Network, opt); err != nil {
+		return nil, err
+	}
+	if env.Address, err = newAddress(ctx, cfg, env.Network, opt); err != nil {
+		return nil, err
+	}
+	if env.Server, err = newServer(ctx, cfg, env, opt); err != nil {
+		return nil, err
+	}
+	if env.DNS, err = newDNS(ctx, cfg, env.Address, env.Server, opt); err != nil {
+		return nil, err
+	}
+	return env, nil
+}
+
+// newProvider makes the one AWS provider of the stack. It is explicit, rather than taken from the surroundings, so
+// that the region is the stack's own and every resource carries the stack's tags.
+func newProvider(ctx *pulumi.Context, cfg *config.Config) (*aws.Provider, error) {
+	provider, err := aws.NewProvider(ctx, "aws", &aws.ProviderArgs{
+		Region: pulumi.String(cfg.Region),
+		DefaultTags: aws.ProviderDefaultTagsArgs{
+			Tags: pulumi.ToStringMap(defaultTags(ctx.Project(), ctx.Stack(), cfg.Tags)),
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("declare the AWS provider for %s: %w", cfg.Region, err)
+	}
+	return provider, nil
+}

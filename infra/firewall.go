@@ -1,0 +1,123 @@
+package infra
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"berth/config"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// The ranges that hold every address.
+const (
+	anyIPv4 = "0.0.0.0/0"
+	anyIPv6 = "::/0"
+)
+
+// Firewall is the server's security group: SSH from the operator's ranges, HTTP and HTTPS from everywhere, and nothing
+// else in. It is the only firewall: one on the host would be bypassed by the ports that Docker publishes.
+type Firewall struct {
+	pulumi.ResourceState
+
+	// SecurityGroupID is the group the server belongs to.
+	SecurityGroupID pulumi.StringOutput
+}
+
+func newFirewall(
+	ctx *pulumi.Context, cfg *config.Config, network *Network, opts ...pulumi.ResourceOption,
+) (*Firewall, error) {
+	f := &Firewall{}
+	if err := ctx.RegisterComponentResource("berth:infra:Firewall", "firewall", f, opts...); err != nil {
+		return nil, fmt.Errorf("declare the firewall: %w", err)
+	}
+	group, err := ec2.NewSecurityGroup(ctx, "security-group", &ec2.SecurityGroupArgs{
+		// Another description, or another name, would replace the group.
+		Description: pulumi.String("SSH from the operator, HTTP and HTTPS from everywhere"),
+		VpcId:       network.VPCID,
+		Tags:        nameTag(cfg),
+	}, pulumi.Parent(f))
+	if err != nil {
+		return nil, fmt.Errorf("declare the security group: %w", err)
+	}
+	f.SecurityGroupID = group.ID().ToStringOutput()
+
+	for _, cidr := range cfg.OperatorCIDRs {
+		if err := f.allowIn(ctx, "ssh-from-"+ruleName(cidr), 22, cidr.String(), "SSH from the operator"); err != nil {
+			return nil, err
+		}
+	}
+	for _, open := range []struct {
+		name, cidr, description string
+		port                    int
+	}{
+		{"http-ipv4", anyIPv4, "HTTP from everywhere", 80},
+		{"http-ipv6", anyIPv6, "HTTP from everywhere", 80},
+		{"https-ipv4", anyIPv4, "HTTPS from everywhere", 443},
+		{"https-ipv6", anyIPv6, "HTTPS from everywhere", 443},
+	} {
+		if err := f.allowIn(ctx, open.name, open.port, open.cidr, open.description); err != nil {
+			return nil, err
+		}
+	}
+	if err := f.allowOut(ctx); err != nil {
+		return nil, err
+	}
+	if err := ctx.RegisterResourceOutputs(f, pulumi.Map{"securityGroupId": f.SecurityGroupID}); err != nil {
+		return nil, fmt.Errorf("register the firewall: %w", err)
+	}
+	return f, nil
+}
+
+// allowIn opens one TCP port to one range. Each rule is a resource of its own, so that a changed range opens and
+// closes that one rule and the others stay as they are.
+func (f *Firewall) allowIn(ctx *pulumi.Context, name string, port int, cidr, description string) error {
+	args := &vpc.SecurityGroupIngressRuleArgs{
+		SecurityGroupId: f.SecurityGroupID,
+		IpProtocol:      pulumi.String("tcp"),
+		FromPort:        pulumi.Int(port),
+		ToPort:          pulumi.Int(port),
+		Description:     pulumi.String(description),
+	}
+	if isIPv6(cidr) {
+		args.CidrIpv6 = pulumi.String(cidr)
+	} else {
+		args.CidrIpv4 = pulumi.String(cidr)
+	}
+	if _, err := vpc.NewSecurityGroupIngressRule(ctx, name, args, pulumi.Parent(f)); err != nil {
+		return fmt.Errorf("declare the firewall rule %s: %w", name, err)
+	}
+	return nil
+}
+
+// allowOut lets the server reach everything: package mirrors, registries, the repository and the certificate
+// authority have no fixed addresses.
+func (f *Firewall) allowOut(ctx *pulumi.Context) error {
+	for _, out := range []struct {
+		name string
+		args vpc.SecurityGroupEgressRuleArgs
+	}{
+		{"egress-ipv4", vpc.SecurityGroupEgressRuleArgs{CidrIpv4: pulumi.String(anyIPv4)}},
+		{"egress-ipv6", vpc.SecurityGroupEgressRuleArgs{CidrIpv6: pulumi.String(anyIPv6)}},
+	} {
+		out.args.SecurityGroupId = f.SecurityGroupID
+		out.args.IpProtocol = pulumi.String("-1") // AWS's word for every protocol and port
+		out.args.Description = pulumi.String("Everything out")
+		if _, err := vpc.NewSecurityGroupEgressRule(ctx, out.name, &out.args, pulumi.Parent(f)); err != nil {
+			return fmt.Errorf("declare the firewall rule %s: %w", out.name, err)
+		}
+	}
+	return nil
+}
+
+// ruleName spells a range without the characters that mean something in a resource's URN or in a shell.
+func ruleName(cidr netip.Prefix) string {
+	return strings.NewReplacer(":", "-", "/", "-").Replace(cidr.String())
+}
+
+func isIPv6(cidr string) bool {
+	return strings.Contains(cidr, ":")
+}

@@ -1,0 +1,187 @@
+package infra
+
+import (
+	"fmt"
+	"net/netip"
+
+	"berth/config"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// Network is the subnet the server stands in: the public one of a small dual-stack VPC of its own, or an existing
+// one that the stack names.
+type Network struct {
+	pulumi.ResourceState
+
+	// VPCID is the VPC of the subnet.
+	VPCID pulumi.StringOutput
+	// SubnetID is the subnet of the server.
+	SubnetID pulumi.StringOutput
+	// Zone is the subnet's availability zone, such as "eu-central-1a". A volume must be made in the same one.
+	Zone pulumi.StringOutput
+	// DualStack tells whether the server gets an IPv6 address.
+	DualStack bool
+	// ServerIPv6 is the address reserved for the server, or "" where the subnet is not Berth's own or has no IPv6.
+	// A reserved address survives the replacement of the server, as the Elastic IP does for IPv4.
+	ServerIPv6 pulumi.StringOutput
+
+	// gateway is what an Elastic IP needs first: nothing in an existing subnet, whose gateway is its owner's.
+	gateway []pulumi.Resource
+	// egress is what has to stand before a server can reach the Internet.
+	egress []pulumi.Resource
+}
+
+func newNetwork(ctx *pulumi.Context, cfg *config.Config, opts ...pulumi.ResourceOption) (*Network, error) {
+	n := &Network{}
+	if err := ctx.RegisterComponentResource("berth:infra:Network", "network", n, opts...); err != nil {
+		return nil, fmt.Errorf("declare the network: %w", err)
+	}
+	declare := n.create
+	if cfg.SubnetID != "" {
+		declare = n.adopt
+	}
+	if err := declare(ctx, cfg); err != nil {
+		return nil, err
+	}
+	outputs := pulumi.Map{"vpcId": n.VPCID, "subnetId": n.SubnetID, "zone": n.Zone}
+	if err := ctx.RegisterResourceOutputs(n, outputs); err != nil {
+		return nil, fmt.Errorf("register the network: %w", err)
+	}
+	return n, nil
+}
+
+// adopt takes the existing subnet that the stack names, and changes nothing about it.
+func (n *Network) adopt(ctx *pulumi.Context, cfg *config.Config) error {
+	subnet, err := ec2.LookupSubnet(ctx, &ec2.LookupSubnetArgs{Id: &cfg.SubnetID}, pulumi.Parent(n))
+	if err != nil {
+		return fmt.Errorf("look up subnet %s in %s: %w. Mend it: pulumi config set berth:subnetId <subnet>, "+
+			"or pulumi config rm berth:subnetId for a network of the stack's own", cfg.SubnetID, cfg.Region, err)
+	}
+	n.VPCID = pulumi.String(subnet.VpcId).ToStringOutput()
+	n.SubnetID = pulumi.String(cfg.SubnetID).ToStringOutput()
+	n.Zone = pulumi.String(subnet.AvailabilityZone).ToStringOutput()
+	n.DualStack = subnet.Ipv6CidrBlock != ""
+	// Any address of a shared subnet may be taken already: there AWS chooses one.
+	n.ServerIPv6 = pulumi.String("").ToStringOutput()
+	return nil
+}
+
+// create declares a VPC with one public subnet and its way to the Internet.
+func (n *Network) create(ctx *pulumi.Context, cfg *config.Config) error {
+	parent := pulumi.Parent(n)
+	vpc, err := ec2.NewVpc(ctx, "vpc", &ec2.VpcArgs{
+		CidrBlock:                    pulumi.String(cfg.VPCCIDR.String()),
+		AssignGeneratedIpv6CidrBlock: pulumi.Bool(true),
+		EnableDnsSupport:             pulumi.Bool(true),
+		EnableDnsHostnames:           pulumi.Bool(true),
+		Tags:                         nameTag(cfg),
+	}, parent)
+	if err != nil {
+		return fmt.Errorf("declare the VPC: %w", err)
+	}
+	ipv6 := vpc.Ipv6CidrBlock.ApplyT(subnetIPv6).(pulumi.StringOutput)
+
+	subnet, err := ec2.NewSubnet(ctx, "subnet", &ec2.SubnetArgs{
+		VpcId:                       vpc.ID(),
+		AvailabilityZone:            pulumi.String(cfg.AvailabilityZone),
+		CidrBlock:                   pulumi.String(subnetIPv4(cfg.VPCCIDR).String()),
+		Ipv6CidrBlock:               ipv6,
+		AssignIpv6AddressOnCreation: pulumi.Bool(true),
+		// The Elastic IP is associated only once the instance runs. Until then first boot reaches the Internet
+		// through this passing address, which AWS takes back when the Elastic IP comes.
+		MapPublicIpOnLaunch: pulumi.Bool(true),
+		Tags:                nameTag(cfg),
+	}, parent)
+	if err != nil {
+		return fmt.Errorf("declare the subnet: %w", err)
+	}
+
+	gateway, err := ec2.NewInternetGateway(ctx, "internet-gateway", &ec2.InternetGatewayArgs{
+		VpcId: vpc.ID(),
+		Tags:  nameTag(cfg),
+	}, parent)
+	if err != nil {
+		return fmt.Errorf("declare the internet gateway: %w", err)
+	}
+	n.gateway = []pulumi.Resource{gateway}
+
+	if err := n.route(ctx, cfg, vpc, subnet, gateway); err != nil {
+		return err
+	}
+	n.VPCID = vpc.ID().ToStringOutput()
+	n.SubnetID = subnet.ID().ToStringOutput()
+	n.Zone = subnet.AvailabilityZone
+	n.DualStack = true
+	n.ServerIPv6 = ipv6.ApplyT(serverIPv6).(pulumi.StringOutput)
+	return nil
+}
+
+// route leads the subnet's traffic, IPv4 and IPv6, through the gateway.
+func (n *Network) route(
+	ctx *pulumi.Context, cfg *config.Config, vpc *ec2.Vpc, subnet *ec2.Subnet, gateway *ec2.InternetGateway,
+) error {
+	parent := pulumi.Parent(n)
+	table, err := ec2.NewRouteTable(ctx, "route-table", &ec2.RouteTableArgs{
+		VpcId: vpc.ID(),
+		Tags:  nameTag(cfg),
+	}, parent)
+	if err != nil {
+		return fmt.Errorf("declare the route table: %w", err)
+	}
+	ipv4, err := ec2.NewRoute(ctx, "internet-ipv4", &ec2.RouteArgs{
+		RouteTableId:         table.ID(),
+		DestinationCidrBlock: pulumi.String(anyIPv4),
+		GatewayId:            gateway.ID(),
+	}, parent)
+	if err != nil {
+		return fmt.Errorf("declare the IPv4 route: %w", err)
+	}
+	ipv6, err := ec2.NewRoute(ctx, "internet-ipv6", &ec2.RouteArgs{
+		RouteTableId:             table.ID(),
+		DestinationIpv6CidrBlock: pulumi.String(anyIPv6),
+		GatewayId:                gateway.ID(),
+	}, parent)
+	if err != nil {
+		return fmt.Errorf("declare the IPv6 route: %w", err)
+	}
+	association, err := ec2.NewRouteTableAssociation(ctx, "route-table-association", &ec2.RouteTableAssociationArgs{
+		RouteTableId: table.ID(),
+		SubnetId:     subnet.ID(),
+	}, parent)
+	if err != nil {
+		return fmt.Errorf("declare the route table's association: %w", err)
+	}
+	n.egress = []pulumi.Resource{ipv4, ipv6, association}
+	return nil
+}
+
+// subnetIPv4 is the first /24 of the VPC, or its first half where the VPC is no larger than that: room remains for a
+// second subnet either way.
+func subnetIPv4(vpc netip.Prefix) netip.Prefix {
+	return netip.PrefixFrom(vpc.Masked().Addr(), max(24, vpc.Bits()+1))
+}
+
+// subnetIPv6 is the first /64, the size AWS gives a subnet, of the /56 that it gives a VPC.
+func subnetIPv6(vpc string) (string, error) {
+	prefix, err := netip.ParsePrefix(vpc)
+	if err != nil {
+		return "", fmt.Errorf("read the VPC's IPv6 range: %w", err)
+	}
+	if !prefix.Addr().Is6() || prefix.Bits() > 64 {
+		return "", fmt.Errorf("derive the subnet's IPv6 range: %s holds no /64", vpc)
+	}
+	return netip.PrefixFrom(prefix.Masked().Addr(), 64).String(), nil
+}
+
+// serverIPv6 is the address ::10 of the subnet. AWS keeps the first four for itself.
+func serverIPv6(subnet string) (string, error) {
+	prefix, err := netip.ParsePrefix(subnet)
+	if err != nil {
+		return "", fmt.Errorf("read the subnet's IPv6 range: %w", err)
+	}
+	address := prefix.Masked().Addr().As16()
+	address[15] = 0x10
+	return netip.AddrFrom16(address).String(), nil
+}

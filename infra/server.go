@@ -1,0 +1,218 @@
+package infra
+
+import (
+	"errors"
+	"fmt"
+
+	"berth/config"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const (
+	// debianParameter is where Debian publishes the newest image of its release 13 (trixie) for every region.
+	// Source: Debian wiki, Cloud/AmazonEC2Image/Trixie.
+	debianParameter = "/aws/service/debian/release/13/latest/amd64"
+
+	// rootVolumeSize in GiB is the size of Debian's image. The root volume holds the system alone: what grows is on
+	// the data volume.
+	rootVolumeSize = 8
+
+	// dataDevice is the name EC2 wants for the attachment. The kernel of a Nitro instance, as every T3 is, ignores it.
+	dataDevice = "/dev/sdf"
+
+	// trustEC2 lets instances, and nobody else, take on the role.
+	trustEC2 = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",` +
+		`"Principal":{"Service":"ec2.amazonaws.com"}}]}`
+)
+
+// Server is the EC2 instance with its identity, and what ties volume and address to it. It can be replaced: nothing
+// worth keeping is on it, so it is never protected.
+type Server struct {
+	pulumi.ResourceState
+
+	// Instance is the EC2 instance.
+	Instance *ec2.Instance
+	// InstanceID is the instance's ID, "i-…". It changes when the server is replaced, while PublicIP does not.
+	InstanceID pulumi.IDOutput
+	// Role is the instance's identity. It may do nothing until a policy is attached to it.
+	Role *iam.Role
+	// Attachment ties the data volume to the instance: whoever mounts the volume depends on it.
+	Attachment *ec2.VolumeAttachment
+	// Association ties the Elastic IP to the instance: whoever connects depends on it.
+	Association *ec2.EipAssociation
+	// DualStack tells whether IPv6 is an address.
+	DualStack bool
+	// IPv6 is the instance's IPv6 address, or "" where the network has none.
+	IPv6 pulumi.StringOutput
+}
+
+func newServer(
+	ctx *pulumi.Context, cfg *config.Config, env *Environment, opts ...pulumi.ResourceOption,
+) (*Server, error) {
+	s := &Server{DualStack: env.Network.DualStack}
+	if err := ctx.RegisterComponentResource("berth:infra:Server", "server", s, opts...); err != nil {
+		return nil, fmt.Errorf("declare the server: %w", err)
+	}
+	profile, err := s.identity(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.launch(ctx, cfg, env, profile); err != nil {
+		return nil, err
+	}
+	if err := s.attach(ctx, env); err != nil {
+		return nil, err
+	}
+	outputs := pulumi.Map{"instanceId": s.InstanceID, "ipv6": s.IPv6}
+	if err := ctx.RegisterResourceOutputs(s, outputs); err != nil {
+		return nil, fmt.Errorf("register the server: %w", err)
+	}
+	return s, nil
+}
+
+// identity declares the role that the server acts under. It carries no policy: whatever needs a permission attaches
+// exactly that one.
+func (s *Server) identity(ctx *pulumi.Context, cfg *config.Config) (*iam.InstanceProfile, error) {
+	role, err := iam.NewRole(ctx, "host", &iam.RoleArgs{
+		Description:      pulumi.String("Identity of a Berth server"),
+		AssumeRolePolicy: pulumi.String(trustEC2),
+		Tags:             nameTag(cfg),
+	}, pulumi.Parent(s))
+	if err != nil {
+		return nil, fmt.Errorf("declare the server's role: %w", err)
+	}
+	s.Role = role
+	profile, err := iam.NewInstanceProfile(ctx, "host", &iam.InstanceProfileArgs{
+		Role: role.Name,
+		Tags: nameTag(cfg),
+	}, pulumi.Parent(s))
+	if err != nil {
+		return nil, fmt.Errorf("declare the server's instance profile: %w", err)
+	}
+	return profile, nil
+}
+
+func (s *Server) launch(
+	ctx *pulumi.Context, cfg *config.Config, env *Environment, profile *iam.InstanceProfile,
+) error {
+	opts := []pulumi.ResourceOption{
+		pulumi.Parent(s),
+		// First boot needs its way out, and the internet gateway can only go once no instance has an address.
+		pulumi.DependsOn(env.Network.egress),
+		// Two servers cannot hold the one volume, the one Elastic IP and the one IPv6 address.
+		pulumi.DeleteBeforeReplace(true),
+		pulumi.AdditionalSecretOutputs([]string{"userData", "userDataBase64"}),
+	}
+	ami := cfg.AMI
+	if ami == "" {
+		// A newer Debian image must not replace a running server. Setting berth:ami is the way to roll on purpose.
+		opts = append(opts, pulumi.IgnoreChanges([]string{"ami"}))
+		var err error
+		if ami, err = latestDebian(ctx, cfg, s); err != nil {
+			return err
+		}
+	}
+
+	args := &ec2.InstanceArgs{
+		Ami:                 pulumi.String(ami),
+		InstanceType:        pulumi.String(cfg.InstanceType),
+		SubnetId:            env.Network.SubnetID,
+		VpcSecurityGroupIds: pulumi.StringArray{env.Firewall.SecurityGroupID},
+		IamInstanceProfile:  profile.Name,
+		MetadataOptions: ec2.InstanceMetadataOptionsArgs{
+			HttpEndpoint: pulumi.String("enabled"),
+			HttpTokens:   pulumi.String("required"),
+			// One hop ends at the host: a container on Docker's bridge reaches neither the role's credentials nor
+			// the host key in the user data.
+			HttpPutResponseHopLimit: pulumi.Int(1),
+		},
+		CreditSpecification: ec2.InstanceCreditSpecificationArgs{
+			// "standard" throttles a t3.micro to a tenth of its CPU once the credits are spent, which freezes the
+			// site in the middle of a build or a rush. "unlimited" keeps answering, for about 0.05 USD per vCPU and
+			// hour above the baseline, and only while the average over 24 hours is above it.
+			CpuCredits: pulumi.String("unlimited"),
+		},
+		RootBlockDevice: ec2.InstanceRootBlockDeviceArgs{
+			VolumeType:          pulumi.String("gp3"),
+			VolumeSize:          pulumi.Int(rootVolumeSize),
+			Encrypted:           pulumi.Bool(true),
+			DeleteOnTermination: pulumi.Bool(true),
+			Tags:                nameTag(cfg),
+		},
+		Monitoring: pulumi.Bool(false), // minute-by-minute metrics cost extra; the default ones come every five
+		UserData:   userData(env.Keys),
+		// cloud-init reads user data on a server's first boot only, so a change takes a new server.
+		UserDataReplaceOnChange: pulumi.Bool(true),
+		Tags:                    nameTag(cfg),
+	}
+	// In a subnet of its own the server takes the reserved address: known before the server is, and kept by its
+	// successor, as is the DNS record of it.
+	shared := cfg.SubnetID != ""
+	switch {
+	case s.DualStack && shared:
+		args.Ipv6AddressCount = pulumi.Int(1)
+	case s.DualStack:
+		args.Ipv6Addresses = pulumi.StringArray{env.Network.ServerIPv6}
+	}
+
+	instance, err := ec2.NewInstance(ctx, "server", args, opts...)
+	if err != nil {
+		return fmt.Errorf("declare the instance: %w", err)
+	}
+	s.Instance, s.InstanceID, s.IPv6 = instance, instance.ID(), env.Network.ServerIPv6
+	if s.DualStack && shared {
+		s.IPv6 = instance.Ipv6Addresses.ApplyT(firstAddress).(pulumi.StringOutput)
+	}
+	return nil
+}
+
+// attach ties volume and address to the instance. Both belong to one server at a time, so the old tie goes before the
+// new one comes.
+func (s *Server) attach(ctx *pulumi.Context, env *Environment) error {
+	var err error
+	s.Attachment, err = ec2.NewVolumeAttachment(ctx, "data", &ec2.VolumeAttachmentArgs{
+		InstanceId: s.InstanceID,
+		VolumeId:   env.Storage.VolumeID,
+		DeviceName: pulumi.String(dataDevice),
+		// A volume pulled from a running system loses what was not yet written: databases stop with the server.
+		StopInstanceBeforeDetaching: pulumi.Bool(true),
+	}, pulumi.Parent(s), pulumi.DeleteBeforeReplace(true))
+	if err != nil {
+		return fmt.Errorf("declare the data volume's attachment: %w", err)
+	}
+	s.Association, err = ec2.NewEipAssociation(ctx, "elastic-ip", &ec2.EipAssociationArgs{
+		InstanceId:   s.InstanceID,
+		AllocationId: env.Address.AllocationID,
+	}, pulumi.Parent(s), pulumi.DeleteBeforeReplace(true))
+	if err != nil {
+		return fmt.Errorf("declare the Elastic IP's association: %w", err)
+	}
+	return nil
+}
+
+// latestDebian asks AWS for the newest image of Debian in the stack's region.
+func latestDebian(ctx *pulumi.Context, cfg *config.Config, parent pulumi.Resource) (string, error) {
+	parameter, err := ssm.LookupParameter(ctx, &ssm.LookupParameterArgs{Name: debianParameter}, pulumi.Parent(parent))
+	if err != nil {
+		return "", fmt.Errorf("look up Debian's image (%s) in %s: %w. "+
+			"Mend it: allow ssm:GetParameter, or pulumi config set berth:ami <image>", debianParameter, cfg.Region, err)
+	}
+	for _, value := range []string{parameter.InsecureValue, parameter.Value} {
+		if value != "" {
+			return value, nil
+		}
+	}
+	return "", fmt.Errorf("look up Debian's image (%s) in %s: the parameter is empty. "+
+		"Mend it: pulumi config set berth:ami <image>", debianParameter, cfg.Region)
+}
+
+func firstAddress(addresses []string) (string, error) {
+	if len(addresses) == 0 {
+		return "", errors.New("read the server's IPv6 address: AWS gave it none. Mend it: pulumi refresh, then pulumi up")
+	}
+	return addresses[0], nil
+}

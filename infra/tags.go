@@ -1,0 +1,27 @@
+package infra
+
+import (
+	"maps"
+
+	"berth/config"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// defaultTags are the tags that the provider puts on every resource. Those that say who manages a resource win over
+// the operator's own: clean-up and billing rely on them.
+func defaultTags(project, stack string, own map[string]string) map[string]string {
+	tags := maps.Clone(own)
+	if tags == nil {
+		tags = map[string]string{}
+	}
+	tags["ManagedBy"] = "berth"
+	tags["Project"] = project
+	tags["Stack"] = stack
+	return tags
+}
+
+// nameTag is what the AWS console shows as a resource's name: the site's domain.
+func nameTag(cfg *config.Config) pulumi.StringMap {
+	return pulumi.StringMap{"Name": pulumi.String(cfg.Domain)}
+}

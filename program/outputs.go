@@ -1,0 +1,71 @@
+package program
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"berth/config"
+	"berth/infra"
+	"berth/provision"
+)
+
+// certificateLine is what ssl-manager.sh check says; the last one in a step's output is the latest.
+var certificateLine = regexp.MustCompile(`certificate issued by "([^"]*)", valid until (\S+)`)
+
+// export declares what `pulumi up` shows at its end, in the order of use.
+func export(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment, host *provision.Host) error {
+	address := environment.Address.PublicIP
+	ctx.Export("url", pulumi.String("https://"+cfg.Domain+"/"))
+	ctx.Export("address", address)
+	ctx.Export("commit", host.Commit)
+	ctx.Export("certificate", certificate(host.CertificateOutput))
+	ctx.Export("ssh", pulumi.Sprintf("ssh -i key.pem %s@%s", infra.User, address))
+	ctx.Export("sshHostKey", pulumi.Sprintf("%s %s", address, environment.Keys.HostPublic))
+	ctx.Export("sshPrivateKey", environment.Keys.ClientPrivate)
+	if cfg.CreateZone {
+		ctx.Export("nameServers", environment.DNS.NameServers)
+	}
+	ctx.Export("next", next(cfg, host.CertificateOutput))
+	return nil
+}
+
+// certificate takes issuer and expiry out of the last step's output. They are public, though the step's output
+// counts as secret because its connection holds a key.
+func certificate(output pulumi.StringOutput) pulumi.StringMapOutput {
+	parsed := output.ApplyT(func(text string) map[string]string {
+		issuer, expiry := parseCertificate(text)
+		return map[string]string{"issuer": issuer, "validUntil": expiry}
+	})
+	return pulumi.Unsecret(parsed).(pulumi.StringMapOutput)
+}
+
+func parseCertificate(output string) (issuer, expiry string) {
+	all := certificateLine.FindAllStringSubmatch(output, -1)
+	if len(all) == 0 {
+		return "unknown", "unknown"
+	}
+	last := all[len(all)-1]
+	return last[1], last[2]
+}
+
+// placeholderIssuer is the common name of the self-signed certificate that a server starts with.
+const placeholderIssuer = "placeholder"
+
+// next is one sentence about what to do now.
+func next(cfg *config.Config, output pulumi.StringOutput) pulumi.StringOutput {
+	key := "pulumi stack output --show-secrets sshPrivateKey > key.pem && chmod 600 key.pem; pulumi stack output sshHostKey >> ~/.ssh/known_hosts; then connect with the command in 'ssh'."
+	sentence := output.ApplyT(func(text string) string {
+		if issuer, _ := parseCertificate(text); issuer != placeholderIssuer {
+			return fmt.Sprintf("Open https://%s/. To log in: %s", cfg.Domain, key)
+		}
+		advice := fmt.Sprintf("The site answers with a self-signed certificate, because %s did not lead here yet. Point the names at 'address'", strings.Join(cfg.Names(), ", "))
+		if cfg.CreateZone {
+			advice = fmt.Sprintf("The site answers with a self-signed certificate, because %s is not delegated yet. Enter 'nameServers' for it at your registrar", cfg.Zone)
+		}
+		return advice + "; the server tries again twice a day, or at once: sudo /opt/berth/ssl-manager.sh generate. To log in: " + key
+	})
+	return pulumi.Unsecret(sentence).(pulumi.StringOutput)
+}

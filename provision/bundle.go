@@ -1,0 +1,78 @@
+package provision
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+//go:embed scripts
+var scripts embed.FS
+
+// bundle packs the scripts for /opt/berth: a gzipped tar archive in base64, the same for the same scripts.
+func bundle() (string, error) {
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	archive := tar.NewWriter(zip)
+	err := fs.WalkDir(scripts, "scripts", func(path string, entry fs.DirEntry, err error) error {
+		name := strings.TrimPrefix(strings.TrimPrefix(path, "scripts"), "/")
+		if err != nil || name == "" {
+			return err
+		}
+		header := &tar.Header{Name: name, Mode: 0o755, Typeflag: tar.TypeDir}
+		if entry.IsDir() {
+			return archive.WriteHeader(header)
+		}
+		content, err := scripts.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		header.Typeflag, header.Size = tar.TypeReg, int64(len(content))
+		if !strings.HasSuffix(name, ".sh") {
+			header.Mode = 0o644
+		}
+		if err := archive.WriteHeader(header); err != nil {
+			return err
+		}
+		_, err = archive.Write(content)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("pack the scripts: %w", err)
+	}
+	if err := archive.Close(); err != nil {
+		return "", fmt.Errorf("pack the scripts: %w", err)
+	}
+	if err := zip.Close(); err != nil {
+		return "", fmt.Errorf("pack the scripts: %w", err)
+	}
+	return base64.StdEncoding.EncodeToString(packed.Bytes()) + "\n", nil
+}
+
+// fingerprint identifies the content of some scripts: a step that runs them runs again when they change. It is short
+// because it stands in the preview.
+func fingerprint(names ...string) (string, error) {
+	sum := sha256.New()
+	for _, name := range names {
+		content, err := scripts.ReadFile("scripts/" + name)
+		if err != nil {
+			return "", fmt.Errorf("read script %s: %w", name, err)
+		}
+		fmt.Fprintf(sum, "%s %d\n", name, len(content))
+		sum.Write(content)
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:12], nil
+}
+
+// script reads a script that is sent as it is, because it runs before any are installed.
+func script(name string) (string, error) {
+	content, err := scripts.ReadFile("scripts/" + name)
+	return string(content), err
+}

@@ -1,0 +1,58 @@
+# Shared by every script: messages, settings, atomic files. Sourced, never run.
+# shellcheck shell=bash
+
+readonly BERTH_ETC=/etc/berth
+# shellcheck disable=SC2034 # used by those that source this
+readonly DATA=/data
+
+# Inside a step, file descriptor 3 is the operator's terminal and standard output is the step's log; a script run by
+# hand has its terminal on standard output.
+{ true >&3; } 2>/dev/null || exec 3>&1
+
+# say tells the operator, in one line, what is happening.
+say() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&3
+  [ /dev/fd/3 -ef /dev/fd/1 ] || printf '%s: %s\n' "${0##*/}" "$*"
+}
+
+# fail ends the script with a sentence that says what to do.
+fail() {
+  say "$*"
+  exit 1
+}
+
+need_root() {
+  [ "$(id -u)" -eq 0 ] || fail "needs root; run it again with sudo"
+}
+
+# put writes standard input to file $1 with mode $2, at once: a reader sees the old file or the new one.
+put() {
+  local temporary
+  mkdir -p "$(dirname "$1")"
+  temporary=$(mktemp "$1.XXXXXX")
+  cat >"$temporary"
+  chmod "$2" "$temporary"
+  mv -f "$temporary" "$1"
+}
+
+# await runs a command once a second until it succeeds, for at most $1 seconds.
+await() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ "$SECONDS" -lt "$deadline" ] || return 1
+    sleep 1
+  done
+}
+
+# load_settings reads what a step left for the scripts that are run by hand or by a timer.
+load_settings() {
+  [ -r "$BERTH_ETC/$1.env" ] || fail "$BERTH_ETC/$1.env is missing; 'pulumi up' writes it"
+  # shellcheck disable=SC1090
+  source "$BERTH_ETC/$1.env"
+}
+
+reload_nginx() {
+  nginx -t -q || fail "nginx refuses its configuration (the lines above say where); what it serves now stays"
+  systemctl reload-or-restart nginx
+}

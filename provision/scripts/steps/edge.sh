@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Makes nginx the edge: HTTP answers, HTTPS answers with the best certificate there is, unknown hosts get nothing.
+set -euo pipefail
+# shellcheck source=provision/scripts/lib.sh
+source /opt/berth/lib.sh
+# shellcheck disable=SC1091
+source /dev/stdin
+
+main() {
+  rm -f /etc/nginx/sites-enabled/default
+  install -d -m 0755 /etc/nginx/berth /var/lib/berth/acme/.well-known/acme-challenge /var/lib/berth/pages
+  put /var/lib/berth/pages/starting.html 0644 <"/opt/berth/edge/starting.html"
+  put "$BERTH_ETC/certificate.env" 0600 <<<"$CERTIFICATE_SETTINGS"
+  put "$BERTH_ETC/acme-roots.pem" 0644 <<<"$ACME_ROOTS"
+  /opt/berth/ssl-manager.sh placeholder
+  [ -e /etc/nginx/berth/routes.conf ] || put /etc/nginx/berth/routes.conf 0644 <"/opt/berth/edge/starting.conf"
+  put /etc/nginx/conf.d/berth.conf 0644 <<<"$NGINX"
+  reload_nginx
+  await 30 curl --silent --show-error --output /dev/null --max-time 5 "http://127.0.0.1/" || fail "nginx does not answer on port 80; look with: systemctl status nginx"
+  say "nginx answers on ports 80 and 443"
+}
+
+main "$@"

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Installs Docker, Compose, nginx and certbot from Debian's signed archive, in one transaction.
+set -euo pipefail
+# shellcheck source=provision/scripts/lib.sh
+source /opt/berth/lib.sh
+
+readonly PACKAGES=(docker.io docker-cli docker-compose docker-buildx nginx-light certbot git jq openssl curl)
+
+installed() {
+  [ "$(dpkg-query --show --showformat '${db:Status-Abbrev}\n' "${PACKAGES[@]}" 2>/dev/null | grep -c '^ii')" -eq "${#PACKAGES[@]}" ]
+}
+
+# Docker keeps everything on the volume and its logs bounded from the first container on. It is configured before it
+# is installed, so that it never starts anywhere else.
+configure_docker() {
+  mkdir -p "$DATA/docker"
+  put /etc/docker/daemon.json 0644 <<EOF
+{
+  "data-root": "$DATA/docker",
+  "live-restore": true,
+  "log-driver": "json-file",
+  "log-opts": { "max-size": "10m", "max-file": "3" }
+}
+EOF
+  put /etc/systemd/system/docker.service.d/berth.conf 0644 <<EOF
+[Unit]
+RequiresMountsFor=$DATA
+EOF
+  systemctl daemon-reload
+}
+
+# Certificates survive the server: a replaced one must not ask the authority for another.
+keep_certificates() {
+  install -d -m 0700 "$DATA/letsencrypt"
+  [ -L /etc/letsencrypt ] || { rm -rf /etc/letsencrypt && ln -s "$DATA/letsencrypt" /etc/letsencrypt; }
+}
+
+install_packages() {
+  export DEBIAN_FRONTEND=noninteractive
+  say "installing ${PACKAGES[*]}"
+  # An interrupted run leaves packages half configured.
+  dpkg --configure -a
+  apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update
+  apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 --no-install-recommends install "${PACKAGES[@]}"
+}
+
+main() {
+  configure_docker
+  keep_certificates
+  installed || install_packages
+  # ssl-manager.sh renews, with its own timer: two would compete.
+  systemctl mask --now --quiet certbot.timer
+  systemctl enable --quiet --now docker.service nginx.service
+  [ "$(docker info --format '{{.DockerRootDir}}')" = "$DATA/docker" ] || systemctl restart docker.service
+  say "Docker $(docker version --format '{{.Server.Version}}'), Compose $(docker compose version --short), $(nginx -v 2>&1 | cut -d ' ' -f 3), $(certbot --version)"
+}
+
+main "$@"

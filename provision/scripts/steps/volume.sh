@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Mounts the data volume on /data, finding it by its id; makes a file system on a blank one; grows it when it grew.
+set -euo pipefail
+# shellcheck source=provision/scripts/lib.sh
+source /opt/berth/lib.sh
+# shellcheck disable=SC1091
+source /dev/stdin
+
+wait_for_device() {
+  say "waiting for volume $VOLUME_ID, at most 2 minutes"
+  await 120 test -b "$1" || fail "volume $VOLUME_ID did not appear as $1; is it attached? aws ec2 describe-volumes --volume-ids $VOLUME_ID"
+}
+
+# never_mounted says whether a file system has not been in use: an interrupted mkfs may leave one.
+never_mounted() {
+  local header
+  header=$(dumpe2fs -h "$1" 2>/dev/null) || return 0
+  grep -Eq '^Last mount time: +n/a' <<<"$header"
+}
+
+make_file_system() {
+  local device=$1 type code=0
+  type=$(blkid --probe --output value --match-tag TYPE "$device") || code=$?
+  # blkid's 2: nothing recognised. Anything else unclear must not be formatted.
+  [ "$code" -eq 0 ] || [ "$code" -eq 2 ] || fail "cannot tell what is on $VOLUME_ID (blkid says $code); look with: sudo blkid --probe $device"
+  if [ -n "$type" ] && [ "$type" != ext4 ]; then
+    fail "volume $VOLUME_ID holds $type, not ext4; it is left as it is"
+  fi
+  if [ -z "$type" ] || { ! mountpoint -q "$DATA" && never_mounted "$device"; }; then
+    say "making a file system on the blank volume $VOLUME_ID"
+    mkfs.ext4 -q -F -L berth-data -m 1 "$device"
+  fi
+}
+
+# A mount unit rather than a line in fstab: services can depend on it by name, and containers know it too.
+mount_volume() {
+  put /etc/systemd/system/data.mount 0644 <<EOF
+[Unit]
+Description=Everything worth keeping (EBS volume $VOLUME_ID)
+
+[Mount]
+What=$1
+Where=$DATA
+Type=ext4
+Options=noatime,nodev
+
+[Install]
+WantedBy=multi-user.target
+EOF
+  mkdir -p "$DATA"
+  systemctl daemon-reload
+  systemctl enable --quiet data.mount
+  systemctl start data.mount
+  mountpoint -q "$DATA" || fail "$DATA is not mounted; look with: systemctl status data.mount"
+}
+
+main() {
+  local device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${VOLUME_ID/-/}
+  wait_for_device "$device"
+  make_file_system "$device"
+  mount_volume "$device"
+  resize2fs "$device"
+  say "$VOLUME_ID is on $DATA, $(df --output=size --block-size=1G "$DATA" | tail -n 1 | tr -d ' ') GiB"
+}
+
+main "$@"

@@ -1,0 +1,205 @@
+package aws
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+)
+
+const (
+	instanceType    = "aws:ec2/instance:Instance"
+	addressType     = "aws:ec2/eip:Eip"
+	associationType = "aws:ec2/eipAssociation:EipAssociation"
+
+	// AMI is the newest Debian 13 of the account's world, OtherAMI an older one.
+	AMI      = "ami-0123456789abcdef0"
+	OtherAMI = "ami-0fedcba9876543210"
+
+	// Quotas of a new account. Source: EC2 User Guide, "Service quotas".
+	addressLimit, vcpuLimit = 5, 16
+	// userDataLimit is in bytes, before base64. Source: EC2 User Guide, "Instance user data".
+	userDataLimit = 16384
+)
+
+// vcpus of the known instance types. Source: the EC2 instance types page.
+func vcpus(name string) int {
+	family, size, _ := strings.Cut(name, ".")
+	if family != "t3" && family != "t3a" {
+		return 0
+	}
+	return map[string]int{"nano": 2, "micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4, "2xlarge": 8}[size]
+}
+
+func computeKinds() map[string]*kind {
+	return map[string]*kind{
+		instanceType: {args: ec2.InstanceArgs{}, replaces: []string{
+			"ami", "associatePublicIpAddress", "availabilityZone", "ipv6Addresses", "keyName", "privateIp", "subnetId",
+		}, world: true, create: createInstance, update: updateInstance, remove: removeInstance},
+		addressType:     {args: ec2.EipArgs{}, replaces: []string{"domain"}, create: createAddress, remove: removeAddress},
+		associationType: {args: ec2.EipAssociationArgs{}, replaces: []string{"allocationId", "instanceId"}, world: true, create: createAssociation, remove: removeAssociation},
+	}
+}
+
+func createInstance(c *call) error {
+	const operation = "RunInstances"
+	if ami := text(c.inputs, "ami"); ami != AMI && ami != OtherAMI {
+		return apiError(operation, "InvalidAMIID.NotFound", "The image id '[%s]' does not exist", ami)
+	}
+	subnet, err := c.find(operation, subnetType, text(c.inputs, "subnetId"), "InvalidSubnetID.NotFound")
+	if err != nil {
+		return err
+	}
+	if err := c.checkInstance(operation, subnet); err != nil {
+		return err
+	}
+	c.id = newID("i")
+	c.outputs["arn"] = c.arn("ec2", c.region, "instance/"+c.id)
+	c.outputs["availabilityZone"], c.outputs["instanceState"] = text(subnet.Outputs, "availabilityZone"), "running"
+	c.outputs["primaryNetworkInterfaceId"] = newID("eni")
+	c.outputs["privateIp"] = c.account.nextPrivate(subnet)
+	defaulted(c.outputs, "ipv6Addresses", []any{})
+	c.outputs["publicIp"] = ""
+	if associate, said := c.inputs["associatePublicIpAddress"].(bool); associate || !said && boolean(subnet.Outputs, "mapPublicIpOnLaunch") {
+		c.outputs["publicIp"] = c.account.freeAddress(128, 254)
+	}
+	if count := integer(c.inputs, "ipv6AddressCount"); count > 0 {
+		c.outputs["ipv6Addresses"] = anys(strings.TrimSuffix(text(subnet.Outputs, "ipv6CidrBlock"), "/64") + "a1b2")
+	}
+	return nil
+}
+
+func updateInstance(c *call) error {
+	subnet, err := c.find("ModifyInstanceAttribute", subnetType, text(c.inputs, "subnetId"), "InvalidSubnetID.NotFound")
+	if err != nil {
+		return err
+	}
+	return c.checkInstance("ModifyInstanceAttribute", subnet)
+}
+
+// checkInstance keeps the rules that hold for a new and for a changed instance.
+func (c *call) checkInstance(operation string, subnet *Resource) error {
+	size := vcpus(text(c.inputs, "instanceType"))
+	if size == 0 {
+		return apiError(operation, "InvalidParameterValue", "Invalid value '%s' for InstanceType.", text(c.inputs, "instanceType"))
+	}
+	used := size
+	for _, other := range c.account.OfType(instanceType) {
+		if other.ID != c.id {
+			used += vcpus(text(other.Outputs, "instanceType"))
+		}
+	}
+	if used > vcpuLimit {
+		return apiError(operation, "VcpuLimitExceeded", "You have requested more vCPU capacity than your current vCPU limit of %d allows for the instance bucket that the specified instance type belongs to.", vcpuLimit)
+	}
+	if data := text(c.inputs, "userData"); len(data) > userDataLimit {
+		return apiError(operation, "InvalidParameterValue", "User data is limited to %d bytes", userDataLimit)
+	}
+	for _, group := range list(c.inputs, "vpcSecurityGroupIds") {
+		found, err := c.find(operation, groupType, group, "InvalidGroup.NotFound")
+		if err != nil {
+			return err
+		}
+		if text(found.Outputs, "vpcId") != text(subnet.Outputs, "vpcId") {
+			return apiError(operation, "InvalidParameter", "Security group %s and subnet %s belong to different networks.", group, subnet.ID)
+		}
+	}
+	if profile := text(c.inputs, "iamInstanceProfile"); profile != "" {
+		if c.account.get(profileType, profile) == nil {
+			return apiError(operation, "InvalidParameterValue", "Value (%s) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name", profile)
+		}
+	}
+	wanted := list(c.inputs, "ipv6Addresses")
+	if (len(wanted) > 0 || integer(c.inputs, "ipv6AddressCount") > 0) && text(subnet.Outputs, "ipv6CidrBlock") == "" {
+		return apiError(operation, "InvalidParameterValue", "The subnet '%s' has no IPv6 CIDR block.", subnet.ID)
+	}
+	for _, other := range c.account.users(instanceType, "subnetId", subnet.ID) {
+		for _, address := range wanted {
+			if other.ID != c.id && slices.Contains(list(other.Outputs, "ipv6Addresses"), address) {
+				return apiError(operation, "InvalidIPAddress.InUse", "Address %s is in use.", address)
+			}
+		}
+	}
+	return nil
+}
+
+// removeInstance takes the attachments and the association with it, as a terminated instance does.
+func removeInstance(c *call) error {
+	if boolean(c.old.Outputs, "disableApiTermination") {
+		return apiError("TerminateInstances", "OperationNotPermitted", "The instance '%s' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.", c.id)
+	}
+	for _, typ := range []string{attachmentType, associationType} {
+		for _, tie := range c.account.users(typ, "instanceId", c.id) {
+			c.account.remove(tie)
+		}
+	}
+	return nil
+}
+
+// freeAddress is an unused public address that ends in first to last. The range is for documentation (RFC 5737).
+func (a *Account) freeAddress(first, last int) string {
+	var taken []string
+	for _, typ := range []string{addressType, instanceType} {
+		for _, resource := range a.OfType(typ) {
+			taken = append(taken, text(resource.Outputs, "publicIp"))
+		}
+	}
+	for end := first; end <= last; end++ {
+		if address := fmt.Sprintf("198.51.100.%d", end); !slices.Contains(taken, address) {
+			return address
+		}
+	}
+	return ""
+}
+
+func createAddress(c *call) error {
+	if len(c.account.OfType(addressType)) >= addressLimit {
+		return apiError("AllocateAddress", "AddressLimitExceeded", "The maximum number of addresses has been reached.")
+	}
+	c.id = newID("eipalloc")
+	address := c.account.freeAddress(16, 127)
+	c.outputs["allocationId"], c.outputs["publicIp"] = c.id, address
+	c.outputs["arn"] = c.arn("ec2", c.region, "elastic-ip/"+c.id)
+	c.outputs["publicDns"] = "ec2-" + strings.ReplaceAll(address, ".", "-") + "." + c.region + ".compute.amazonaws.com"
+	defaulted(c.outputs, "domain", "vpc")
+	return nil
+}
+
+func removeAddress(c *call) error {
+	if len(c.account.users(associationType, "allocationId", c.id)) > 0 {
+		return apiError("ReleaseAddress", "InvalidIPAddress.InUse", "Address %s is in use.", text(c.old.Outputs, "publicIp"))
+	}
+	return nil
+}
+
+func createAssociation(c *call) error {
+	const operation = "AssociateAddress"
+	address, err := c.find(operation, addressType, text(c.inputs, "allocationId"), "InvalidAllocationID.NotFound")
+	if err != nil {
+		return err
+	}
+	instance, err := c.find(operation, instanceType, text(c.inputs, "instanceId"), "InvalidInstanceID.NotFound")
+	if err != nil {
+		return err
+	}
+	if len(c.account.users(gatewayType, "vpcId", c.account.vpcOf(instance))) == 0 {
+		return apiError(operation, "Gateway.NotAttached", "Network %s is not attached to any internet gateway", c.account.vpcOf(instance))
+	}
+	if !boolean(c.inputs, "allowReassociation") && len(c.account.users(associationType, "allocationId", address.ID)) > 0 {
+		return apiError(operation, "Resource.AlreadyAssociated", "resource %s is already associated with another resource", address.ID)
+	}
+	c.id = newID("eipassoc")
+	c.outputs["publicIp"] = text(address.Outputs, "publicIp")
+	c.outputs["networkInterfaceId"], c.outputs["privateIpAddress"] = instance.Outputs["primaryNetworkInterfaceId"], instance.Outputs["privateIp"]
+	// The automatic address goes back to Amazon's pool.
+	instance.Outputs["publicIp"] = text(address.Outputs, "publicIp")
+	return nil
+}
+
+func removeAssociation(c *call) error {
+	if instance := c.account.get(instanceType, text(c.old.Outputs, "instanceId")); instance != nil {
+		instance.Outputs["publicIp"] = ""
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package aws
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
+)
+
+const (
+	groupType   = "aws:ec2/securityGroup:SecurityGroup"
+	ingressType = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+	egressType  = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+	// ruleLimit is for each direction of a group. Source: VPC User Guide, "Amazon VPC quotas".
+	ruleLimit = 60
+)
+
+func firewallKinds() map[string]*kind {
+	rule := func(args interface{ ElementType() reflect.Type }) *kind {
+		return &kind{args: args, replaces: []string{"securityGroupId"}, world: true, create: createRule, update: checkRule}
+	}
+	return map[string]*kind{
+		groupType: {args: ec2.SecurityGroupArgs{}, replaces: []string{"name", "namePrefix", "description", "vpcId"}, autoname: true, world: true,
+			create: createGroup, remove: removeGroup},
+		ingressType: rule(vpc.SecurityGroupIngressRuleArgs{}),
+		egressType:  rule(vpc.SecurityGroupEgressRuleArgs{}),
+	}
+}
+
+func createGroup(c *call) error {
+	vpc := text(c.inputs, "vpcId")
+	if _, err := c.find("CreateSecurityGroup", vpcType, vpc, "InvalidVpcID.NotFound"); err != nil {
+		return err
+	}
+	if len(list(c.inputs, "ingress")) > 0 || c.inputs["ingress"] != nil || c.inputs["egress"] != nil {
+		return fmt.Errorf("security group %s has inline rules; the account keeps standalone rules only, which must not be mixed with them", text(c.inputs, "name"))
+	}
+	for _, other := range c.account.users(groupType, "vpcId", vpc) {
+		if text(other.Outputs, "name") == text(c.inputs, "name") {
+			return apiError("CreateSecurityGroup", "InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", text(c.inputs, "name"), vpc)
+		}
+	}
+	c.id = newID("sg")
+	c.outputs["arn"], c.outputs["ownerId"] = c.arn("ec2", c.region, "security-group/"+c.id), number
+	defaulted(c.outputs, "description", "Managed by Pulumi")
+	return nil
+}
+
+func removeGroup(c *call) error {
+	for _, instance := range c.account.OfType(instanceType) {
+		if slices.Contains(list(instance.Outputs, "vpcSecurityGroupIds"), c.id) {
+			return apiError("DeleteSecurityGroup", "DependencyViolation", "resource %s has a dependent object", c.id)
+		}
+	}
+	return nil
+}
+
+func createRule(c *call) error {
+	if err := checkRule(c); err != nil {
+		return err
+	}
+	if rules := c.account.users(c.typ, "securityGroupId", text(c.inputs, "securityGroupId")); len(rules) >= ruleLimit {
+		return apiError("AuthorizeSecurityGroupIngress", "RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
+	}
+	c.id = newID("sgr")
+	c.outputs["securityGroupRuleId"], c.outputs["arn"] = c.id, c.arn("ec2", c.region, "security-group-rule/"+c.id)
+	return nil
+}
+
+func checkRule(c *call) error {
+	const operation = "AuthorizeSecurityGroupIngress"
+	group := text(c.inputs, "securityGroupId")
+	if _, err := c.find(operation, groupType, group, "InvalidGroup.NotFound"); err != nil {
+		return err
+	}
+	v4, v6 := text(c.inputs, "cidrIpv4"), text(c.inputs, "cidrIpv6")
+	prefix, err := netip.ParsePrefix(v4 + v6)
+	if err != nil || (v4 != "") == (v6 != "") || prefix.Addr().Is4() != (v4 != "") || prefix != prefix.Masked() {
+		return apiError(operation, "InvalidParameterValue", "CIDR block %s is malformed", v4+v6)
+	}
+	from, to, protocol := integer(c.inputs, "fromPort"), integer(c.inputs, "toPort"), text(c.inputs, "ipProtocol")
+	switch protocol {
+	case "tcp", "udp":
+		if _, ok := c.inputs["fromPort"]; !ok || from < 0 || to > 65535 || from > to {
+			return apiError(operation, "InvalidParameterValue", "Invalid TCP/UDP port range (%d:%d)", from, to)
+		}
+	case "-1", "icmp", "icmpv6":
+	default:
+		return apiError(operation, "InvalidParameterValue", "Invalid value '%s' for IP protocol. Unknown protocol.", protocol)
+	}
+	for _, other := range c.account.users(c.typ, "securityGroupId", group) {
+		if other.ID != c.id && ruleOf(other.Inputs) == ruleOf(c.inputs) {
+			return apiError(operation, "InvalidPermission.Duplicate", "the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists", prefix, protocol, from, to)
+		}
+	}
+	return nil
+}
+
+func ruleOf(inputs map[string]any) string {
+	return fmt.Sprint(text(inputs, "ipProtocol"), integer(inputs, "fromPort"), integer(inputs, "toPort"), text(inputs, "cidrIpv4"), text(inputs, "cidrIpv6"))
+}

@@ -1,0 +1,155 @@
+package aws
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// kind is what AWS does with one type of resource.
+type kind struct {
+	// args is the SDK's type of its arguments: the schema.
+	args interface{ ElementType() reflect.Type }
+	// replaces are the inputs whose change makes a new resource, as in the real provider.
+	replaces []string
+	// autoname is set where the provider makes up a name from the logical one.
+	autoname bool
+	// world is set where a change concerns hosts, disks or networks.
+	world bool
+	// create checks what is asked for, chooses the id and fills in the outputs.
+	create func(*call) error
+	// update checks a change and fills in the outputs; nil takes it as it is.
+	update func(*call) error
+	// remove checks that nothing depends on the resource and takes with it what goes with it; nil lets it go.
+	remove func(*call) error
+}
+
+// kinds are the types of resources the account knows.
+var kinds map[string]*kind
+
+func init() {
+	kinds = map[string]*kind{}
+	for _, group := range []map[string]*kind{networkKinds(), firewallKinds(), computeKinds(), storageKinds(), identityKinds(), dnsKinds()} {
+		maps.Copy(kinds, group)
+	}
+}
+
+// call is one change of one resource.
+type call struct {
+	account *Account
+	kind    *kind
+	typ, id string
+	region  string
+	// inputs are the new ones, old the resource as it was (nil when it is made), outputs what becomes of it.
+	inputs, outputs map[string]any
+	old             *Resource
+}
+
+func (c *call) resource() *Resource {
+	created := time.Now().UTC()
+	if c.old != nil {
+		created = c.old.Created
+	}
+	return &Resource{Type: c.typ, ID: c.id, Inputs: c.inputs, Outputs: c.outputs, Created: created}
+}
+
+// find is a resource that an input names; the error is AWS's for one that does not exist.
+func (c *call) find(operation, typ, id, notFound string) (*Resource, error) {
+	if resource := c.account.get(typ, id); resource != nil {
+		return resource, nil
+	}
+	return nil, apiError(operation, notFound, "The ID '%s' does not exist", id)
+}
+
+// apiError is an error in AWS's own words and shape.
+func apiError(operation, code, format string, args ...any) error {
+	service := "EC2"
+	if before, after, found := strings.Cut(operation, ":"); found {
+		service, operation = before, after
+	}
+	return fmt.Errorf("operation error %s: %s, https response error StatusCode: 400, RequestID: %s, api error %s: %s",
+		service, operation, newHex(32), code, fmt.Sprintf(format, args...))
+}
+
+// newID is an id of the shape that EC2 gives: a prefix and 17 hexadecimal digits.
+func newID(prefix string) string { return prefix + "-0" + newHex(16) }
+
+func newHex(digits int) string {
+	bytes := make([]byte, (digits+1)/2)
+	_, _ = rand.Read(bytes) // It never fails; it would end the program.
+	return hex.EncodeToString(bytes)[:digits]
+}
+
+func (c *call) arn(service, region, rest string) string {
+	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, region, number, rest)
+}
+
+// Helpers that read properties of unknown shape; what is absent is the zero value.
+
+func text(properties map[string]any, key string) string {
+	value, _ := properties[key].(string)
+	return value
+}
+
+func integer(properties map[string]any, key string) int {
+	value, _ := properties[key].(float64)
+	return int(value)
+}
+
+func boolean(properties map[string]any, key string) bool {
+	value, _ := properties[key].(bool)
+	return value
+}
+
+func object(properties map[string]any, key string) map[string]any {
+	value, _ := properties[key].(map[string]any)
+	return value
+}
+
+func list(properties map[string]any, key string) []string {
+	items, _ := properties[key].([]any)
+	var texts []string
+	for _, item := range items {
+		if value, ok := item.(string); ok {
+			texts = append(texts, value)
+		}
+	}
+	return texts
+}
+
+// anys is a list as it is kept.
+func anys(texts ...string) []any {
+	items := make([]any, 0, len(texts))
+	for _, value := range texts {
+		items = append(items, value)
+	}
+	return items
+}
+
+func defaulted(properties map[string]any, key string, value any) {
+	if _, ok := properties[key]; !ok {
+		properties[key] = value
+	}
+}
+
+// checkTags keeps AWS's rules for tags. Source: "Tag restrictions" in the EC2 User Guide.
+func checkTags(operation string, tags map[string]any) error {
+	if len(tags) > 50 {
+		return apiError(operation, "TagLimitExceeded", "The maximum number of Tags for a resource has been reached.")
+	}
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		value, _ := tags[key].(string)
+		if strings.HasPrefix(strings.ToLower(key), "aws:") {
+			return apiError(operation, "InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use")
+		}
+		if len(key) > 128 || len(value) > 256 {
+			return apiError(operation, "InvalidParameterValue", "Tag key or value exceeds the maximum length")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+package aws
+
+import (
+	"fmt"
+	"strings"
+)
+
+// debianParameter is where Debian publishes its newest image.
+const debianParameter = "/aws/service/debian/release/13/latest/amd64"
+
+// lookups answer the functions (invokes) of the provider.
+var lookups = map[string]func(account *Account, args map[string]any) (map[string]any, error){
+	"aws:ssm/getParameter:getParameter": func(_ *Account, args map[string]any) (map[string]any, error) {
+		if name := text(args, "name"); name != debianParameter {
+			return nil, fmt.Errorf("reading SSM Parameter (%s): couldn't find resource: %w", name, apiError("SSM:GetParameter", "ParameterNotFound", "%s", name))
+		}
+		return map[string]any{
+			"id": debianParameter, "name": debianParameter, "type": "String", "value": AMI, "insecureValue": AMI, "version": 1.0,
+			"arn": "arn:aws:ssm:::parameter" + debianParameter,
+		}, nil
+	},
+	"aws:route53/getZone:getZone": func(account *Account, args map[string]any) (map[string]any, error) {
+		for _, zone := range account.OfType(zoneType) {
+			if text(zone.Outputs, "name") == strings.TrimSuffix(text(args, "name"), ".") || zone.ID == text(args, "zoneId") {
+				return map[string]any{
+					"id": zone.ID, "zoneId": zone.ID, "name": zone.Outputs["name"], "nameServers": zone.Outputs["nameServers"],
+					"arn": zone.Outputs["arn"], "primaryNameServer": zone.Outputs["primaryNameServer"], "tags": map[string]any{},
+					"callerReference": "", "comment": "", "linkedServiceDescription": "", "linkedServicePrincipal": "",
+					"privateZone": false, "resourceRecordSetCount": 2.0, "vpcId": "",
+				}, nil
+			}
+		}
+		return nil, fmt.Errorf("no matching Route 53 Hosted Zone found")
+	},
+	"aws:ec2/getSubnet:getSubnet": func(account *Account, args map[string]any) (map[string]any, error) {
+		subnet := account.get(subnetType, text(args, "id"))
+		if subnet == nil {
+			return nil, apiError("DescribeSubnets", "InvalidSubnetID.NotFound", "The subnet ID '%s' does not exist", text(args, "id"))
+		}
+		result := map[string]any{"id": subnet.ID, "state": "available", "tags": map[string]any{}}
+		for _, name := range []string{"arn", "availabilityZone", "cidrBlock", "ipv6CidrBlock", "mapPublicIpOnLaunch", "assignIpv6AddressOnCreation", "ownerId", "vpcId"} {
+			if value, ok := subnet.Outputs[name]; ok {
+				result[name] = value
+			}
+		}
+		defaulted(result, "ipv6CidrBlock", "")
+		return result, nil
+	},
+}

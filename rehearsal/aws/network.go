@@ -1,0 +1,213 @@
+package aws
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+)
+
+const (
+	vpcType         = "aws:ec2/vpc:Vpc"
+	gatewayType     = "aws:ec2/internetGateway:InternetGateway"
+	subnetType      = "aws:ec2/subnet:Subnet"
+	tableType       = "aws:ec2/routeTable:RouteTable"
+	routeType       = "aws:ec2/route:Route"
+	tableUseType    = "aws:ec2/routeTableAssociation:RouteTableAssociation"
+	vpcLimit        = 5 // VPCs a region. Source: VPC User Guide, "Amazon VPC quotas".
+	documentation56 = "2001:db8:%x:%x00::/56"
+)
+
+func networkKinds() map[string]*kind {
+	return map[string]*kind{
+		vpcType:     {args: ec2.VpcArgs{}, replaces: []string{"cidrBlock", "instanceTenancy"}, create: createVPC, remove: removeVPC},
+		gatewayType: {args: ec2.InternetGatewayArgs{}, create: createGateway, remove: removeGateway},
+		subnetType: {args: ec2.SubnetArgs{}, replaces: []string{"availabilityZone", "cidrBlock", "vpcId", "ipv6CidrBlock"}, world: true,
+			create: createSubnet, remove: removeSubnet},
+		tableType:    {args: ec2.RouteTableArgs{}, replaces: []string{"vpcId"}, create: createTable, remove: removeTable},
+		routeType:    {args: ec2.RouteArgs{}, replaces: []string{"routeTableId", "destinationCidrBlock", "destinationIpv6CidrBlock"}, create: createRoute},
+		tableUseType: {args: ec2.RouteTableAssociationArgs{}, replaces: []string{"subnetId"}, create: createTableUse},
+	}
+}
+
+func createVPC(c *call) error {
+	if len(c.account.OfType(vpcType)) >= vpcLimit {
+		return apiError("CreateVpc", "VpcLimitExceeded", "The maximum number of VPCs has been reached.")
+	}
+	prefix, err := netip.ParsePrefix(text(c.inputs, "cidrBlock"))
+	if err != nil || !prefix.Addr().Is4() || prefix.Bits() < 16 || prefix.Bits() > 28 {
+		return apiError("CreateVpc", "InvalidVpc.Range", "The CIDR '%s' is invalid.", text(c.inputs, "cidrBlock"))
+	}
+	c.id = newID("vpc")
+	c.outputs["arn"] = c.arn("ec2", c.region, "vpc/"+c.id)
+	c.outputs["defaultSecurityGroupId"], c.outputs["defaultRouteTableId"] = newID("sg"), newID("rtb")
+	c.outputs["mainRouteTableId"] = c.outputs["defaultRouteTableId"]
+	c.outputs["ownerId"] = number
+	defaulted(c.outputs, "enableDnsSupport", true)
+	defaulted(c.outputs, "enableDnsHostnames", false)
+	c.outputs["ipv6CidrBlock"] = ""
+	if boolean(c.inputs, "assignGeneratedIpv6CidrBlock") {
+		// Amazon's own range is not ours to use: the prefix that RFC 3849 sets aside for documentation is.
+		count := len(c.account.OfType(vpcType))
+		c.outputs["ipv6CidrBlock"] = fmt.Sprintf(documentation56, 0xbe00+count, 1)
+	}
+	return nil
+}
+
+func removeVPC(c *call) error {
+	for _, typ := range []string{subnetType, gatewayType, groupType, tableType} {
+		if len(c.account.users(typ, "vpcId", c.id)) > 0 {
+			return apiError("DeleteVpc", "DependencyViolation", "The vpc '%s' has dependencies and cannot be deleted.", c.id)
+		}
+	}
+	return nil
+}
+
+func createGateway(c *call) error {
+	if vpc := text(c.inputs, "vpcId"); vpc != "" {
+		if _, err := c.find("AttachInternetGateway", vpcType, vpc, "InvalidVpcID.NotFound"); err != nil {
+			return err
+		}
+		if len(c.account.users(gatewayType, "vpcId", vpc)) > 0 {
+			return apiError("AttachInternetGateway", "Resource.AlreadyAssociated", "resource %s already has an internet gateway attached", vpc)
+		}
+	}
+	c.id = newID("igw")
+	c.outputs["arn"], c.outputs["ownerId"] = c.arn("ec2", c.region, "internet-gateway/"+c.id), number
+	return nil
+}
+
+func removeGateway(c *call) error {
+	for _, instance := range c.account.OfType(instanceType) {
+		if text(instance.Outputs, "publicIp") != "" && c.account.vpcOf(instance) == text(c.old.Outputs, "vpcId") {
+			return apiError("DetachInternetGateway", "DependencyViolation", "Network %s has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.", text(c.old.Outputs, "vpcId"))
+		}
+	}
+	for _, route := range c.account.users(routeType, "gatewayId", c.id) {
+		return apiError("DeleteInternetGateway", "DependencyViolation", "The internetGateway '%s' has dependencies and cannot be deleted: %s.", c.id, route.ID)
+	}
+	return nil
+}
+
+// vpcOf is the VPC an instance stands in.
+func (a *Account) vpcOf(instance *Resource) string {
+	if subnet := a.get(subnetType, text(instance.Outputs, "subnetId")); subnet != nil {
+		return text(subnet.Outputs, "vpcId")
+	}
+	return ""
+}
+
+func createSubnet(c *call) error {
+	vpc, err := c.find("CreateSubnet", vpcType, text(c.inputs, "vpcId"), "InvalidVpcID.NotFound")
+	if err != nil {
+		return err
+	}
+	prefix, err := netip.ParsePrefix(text(c.inputs, "cidrBlock"))
+	outer := netip.MustParsePrefix(text(vpc.Outputs, "cidrBlock"))
+	if err != nil || prefix.Bits() < outer.Bits() || prefix.Bits() > 28 || !outer.Contains(prefix.Addr()) {
+		return apiError("CreateSubnet", "InvalidSubnet.Range", "The CIDR '%s' is invalid.", text(c.inputs, "cidrBlock"))
+	}
+	for _, other := range c.account.users(subnetType, "vpcId", vpc.ID) {
+		if prefix.Overlaps(netip.MustParsePrefix(text(other.Outputs, "cidrBlock"))) {
+			return apiError("CreateSubnet", "InvalidSubnet.Conflict", "The CIDR '%s' conflicts with another subnet", prefix)
+		}
+	}
+	if v6 := text(c.inputs, "ipv6CidrBlock"); v6 != "" {
+		inner, err := netip.ParsePrefix(v6)
+		whole, none := netip.ParsePrefix(text(vpc.Outputs, "ipv6CidrBlock"))
+		if err != nil || none != nil || inner.Bits() != 64 || !whole.Contains(inner.Addr()) {
+			return apiError("CreateSubnet", "InvalidSubnet.Range", "The IPv6 CIDR '%s' is invalid.", v6)
+		}
+	}
+	zone := text(c.inputs, "availabilityZone")
+	if zone == "" {
+		zone = c.region + "a"
+	}
+	if len(zone) != len(c.region)+1 || zone[:len(c.region)] != c.region {
+		return apiError("CreateSubnet", "InvalidParameterValue", "Value (%s) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: %[2]sa, %[2]sb, %[2]sc.", zone, c.region)
+	}
+	c.id = newID("subnet")
+	c.outputs["arn"], c.outputs["ownerId"], c.outputs["availabilityZone"] = c.arn("ec2", c.region, "subnet/"+c.id), number, zone
+	defaulted(c.outputs, "mapPublicIpOnLaunch", false)
+	defaulted(c.outputs, "assignIpv6AddressOnCreation", false)
+	return nil
+}
+
+func removeSubnet(c *call) error {
+	if len(c.account.users(instanceType, "subnetId", c.id)) > 0 {
+		return apiError("DeleteSubnet", "DependencyViolation", "The subnet '%s' has dependencies and cannot be deleted.", c.id)
+	}
+	return nil
+}
+
+func createTable(c *call) error {
+	if _, err := c.find("CreateRouteTable", vpcType, text(c.inputs, "vpcId"), "InvalidVpcID.NotFound"); err != nil {
+		return err
+	}
+	c.id = newID("rtb")
+	c.outputs["arn"], c.outputs["ownerId"] = c.arn("ec2", c.region, "route-table/"+c.id), number
+	return nil
+}
+
+func removeTable(c *call) error {
+	if len(c.account.users(tableUseType, "routeTableId", c.id)) > 0 {
+		return apiError("DeleteRouteTable", "DependencyViolation", "The routeTable '%s' has dependencies and cannot be deleted.", c.id)
+	}
+	return nil
+}
+
+func createRoute(c *call) error {
+	table, err := c.find("CreateRoute", tableType, text(c.inputs, "routeTableId"), "InvalidRouteTableID.NotFound")
+	if err != nil {
+		return err
+	}
+	gateway, err := c.find("CreateRoute", gatewayType, text(c.inputs, "gatewayId"), "InvalidInternetGatewayID.NotFound")
+	if err != nil {
+		return err
+	}
+	if text(gateway.Outputs, "vpcId") != text(table.Outputs, "vpcId") {
+		return apiError("CreateRoute", "InvalidParameterValue", "route table %s and network gateway %s belong to different networks", table.ID, gateway.ID)
+	}
+	destination := text(c.inputs, "destinationCidrBlock") + text(c.inputs, "destinationIpv6CidrBlock")
+	if _, err := netip.ParsePrefix(destination); err != nil {
+		return apiError("CreateRoute", "InvalidParameterValue", "Value (%s) for parameter destinationCidrBlock is invalid. This is not a valid CIDR block.", destination)
+	}
+	c.id = "r-" + table.ID + destination
+	if c.account.get(routeType, c.id) != nil {
+		return apiError("CreateRoute", "RouteAlreadyExists", "The route identified by %s already exists.", destination)
+	}
+	c.outputs["origin"], c.outputs["state"] = "CreateRoute", "active"
+	return nil
+}
+
+func createTableUse(c *call) error {
+	subnet, table := text(c.inputs, "subnetId"), text(c.inputs, "routeTableId")
+	if _, err := c.find("AssociateRouteTable", subnetType, subnet, "InvalidSubnetID.NotFound"); err != nil {
+		return err
+	}
+	if _, err := c.find("AssociateRouteTable", tableType, table, "InvalidRouteTableID.NotFound"); err != nil {
+		return err
+	}
+	if len(c.account.users(tableUseType, "subnetId", subnet)) > 0 {
+		return apiError("AssociateRouteTable", "Resource.AlreadyAssociated", "the specified association for route table %s conflicts with an existing association", table)
+	}
+	c.id = newID("rtbassoc")
+	return nil
+}
+
+// nextPrivate is the next free address of a subnet; AWS keeps the first four to itself.
+func (a *Account) nextPrivate(subnet *Resource) string {
+	address := netip.MustParsePrefix(text(subnet.Outputs, "cidrBlock")).Addr()
+	for range 4 {
+		address = address.Next()
+	}
+	var taken []string
+	for _, instance := range a.users(instanceType, "subnetId", subnet.ID) {
+		taken = append(taken, text(instance.Outputs, "privateIp"))
+	}
+	for slices.Contains(taken, address.String()) {
+		address = address.Next()
+	}
+	return address.String()
+}

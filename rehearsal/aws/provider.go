@@ -1,0 +1,374 @@
+package aws
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/urn"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"berth/rehearsal/provider"
+)
+
+// version of pulumi-aws whose contract is kept.
+const version = "6.83.4"
+
+// Provider implements pulumirpc.ResourceProviderServer on an account.
+type Provider struct {
+	provider.Base
+	dir   string
+	world World
+
+	lock        sync.Mutex
+	region      string
+	defaultTags map[string]any
+}
+
+// Open makes the provider of the account that is kept in dir. A nil world is none.
+func Open(dir string, world World) (*Provider, error) {
+	if _, err := Read(dir); err != nil {
+		return nil, err
+	}
+	return &Provider{Base: provider.Base{Version: version}, dir: dir, world: world}, nil
+}
+
+// CheckConfig refuses what the provider's configuration does not have.
+func (p *Provider) CheckConfig(_ context.Context, request *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
+	inputs, err := provider.Unmarshal("news", request.GetNews())
+	if err != nil {
+		return nil, err
+	}
+	known := provider.Fields(aws.ProviderArgs{})
+	var failures []*pulumirpc.CheckFailure
+	for key := range inputs {
+		if !slices.Contains(known, string(key)) && key != "version" && !strings.HasPrefix(string(key), "__") {
+			failures = append(failures, &pulumirpc.CheckFailure{Property: string(key), Reason: "unknown property of the provider"})
+		}
+	}
+	if region := inputs["region"]; !region.IsString() && !region.IsComputed() {
+		failures = append(failures, &pulumirpc.CheckFailure{Property: "region", Reason: "Missing region configuration"})
+	}
+	return &pulumirpc.CheckResponse{Inputs: request.GetNews(), Failures: failures}, nil
+}
+
+// Configure takes region and default tags. All of a stack's providers share them here, since Berth declares one.
+func (p *Provider) Configure(_ context.Context, request *pulumirpc.ConfigureRequest) (*pulumirpc.ConfigureResponse, error) {
+	inputs, err := provider.Unmarshal("args", request.GetArgs())
+	if err != nil {
+		return nil, err
+	}
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.region = text(inputs.Mappable(), "region")
+	p.defaultTags = nil
+	switch tags := inputs["defaultTags"]; {
+	case tags.IsObject():
+		p.defaultTags = object(tags.ObjectValue().Mappable(), "tags")
+	case tags.IsString(): // The engine hands nested configuration over as JSON text.
+		var parsed struct{ Tags map[string]any }
+		if err := json.Unmarshal([]byte(tags.StringValue()), &parsed); err != nil {
+			return nil, fmt.Errorf("read the provider's default tags: %w", err)
+		}
+		p.defaultTags = parsed.Tags
+	}
+	// Without typed secrets the engine itself keeps secret what came in secret.
+	return &pulumirpc.ConfigureResponse{SupportsPreview: true}, nil
+}
+
+// Check refuses properties that AWS does not have or that are of another type, and makes up names.
+func (p *Provider) Check(_ context.Context, request *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
+	id, kind, err := kindOf(request.GetUrn())
+	if err != nil {
+		return nil, err
+	}
+	inputs, err := provider.Unmarshal("news", request.GetNews())
+	if err != nil {
+		return nil, err
+	}
+	failures := provider.CheckArgs(kind.args, inputs)
+	if _, named := inputs["name"]; kind.autoname && !named && !inputs.HasValue("namePrefix") {
+		olds, err := provider.Unmarshal("olds", request.GetOlds())
+		if err != nil {
+			return nil, err
+		}
+		if old := olds["name"]; old.IsString() {
+			inputs["name"] = old
+		} else {
+			name, err := resource.NewUniqueHex(id.Name()+"-", 7, 64)
+			if err != nil {
+				return nil, err
+			}
+			inputs["name"] = resource.NewStringProperty(name)
+		}
+	}
+	checked, err := provider.Marshal("inputs", inputs)
+	return &pulumirpc.CheckResponse{Inputs: checked, Failures: failures}, err
+}
+
+// Diff tells what a change does: nothing, an update in place, or a replacement.
+func (p *Provider) Diff(_ context.Context, request *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
+	_, kind, err := kindOf(request.GetUrn())
+	if err != nil {
+		return nil, err
+	}
+	olds, err1 := provider.Unmarshal("olds", request.GetOldInputs())
+	news, err2 := provider.Unmarshal("news", request.GetNews())
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	replaces := slices.Clone(kind.replaces)
+	if flag := news["userDataReplaceOnChange"]; flag.IsBool() && flag.BoolValue() {
+		replaces = append(replaces, "userData", "userDataBase64")
+	}
+	response := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE, HasDetailedDiff: true, DetailedDiff: map[string]*pulumirpc.PropertyDiff{}}
+	for _, name := range provider.Fields(kind.args) {
+		before, had := olds[resource.PropertyKey(name)]
+		after, has := news[resource.PropertyKey(name)]
+		if had == has && (!had || before.DeepEquals(after)) {
+			continue
+		}
+		response.Changes = pulumirpc.DiffResponse_DIFF_SOME
+		response.Diffs = append(response.Diffs, name)
+		change := &pulumirpc.PropertyDiff{Kind: diffKind(had, has, slices.Contains(replaces, name)), InputDiff: true}
+		response.DetailedDiff[name] = change
+		if slices.Contains(replaces, name) {
+			response.Replaces = append(response.Replaces, name)
+		}
+	}
+	return response, nil
+}
+
+func diffKind(had, has, replace bool) pulumirpc.PropertyDiff_Kind {
+	kinds := []pulumirpc.PropertyDiff_Kind{pulumirpc.PropertyDiff_UPDATE, pulumirpc.PropertyDiff_UPDATE_REPLACE}
+	if !had {
+		kinds = []pulumirpc.PropertyDiff_Kind{pulumirpc.PropertyDiff_ADD, pulumirpc.PropertyDiff_ADD_REPLACE}
+	} else if !has {
+		kinds = []pulumirpc.PropertyDiff_Kind{pulumirpc.PropertyDiff_DELETE, pulumirpc.PropertyDiff_DELETE_REPLACE}
+	}
+	if replace {
+		return kinds[1]
+	}
+	return kinds[0]
+}
+
+// Create makes a resource; in a preview it says what is known of it.
+func (p *Provider) Create(ctx context.Context, request *pulumirpc.CreateRequest) (*pulumirpc.CreateResponse, error) {
+	if request.GetPreview() {
+		return &pulumirpc.CreateResponse{Properties: request.GetProperties()}, nil
+	}
+	inputs, err := mapOf(request.GetProperties())
+	if err != nil {
+		return nil, err
+	}
+	made, err := p.apply(ctx, request.GetUrn(), "", inputs)
+	if err != nil {
+		return nil, err
+	}
+	properties, err := structOf(made.Outputs)
+	return &pulumirpc.CreateResponse{Id: made.ID, Properties: properties}, err
+}
+
+// Update changes a resource in place.
+func (p *Provider) Update(ctx context.Context, request *pulumirpc.UpdateRequest) (*pulumirpc.UpdateResponse, error) {
+	if request.GetPreview() {
+		olds, err1 := provider.Unmarshal("olds", request.GetOlds())
+		news, err2 := provider.Unmarshal("news", request.GetNews())
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, err
+		}
+		maps.Copy(olds, news)
+		properties, err := provider.Marshal("outputs", olds)
+		return &pulumirpc.UpdateResponse{Properties: properties}, err
+	}
+	inputs, err := mapOf(request.GetNews())
+	if err != nil {
+		return nil, err
+	}
+	changed, err := p.apply(ctx, request.GetUrn(), request.GetId(), inputs)
+	if err != nil {
+		return nil, err
+	}
+	properties, err := structOf(changed.Outputs)
+	return &pulumirpc.UpdateResponse{Properties: properties}, err
+}
+
+// apply makes a resource, or changes the one with the id.
+func (p *Provider) apply(ctx context.Context, at, id string, inputs map[string]any) (*Resource, error) {
+	name, kind, err := kindOf(at)
+	if err != nil {
+		return nil, err
+	}
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	var result *Resource
+	err = change(p.dir, func(account *Account) error {
+		c := &call{account: account, kind: kind, typ: string(name.Type()), id: id, region: p.region, inputs: inputs, outputs: map[string]any{}}
+		run := kind.create
+		if id != "" {
+			if c.old = account.get(c.typ, id); c.old == nil {
+				return fmt.Errorf("update %s: it is gone; look with: pulumi refresh", id)
+			}
+			// What is no longer asked for is no longer told, but what AWS made up stays.
+			maps.Copy(c.outputs, c.old.Outputs)
+			for key := range c.old.Inputs {
+				delete(c.outputs, key)
+			}
+			run = kind.update
+		}
+		maps.Copy(c.outputs, inputs)
+		if err := p.tag(c); err != nil {
+			return err
+		}
+		if run != nil {
+			if err := run(c); err != nil {
+				return err
+			}
+		}
+		result = c.resource()
+		account.put(result)
+		return p.converge(ctx, account, kind, func() { takeBack(account, c) })
+	})
+	return result, err
+}
+
+// takeBack undoes what the world could not follow.
+func takeBack(account *Account, c *call) {
+	if c.old != nil {
+		account.put(c.old)
+		return
+	}
+	account.remove(c.resource())
+}
+
+// converge lets the world follow a change. Where it cannot, the change is undone and the world put back, as far as it
+// goes, so that nothing half-made lingers in either.
+func (p *Provider) converge(ctx context.Context, account *Account, kind *kind, undo func()) error {
+	if p.world == nil || !kind.world {
+		return nil
+	}
+	err := p.world.Converge(ctx, account)
+	if err == nil {
+		return nil
+	}
+	undo()
+	return errors.Join(err, p.world.Converge(context.WithoutCancel(ctx), account))
+}
+
+// tag fills in tagsAll: the provider's default tags under the resource's own.
+func (p *Provider) tag(c *call) error {
+	if !slices.Contains(provider.Fields(c.kind.args), "tags") {
+		return nil
+	}
+	all := map[string]any{}
+	maps.Copy(all, p.defaultTags)
+	maps.Copy(all, object(c.inputs, "tags"))
+	c.outputs["tagsAll"] = all
+	return checkTags("CreateTags", all)
+}
+
+// Read tells what the account holds; nothing for a resource that is gone.
+func (p *Provider) Read(_ context.Context, request *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
+	name, _, err := kindOf(request.GetUrn())
+	if err != nil {
+		return nil, err
+	}
+	account, err := Read(p.dir)
+	if err != nil {
+		return nil, err
+	}
+	found := account.get(string(name.Type()), request.GetId())
+	if found == nil {
+		return &pulumirpc.ReadResponse{}, nil
+	}
+	inputs, err1 := structOf(found.Inputs)
+	outputs, err2 := structOf(found.Outputs)
+	return &pulumirpc.ReadResponse{Id: found.ID, Properties: outputs, Inputs: inputs}, errors.Join(err1, err2)
+}
+
+// Delete removes a resource; one that is gone already is no error.
+func (p *Provider) Delete(ctx context.Context, request *pulumirpc.DeleteRequest) (*emptypb.Empty, error) {
+	name, kind, err := kindOf(request.GetUrn())
+	if err != nil {
+		return nil, err
+	}
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	return &emptypb.Empty{}, change(p.dir, func(account *Account) error {
+		c := &call{account: account, kind: kind, typ: string(name.Type()), id: request.GetId(), region: p.region}
+		if c.old = account.get(c.typ, c.id); c.old == nil {
+			return nil
+		}
+		if kind.remove != nil {
+			if err := kind.remove(c); err != nil {
+				return err
+			}
+		}
+		account.remove(c.old)
+		// What is deleted does not come back: a world that cannot follow is told of, and tried again next time.
+		return p.converge(ctx, account, kind, func() {})
+	})
+}
+
+// Invoke answers a lookup.
+func (p *Provider) Invoke(_ context.Context, request *pulumirpc.InvokeRequest) (*pulumirpc.InvokeResponse, error) {
+	lookup, ok := lookups[request.GetTok()]
+	if !ok {
+		return nil, fmt.Errorf("look up %s: the rehearsal's AWS does not have it", request.GetTok())
+	}
+	args, err := mapOf(request.GetArgs())
+	if err != nil {
+		return nil, err
+	}
+	account, err := Read(p.dir)
+	if err != nil {
+		return nil, err
+	}
+	result, err := lookup(account, args)
+	if err != nil {
+		return nil, err
+	}
+	properties, err := structOf(result)
+	return &pulumirpc.InvokeResponse{Return: properties}, err
+}
+
+func kindOf(text string) (urn.URN, *kind, error) {
+	name := urn.URN(text)
+	kind, ok := kinds[string(name.Type())]
+	if !ok {
+		return name, nil, fmt.Errorf("the rehearsal's AWS does not have resources of type %s", name.Type())
+	}
+	return name, kind, nil
+}
+
+// mapOf reads properties as plain values.
+func mapOf(properties *structpb.Struct) (map[string]any, error) {
+	values, err := plugin.UnmarshalProperties(properties, plugin.MarshalOptions{RejectUnknowns: true, SkipNulls: true, SkipInternalKeys: true})
+	if err != nil {
+		return nil, fmt.Errorf("read the properties: %w", err)
+	}
+	return values.Mappable(), nil
+}
+
+// structOf writes plain values as properties. They have the shape that JSON gives.
+func structOf(values map[string]any) (*structpb.Struct, error) {
+	normal := map[string]any{}
+	text, err := json.Marshal(values)
+	if err == nil {
+		err = json.Unmarshal(text, &normal)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return provider.Marshal("outputs", resource.NewPropertyMapFromMap(normal))
+}

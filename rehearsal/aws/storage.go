@@ -1,0 +1,117 @@
+package aws
+
+import (
+	"time"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ebs"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+)
+
+const (
+	volumeType     = "aws:ebs/volume:Volume"
+	snapshotType   = "aws:ebs/snapshot:Snapshot"
+	attachmentType = "aws:ec2/volumeAttachment:VolumeAttachment"
+
+	// modificationPause has to pass between two changes of a volume. Source: EBS User Guide, "Requirements and
+	// limitations" of Elastic Volumes.
+	modificationPause = 6 * time.Hour
+	modified          = "lastModified"
+)
+
+func storageKinds() map[string]*kind {
+	return map[string]*kind{
+		volumeType: {args: ebs.VolumeArgs{}, replaces: []string{"availabilityZone", "encrypted", "kmsKeyId", "snapshotId"}, world: true,
+			create: createVolume, update: updateVolume, remove: removeVolume},
+		attachmentType: {args: ec2.VolumeAttachmentArgs{}, replaces: []string{"deviceName", "instanceId", "volumeId"}, world: true, create: createAttachment},
+		// Snapshots come from finalSnapshot alone.
+		snapshotType: {args: ebs.SnapshotArgs{}},
+	}
+}
+
+func createVolume(c *call) error {
+	if err := c.checkVolume("CreateVolume"); err != nil {
+		return err
+	}
+	if snapshot := text(c.inputs, "snapshotId"); snapshot != "" {
+		if _, err := c.find("CreateVolume", snapshotType, snapshot, "InvalidSnapshot.NotFound"); err != nil {
+			return err
+		}
+	}
+	c.id = newID("vol")
+	c.outputs["arn"] = c.arn("ec2", c.region, "volume/"+c.id)
+	defaulted(c.outputs, "type", "gp2")
+	defaulted(c.outputs, "iops", 3000.0)
+	defaulted(c.outputs, "throughput", 125.0)
+	return nil
+}
+
+// checkVolume keeps gp3's limits. Source: EBS User Guide, "General Purpose SSD volumes".
+func (c *call) checkVolume(operation string) error {
+	if size := integer(c.inputs, "size"); size < 1 || size > 16384 {
+		return apiError(operation, "InvalidParameterValue", "Volume of %dGiB is invalid; the size of a gp3 volume must be between 1 and 16384 GiB", size)
+	}
+	if iops := integer(c.inputs, "iops"); iops != 0 && (iops < 3000 || iops > 16000) {
+		return apiError(operation, "InvalidParameterValue", "Volume iops of %d is invalid; it must be between 3000 and 16000", iops)
+	}
+	if throughput := integer(c.inputs, "throughput"); throughput != 0 && (throughput < 125 || throughput > 1000) {
+		return apiError(operation, "InvalidParameterValue", "Volume throughput of %d is invalid; it must be between 125 and 1000", throughput)
+	}
+	return nil
+}
+
+func updateVolume(c *call) error {
+	if err := c.checkVolume("ModifyVolume"); err != nil {
+		return err
+	}
+	before, after := integer(c.old.Outputs, "size"), integer(c.inputs, "size")
+	if after < before {
+		return apiError("ModifyVolume", "InvalidParameterValue", "New size cannot be smaller than existing size")
+	}
+	if after != before {
+		if last, err := time.Parse(time.RFC3339, text(c.old.Outputs, modified)); err == nil && time.Since(last) < modificationPause {
+			return apiError("ModifyVolume", "VolumeModificationRateExceeded", "You've reached the maximum modification rate per volume limit. Wait at least 6 hours between modifications per EBS volume.")
+		}
+		c.outputs[modified] = time.Now().UTC().Format(time.RFC3339)
+	}
+	return nil
+}
+
+// removeVolume leaves a snapshot where one is wanted.
+func removeVolume(c *call) error {
+	if len(c.account.users(attachmentType, "volumeId", c.id)) > 0 {
+		return apiError("DeleteVolume", "VolumeInUse", "Volume %s is currently attached", c.id)
+	}
+	if !boolean(c.old.Outputs, "finalSnapshot") {
+		return nil
+	}
+	id := newID("snap")
+	c.account.put(&Resource{Type: snapshotType, ID: id, Created: time.Now().UTC(), Inputs: map[string]any{}, Outputs: map[string]any{
+		"volumeId": c.id, "volumeSize": c.old.Outputs["size"], "encrypted": c.old.Outputs["encrypted"], "tagsAll": c.old.Outputs["tagsAll"],
+		"arn": c.arn("ec2", c.region, "snapshot/"+id),
+	}})
+	return nil
+}
+
+func createAttachment(c *call) error {
+	volume, err := c.find("AttachVolume", volumeType, text(c.inputs, "volumeId"), "InvalidVolume.NotFound")
+	if err != nil {
+		return err
+	}
+	instance, err := c.find("AttachVolume", instanceType, text(c.inputs, "instanceId"), "InvalidInstanceID.NotFound")
+	if err != nil {
+		return err
+	}
+	if len(c.account.users(attachmentType, "volumeId", volume.ID)) > 0 {
+		return apiError("AttachVolume", "VolumeInUse", "%s is already attached to an instance", volume.ID)
+	}
+	if text(volume.Outputs, "availabilityZone") != text(instance.Outputs, "availabilityZone") {
+		return apiError("AttachVolume", "InvalidVolume.ZoneMismatch", "The volume '%s' is not in the same availability zone as instance '%s'", volume.ID, instance.ID)
+	}
+	for _, other := range c.account.users(attachmentType, "instanceId", instance.ID) {
+		if text(other.Outputs, "deviceName") == text(c.inputs, "deviceName") {
+			return apiError("AttachVolume", "InvalidParameterValue", "Invalid value '%s' for unixDevice. Attachment point %[1]s is already in use", text(c.inputs, "deviceName"))
+		}
+	}
+	c.id = "vai-" + newHex(10)
+	return nil
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"berth/rehearsal/aws"
+	"berth/rehearsal/dns"
+)
+
+// zones reads the hosted zones and their records out of the account in the folder.
+func zones(state string) ([]dns.Zone, error) {
+	account, err := aws.Read(state)
+	if err != nil {
+		return nil, err
+	}
+	var all []dns.Zone
+	for _, hosted := range account.OfType("aws:route53/zone:Zone") {
+		zone := dns.Zone{Name: text(hosted.Outputs["name"]), NameServers: texts(hosted.Outputs["nameServers"])}
+		for _, record := range account.OfType("aws:route53/record:Record") {
+			if text(record.Outputs["zoneId"]) != hosted.ID {
+				continue
+			}
+			// JSON keeps numbers as floating point; a TTL fits.
+			ttl, _ := record.Outputs["ttl"].(float64)
+			zone.Records = append(zone.Records, dns.Record{
+				Name: text(record.Outputs["name"]), Type: text(record.Outputs["type"]),
+				TTL: uint32(ttl), Values: texts(record.Outputs["records"]),
+			})
+		}
+		all = append(all, zone)
+	}
+	return all, nil
+}
+
+// text is a property that is a string; "" where it is missing.
+func text(value any) string {
+	text, _ := value.(string)
+	return text
+}
+
+func texts(value any) []string {
+	list, _ := value.([]any)
+	var all []string
+	for _, item := range list {
+		all = append(all, text(item))
+	}
+	return all
+}

@@ -1,0 +1,83 @@
+package ec2host
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"context"
+	"crypto/tls"
+)
+
+// writeAuthorityCertificate makes the certificate with which the authority serves its own API, and the root that
+// signed it: the program's acmeRoots setting is thereby used for real. What already stands is kept.
+func writeAuthorityCertificate(folder string) error {
+	if _, err := os.Stat(filepath.Join(folder, acmeAPIKey)); err == nil {
+		return nil
+	}
+	rootKey, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err2 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	root := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Rehearsal ACME API root"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(10, 0, 0),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Rehearsal ACME API"},
+		NotBefore: root.NotBefore, NotAfter: root.NotAfter, IPAddresses: []net.IP{net.ParseIP(ACMEAddress)},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	rootDER, err1 := x509.CreateCertificate(rand.Reader, root, root, &rootKey.PublicKey, rootKey)
+	leafDER, err2 := x509.CreateCertificate(rand.Reader, leaf, root, &key.PublicKey, rootKey)
+	keyDER, err3 := x509.MarshalECPrivateKey(key)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return err
+	}
+	write := func(name, kind string, der []byte) error {
+		return os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
+	}
+	// The key comes last: it says that all are there.
+	return errors.Join(write(acmeAPIRoot, "CERTIFICATE", rootDER), write(acmeAPICert, "CERTIFICATE", leafDER), write(acmeAPIKey, "EC PRIVATE KEY", keyDER))
+}
+
+// SiteRoots fetches the root that the authority signs the site's certificates with, PEM: what a browser has to trust
+// in a rehearsal. Pebble makes a new one each time it starts.
+func (w *World) SiteRoots(ctx context.Context) (string, error) {
+	roots, err := w.ACMERoots()
+	if err != nil {
+		return "", err
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM([]byte(roots))
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+ACMEAddress+":15000/roots/0", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return "", fmt.Errorf("fetch the authority's root: %w", err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<16))
+	if err != nil || !strings.Contains(string(body), "BEGIN CERTIFICATE") {
+		return "", fmt.Errorf("fetch the authority's root: %s: %w", response.Status, err)
+	}
+	return string(body), nil
+}

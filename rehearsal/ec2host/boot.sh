@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The host's power button: makes the control groups that the container runtime mounted read-only writable for
+# systemd (they are the container's own, in a namespace of their own), then becomes init.
+set -euo pipefail
+
+for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*/; do
+  mountpoint -q "$hierarchy" && mount -o remount,bind,rw "$hierarchy"
+done
+
+# systemd 257 still runs on control groups version 1, when it is told to.
+if [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then
+  export SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
+  exec /sbin/init systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
+fi
+exec /sbin/init

@@ -1,0 +1,128 @@
+package ec2host
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"berth/rehearsal/aws"
+)
+
+func (w *World) internet() string { return w.object("internet") }
+
+// makeInternet makes the network on which Elastic IPs and the rehearsal's services live.
+func (w *World) makeInternet(ctx context.Context) error {
+	if exists(ctx, "network", w.internet()) {
+		return nil
+	}
+	_, err := docker(ctx, "", "network", "create", "--label", w.label(), "--subnet", internetIPv4,
+		"--gateway", OperatorAddress, w.internet())
+	if err != nil && strings.Contains(err.Error(), "overlap") {
+		return fmt.Errorf("make the rehearsal's network %s: another Docker network has that range, most likely another rehearsal; take it down first (docker network ls): %w", internetIPv4, err)
+	}
+	return err
+}
+
+// makeSubnets makes a Docker network for each subnet of the account, with the subnet's own address ranges. The name
+// server joins it at the address where a VPC has its resolver (the base plus two) and the authority joins it because
+// it validates over IPv6, which the internet network does not carry.
+func (w *World) makeSubnets(ctx context.Context, account *aws.Account) error {
+	for _, subnet := range account.OfType("aws:ec2/subnet:Subnet") {
+		name := w.object(subnet.ID)
+		if exists(ctx, "network", name) {
+			continue
+		}
+		prefix, err := netip.ParsePrefix(text(subnet.Outputs, "cidrBlock"))
+		if err != nil {
+			return fmt.Errorf("read the range of %s: %w", subnet.ID, err)
+		}
+		args := []string{"network", "create", "--label", w.label(), "--subnet", prefix.String()}
+		if v6 := text(subnet.Outputs, "ipv6CidrBlock"); v6 != "" {
+			args = append(args, "--ipv6", "--subnet", v6)
+		}
+		if _, err := docker(ctx, "", append(args, name)...); err != nil {
+			if strings.Contains(err.Error(), "overlap") {
+				return fmt.Errorf("subnet %s (%s) overlaps a network of this machine; choose another range: pulumi config set berth:vpcCidr 10.77.0.0/16: %w", subnet.ID, prefix, err)
+			}
+			return err
+		}
+		if _, err := docker(ctx, "", "network", "connect", "--ip", resolverAddress(prefix), name, w.object("dns")); err != nil {
+			return err
+		}
+		if _, err := docker(ctx, "", "network", "connect", name, w.object("acme")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolverAddress is where a VPC answers DNS: the second address after the base of its range.
+func resolverAddress(prefix netip.Prefix) string {
+	return prefix.Masked().Addr().Next().Next().String()
+}
+
+func (w *World) deleteSubnets(ctx context.Context, account *aws.Account) error {
+	wanted := []string{w.internet()}
+	for _, subnet := range account.OfType("aws:ec2/subnet:Subnet") {
+		wanted = append(wanted, w.object(subnet.ID))
+	}
+	output, err := docker(ctx, "", "network", "ls", "--format", "{{.Name}}", "--filter", "label="+w.label())
+	if err != nil {
+		return err
+	}
+	for _, name := range lines(output) {
+		if slices.Contains(wanted, name) {
+			continue
+		}
+		for _, service := range []string{"dns", "acme"} {
+			if _, err := docker(ctx, "", "network", "disconnect", "--force", name, w.object(service)); err != nil && !strings.Contains(err.Error(), "not connected") {
+				return err
+			}
+		}
+		if _, err := docker(ctx, "", "network", "rm", name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// associateAddresses gives each network interface its Elastic IP, and takes away one that is no longer associated.
+func (w *World) associateAddresses(ctx context.Context, account *aws.Account) error {
+	elastic := map[string]string{}
+	for _, association := range account.OfType("aws:ec2/eipAssociation:EipAssociation") {
+		elastic[text(association.Outputs, "instanceId")] = text(association.Outputs, "publicIp")
+	}
+	for _, instance := range account.OfType(instanceType) {
+		eni := w.eni(instance.ID)
+		current, err := attached(ctx, eni, w.internet(), "IPAddress")
+		if err != nil {
+			return err
+		}
+		wanted := elastic[instance.ID]
+		if current == wanted {
+			continue
+		}
+		if current != "" {
+			if _, err := docker(ctx, "", "network", "disconnect", w.internet(), eni); err != nil {
+				return err
+			}
+		}
+		if wanted != "" {
+			if _, err := docker(ctx, "", "network", "connect", "--ip", wanted, w.internet(), eni); err != nil {
+				return err
+			}
+		}
+		if err := w.writeMetadata(ctx, account, instance, wanted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attached tells a field ("IPAddress", "MacAddress") of a container's attachment to a network, "" where it has none.
+func attached(ctx context.Context, container, network, field string) (string, error) {
+	format := fmt.Sprintf(`{{with index .NetworkSettings.Networks %q}}{{.%s}}{{end}}`, network, field)
+	return docker(ctx, "", "container", "inspect", "--format", format, container)
+}

@@ -1,0 +1,149 @@
+package ec2host
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+//go:embed pebble.json
+var pebbleConfig string
+
+//go:embed git-server.sh
+var gitServer string
+
+// Start brings up what stands around the account: the internet network, the storage, the name server, the
+// certificate authority and the git host. It changes nothing that already stands.
+func (w *World) Start(ctx context.Context) error {
+	for _, start := range []func(context.Context) error{w.makeInternet, w.startDisks, w.startDNS, w.startACME, w.startGit} {
+		if err := start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *World) startDNS(ctx context.Context) error {
+	if running(ctx, w.object("dns")) {
+		return nil
+	}
+	return w.replaceContainer(ctx, w.object("dns"), "--network", w.internet(), "--ip", dnsAddress,
+		"--volume", filepath.Join(w.Bin, "rehearsal-dns")+":/usr/local/bin/rehearsal-dns:ro",
+		"--volume", w.path("aws")+":/var/lib/aws:ro",
+		AMIImage, "rehearsal-dns", "-state", "/var/lib/aws", "-listen", ":53")
+}
+
+// Files of the authority, in the rehearsal's state folder.
+const (
+	acmeAPIRoot = "api-root.pem"
+	acmeAPICert = "api.pem"
+	acmeAPIKey  = "api.key"
+)
+
+func (w *World) startACME(ctx context.Context) error {
+	if running(ctx, w.object("acme")) {
+		return nil
+	}
+	folder := w.path("acme")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	if err := writeAuthorityCertificate(folder); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(folder, "pebble.json"), []byte(pebbleConfig), 0o600); err != nil {
+		return err
+	}
+	return w.replaceContainer(ctx, w.object("acme"), "--network", w.internet(), "--ip", ACMEAddress,
+		"--sysctl", "net.ipv6.conf.all.disable_ipv6=0",
+		"--env", "PEBBLE_VA_NOSLEEP=1",
+		"--volume", filepath.Join(w.Bin, "pebble")+":/usr/local/bin/pebble:ro", "--volume", folder+":/etc/pebble:ro",
+		AMIImage, "pebble", "-config", "/etc/pebble/pebble.json", "-dnsserver", dnsAddress+":53")
+}
+
+// ACMEDirectory is the URL of the authority's directory, as a certbot on a host asks for it.
+func (w *World) ACMEDirectory() string { return "https://" + ACMEAddress + ":14000/dir" }
+
+// ACMERoots is the certificate that signed the authority's own HTTPS interface, PEM.
+func (w *World) ACMERoots() (string, error) {
+	pem, err := os.ReadFile(filepath.Join(w.path("acme"), acmeAPIRoot))
+	return string(pem), err
+}
+
+// GitURL is the app's repository as a private one is reached: over SSH with a deploy key.
+func (w *World) GitURL() string { return "ssh://git@" + gitAddress + "/srv/app.git" }
+
+func (w *World) startGit(ctx context.Context) error {
+	folder := w.path("git")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{"host_key", "deploy_key"} {
+		file := filepath.Join(folder, name)
+		if _, err := os.Stat(file); err == nil {
+			continue
+		}
+		if output, err := exec.CommandContext(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "berth-rehearsal", "-f", file).CombinedOutput(); err != nil {
+			return fmt.Errorf("make %s: %w: %s", name, err, output)
+		}
+	}
+	if !exists(ctx, "container", w.object("git")) || !running(ctx, w.object("git")) {
+		if err := os.WriteFile(filepath.Join(folder, "git-server.sh"), []byte(gitServer), 0o700); err != nil {
+			return err
+		}
+		return w.replaceContainer(ctx, w.object("git"), "--network", w.internet(), "--ip", gitAddress,
+			"--volume", folder+":/etc/git-server:ro", "--volume", w.path("repository")+":/srv:rw",
+			AMIImage, "bash", "/etc/git-server/git-server.sh")
+	}
+	return nil
+}
+
+// GitKeys are the deploy key (private, OpenSSH) and the git host's public key ("ssh-ed25519 …").
+func (w *World) GitKeys() (deployKey, hostKey string, err error) {
+	private, err1 := os.ReadFile(w.path("git", "deploy_key"))
+	public, err2 := os.ReadFile(w.path("git", "host_key.pub"))
+	fields := strings.Fields(string(public))
+	if err := errors.Join(err1, err2); err != nil {
+		return "", "", err
+	}
+	return string(private), strings.Join(fields[:2], " "), nil
+}
+
+// Publish commits the folder's files to the app's repository when they differ from what it holds. The repository is
+// the rehearsal's own: the folder itself need not be one and is not touched.
+func (w *World) Publish(ctx context.Context, folder string) error {
+	bare := w.path("repository", "app.git")
+	git := func(args ...string) (string, error) {
+		command := exec.CommandContext(ctx, "git", append([]string{"--git-dir", bare, "--work-tree", folder}, args...)...)
+		command.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
+			"GIT_AUTHOR_NAME=Rehearsal", "GIT_AUTHOR_EMAIL=rehearsal@example.test",
+			"GIT_COMMITTER_NAME=Rehearsal", "GIT_COMMITTER_EMAIL=rehearsal@example.test")
+		output, err := command.CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("git %s: %w: %s", args[0], err, tail(string(output), 5))
+		}
+		return strings.TrimSpace(string(output)), nil
+	}
+	if _, err := os.Stat(bare); err != nil {
+		if err := os.MkdirAll(filepath.Dir(bare), 0o755); err != nil {
+			return err
+		}
+		if output, err := exec.CommandContext(ctx, "git", "init", "--quiet", "--bare", "--initial-branch=main", bare).CombinedOutput(); err != nil {
+			return fmt.Errorf("make the app's repository: %w: %s", err, output)
+		}
+	}
+	if _, err := git("add", "--all", "."); err != nil {
+		return err
+	}
+	changes, err := git("status", "--porcelain", "--untracked-files=no")
+	if err != nil || changes == "" {
+		return err
+	}
+	_, err = git("commit", "--quiet", "--message", "Publish "+filepath.Base(folder))
+	return err
+}

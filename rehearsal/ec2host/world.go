@@ -1,0 +1,140 @@
+// Package ec2host is the ground under the AWS stand-in: it makes real what the account's books say. An instance is
+// a Debian container with systemd behind a network interface of its own, a volume is a block device that survives
+// its instance, a security group is a packet filter on the interface, a subnet is a Docker network.
+package ec2host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"berth/rehearsal/aws"
+)
+
+// World is one rehearsal's hosts, disks and networks on this machine's Docker. It implements aws.World.
+type World struct {
+	// Name tells the rehearsals of one machine apart; every Docker object's name begins with it.
+	Name string
+	// Dir is the folder of the rehearsal's state, an absolute path.
+	Dir string
+	// Bin is the folder of the programs that run inside containers: rehearsal-dns, rehearsal-imds and pebble.
+	Bin string
+}
+
+// Addresses on the rehearsal's "internet", a Docker network in the range that RFC 5737 sets aside for documentation.
+// The AWS stand-in hands out Elastic IPs from .16 on.
+const (
+	internetIPv4 = "198.51.100.0/24"
+	// OperatorAddress is where connections from this machine come from: the network's gateway.
+	OperatorAddress = "198.51.100.1"
+	dnsAddress      = "198.51.100.2"
+	// ACMEAddress is the certificate authority's.
+	ACMEAddress = "198.51.100.3"
+	gitAddress  = "198.51.100.4"
+)
+
+// label marks every Docker object of a rehearsal, with its name as value.
+const label = "berth.rehearsal"
+
+func (w *World) object(parts ...string) string {
+	name := w.Name
+	for _, part := range parts {
+		name += "-" + part
+	}
+	return name
+}
+
+func (w *World) label() string { return label + "=" + w.Name }
+
+func (w *World) path(parts ...string) string {
+	return filepath.Join(append([]string{w.Dir}, parts...)...)
+}
+
+// Converge makes hosts, disks and networks match the account. What the account no longer holds goes first, so that
+// an address or a disk is free for what comes; a snapshot is taken before the disk it was taken of goes.
+func (w *World) Converge(ctx context.Context, account *aws.Account) error {
+	steps := []struct {
+		name string
+		run  func(context.Context, *aws.Account) error
+	}{
+		{"stop terminated instances", w.stopTerminated},
+		{"detach volumes", w.detachVolumes},
+		{"take snapshots", w.takeSnapshots},
+		{"delete volumes", w.deleteVolumes},
+		{"delete subnets", w.deleteSubnets},
+		{"make subnets", w.makeSubnets},
+		{"make volumes", w.makeVolumes},
+		{"run instances", w.runInstances},
+		{"attach volumes", w.attachVolumes},
+		{"associate addresses", w.associateAddresses},
+		{"apply security groups", w.applySecurityGroups},
+	}
+	for _, step := range steps {
+		if err := step.run(ctx, account); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return nil
+}
+
+// Remove takes away every Docker object of the rehearsal, whatever state it is in.
+func (w *World) Remove(ctx context.Context) error {
+	problems := []error{w.releaseDisks(ctx)}
+	containers, err := docker(ctx, "", "container", "ls", "--all", "--quiet", "--filter", "label="+w.label())
+	problems = append(problems, err)
+	if ids := lines(containers); len(ids) > 0 {
+		_, err := docker(ctx, "", append([]string{"container", "rm", "--force", "--volumes"}, ids...)...)
+		problems = append(problems, err)
+	}
+	for _, kind := range []string{"network", "volume"} {
+		output, err := docker(ctx, "", kind, "ls", "--quiet", "--filter", "label="+w.label())
+		problems = append(problems, err)
+		for _, id := range lines(output) {
+			_, err := docker(ctx, "", kind, "rm", id)
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// Objects lists the rehearsal's containers, networks and volumes, a name each.
+func (w *World) Objects(ctx context.Context) ([]string, error) {
+	var names []string
+	for kind, field := range map[string]string{"container": "{{.Names}}", "network": "{{.Name}}", "volume": "{{.Name}}"} {
+		args := []string{kind, "ls", "--format", kind + " " + field, "--filter", "label=" + w.label()}
+		if kind == "container" {
+			args = append(args, "--all")
+		}
+		output, err := docker(ctx, "", args...)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, lines(output)...)
+	}
+	return names, nil
+}
+
+// text reads a string from a resource's properties; a missing one is "".
+func text(properties map[string]any, key string) string {
+	value, _ := properties[key].(string)
+	return value
+}
+
+// number reads an integer from a resource's properties, which JSON keeps as a float; a missing one is 0.
+func number(properties map[string]any, key string) int {
+	value, _ := properties[key].(float64)
+	return int(value)
+}
+
+// texts reads a list of strings from a resource's properties.
+func texts(properties map[string]any, key string) []string {
+	list, _ := properties[key].([]any)
+	var values []string
+	for _, item := range list {
+		if value, ok := item.(string); ok {
+			values = append(values, value)
+		}
+	}
+	return values
+}

@@ -1,0 +1,80 @@
+// The rehearsal runs the production program offline: the real Pulumi engine, a stand-in for AWS, real hosts in
+// containers, a DNS server and an ACME authority of its own. See `rehearsal help`.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := root().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "rehearsal:", err)
+		var status exitStatus
+		if errors.As(err, &status) {
+			os.Exit(int(status))
+		}
+		os.Exit(1)
+	}
+}
+
+// exitStatus is another program's, passed on.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+func root() *cobra.Command {
+	options := &options{}
+	command := &cobra.Command{
+		Use:           "rehearsal",
+		Short:         "Run the production program offline, against real parts",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	flags := command.PersistentFlags()
+	flags.StringVar(&options.Name, "name", "berth-rehearsal", "name of the rehearsal; its Docker objects begin with it")
+	flags.StringVar(&options.Dir, "dir", "", "folder of the rehearsal's state (default: the user's cache folder)")
+	flags.StringVar(&options.Bin, "bin", "", "folder of pulumi, pebble, rehearsal-dns and rehearsal-imds (default: this program's own)")
+	flags.StringVar(&options.Project, "project", ".", "Berth's own folder, with Pulumi.yaml")
+	flags.StringVar(&options.App, "app", "tests/sample-app", "folder of the app, with compose.yaml")
+	flags.StringVar(&options.Command, "command-provider", "auto", "auto, real (pulumi-resource-command) or stand-in")
+	flags.StringArrayVar(&options.Set, "set", nil, "a setting to keep on the stack, as path=value (instanceType=t3.small); a leading ! makes it a secret")
+	command.AddCommand(
+		simple(options, "up", "Create or update the rehearsal (the default of make rehearse)", (*rehearsal).up),
+		simple(options, "preview", "Show what up would change", (*rehearsal).preview),
+		simple(options, "refresh", "Read the account's state back into the stack", (*rehearsal).refresh),
+		simple(options, "destroy", "Destroy the environment as `pulumi destroy` does; the final snapshot stays", (*rehearsal).destroy),
+		simple(options, "clean", "Take away everything of the rehearsal: containers, networks, disks, state", (*rehearsal).clean),
+		simple(options, "status", "List what the account holds and what runs here", (*rehearsal).status),
+		sshCommand(options),
+	)
+	return command
+}
+
+func simple(options *options, name, short string, run func(*rehearsal, context.Context) error) *cobra.Command {
+	return &cobra.Command{Use: name, Short: short, Args: cobra.NoArgs, RunE: func(command *cobra.Command, _ []string) error {
+		rehearsal, err := open(options)
+		if err != nil {
+			return err
+		}
+		return run(rehearsal, command.Context())
+	}}
+}
+
+func sshCommand(options *options) *cobra.Command {
+	return &cobra.Command{Use: "ssh [-- COMMAND…]", Short: "Log in to the host, or run a command on it", RunE: func(command *cobra.Command, args []string) error {
+		rehearsal, err := open(options)
+		if err != nil {
+			return err
+		}
+		return rehearsal.ssh(command.Context(), args)
+	}}
+}

@@ -1,0 +1,97 @@
+// Package provider is what the rehearsal's stand-ins for Pulumi providers share: serving, the calls that all answer
+// alike, and strict checking of inputs against the SDK's own types.
+package provider
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/diag"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+// Serve listens on a free port of the loopback interface and serves a provider there until stop is called.
+func Serve(server pulumirpc.ResourceProviderServer) (port int, stop func(), err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, nil, fmt.Errorf("listen for the engine: %w", err)
+	}
+	service := grpc.NewServer(rpcutil.OpenTracingServerInterceptorOptions(nil)...)
+	pulumirpc.RegisterResourceProviderServer(service, server)
+	go func() { _ = service.Serve(listener) }() // It ends, with nil, when stop is called.
+	return listener.Addr().(*net.TCPAddr).Port, service.Stop, nil
+}
+
+// Base answers the calls that every stand-in answers alike.
+type Base struct {
+	pulumirpc.UnimplementedResourceProviderServer
+	// Version is the version of the real provider whose contract is kept.
+	Version string
+
+	engine pulumirpc.EngineClient
+}
+
+// Attach connects back to the engine, for log lines.
+func (b *Base) Attach(_ context.Context, request *pulumirpc.PluginAttach) (*emptypb.Empty, error) {
+	connection, err := grpc.NewClient(request.GetAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return nil, fmt.Errorf("connect to the engine: %w", err)
+	}
+	b.engine = pulumirpc.NewEngineClient(connection)
+	return &emptypb.Empty{}, nil
+}
+
+// Log shows a line under a resource in the engine's progress. A line that cannot be shown is no reason to fail.
+func (b *Base) Log(ctx context.Context, severity diag.Severity, urn, line string) {
+	if b.engine == nil {
+		return
+	}
+	level := pulumirpc.LogSeverity_INFO
+	if severity == diag.Warning {
+		level = pulumirpc.LogSeverity_WARNING
+	}
+	_, _ = b.engine.Log(ctx, &pulumirpc.LogRequest{Severity: level, Urn: urn, Message: line})
+}
+
+// GetPluginInfo tells the version.
+func (b *Base) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
+	return &pulumirpc.PluginInfo{Version: b.Version}, nil
+}
+
+// CheckConfig takes the provider's configuration as it is.
+func (b *Base) CheckConfig(_ context.Context, request *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
+	return &pulumirpc.CheckResponse{Inputs: request.GetNews()}, nil
+}
+
+// DiffConfig says that a changed configuration replaces nothing.
+func (b *Base) DiffConfig(context.Context, *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
+	return &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_UNKNOWN}, nil
+}
+
+// Configure accepts typed secrets and takes part in previews.
+func (b *Base) Configure(context.Context, *pulumirpc.ConfigureRequest) (*pulumirpc.ConfigureResponse, error) {
+	return &pulumirpc.ConfigureResponse{AcceptSecrets: true, SupportsPreview: true}, nil
+}
+
+// Cancel has nothing to end.
+func (b *Base) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
+	return &emptypb.Empty{}, nil
+}
+
+// Unmarshal reads properties, keeping secrets and unknown values.
+func Unmarshal(label string, properties *structpb.Struct) (resource.PropertyMap, error) {
+	return plugin.UnmarshalProperties(properties, plugin.MarshalOptions{Label: label, KeepUnknowns: true, KeepSecrets: true, SkipNulls: true, SkipInternalKeys: true})
+}
+
+// Marshal writes properties, keeping secrets and unknown values.
+func Marshal(label string, properties resource.PropertyMap) (*structpb.Struct, error) {
+	return plugin.MarshalProperties(properties, plugin.MarshalOptions{Label: label, KeepUnknowns: true, KeepSecrets: true, SkipNulls: true})
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"berth/rehearsal/aws"
+	"berth/rehearsal/ec2host"
+	"berth/rehearsal/stack"
+)
+
+// options are the command line's.
+type options struct {
+	Name, Dir, Bin, Project, App, Command string
+	Set                                   []string
+}
+
+// rehearsal is one rehearsal on this machine.
+type rehearsal struct {
+	options
+	world *ec2host.World
+}
+
+// The rehearsal's site, in the domain that RFC 6761 sets aside for tests.
+const (
+	zone   = "example.test"
+	domain = "app.example.test"
+	alias  = "www.app.example.test"
+)
+
+func open(given *options) (*rehearsal, error) {
+	chosen := *given
+	if chosen.Dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("choose the state's folder: %w; name one with --dir", err)
+		}
+		chosen.Dir = filepath.Join(cache, "berth", "rehearsals", chosen.Name)
+	}
+	if chosen.Bin == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find this program's folder: %w; name it with --bin", err)
+		}
+		chosen.Bin = filepath.Dir(self)
+	}
+	for _, path := range []*string{&chosen.Dir, &chosen.Bin, &chosen.Project, &chosen.App} {
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			return nil, err
+		}
+		*path = absolute
+	}
+	if err := os.MkdirAll(filepath.Join(chosen.Dir, "aws"), 0o700); err != nil {
+		return nil, err
+	}
+	return &rehearsal{options: chosen, world: &ec2host.World{Name: chosen.Name, Dir: chosen.Dir, Bin: chosen.Bin}}, nil
+}
+
+// checkMachine says what is missing before anything is made.
+func checkMachine(ctx context.Context) error {
+	if runtime.GOOS != "linux" {
+		return errors.New("the rehearsal needs Linux: on " + runtime.GOOS + " Docker runs in a virtual machine and container addresses are out of reach; run it inside a Linux machine that has Docker, for example with: limactl start template://docker")
+	}
+	for _, tool := range []string{"docker", "git", "ssh", "ssh-keygen"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return fmt.Errorf("%s is missing; install it (Debian: apt-get install docker.io git openssh-client)", tool)
+		}
+	}
+	if output, err := exec.CommandContext(ctx, "docker", "version", "--format", "{{.Server.Os}}").CombinedOutput(); err != nil {
+		return fmt.Errorf("the Docker daemon does not answer; start it (systemctl start docker, or run dockerd as root), or let `make rehearse` do it: %s", strings.TrimSpace(string(output)))
+	}
+	return nil
+}
+
+// engine prepares a stack of the real Pulumi engine whose providers are the rehearsal's.
+func (r *rehearsal) engine(ctx context.Context) (*stack.Stack, error) {
+	settings, err := r.settings()
+	if err != nil {
+		return nil, err
+	}
+	return stack.Open(ctx, stack.Options{
+		Dir: r.Dir, Pulumi: filepath.Join(r.Bin, "pulumi"), Project: r.Project,
+		CommandProvider: r.Command, World: r.world, Settings: settings,
+	})
+}
+
+// stage brings up everything around the account that a run needs; what stands already is left.
+func (r *rehearsal) stage(ctx context.Context) error {
+	if err := checkMachine(ctx); err != nil {
+		return err
+	}
+	if err := r.world.BuildImages(ctx, os.Stdout); err != nil {
+		return err
+	}
+	if err := r.world.Start(ctx); err != nil {
+		return err
+	}
+	if _, err := aws.EnsureZone(filepath.Join(r.Dir, "aws"), zone); err != nil {
+		return err
+	}
+	return r.world.Publish(ctx, r.App)
+}
+
+// staged prepares the stage and the engine and hands the engine to run.
+func (r *rehearsal) staged(ctx context.Context, run func(*stack.Stack) error) error {
+	if err := r.stage(ctx); err != nil {
+		return err
+	}
+	engine, err := r.engine(ctx)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	return run(engine)
+}
+
+func (r *rehearsal) up(ctx context.Context) error {
+	began := time.Now()
+	return r.staged(ctx, func(engine *stack.Stack) error {
+		outputs, err := engine.Up(ctx)
+		if err != nil {
+			return err
+		}
+		return r.showSite(ctx, outputs, engine.Connections(), time.Since(began))
+	})
+}
+
+func (r *rehearsal) preview(ctx context.Context) error {
+	return r.staged(ctx, func(engine *stack.Stack) error { return engine.Preview(ctx) })
+}
+
+func (r *rehearsal) refresh(ctx context.Context) error {
+	return r.staged(ctx, func(engine *stack.Stack) error { return engine.Refresh(ctx) })
+}
+
+func (r *rehearsal) destroy(ctx context.Context) error {
+	err := r.staged(ctx, func(engine *stack.Stack) error {
+		if err := engine.Destroy(ctx); err != nil {
+			return err
+		}
+		fmt.Printf("SSH connections opened: %d\n", engine.Connections())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	account, err := aws.Read(filepath.Join(r.Dir, "aws"))
+	if err != nil {
+		return err
+	}
+	fmt.Println("Left in the account:")
+	for _, line := range account.Inventory() {
+		fmt.Println(" ", line)
+	}
+	fmt.Println("Take the rest away (services, snapshot, state): make rehearse-clean")
+	return nil
+}
+
+func (r *rehearsal) clean(ctx context.Context) error {
+	if err := checkMachine(ctx); err != nil {
+		return err
+	}
+	if err := r.world.Remove(ctx); err != nil {
+		return err
+	}
+	return os.RemoveAll(r.Dir)
+}
+
+func (r *rehearsal) status(ctx context.Context) error {
+	account, err := aws.Read(filepath.Join(r.Dir, "aws"))
+	if err != nil {
+		return err
+	}
+	objects, err := r.world.Objects(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("In the account (%d):\n  %s\nOn this machine (%d):\n  %s\n", len(account.Inventory()),
+		strings.Join(account.Inventory(), "\n  "), len(objects), strings.Join(objects, "\n  "))
+	return nil
+}
+
+// ssh logs in as an operator of production would: with the stack's key, the host key pinned.
+func (r *rehearsal) ssh(ctx context.Context, args []string) error {
+	engine, err := r.engine(ctx)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	outputs, err := engine.Outputs(ctx)
+	if err != nil {
+		return err
+	}
+	if outputs["sshPrivateKey"] == "" {
+		return errors.New("there is no host to log in to; make one: make rehearse")
+	}
+	key, hosts := filepath.Join(r.Dir, "ssh_key"), filepath.Join(r.Dir, "known_hosts")
+	if err := errors.Join(os.WriteFile(key, []byte(outputs["sshPrivateKey"]), 0o600), os.WriteFile(hosts, []byte(outputs["sshHostKey"]+"\n"), 0o600)); err != nil {
+		return err
+	}
+	arguments := append([]string{"-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile=" + hosts,
+		"-o", "StrictHostKeyChecking=yes", "admin@" + outputs["address"]}, args...)
+	command := exec.CommandContext(ctx, "ssh", arguments...)
+	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	err = command.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exitStatus(exit.ExitCode())
+	}
+	return err
+}

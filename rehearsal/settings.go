@@ -1,0 +1,89 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"berth/rehearsal/ec2host"
+	"berth/rehearsal/stack"
+)
+
+// settings are the rehearsal's stack configuration: a production stack's, with the rehearsal's addresses. What --set
+// names comes last and stays on the stack.
+func (r *rehearsal) settings() ([]stack.Setting, error) {
+	deployKey, hostKey, err := r.world.GitKeys()
+	if err != nil {
+		return nil, fmt.Errorf("read the git host's keys: %w; make them: make rehearse", err)
+	}
+	roots, err := r.world.ACMERoots()
+	if err != nil {
+		return nil, fmt.Errorf("read the authority's root: %w; make it: make rehearse", err)
+	}
+	password, err := r.databasePassword()
+	if err != nil {
+		return nil, err
+	}
+	settings := []stack.Setting{
+		{Path: "domain", Value: domain},
+		{Path: "aliases[0]", Value: alias},
+		{Path: "operatorCidrs[0]", Value: ec2host.OperatorAddress + "/32"},
+		{Path: "repository", Value: r.world.GitURL()},
+		{Path: "repositoryHostKey", Value: hostKey},
+		{Path: "deployKey", Value: deployKey, Secret: true},
+		{Path: "routes[0].path", Value: "/"},
+		{Path: "routes[0].service", Value: "web"},
+		{Path: "routes[0].port", Value: "80"},
+		{Path: "routes[1].path", Value: "/api/"},
+		{Path: "routes[1].service", Value: "api"},
+		{Path: "routes[1].port", Value: "8000"},
+		{Path: "environment.GREETING", Value: "Hello from the rehearsal"},
+		{Path: "secrets.DATABASE_PASSWORD", Value: password, Secret: true},
+		{Path: "acmeEmail", Value: "operator@example.test"},
+		{Path: "acmeDirectory", Value: r.world.ACMEDirectory()},
+		{Path: "acmeRoots", Value: roots},
+		// A rehearsal is there to be taken down; try protection with --set protect=true.
+		{Path: "protect", Value: "false"},
+	}
+	given, err := r.keptSettings()
+	return append(settings, given...), err
+}
+
+// keptSettings are those that --set named, now or in an earlier run: a later run without them is no change.
+func (r *rehearsal) keptSettings() ([]stack.Setting, error) {
+	file := filepath.Join(r.Dir, "settings.json")
+	var kept []stack.Setting
+	if text, err := os.ReadFile(file); err == nil {
+		if err := json.Unmarshal(text, &kept); err != nil {
+			return nil, fmt.Errorf("read %s: %w; remove it to start from the rehearsal's own settings", file, err)
+		}
+	}
+	for _, given := range r.Set {
+		path, value, ok := strings.Cut(given, "=")
+		if !ok {
+			return nil, fmt.Errorf("read --set %q: it has the form path=value, for example --set instanceType=t3.small", given)
+		}
+		path, secret := strings.CutPrefix(path, "!")
+		kept = slices.DeleteFunc(kept, func(s stack.Setting) bool { return s.Path == path })
+		kept = append(kept, stack.Setting{Path: path, Value: value, Secret: secret})
+	}
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return nil, err
+	}
+	return kept, os.WriteFile(file, text, 0o600)
+}
+
+// databasePassword is made once and kept: the database remembers the one it was made with.
+func (r *rehearsal) databasePassword() (string, error) {
+	file := filepath.Join(r.Dir, "database-password")
+	if text, err := os.ReadFile(file); err == nil {
+		return string(text), nil
+	}
+	password := rand.Text()
+	return password, os.WriteFile(file, []byte(password), 0o600)
+}

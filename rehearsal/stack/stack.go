@@ -1,0 +1,190 @@
+// Package stack runs the production program through the real Pulumi engine, with a local backend and the
+// rehearsal's providers attached.
+package stack
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optrefresh"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"golang.org/x/term"
+
+	"berth/program"
+	"berth/rehearsal/aws"
+)
+
+// Name is the rehearsal's stack, in project berth.
+const Name = "rehearsal"
+
+// Options say where a stack lives and what it talks to.
+type Options struct {
+	// Dir is the folder of the rehearsal's state.
+	Dir string
+	// Pulumi is the path of the Pulumi CLI.
+	Pulumi string
+	// Project is the folder with Berth's Pulumi.yaml.
+	Project string
+	// CommandProvider is auto, real or stand-in.
+	CommandProvider string
+	// World is the ground under the AWS stand-in.
+	World aws.World
+	// Settings are the stack's configuration.
+	Settings []Setting
+}
+
+// Stack is the rehearsal's stack with its providers.
+type Stack struct {
+	stack     auto.Stack
+	providers *providers
+}
+
+// Open selects the stack, making it when there is none, writes its settings and starts the providers. Close stops
+// them.
+func Open(ctx context.Context, options Options) (*Stack, error) {
+	project, err := loadProject(options)
+	if err != nil {
+		return nil, err
+	}
+	passphrase, err := keptSecret(filepath.Join(options.Dir, "passphrase"))
+	if err != nil {
+		return nil, err
+	}
+	work, home := filepath.Join(options.Dir, "workspace"), filepath.Join(options.Dir, "pulumi-home")
+	for _, folder := range []string{work, home, filepath.Join(options.Dir, "backend")} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	cli, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: cliRoot(options.Pulumi)})
+	if err != nil {
+		return nil, fmt.Errorf("use the Pulumi CLI %s: %w; build it: make tools", options.Pulumi, err)
+	}
+	providers, err := startProviders(options)
+	if err != nil {
+		return nil, err
+	}
+	variables := map[string]string{
+		"PULUMI_CONFIG_PASSPHRASE":                    passphrase,
+		"PULUMI_SKIP_UPDATE_CHECK":                    "true",
+		"PULUMI_DEBUG_PROVIDERS":                      providers.attach(),
+		"PULUMI_BACKEND_URL":                          "file://" + filepath.Join(options.Dir, "backend"),
+		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": strconv.FormatBool(!providers.realCommand),
+	}
+	// The program's settings are those of the stack, which the workspace knows only once it is open.
+	settings := map[string]string{}
+	stack, err := auto.UpsertStackInlineSource(ctx, Name, string(project.Name), func(ctx *pulumi.Context) error { return program.Run(settings)(ctx) },
+		auto.Pulumi(cli), auto.WorkDir(work), auto.PulumiHome(home), auto.Project(*project), auto.EnvVars(variables),
+		auto.SecretsProvider("passphrase"))
+	if err == nil {
+		err = configure(ctx, stack, options.Settings, settings)
+	}
+	if err != nil {
+		providers.stop()
+		return nil, fmt.Errorf("open the stack: %w", err)
+	}
+	return &Stack{stack: stack, providers: providers}, nil
+}
+
+// Close stops the providers.
+func (s *Stack) Close() { s.providers.stop() }
+
+// Connections counts the SSH connections that the command provider has opened; -1 where the real provider runs,
+// which does not say.
+func (s *Stack) Connections() int64 {
+	if s.providers.command == nil {
+		return -1
+	}
+	return s.providers.command.Connections()
+}
+
+// Up creates or updates the environment and returns its outputs.
+func (s *Stack) Up(ctx context.Context) (map[string]string, error) {
+	result, err := s.stack.Up(ctx, optup.ProgressStreams(os.Stdout), optup.ErrorProgressStreams(os.Stderr), optup.Color(color()), optup.SuppressOutputs())
+	if err != nil {
+		return nil, brief("up", err)
+	}
+	return texts(result.Outputs), nil
+}
+
+// Preview shows what Up would change.
+func (s *Stack) Preview(ctx context.Context) error {
+	_, err := s.stack.Preview(ctx, optpreview.ProgressStreams(os.Stdout), optpreview.ErrorProgressStreams(os.Stderr), optpreview.Color(color()), optpreview.Diff())
+	return brief("preview", err)
+}
+
+// Refresh reads the account's state back into the stack.
+func (s *Stack) Refresh(ctx context.Context) error {
+	_, err := s.stack.Refresh(ctx, optrefresh.ProgressStreams(os.Stdout), optrefresh.ErrorProgressStreams(os.Stderr), optrefresh.Color(color()))
+	return brief("refresh", err)
+}
+
+// Destroy tears the environment down.
+func (s *Stack) Destroy(ctx context.Context) error {
+	_, err := s.stack.Destroy(ctx, optdestroy.ProgressStreams(os.Stdout), optdestroy.ErrorProgressStreams(os.Stderr), optdestroy.Color(color()))
+	return brief("destroy", err)
+}
+
+// Outputs are the stack's outputs as of the last run, secrets in the clear.
+func (s *Stack) Outputs(ctx context.Context) (map[string]string, error) {
+	outputs, err := s.stack.Outputs(ctx)
+	return texts(outputs), err
+}
+
+func texts(outputs auto.OutputMap) map[string]string {
+	values := map[string]string{}
+	for name, output := range outputs {
+		if text, ok := output.Value.(string); ok {
+			values[name] = text
+		}
+	}
+	return values
+}
+
+// brief drops the engine's whole output from an error, since it has been shown already.
+func brief(verb string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("pulumi %s failed; the lines above say why", verb)
+}
+
+func color() string {
+	if term.IsTerminal(int(os.Stdout.Fd())) {
+		return "always"
+	}
+	return "never"
+}
+
+func loadProject(options Options) (*workspace.Project, error) {
+	project, err := workspace.LoadProject(filepath.Join(options.Project, "Pulumi.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("read the project: %w; run this in Berth's folder, or name it with --project", err)
+	}
+	// The program is inline; only the description and the settings' types are taken from the file.
+	project.Name = tokens.PackageName("berth")
+	project.Main, project.Template = "", nil
+	return project, nil
+}
+
+// cliRoot is the folder that holds bin/pulumi, which the Automation API wants to know.
+func cliRoot(path string) string { return filepath.Dir(filepath.Dir(path)) }
+
+// keptSecret reads a secret that is made on first use.
+func keptSecret(file string) (string, error) {
+	if text, err := os.ReadFile(file); err == nil {
+		return string(text), nil
+	}
+	secret := rand.Text()
+	return secret, os.WriteFile(file, []byte(secret), 0o600)
+}

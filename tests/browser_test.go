@@ -1,0 +1,90 @@
+package tests
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/security"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// look opens the page in headless Chromium, waits until the row is visible, and checks what the padlock stands for:
+// a secure state, everything from the page's own origin, nothing over plain HTTP. The browser's home holds the
+// rehearsal's root as the one authority beside the public ones.
+func look(t *testing.T, address, roots, row, screenshot string) {
+	t.Helper()
+	home := trust(t, roots)
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, MAP "+domain+" "+address),
+		chromedp.Env("HOME="+home),
+		chromedp.UserDataDir(filepath.Join(home, "profile")),
+		chromedp.WindowSize(1100, 800),
+	)
+	allocator, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	defer cancel()
+	browser, cancel := chromedp.NewContext(allocator)
+	defer cancel()
+	browser, cancel = context.WithTimeout(browser, 90*time.Second)
+	defer cancel()
+
+	var lock sync.Mutex
+	var requested []string
+	var state security.State
+	chromedp.ListenTarget(browser, func(event any) {
+		lock.Lock()
+		defer lock.Unlock()
+		switch event := event.(type) {
+		case *network.EventRequestWillBeSent:
+			requested = append(requested, event.Request.URL)
+		case *security.EventVisibleSecurityStateChanged:
+			state = event.VisibleSecurityState.SecurityState
+		}
+	})
+	var picture []byte
+	var text string
+	require.NoError(t, chromedp.Run(browser,
+		network.Enable(), security.Enable(),
+		chromedp.Navigate("https://"+domain+"/"),
+		chromedp.WaitVisible(`//*[contains(text(), "`+row+`")]`, chromedp.BySearch),
+		chromedp.Text("body", &text, chromedp.ByQuery),
+		chromedp.FullScreenshot(&picture, 90),
+	))
+	require.Contains(t, text, row)
+
+	lock.Lock()
+	defer lock.Unlock()
+	require.Equal(t, security.StateSecure, state, "the browser's padlock")
+	require.NotEmpty(t, requested)
+	for _, url := range requested {
+		require.Truef(t, strings.HasPrefix(url, "https://"+domain+"/"), "the page asked for %s", url)
+	}
+	require.NoError(t, os.MkdirAll(filepath.Dir(screenshot), 0o755))
+	require.NoError(t, os.WriteFile(screenshot, picture, 0o644))
+}
+
+// trust makes a home folder whose certificate store, the one Chromium reads on Linux, holds the roots.
+func trust(t *testing.T, roots string) string {
+	t.Helper()
+	home := t.TempDir()
+	store, file := "sql:"+filepath.Join(home, ".pki", "nssdb"), filepath.Join(home, "root.pem")
+	require.NoError(t, os.MkdirAll(filepath.Join(home, ".pki", "nssdb"), 0o700))
+	require.NoError(t, os.WriteFile(file, []byte(roots), 0o600))
+	for _, args := range [][]string{
+		{"-N", "--empty-password", "-d", store},
+		{"-A", "-d", store, "-n", "rehearsal", "-t", "C,,", "-i", file},
+	} {
+		output, err := exec.CommandContext(t.Context(), "certutil", args...).CombinedOutput()
+		require.NoErrorf(t, err, "certutil %s: %s", args[0], output)
+	}
+	return home
+}

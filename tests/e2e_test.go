@@ -1,0 +1,134 @@
+package tests
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// hostile is a variable's value with everything that quoting gets wrong: it has to reach the page as it is.
+const hostile = `it's "quoted", $HOME ${HOME} $(id) \back\`
+
+// TestFromNothingToHTTPSAndBack is the main job, whole, in the order in which a person would do it.
+func TestFromNothingToHTTPSAndBack(t *testing.T) {
+	r := newRehearsal(t, "berth-test")
+
+	output := r.run("up")
+	require.Contains(t, output, "https://"+domain+"/ answers 200")
+	account := r.account()
+	address := account.only("aws:ec2/eip:Eip").output("publicIp")
+	site := newSite(t, address, r.file("root.pem"))
+
+	t.Run("the page answers over HTTPS, on every name, and over HTTP leads there", func(t *testing.T) {
+		site := site.in(t)
+		for _, name := range []string{domain, "www." + domain} {
+			response := site.do(http.MethodGet, "https://"+name+"/", "")
+			assert.Equal(t, http.StatusOK, response.StatusCode)
+			assert.Equal(t, 2, response.ProtoMajor)
+			assert.NotEmpty(t, response.Header.Get("Strict-Transport-Security"))
+			response = site.do(http.MethodGet, "http://"+name+"/x?y=1", "")
+			assert.Equal(t, http.StatusMovedPermanently, response.StatusCode)
+			assert.Equal(t, "https://"+name+"/x?y=1", response.Header.Get("Location"))
+		}
+	})
+	t.Run("a row written through the API can be read back", func(t *testing.T) {
+		site := site.in(t)
+		site.write("kept through everything")
+		assert.Contains(t, site.notes(), "kept through everything")
+	})
+	t.Run("the browser shows the row behind a padlock", func(t *testing.T) {
+		look(t, address, r.file("root.pem"), "kept through everything", "artefacts/page.png")
+	})
+	t.Run("what the security group closes is closed", func(t *testing.T) {
+		site := site.in(t)
+		r := r.in(t)
+		// The registry of the app's loopback ports, Postgres, Docker's API, and a port that listens to the world.
+		r.ssh("sudo systemd-run --quiet --unit listener python3 -m http.server 8080")
+		for _, port := range []string{"8080", "20000", "5432", "2375"} {
+			site.closed(port)
+		}
+	})
+	t.Run("containers do not reach the instance's metadata, the host does", func(t *testing.T) {
+		r := r.in(t)
+		token := `curl -s -m 3 -o /dev/null -w '%{http_code}' -X PUT http://169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'`
+		assert.Equal(t, "200", r.ssh(token))
+		assert.Equal(t, "unreachable", r.ssh(`sudo docker exec app-api-1 python3 -c 'import urllib.request as u
+try: u.urlopen(u.Request("http://169.254.169.254/latest/api/token", method="PUT"), timeout=3); print("reached")
+except Exception: print("unreachable")'`))
+	})
+	t.Run("secrets stay where they belong", func(t *testing.T) {
+		r := r.in(t)
+		secret := r.file("database-password")
+		assert.NotContains(t, output, secret)
+		assert.NotContains(t, r.backend(), secret)
+		assert.NotContains(t, r.backend(), "OPENSSH PRIVATE KEY")
+		assert.Equal(t, "600 root", r.ssh("sudo stat --format '%a %U' /data/releases/current/.env.production"))
+		assert.Equal(t, "0", r.ssh(`pgrep -a . | grep -cF "`+secret+`" || true`))
+		assert.Empty(t, r.ssh(`sudo journalctl --no-pager | grep -vF grep | grep -F "`+secret+`" || true; sudo grep -rlF "`+secret+`" /var/log || true`))
+	})
+	t.Run("a second up changes nothing and opens no connection", func(t *testing.T) {
+		output := r.in(t).run("up")
+		assert.Contains(t, output, "SSH connections opened: 0")
+		assert.Regexp(t, `\d+ unchanged`, output)
+		assert.NotRegexp(t, `\d+ (created|updated|replaced|deleted|to )`, output)
+	})
+	t.Run("a changed variable runs the release step alone", func(t *testing.T) {
+		output := r.in(t).run("up", "--set", "environment.GREETING="+hostile)
+		assert.Equal(t, []string{"release"}, changed(output))
+		response := site.in(t).do(http.MethodGet, "https://"+domain+"/api/version", "")
+		assert.Equal(t, hostile, greeting(t, response))
+	})
+	t.Run("a replaced instance serves the same data with the same certificate", func(t *testing.T) {
+		r, site := r.in(t), site.in(t)
+		before := account.only("aws:ec2/instance:Instance").ID
+		serial := site.do(http.MethodGet, "https://"+domain+"/", "").TLS.PeerCertificates[0].SerialNumber
+		output := r.run("up", "--set", "ami="+otherAMI)
+		assert.NotEqual(t, before, r.account().only("aws:ec2/instance:Instance").ID)
+		assert.Contains(t, changed(output), "volume")
+		site.client.CloseIdleConnections()
+		assert.Contains(t, site.notes(), "kept through everything")
+		assert.Equal(t, serial, site.do(http.MethodGet, "https://"+domain+"/", "").TLS.PeerCertificates[0].SerialNumber)
+	})
+	t.Run("a bigger volume grows with its file system", func(t *testing.T) {
+		r := r.in(t)
+		output := r.run("up", "--set", "volumeSize=24")
+		assert.ElementsMatch(t, []string{"data", "volume"}, changed(output))
+		assert.Equal(t, "24", r.ssh("df --output=size --block-size=1G /data | tail -n 1"))
+	})
+	t.Run("renewal by the timer's unit replaces the certificate and nginx serves it", func(t *testing.T) {
+		r, site := r.in(t), site.in(t)
+		serial := func() string {
+			site.client.CloseIdleConnections()
+			return site.do(http.MethodGet, "https://"+domain+"/", "").TLS.PeerCertificates[0].SerialNumber.String()
+		}
+		before := serial()
+		r.ssh("sudo systemctl start berth-certificate.service")
+		assert.Equal(t, before, serial(), "a certificate with most of its life left is kept")
+		// certbot's own way to say that a certificate is due sooner than its lifetime would have it.
+		r.ssh("sudo sed -i 's/^# renew_before_expiry = .*/renew_before_expiry = 4000 days/' /etc/letsencrypt/renewal/berth.conf && sudo systemctl start berth-certificate.service")
+		assert.NotEqual(t, before, serial())
+		assert.Contains(t, r.ssh("systemctl list-timers --all --no-legend berth-certificate.timer"), "berth-certificate.timer")
+	})
+	t.Run("with protection on, destroy refuses and says how to go on", func(t *testing.T) {
+		r := r.in(t)
+		r.run("up", "--set", "protect=true")
+		output, err := r.try("destroy")
+		require.Error(t, err)
+		assert.Contains(t, output, "protect")
+		r.run("up", "--set", "protect=false")
+	})
+	t.Run("destroy leaves the final snapshot and nothing else", func(t *testing.T) {
+		r := r.in(t)
+		output := r.run("destroy")
+		assert.Contains(t, output, "SSH connections opened: 0")
+		for _, line := range r.account().inventory() {
+			assert.Truef(t, strings.HasPrefix(line, "aws:ebs/snapshot:Snapshot") || strings.HasPrefix(line, "aws:route53/zone:Zone"), "left: %s", line)
+		}
+		assert.NotEmpty(t, r.account().all("aws:ebs/snapshot:Snapshot"))
+		r.run("clean")
+		assert.Empty(t, dockerObjects(t, r.name))
+	})
+}

@@ -1,0 +1,81 @@
+// Package tests drives the rehearsal as its user does, from the command line, and looks at the site as a visitor
+// does.
+package tests
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// rehearsal is one rehearsal of the tests' own, beside any that a person has standing.
+type rehearsal struct {
+	t    *testing.T
+	name string
+	dir  string
+	bin  string
+}
+
+// newRehearsal begins from nothing: what an interrupted run left is taken away first, and what this one makes at the
+// end, unless BERTH_KEEP is set.
+func newRehearsal(t *testing.T, name string) *rehearsal {
+	t.Helper()
+	bin := os.Getenv("BERTH_BIN")
+	require.NotEmpty(t, bin, "BERTH_BIN names the folder of the rehearsal's programs; run the tests with: make test-e2e")
+	r := &rehearsal{t: t, name: name, dir: filepath.Join(os.TempDir(), name), bin: bin}
+	r.run("clean")
+	t.Cleanup(func() {
+		if os.Getenv("BERTH_KEEP") == "" {
+			r.run("clean")
+		}
+	})
+	return r
+}
+
+// run runs one command of the rehearsal and returns what it printed; it has to succeed.
+func (r *rehearsal) run(args ...string) string {
+	r.t.Helper()
+	output, err := r.try(args...)
+	require.NoErrorf(r.t, err, "rehearsal %s:\n%s", strings.Join(args, " "), output)
+	return output
+}
+
+// try is run for a command that may fail.
+func (r *rehearsal) try(args ...string) (string, error) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Minute)
+	defer cancel()
+	if r.t.Context().Err() != nil { // In a clean-up the test's own context is over.
+		ctx, cancel = context.WithTimeout(context.Background(), 5*time.Minute)
+		defer cancel()
+	}
+	began := time.Now()
+	command := exec.CommandContext(ctx, filepath.Join(r.bin, "rehearsal"),
+		append([]string{"--name", r.name, "--dir", r.dir, "--project", "..", "--app", "sample-app", "--command-provider", "stand-in"}, args...)...)
+	var output bytes.Buffer
+	command.Stdout, command.Stderr = &output, &output
+	err := command.Run()
+	r.t.Logf("rehearsal %s: %s", strings.Join(args, " "), time.Since(began).Round(100*time.Millisecond))
+	return output.String(), err
+}
+
+// ssh runs a command on the host.
+func (r *rehearsal) ssh(command string) string {
+	r.t.Helper()
+	return strings.TrimSpace(r.run("ssh", "--", command))
+}
+
+// file reads a file of the rehearsal's state.
+func (r *rehearsal) file(name string) string {
+	r.t.Helper()
+	content, err := os.ReadFile(filepath.Join(r.dir, name))
+	require.NoError(r.t, err)
+	return string(content)
+}

@@ -1,0 +1,1 @@
+CREATE INDEX notes_newest_first ON notes (created DESC);

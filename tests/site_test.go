@@ -1,0 +1,97 @@
+package tests
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const domain = "app.example.test"
+
+// site is a visitor that trusts nothing but the rehearsal's authority.
+type site struct {
+	t       *testing.T
+	address string
+	client  *http.Client
+}
+
+func newSite(t *testing.T, address, roots string) *site {
+	t.Helper()
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM([]byte(roots)))
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	return &site{t: t, address: address, client: &http.Client{
+		Timeout: 30 * time.Second,
+		Transport: &http.Transport{
+			TLSClientConfig:   &tls.Config{RootCAs: pool},
+			ForceAttemptHTTP2: true,
+			DialContext: func(ctx context.Context, network, target string) (net.Conn, error) {
+				_, port, err := net.SplitHostPort(target)
+				if err != nil {
+					return nil, err
+				}
+				return dialer.DialContext(ctx, network, net.JoinHostPort(address, port))
+			},
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+func (s *site) do(method, url, body string) *http.Response {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), method, url, strings.NewReader(body))
+	require.NoError(s.t, err)
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := s.client.Do(request)
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = response.Body.Close() })
+	return response
+}
+
+// notes are the texts of the app's notes, as the API gives them.
+func (s *site) notes() []string {
+	s.t.Helper()
+	response := s.do(http.MethodGet, "https://"+domain+"/api/notes", "")
+	require.Equal(s.t, http.StatusOK, response.StatusCode)
+	var notes []struct{ Text string }
+	require.NoError(s.t, json.NewDecoder(response.Body).Decode(&notes))
+	var texts []string
+	for _, note := range notes {
+		texts = append(texts, note.Text)
+	}
+	return texts
+}
+
+func (s *site) write(text string) {
+	s.t.Helper()
+	body, err := json.Marshal(map[string]string{"text": text})
+	require.NoError(s.t, err)
+	response := s.do(http.MethodPost, "https://"+domain+"/api/notes", string(body))
+	answer, err := io.ReadAll(response.Body)
+	require.NoError(s.t, err)
+	require.Equalf(s.t, http.StatusCreated, response.StatusCode, "%s", answer)
+}
+
+// closed says that nothing answers on a port: the connection is dropped, not refused.
+func (s *site) closed(port string) {
+	s.t.Helper()
+	connection, err := net.DialTimeout("tcp", net.JoinHostPort(s.address, port), time.Second)
+	if err == nil {
+		_ = connection.Close()
+	}
+	require.Errorf(s.t, err, "port %s answers", port)
+	var timeout net.Error
+	require.ErrorAs(s.t, err, &timeout)
+	require.Truef(s.t, timeout.Timeout(), "port %s refuses, so something lets the packets through: %v", port, err)
+}
