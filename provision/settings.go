@@ -37,7 +37,7 @@ func edgeSettings(cfg *config.Config, address string) (string, error) {
 		"DIRECTORY", cfg.ACME.Directory,
 		"STAGING_DIRECTORY", cfg.ACME.StagingDirectory,
 	)
-	return assignments("NGINX", nginx, "CERTIFICATE_SETTINGS", certificate, "ACME_ROOTS", strings.TrimSpace(cfg.ACME.Roots)), nil
+	return assignments("DOMAIN", cfg.Domain, "NGINX", nginx, "CERTIFICATE_SETTINGS", certificate, "ACME_ROOTS", strings.TrimSpace(cfg.ACME.Roots)), nil
 }
 
 func releaseSettings(cfg *config.Config, commit string) string {

@@ -9,7 +9,8 @@ source /opt/berth/lib.sh
 readonly RELEASES=$DATA/releases MIRROR=$DATA/app.git PROJECT=app
 # The loopback ports of the routes, counted from here in the order of the routes.
 readonly FIRST_PORT=20000
-readonly HEALTHY_WITHIN=300
+# Seconds until the services have to be healthy, and then until the site has to answer.
+readonly HEALTHY_WITHIN=300 ANSWERS_WITHIN=15
 
 git_mirror() {
   local ssh="ssh -o BatchMode=yes"
@@ -28,14 +29,19 @@ fetch() {
     fail "$REPOSITORY has no branch or tag that holds commit $COMMIT; push it, or choose another: pulumi config set berth:ref main"
 }
 
-# check_out lays the commit's files into the release's folder, whole or not at all.
+# check_out lays the commit's files into the release's folder, whole or not at all. Their modes are git's, since they
+# are copied into images; the folder above is closed to all but root.
 check_out() {
   local folder=$1 new=$1.new
   [ ! -d "$folder" ] || return 0
   rm -rf "$new"
-  mkdir -p "$new"
-  GIT_INDEX_FILE=$new.index git --git-dir "$MIRROR" --work-tree "$new" read-tree "$COMMIT"
-  GIT_INDEX_FILE=$new.index git --git-dir "$MIRROR" --work-tree "$new" checkout-index --all
+  (
+    umask 022
+    export GIT_INDEX_FILE=$new.index
+    mkdir -p "$new"
+    git --git-dir "$MIRROR" --work-tree "$new" read-tree "$COMMIT"
+    git --git-dir "$MIRROR" --work-tree "$new" checkout-index --all
+  )
   rm -f "$new.index"
   mv -T "$new" "$folder"
 }
@@ -108,7 +114,7 @@ show_failure() {
   local states service
   states=$(unready)
   while read -r service; do
-    compose --file "$RELEASE.override.yaml" logs --no-color --tail 15 "$service" || true
+    compose --ansi never --file "$RELEASE.override.yaml" logs --no-color --tail 15 "$service" || true
   done < <(cut -d ' ' -f 1 <<<"$states" | sort -u)
   fail "the release did not become healthy: $(paste -sd ';' <<<"${states:-Compose gave up, the lines above say why}")"
 }
@@ -116,6 +122,7 @@ show_failure() {
 # route points nginx at the loopback ports.
 route() {
   local path service port index=0
+  put /etc/nginx/berth/proxy.conf 0644 </opt/berth/edge/proxy.conf
   while read -r path service port; do
     cat <<EOF
 location $path {
@@ -124,19 +131,23 @@ location $path {
 }
 EOF
     index=$((index + 1))
-  done <<<"$ROUTES" | put /etc/nginx/berth/routes.conf 0644
-  put /etc/nginx/berth/proxy.conf 0644 </opt/berth/edge/proxy.conf
-  reload_nginx
+  done <<<"$ROUTES" | put_nginx /etc/nginx/berth/routes.conf
 }
 
-# verify asks for the page as a visitor would, by its public name, on this server.
-verify() {
-  local status
-  status=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 20 --insecure --resolve "$DOMAIN:443:127.0.0.1" "https://$DOMAIN/") || true
-  case $status in
-    2?? | 3?? | 401 | 403) say "https://$DOMAIN/ answers $status" ;;
-    *) fail "https://$DOMAIN/ answers $status; the services run, so look at the app: sudo docker compose --project-name $PROJECT logs" ;;
+# page asks for the site as a visitor would, by its public name, on this server, and leaves the answer's status code.
+page() {
+  PAGE=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 20 --insecure --resolve "$DOMAIN:443:127.0.0.1" "https://$DOMAIN/") || true
+  case $PAGE in
+    2?? | 3?? | 401 | 403) return 0 ;;
+    *) return 1 ;;
   esac
+}
+
+# verify gives the reload, which nginx does in its own time, and the app a moment.
+verify() {
+  await "$ANSWERS_WITHIN" page ||
+    fail "https://$DOMAIN/ answers $PAGE, not a page, for $ANSWERS_WITHIN seconds; the services run, so look at the app: sudo docker compose --project-name $PROJECT logs"
+  say "https://$DOMAIN/ answers $PAGE"
 }
 
 # audit keeps one line of JSON for every release.

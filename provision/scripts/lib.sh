@@ -52,6 +52,20 @@ load_settings() {
   source "$BERTH_ETC/$1.env"
 }
 
+# put_nginx writes standard input to nginx's file $1 and reloads. A configuration that nginx refuses is taken back: a
+# server that restarts must not be left without a site.
+put_nginx() {
+  local before=""
+  if [ -e "$1" ]; then before=$(mktemp) && cp -p "$1" "$before"; fi
+  put "$1" 0644
+  if ! nginx -t -q; then
+    if [ -n "$before" ]; then mv -f "$before" "$1"; else rm -f "$1"; fi
+    fail "nginx refuses its configuration (the lines above say where); what it serves now stays"
+  fi
+  [ -z "$before" ] || rm -f "$before"
+  systemctl reload-or-restart nginx
+}
+
 reload_nginx() {
   nginx -t -q || fail "nginx refuses its configuration (the lines above say where); what it serves now stays"
   systemctl reload-or-restart nginx

@@ -69,7 +69,7 @@ verify_dns() {
 
 verify_http() {
   local name token=berth-$RANDOM$RANDOM answer
-  echo "$token" >"$WEBROOT/.well-known/acme-challenge/$token"
+  put "$WEBROOT/.well-known/acme-challenge/$token" 0644 <<<"$token"
   for name in $NAMES; do
     answer=$(curl --silent --max-time 10 "http://$name/.well-known/acme-challenge/$token") || true
     if [ "$answer" != "$token" ]; then

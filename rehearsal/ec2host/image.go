@@ -106,7 +106,11 @@ func buildAMI(ctx context.Context, say io.Writer) error {
 		}
 		fmt.Fprintf(sum, "%s %d\n", path, len(content))
 		sum.Write(content)
-		return os.WriteFile(filepath.Join(folder, filepath.Base(path)), content, 0o755)
+		mode := fs.FileMode(0o644)
+		if filepath.Ext(path) == ".sh" {
+			mode = 0o755
+		}
+		return os.WriteFile(filepath.Join(folder, filepath.Base(path)), content, mode)
 	})
 	if err != nil {
 		return err

@@ -110,7 +110,7 @@ func (w *World) runInterface(ctx context.Context, account *aws.Account, instance
 		args = append(args, "--ip6", v6[0])
 	}
 	if err := w.replaceContainer(ctx, eni, append(args, AMIImage,
-		"rehearsal-imds", "-instance", "/var/lib/imds/instance.json", "-listen", "169.254.169.254:80")...); err != nil {
+		"rehearsal-imds", "-instance", "/var/lib/imds/instance.json", "-listen", "169.254.169.254:16980")...); err != nil {
 		return err
 	}
 	// Again, since the hardware address is known now.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/diag"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -18,13 +19,18 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
+// messageLimit is the largest gRPC message in bytes that the engine sends a provider; gRPC's own limit of 4 MB is too
+// small for a resource that carries a file. Source: sdk/go/common/util/rpcutil.
+const messageLimit = 400 << 20
+
 // Serve listens on a free port of the loopback interface and serves a provider there until stop is called.
 func Serve(server pulumirpc.ResourceProviderServer) (port int, stop func(), err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, nil, fmt.Errorf("listen for the engine: %w", err)
 	}
-	service := grpc.NewServer(rpcutil.OpenTracingServerInterceptorOptions(nil)...)
+	options := append(rpcutil.OpenTracingServerInterceptorOptions(nil), grpc.MaxRecvMsgSize(messageLimit))
+	service := grpc.NewServer(options...)
 	pulumirpc.RegisterResourceProviderServer(service, server)
 	go func() { _ = service.Serve(listener) }() // It ends, with nil, when stop is called.
 	return listener.Addr().(*net.TCPAddr).Port, service.Stop, nil
@@ -36,29 +42,57 @@ type Base struct {
 	// Version is the version of the real provider whose contract is kept.
 	Version string
 
-	engine pulumirpc.EngineClient
+	lock    sync.Mutex
+	address string
+	engine  *grpc.ClientConn
 }
 
-// Attach connects back to the engine, for log lines.
+// Attach connects back to the engine, for log lines. A provider outlasts the engines that attach to it: each preview,
+// update and destroy has its own.
 func (b *Base) Attach(_ context.Context, request *pulumirpc.PluginAttach) (*emptypb.Empty, error) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	if b.engine != nil && b.address == request.GetAddress() {
+		return &emptypb.Empty{}, nil
+	}
 	connection, err := grpc.NewClient(request.GetAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return nil, fmt.Errorf("connect to the engine: %w", err)
 	}
-	b.engine = pulumirpc.NewEngineClient(connection)
+	if b.engine != nil {
+		_ = b.engine.Close() // The earlier engine has gone already.
+	}
+	b.address, b.engine = request.GetAddress(), connection
 	return &emptypb.Empty{}, nil
 }
 
-// Log shows a line under a resource in the engine's progress. A line that cannot be shown is no reason to fail.
-func (b *Base) Log(ctx context.Context, severity diag.Severity, urn, line string) {
-	if b.engine == nil {
-		return
+// Log shows a message under a resource in the engine's progress and again among the diagnostics at the end. A message
+// that cannot be shown is no reason to fail.
+func (b *Base) Log(ctx context.Context, severity diag.Severity, urn, message string) {
+	b.send(ctx, &pulumirpc.LogRequest{Severity: levels[severity], Urn: urn, Message: message})
+}
+
+// LogStatus shows a line under a resource in the engine's progress alone: what a step prints while it runs.
+func (b *Base) LogStatus(ctx context.Context, urn, line string) {
+	b.send(ctx, &pulumirpc.LogRequest{Severity: pulumirpc.LogSeverity_INFO, Urn: urn, Message: line, Ephemeral: true})
+}
+
+// levels are the engine's names for the severities.
+var levels = map[diag.Severity]pulumirpc.LogSeverity{
+	diag.Debug:   pulumirpc.LogSeverity_DEBUG,
+	diag.Info:    pulumirpc.LogSeverity_INFO,
+	diag.Infoerr: pulumirpc.LogSeverity_INFO,
+	diag.Warning: pulumirpc.LogSeverity_WARNING,
+	diag.Error:   pulumirpc.LogSeverity_ERROR,
+}
+
+func (b *Base) send(ctx context.Context, request *pulumirpc.LogRequest) {
+	b.lock.Lock()
+	engine := b.engine
+	b.lock.Unlock()
+	if engine != nil {
+		_, _ = pulumirpc.NewEngineClient(engine).Log(ctx, request)
 	}
-	level := pulumirpc.LogSeverity_INFO
-	if severity == diag.Warning {
-		level = pulumirpc.LogSeverity_WARNING
-	}
-	_, _ = b.engine.Log(ctx, &pulumirpc.LogRequest{Severity: level, Urn: urn, Message: line})
 }
 
 // GetPluginInfo tells the version.

@@ -7,6 +7,8 @@ source /opt/berth/lib.sh
 source /dev/stdin
 
 main() {
+  # What nginx's workers read; a file with a secret in it has its own mode.
+  umask 022
   rm -f /etc/nginx/sites-enabled/default
   install -d -m 0755 /etc/nginx/berth /var/lib/berth/acme/.well-known/acme-challenge /var/lib/berth/pages
   put /var/lib/berth/pages/starting.html 0644 <"/opt/berth/edge/starting.html"
@@ -14,9 +16,9 @@ main() {
   put "$BERTH_ETC/acme-roots.pem" 0644 <<<"$ACME_ROOTS"
   /opt/berth/ssl-manager.sh placeholder
   [ -e /etc/nginx/berth/routes.conf ] || put /etc/nginx/berth/routes.conf 0644 <"/opt/berth/edge/starting.conf"
-  put /etc/nginx/conf.d/berth.conf 0644 <<<"$NGINX"
-  reload_nginx
-  await 30 curl --silent --show-error --output /dev/null --max-time 5 "http://127.0.0.1/" || fail "nginx does not answer on port 80; look with: systemctl status nginx"
+  put_nginx /etc/nginx/conf.d/berth.conf <<<"$NGINX"
+  await 30 curl --silent --fail --output /dev/null --max-time 5 --header "Host: $DOMAIN" http://127.0.0.1/ ||
+    fail "nginx does not answer on port 80; look with: systemctl status nginx"
   say "nginx answers on ports 80 and 443"
 }
 

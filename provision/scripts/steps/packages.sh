@@ -49,7 +49,8 @@ main() {
   keep_certificates
   installed || install_packages
   # ssl-manager.sh renews, with its own timer: two would compete.
-  systemctl mask --now --quiet certbot.timer
+  systemctl disable --quiet --now certbot.timer
+  systemctl mask --quiet certbot.timer
   systemctl enable --quiet --now docker.service nginx.service
   [ "$(docker info --format '{{.DockerRootDir}}')" = "$DATA/docker" ] || systemctl restart docker.service
   say "Docker $(docker version --format '{{.Server.Version}}'), Compose $(docker compose version --short), $(nginx -v 2>&1 | cut -d ' ' -f 3), $(certbot --version)"
