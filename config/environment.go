@@ -147,14 +147,19 @@ func pathInto(setting, key string) string {
 	if regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(key) {
 		return setting + "." + key
 	}
-	if len(key) > shownLength {
-		key = key[:shownLength] + "…"
-	}
-	quoted, err := json.Marshal(strings.ToValidUTF8(strings.Map(printable, key), "?"))
+	quoted, err := json.Marshal(harmless(key))
 	if err != nil {
 		return setting
 	}
 	return setting + "[" + string(quoted) + "]"
+}
+
+// harmless is a name as an error may hold it: without what speaks to a terminal, and cut.
+func harmless(name string) string {
+	if len(name) > shownLength {
+		name = name[:shownLength] + "…"
+	}
+	return strings.Map(printable, strings.ToValidUTF8(name, "?"))
 }
 
 func printable(r rune) rune {

@@ -56,7 +56,7 @@ func (l *loader) refuseUnknown() {
 			continue
 		}
 		l.problems = append(l.problems, Problem{
-			Setting: namespace + strings.Trim(shown(key), `"`), Allowed: "there is no such setting" + nearest(key, Keys()), Mend: remove(key),
+			Setting: namespace + strings.Trim(shown(key), `"`), Allowed: "there is no such setting" + nearest(key, Keys()), Mend: remove(harmless(key)),
 		})
 	}
 }

@@ -34,6 +34,13 @@ func Run(settings map[string]string) pulumi.RunFunc {
 		if err != nil {
 			return err
 		}
+		err = protect(ctx, cfg, []pulumi.Resource{
+			environment.Keys, environment.Network, environment.Firewall, environment.Storage, environment.Address,
+			environment.Server, environment.DNS, host,
+		})
+		if err != nil {
+			return err
+		}
 		return export(ctx, cfg, environment, host)
 	}
 }

@@ -25,7 +25,7 @@ func look(t *testing.T, address, roots, row, screenshot string) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, MAP "+domain+" "+address),
+		chromedp.Flag("host-resolver-rules", "MAP "+domain+" "+address+", MAP * ~NOTFOUND, EXCLUDE "+address),
 		chromedp.Env("HOME="+home),
 		chromedp.UserDataDir(filepath.Join(home, "profile")),
 		chromedp.WindowSize(1100, 800),

@@ -50,6 +50,11 @@ func (r *rehearsal) run(args ...string) string {
 // try is run for a command that may fail.
 func (r *rehearsal) try(args ...string) (string, error) {
 	r.t.Helper()
+	return r.tryWith("", args...)
+}
+
+func (r *rehearsal) tryWith(input string, args ...string) (string, error) {
+	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Minute)
 	defer cancel()
 	if r.t.Context().Err() != nil { // In a clean-up the test's own context is over.
@@ -59,6 +64,7 @@ func (r *rehearsal) try(args ...string) (string, error) {
 	began := time.Now()
 	command := exec.CommandContext(ctx, filepath.Join(r.bin, "rehearsal"),
 		append([]string{"--name", r.name, "--dir", r.dir, "--project", "..", "--app", "sample-app", "--command-provider", "stand-in"}, args...)...)
+	command.Stdin = strings.NewReader(input)
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output
 	err := command.Run()
@@ -70,6 +76,13 @@ func (r *rehearsal) try(args ...string) (string, error) {
 func (r *rehearsal) ssh(command string) string {
 	r.t.Helper()
 	return strings.TrimSpace(r.run("ssh", "--", command))
+}
+
+// sshInput runs a command on the host with an input.
+func (r *rehearsal) sshInput(command, input string) {
+	r.t.Helper()
+	output, err := r.tryWith(input, "ssh", "--", command)
+	require.NoErrorf(r.t, err, "%s", output)
 }
 
 // file reads a file of the rehearsal's state.

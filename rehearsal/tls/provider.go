@@ -3,19 +3,12 @@ package tls
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/hex"
-	"encoding/pem"
-	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/pulumi/pulumi-tls/sdk/v5/go/tls"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
-	"golang.org/x/crypto/ssh"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"berth/rehearsal/provider"
@@ -23,6 +16,9 @@ import (
 
 // version of pulumi-tls whose contract is kept.
 const version = "5.2.0"
+
+// privateKey is the one resource kind that stands here.
+const privateKey = "tls:index/privateKey:PrivateKey"
 
 // Provider implements pulumirpc.ResourceProviderServer.
 type Provider struct{ provider.Base }
@@ -32,66 +28,83 @@ func New() *Provider { return &Provider{Base: provider.Base{Version: version}} }
 
 // Check refuses what the real provider's schema does not have, and what does not stand here.
 func (p *Provider) Check(_ context.Context, request *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
-	if !strings.Contains(request.GetUrn(), "tls:index/privateKey:PrivateKey::") {
-		return nil, fmt.Errorf("check %s: the rehearsal's tls provider makes private keys alone", request.GetUrn())
+	if token := resource.URN(request.GetUrn()).Type(); token != privateKey {
+		return nil, fmt.Errorf("check %s: the rehearsal's tls stand-in does not know %s", request.GetUrn(), token)
 	}
 	inputs, err := provider.Unmarshal("news", request.GetNews())
 	if err != nil {
 		return nil, err
 	}
 	failures := provider.CheckArgs(tls.PrivateKeyArgs{}, inputs)
-	if algorithm := inputs["algorithm"]; algorithm.IsString() && algorithm.StringValue() != "ED25519" {
-		failures = append(failures, &pulumirpc.CheckFailure{Property: "algorithm", Reason: "the rehearsal's tls provider makes ED25519 keys only"})
+	algorithm := inputs["algorithm"]
+	if algorithm.IsSecret() {
+		algorithm = algorithm.SecretValue().Element
+	}
+	if algorithm.IsString() && algorithm.StringValue() != "ED25519" {
+		failures = append(failures, &pulumirpc.CheckFailure{
+			Property: "algorithm", Reason: fmt.Sprintf("algorithm %s: the rehearsal's tls stand-in makes ED25519 keys only", algorithm.StringValue()),
+		})
 	}
 	return &pulumirpc.CheckResponse{Inputs: request.GetNews(), Failures: failures}, nil
 }
 
-// Diff replaces a key whose description changed.
+// Diff replaces a key on any changed input: a key cannot be changed.
 func (p *Provider) Diff(_ context.Context, request *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
-	olds, err1 := provider.Unmarshal("olds", request.GetOldInputs())
-	news, err2 := provider.Unmarshal("news", request.GetNews())
-	if err := errors.Join(err1, err2); err != nil {
+	olds, err := provider.Unmarshal("olds", request.GetOldInputs())
+	if err != nil {
 		return nil, err
 	}
-	if olds.DeepEquals(news) {
-		return &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE}, nil
+	news, err := provider.Unmarshal("news", request.GetNews())
+	if err != nil {
+		return nil, err
 	}
-	return &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_SOME, Replaces: []string{"algorithm"}}, nil
+	response := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE}
+	for _, name := range provider.Fields(tls.PrivateKeyArgs{}) {
+		key := resource.PropertyKey(name)
+		if slices.Contains(request.GetIgnoreChanges(), name) || olds[key].DeepEquals(news[key]) {
+			continue
+		}
+		response.Changes = pulumirpc.DiffResponse_DIFF_SOME
+		response.Diffs, response.Replaces = append(response.Diffs, name), append(response.Replaces, name)
+	}
+	return response, nil
 }
 
 // Create makes the key.
 func (p *Provider) Create(_ context.Context, request *pulumirpc.CreateRequest) (*pulumirpc.CreateResponse, error) {
-	outputs, err := provider.Unmarshal("properties", request.GetProperties())
+	inputs, err := provider.Unmarshal("properties", request.GetProperties())
 	if err != nil {
 		return nil, err
 	}
-	if request.GetPreview() {
-		return &pulumirpc.CreateResponse{Properties: request.GetProperties()}, nil
-	}
-	public, private, err := ed25519.GenerateKey(rand.Reader)
+	made, err := generate()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("make the key %s: %w", request.GetUrn(), err)
 	}
-	open, err1 := ssh.MarshalPrivateKey(private, "")
-	pkcs8, err2 := x509.MarshalPKCS8PrivateKey(private)
-	spki, err3 := x509.MarshalPKIXPublicKey(public)
-	line, err4 := ssh.NewPublicKey(public)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
-		return nil, err
+	outputs := resource.PropertyMap{
+		// What the real provider reports of the other algorithms.
+		"ecdsaCurve": resource.NewStringProperty("P224"),
+		"rsaBits":    resource.NewNumberProperty(2048),
 	}
-	secret := func(block *pem.Block) resource.PropertyValue {
-		return resource.MakeSecret(resource.NewStringProperty(string(pem.EncodeToMemory(block))))
+	for name, value := range made.outputs() {
+		if request.GetPreview() {
+			value = unknown(value)
+		}
+		outputs[name] = value
 	}
-	outputs["privateKeyOpenssh"] = secret(open)
-	outputs["privateKeyPem"] = secret(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
-	outputs["privateKeyPemPkcs8"] = outputs["privateKeyPem"]
-	outputs["publicKeyOpenssh"] = resource.NewStringProperty(string(ssh.MarshalAuthorizedKey(line)))
-	outputs["publicKeyPem"] = resource.NewStringProperty(string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki})))
-	outputs["publicKeyFingerprintSha256"] = resource.NewStringProperty(ssh.FingerprintSHA256(line))
-	outputs["publicKeyFingerprintMd5"] = resource.NewStringProperty(ssh.FingerprintLegacyMD5(line))
-	outputs["ecdsaCurve"], outputs["rsaBits"] = resource.NewStringProperty("P224"), resource.NewNumberProperty(2048)
+	for name, value := range inputs {
+		outputs[name] = value
+	}
 	properties, err := provider.Marshal("outputs", outputs)
-	return &pulumirpc.CreateResponse{Id: hex.EncodeToString(public), Properties: properties}, err
+	return &pulumirpc.CreateResponse{Id: made.id, Properties: properties}, err
+}
+
+// unknown hides a value that a preview cannot tell, and keeps it secret where it is.
+func unknown(value resource.PropertyValue) resource.PropertyValue {
+	hidden := resource.MakeComputed(resource.NewStringProperty(""))
+	if value.IsSecret() {
+		return resource.MakeSecret(hidden)
+	}
+	return hidden
 }
 
 // Read tells what is known: a key is nowhere but in the state.

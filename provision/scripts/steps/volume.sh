@@ -54,12 +54,27 @@ EOF
   mountpoint -q "$DATA" || fail "$DATA is not mounted; look with: systemctl status data.mount"
 }
 
+# grow fills the volume with the file system. A kernel that does not let a mounted one grow gets it unmounted, with
+# the containers stopped for as long as that takes.
+grow() {
+  local containers
+  if resize2fs "$1"; then return; fi
+  say "this kernel does not grow a mounted file system; stopping the containers for a moment"
+  containers=$(docker ps --quiet)
+  [ -z "$containers" ] || xargs docker stop --time 30 <<<"$containers"
+  systemctl stop docker.socket docker.service data.mount
+  e2fsck -f -p "$1" || [ $? -eq 1 ] || fail "$VOLUME_ID has errors that e2fsck does not mend by itself; run: sudo e2fsck -f $1; then: sudo systemctl start data.mount docker"
+  resize2fs "$1"
+  systemctl start data.mount docker.service
+  [ -z "$containers" ] || xargs docker start <<<"$containers"
+}
+
 main() {
   local device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${VOLUME_ID/-/}
   wait_for_device "$device"
   make_file_system "$device"
   mount_volume "$device"
-  resize2fs "$device"
+  grow "$device"
   say "$VOLUME_ID is on $DATA, $(df --output=size --block-size=1G "$DATA" | tail -n 1 | tr -d ' ') GiB"
 }
 

@@ -1,0 +1,159 @@
+package program
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	commit = "0123456789abcdef0123456789abcdef01234567"
+	canary = "canary-7d3a"
+	prints = `ssl-manager.sh: certificate issued by "placeholder", valid until 2036-01-01T00:00:00Z
+ssl-manager.sh: certificate issued by "An Authority", valid until 2027-02-03T04:05:06Z`
+)
+
+// recorder stands for the engine and every provider, and remembers what is declared.
+type recorder struct {
+	lock     sync.Mutex
+	declared map[string]pulumi.MockResourceArgs
+	order    []string
+}
+
+func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.declared[args.TypeToken+" "+args.Name] = args
+	r.order = append(r.order, args.TypeToken+" "+args.Name)
+	state := args.Inputs.Copy()
+	set := func(key resource.PropertyKey, value string) { state[key] = resource.NewStringProperty(value) }
+	switch args.TypeToken {
+	case "aws:ec2/vpc:Vpc":
+		set("ipv6CidrBlock", "2001:db8:12:3400::/56")
+	case "aws:ec2/eip:Eip":
+		set("publicIp", "198.51.100.7")
+	case "tls:index/privateKey:PrivateKey":
+		set("privateKeyOpenssh", "private half of "+args.Name)
+		set("publicKeyOpenssh", "ssh-ed25519 AAAA"+args.Name+"\n")
+	case "command:remote:Command":
+		set("stdout", prints)
+	}
+	return args.Name + "-id", state, nil
+}
+
+func (r *recorder) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	return resource.NewPropertyMapFromMap(map[string]any{"id": "Z1", "zoneId": "Z1", "value": "ami-0123456789abcdef0", "insecureValue": "ami-0123456789abcdef0"}), nil
+}
+
+func settings(pairs ...string) map[string]string {
+	all := map[string]string{
+		"berth:domain": "app.example.com", "berth:operatorCidrs": `["203.0.113.7/32"]`, "berth:acmeEmail": "you@example.com",
+		"berth:repository": "https://github.com/you/app.git", "berth:ref": commit,
+		"berth:routes":  `[{"path":"/","service":"web","port":80}]`,
+		"berth:secrets": `{"TOKEN":"` + canary + `"}`,
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		all[pairs[i]] = pairs[i+1]
+	}
+	return all
+}
+
+func run(t *testing.T, settings map[string]string) *recorder {
+	t.Helper()
+	r := &recorder{declared: map[string]pulumi.MockResourceArgs{}}
+	err := pulumi.RunErr(Run(settings), pulumi.WithMocks("berth", "test", r), func(info *pulumi.RunInfo) {
+		info.ConfigSecretKeys = []string{"berth:secrets"}
+	})
+	require.NoError(t, err)
+	return r
+}
+
+func TestTheStepsAreThoseOfTheManualInOrder(t *testing.T) {
+	r := run(t, settings())
+	var steps []string
+	for _, name := range r.order {
+		if step, ok := strings.CutPrefix(name, "command:remote:Command "); ok {
+			steps = append(steps, step)
+		}
+	}
+	assert.Equal(t, []string{"first-boot", "scripts", "volume", "packages", "edge", "release", "certificate"}, steps)
+}
+
+func TestEveryStepIsPinnedLimitedAndFreeOfSecrets(t *testing.T) {
+	r := run(t, settings())
+	for name, args := range r.declared {
+		if args.TypeToken != "command:remote:Command" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			connection := args.Inputs["connection"]
+			for connection.IsSecret() {
+				connection = connection.SecretValue().Element
+			}
+			assert.Equal(t, "ssh-ed25519 AAAAhost-key", connection.ObjectValue()["hostKey"].StringValue(), "the host key is pinned")
+			assert.Equal(t, "admin", connection.ObjectValue()["user"].StringValue())
+			assert.True(t, connection.ObjectValue().ContainsSecrets() || args.Inputs["connection"].IsSecret(), "the client key is a secret")
+			create := args.Inputs["create"].StringValue()
+			assert.NotContains(t, create, canary)
+			assert.True(t, strings.Contains(create, "timeout ") || strings.HasPrefix(create, "sudo -n /opt/berth/step.sh "), "limited in time: %s", create)
+			assert.False(t, args.Inputs["addPreviousOutputInEnv"].BoolValue())
+			triggers := args.Inputs["triggers"].ArrayValue()
+			assert.Equal(t, "server-id", triggers[0].StringValue(), "a new server runs it again")
+			assert.NotContains(t, args.Inputs, resource.PropertyKey("delete"), "destroy opens no connection")
+			if stdin := args.Inputs["stdin"]; stdin.IsString() {
+				assert.NotContains(t, stdin.StringValue(), canary, "a secret has to be marked as one")
+			}
+		})
+	}
+	release := r.declared["command:remote:Command release"].Inputs["stdin"]
+	require.True(t, release.IsSecret())
+	assert.Contains(t, release.SecretValue().Element.StringValue(), canary)
+}
+
+func TestAChangedVariableConcernsTheReleaseStepAlone(t *testing.T) {
+	before, after := run(t, settings()), run(t, settings("berth:environment", `{"LOG_LEVEL":"debug"}`))
+	var changed []string
+	for _, name := range slices.Sorted(maps.Keys(before.declared)) {
+		if !before.declared[name].Inputs.DeepEquals(after.declared[name].Inputs) {
+			changed = append(changed, name)
+		}
+	}
+	assert.Equal(t, []string{"command:remote:Command release"}, changed)
+}
+
+func TestProtectionStandsOnEverything(t *testing.T) {
+	r := run(t, settings())
+	guard := r.declared["berth:program:Protection "+unprotect]
+	require.NotNil(t, guard.RegisterRPC)
+	assert.True(t, guard.RegisterRPC.GetProtect())
+	dependencies := strings.Join(guard.RegisterRPC.GetDependencies(), "\n")
+	for name, args := range r.declared {
+		if args.Custom && !strings.HasPrefix(args.TypeToken, "pulumi:providers:") {
+			assert.Contains(t, dependencies, args.TypeToken+"::"+args.Name, name)
+		}
+	}
+	assert.False(t, run(t, settings("berth:protect", "false")).declared["berth:program:Protection "+unprotect].RegisterRPC.GetProtect())
+}
+
+func TestWrongSettingsDeclareNothing(t *testing.T) {
+	r := &recorder{declared: map[string]pulumi.MockResourceArgs{}}
+	err := pulumi.RunErr(Run(settings("berth:volumeSize", "4", "berth:domain", "")), pulumi.WithMocks("berth", "test", r))
+	require.ErrorContains(t, err, "berth:volumeSize")
+	require.ErrorContains(t, err, "berth:domain")
+	assert.Empty(t, r.declared)
+}
+
+func TestParseCertificateTakesTheLastLine(t *testing.T) {
+	issuer, expiry := parseCertificate(prints)
+	assert.Equal(t, "An Authority", issuer)
+	assert.Equal(t, "2027-02-03T04:05:06Z", expiry)
+	issuer, _ = parseCertificate("nothing of the kind")
+	assert.Equal(t, "unknown", issuer)
+}
