@@ -57,7 +57,7 @@ func look(t *testing.T, address, roots, row, screenshot string) {
 		chromedp.Navigate("https://"+domain+"/"),
 		chromedp.WaitVisible(`//*[contains(text(), "`+row+`")]`, chromedp.BySearch),
 		chromedp.Text("body", &text, chromedp.ByQuery),
-		chromedp.FullScreenshot(&picture, 90),
+		chromedp.FullScreenshot(&picture, 100),
 	))
 	require.Contains(t, text, row)
 

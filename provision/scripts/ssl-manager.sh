@@ -103,6 +103,7 @@ rehearse_with_staging() {
 
 # from_directory says whether the certificate on the volume came from the authority that is set.
 from_directory() {
+  # shellcheck disable=SC2153 # load_settings sets it
   grep -Fxq "server = $DIRECTORY" "/etc/letsencrypt/renewal/$CERTIFICATE_NAME.conf" 2>/dev/null
 }
 

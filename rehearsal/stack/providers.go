@@ -19,8 +19,8 @@ type providers struct {
 	ports   []string
 	stops   []func()
 	command *command.Provider
-	// realCommand says that the real command provider is used.
-	realCommand bool
+	// realCommand is the folder of the real command provider where that is used.
+	realCommand string
 }
 
 func startProviders(options Options) (*providers, error) {
@@ -30,12 +30,12 @@ func startProviders(options Options) (*providers, error) {
 		return nil, err
 	}
 	servers := map[string]pulumirpc.ResourceProviderServer{"aws": account, "tls": tls.New()}
-	_, found := command.FindReal("")
+	path, found := command.FindReal("")
 	switch {
 	case options.CommandProvider == "real" && !found:
 		return nil, errors.New("find pulumi-resource-command: it is neither on the PATH nor among Pulumi's plugins; install it: pulumi plugin install resource command; or use --command-provider stand-in")
 	case options.CommandProvider == "real", options.CommandProvider == "auto" && found:
-		p.realCommand = true
+		p.realCommand = filepath.Dir(path)
 	case options.CommandProvider == "stand-in", options.CommandProvider == "auto":
 		p.command = command.New()
 		servers["command"] = p.command

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
@@ -79,7 +78,11 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 		"PULUMI_SKIP_UPDATE_CHECK":                    "true",
 		"PULUMI_DEBUG_PROVIDERS":                      providers.attach(),
 		"PULUMI_BACKEND_URL":                          "file://" + filepath.Join(options.Dir, "backend"),
-		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": strconv.FormatBool(!providers.realCommand),
+		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+	}
+	if providers.realCommand != "" {
+		// The stack has a Pulumi home of its own; a plugin on the PATH is found all the same.
+		variables["PATH"] = providers.realCommand + string(os.PathListSeparator) + os.Getenv("PATH")
 	}
 	// The program's settings are those of the stack, which the workspace knows only once it is open.
 	settings := map[string]string{}
