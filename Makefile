@@ -8,6 +8,9 @@ BIN   := $(CACHE)/bin
 SET ?=
 REHEARSAL = $(BIN)/rehearsal --project . $(foreach setting,$(SET),--set '$(setting)')
 
+# When this began, for the time that a rehearsal prints.
+export BERTH_BEGAN := $(shell date +%s)
+
 PULUMI_VERSION := v3.259.0
 
 GO_FOLDERS := . rehearsal tests

@@ -61,9 +61,9 @@ func next(cfg *config.Config, output pulumi.StringOutput) pulumi.StringOutput {
 		if issuer, _ := parseCertificate(text); issuer != placeholderIssuer {
 			return fmt.Sprintf("Open https://%s/. To log in: %s", cfg.Domain, key)
 		}
-		advice := fmt.Sprintf("The site answers with a self-signed certificate, because %s did not lead here yet. Point the names at 'address'", strings.Join(cfg.Names(), ", "))
+		advice := fmt.Sprintf("The site answers with a self-signed certificate; the certificate step's lines say why. Most often a name does not lead to 'address' yet: %s", strings.Join(cfg.Names(), ", "))
 		if cfg.CreateZone {
-			advice = fmt.Sprintf("The site answers with a self-signed certificate, because %s is not delegated yet. Enter 'nameServers' for it at your registrar", cfg.Zone)
+			advice = fmt.Sprintf("The site answers with a self-signed certificate until %s is delegated: enter 'nameServers' for it at your registrar", cfg.Zone)
 		}
 		return advice + "; the server tries again twice a day, or at once: sudo /opt/berth/ssl-manager.sh generate. To log in: " + key
 	})

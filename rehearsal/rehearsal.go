@@ -195,19 +195,16 @@ func (r *rehearsal) ssh(ctx context.Context, args []string) error {
 		return err
 	}
 	defer engine.Close()
-	outputs, err := engine.Outputs(ctx)
+	access, err := engine.Access(ctx)
 	if err != nil {
 		return err
 	}
-	if outputs["sshPrivateKey"] == "" {
-		return errors.New("there is no host to log in to; make one: make rehearse")
-	}
 	key, hosts := filepath.Join(r.Dir, "ssh_key"), filepath.Join(r.Dir, "known_hosts")
-	if err := errors.Join(os.WriteFile(key, []byte(outputs["sshPrivateKey"]), 0o600), os.WriteFile(hosts, []byte(outputs["sshHostKey"]+"\n"), 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(key, []byte(access.PrivateKey), 0o600), os.WriteFile(hosts, []byte(access.Address+" "+access.HostKey), 0o600)); err != nil {
 		return err
 	}
 	arguments := append([]string{"-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile=" + hosts,
-		"-o", "StrictHostKeyChecking=yes", "admin@" + outputs["address"]}, args...)
+		"-o", "StrictHostKeyChecking=yes", "admin@" + access.Address}, args...)
 	command := exec.CommandContext(ctx, "ssh", arguments...)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err = command.Run()

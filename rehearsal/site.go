@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 )
 
@@ -24,12 +26,16 @@ func (r *rehearsal) showSite(ctx context.Context, outputs map[string]string, con
 		return err
 	}
 	status, err := fetch(ctx, outputs["url"], outputs["address"], roots)
+	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &unknown) {
+		return fmt.Errorf("%s still has its placeholder certificate; why: make rehearse-ssh, then: sudo tail -n 30 /var/log/berth/certificate.log; to try again there: sudo /opt/berth/ssl-manager.sh generate", outputs["url"])
+	}
 	if err != nil {
 		return fmt.Errorf("fetch %s: %w", outputs["url"], err)
 	}
 	fmt.Printf(`
 %s answers %s, with a certificate the rehearsal's authority signed.
-Took %s; SSH connections opened: %d.
+%s; SSH connections opened: %d.
 
 Look at it:
   curl --cacert %s --resolve %s:443:%s %s
@@ -40,7 +46,7 @@ Try next:
   make rehearse-preview                      see what a change would do
 Take it down:
   make rehearse-destroy && make rehearse-clean
-`, outputs["url"], status, took.Round(time.Second), connections,
+`, outputs["url"], status, r.times(took), connections,
 		rootFile, domain, outputs["address"], outputs["url"], zone, outputs["address"], outputs["url"])
 	return nil
 }
@@ -71,4 +77,20 @@ func fetch(ctx context.Context, url, address, roots string) (string, error) {
 		return "", fmt.Errorf("it answers %s", response.Status)
 	}
 	return response.Status, nil
+}
+
+// times says how long this run took, and how long the first one on this machine did, with everything it built and
+// fetched. make tells when it began; without it the run is all there is to time.
+func (r *rehearsal) times(took time.Duration) string {
+	if began, err := strconv.ParseInt(os.Getenv("BERTH_BEGAN"), 10, 64); err == nil {
+		took = time.Since(time.Unix(began, 0))
+	}
+	this := "Took " + took.Round(time.Second).String()
+	file := filepath.Join(r.Bin, "..", "first-run")
+	if first, err := os.ReadFile(file); err == nil {
+		return this + " (the first run on this machine took " + string(first) + ")"
+	}
+	// The time is a courtesy: where it cannot be kept, the next run says nothing of it.
+	_ = os.WriteFile(file, []byte(took.Round(time.Second).String()), 0o644)
+	return this
 }

@@ -17,6 +17,7 @@ debootstrap debootstrap
 git git
 ssh openssh-client
 shellcheck shellcheck
+nft nftables
 chromium chromium
 certutil libnss3-tools
 EOF

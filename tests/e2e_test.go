@@ -35,6 +35,20 @@ func TestFromNothingToHTTPSAndBack(t *testing.T) {
 			assert.Equal(t, "https://"+name+"/x?y=1", response.Header.Get("Location"))
 		}
 	})
+	t.Run("the page answers over IPv6 too", func(t *testing.T) {
+		v6 := account.only("aws:ec2/instance:Instance").Outputs["ipv6Addresses"].([]any)[0].(string)
+		response := newSite(t, v6, r.file("root.pem")).do(http.MethodGet, "https://"+domain+"/", "")
+		assert.Equal(t, http.StatusOK, response.StatusCode)
+	})
+	t.Run("the host is the instance that was asked for", func(t *testing.T) {
+		r := r.in(t)
+		assert.Equal(t, "1073741824", r.ssh("cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max"), "a t3.micro has 1 GiB")
+		assert.Contains(t, r.ssh("cloud-init status"), "status: done")
+		assert.Contains(t, r.ssh("findmnt --noheadings --output SOURCE,FSTYPE /data"), "ext4")
+		assert.Equal(t, "/data/docker", r.ssh("sudo docker info --format '{{.DockerRootDir}}'"))
+		assert.Empty(t, r.ssh("systemctl --failed --no-legend"))
+		assert.Equal(t, account.only("aws:iam/role:Role").ID, r.ssh(`token=$(curl -s -X PUT http://169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'); curl -s -H "X-aws-ec2-metadata-token: $token" http://169.254.169.254/latest/meta-data/iam/security-credentials/`))
+	})
 	t.Run("a row written through the API can be read back", func(t *testing.T) {
 		site := site.in(t)
 		site.write("kept through everything")
@@ -79,6 +93,13 @@ except Exception: print("unreachable")'`))
 		assert.Contains(t, output, "SSH connections opened: 0")
 		assert.Regexp(t, `\d+ unchanged`, output)
 		assert.NotRegexp(t, `\d+ (created|updated|replaced|deleted|to )`, output)
+	})
+	t.Run("refresh and preview find nothing to do", func(t *testing.T) {
+		for _, command := range []string{"refresh", "preview"} {
+			output := r.in(t).run(command)
+			assert.Regexp(t, `\d+ unchanged`, output)
+			assert.NotRegexp(t, `\d+ (created|updated|replaced|deleted|to )`, output)
+		}
 	})
 	t.Run("a changed variable runs the release step alone", func(t *testing.T) {
 		output := r.in(t).run("up", "--set", "environment.GREETING="+hostile)

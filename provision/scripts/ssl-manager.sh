@@ -12,6 +12,7 @@ set -euo pipefail
 source /opt/berth/lib.sh
 
 readonly TLS=$DATA/tls CERTIFICATE_NAME=berth WEBROOT=/var/lib/berth/acme
+LOGS=/var/log/letsencrypt
 readonly LIVE=/etc/letsencrypt/live/$CERTIFICATE_NAME
 
 # serve points nginx's certificate at a folder that holds fullchain.pem and privkey.pem.
@@ -81,21 +82,35 @@ verify_http() {
   rm -f "$WEBROOT/.well-known/acme-challenge/$token"
 }
 
-# ask gets a certificate from directory $1; the other arguments go to certbot.
+# ask gets a certificate from directory $1; the other arguments go to certbot, with $LOGS its folder of logs. What is
+# a matter of the moment, on the authority's side or on the way there, is tried again; a refusal is not.
 ask() {
+  local try
+  for try in 1 2 3; do
+    ask_once "$@" && return
+    tail -n 5 "$LOGS/letsencrypt.log" 2>/dev/null |
+      grep -Eiq 'anti-replay nonce|serverInternal|connection (refused|reset|aborted)|timed out|temporarily unavailable' || return 1
+    [ "$try" -eq 3 ] || say "that did not go through, but may in a moment; trying again"
+    sleep $((try * 3))
+  done
+  return 1
+}
+
+ask_once() {
   local directory=$1 name arguments=()
   shift
   for name in $NAMES; do arguments+=(--domain "$name"); done
   [ ! -s "$BERTH_ETC/acme-roots.pem" ] || export REQUESTS_CA_BUNDLE=$BERTH_ETC/acme-roots.pem
   timeout 300 certbot certonly --non-interactive --quiet --agree-tos --email "$EMAIL" --server "$directory" \
-    --webroot --webroot-path "$WEBROOT" --cert-name "$CERTIFICATE_NAME" --renew-with-new-domains \
+    --logs-dir "$LOGS" --webroot --webroot-path "$WEBROOT" --cert-name "$CERTIFICATE_NAME" --renew-with-new-domains \
     "${arguments[@]}" "$@"
 }
 
 rehearse_with_staging() {
   local folder code=0
   folder=$(mktemp -d)
-  ask "$STAGING_DIRECTORY" --config-dir "$folder/config" --work-dir "$folder/work" --logs-dir "$folder/logs" || code=$?
+  mkdir "$folder/logs"
+  LOGS=$folder/logs ask "$STAGING_DIRECTORY" --config-dir "$folder/config" --work-dir "$folder/work" || code=$?
   [ "$code" -eq 0 ] || tail -n 20 "$folder/logs/letsencrypt.log" 2>/dev/null || true
   rm -rf "$folder"
   return "$code"

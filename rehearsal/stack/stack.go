@@ -113,7 +113,7 @@ func (s *Stack) Connections() int64 {
 
 // Up creates or updates the environment and returns its outputs.
 func (s *Stack) Up(ctx context.Context) (map[string]string, error) {
-	result, err := s.stack.Up(ctx, optup.ProgressStreams(os.Stdout), optup.ErrorProgressStreams(os.Stderr), optup.Color(color()), optup.SuppressOutputs())
+	result, err := s.stack.Up(ctx, optup.ProgressStreams(os.Stdout), optup.ErrorProgressStreams(os.Stderr), optup.Color(color()))
 	if err != nil {
 		return nil, brief("up", err)
 	}
@@ -136,12 +136,6 @@ func (s *Stack) Refresh(ctx context.Context) error {
 func (s *Stack) Destroy(ctx context.Context) error {
 	_, err := s.stack.Destroy(ctx, optdestroy.ProgressStreams(os.Stdout), optdestroy.ErrorProgressStreams(os.Stderr), optdestroy.Color(color()))
 	return brief("destroy", err)
-}
-
-// Outputs are the stack's outputs as of the last run, secrets in the clear.
-func (s *Stack) Outputs(ctx context.Context) (map[string]string, error) {
-	outputs, err := s.stack.Outputs(ctx)
-	return texts(outputs), err
 }
 
 func texts(outputs auto.OutputMap) map[string]string {
