@@ -49,6 +49,7 @@ lint: machine
 	  echo "gofmt, go vet, errcheck, staticcheck: $$folder"; \
 	  (cd $$folder && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... ) || exit 1; \
 	done
+	@mkdir -p $(BIN)
 	@cd tools/lint && go build -o $(BIN)/ tool
 	@for folder in $(GO_FOLDERS); do \
 	  (cd $$folder && $(BIN)/errcheck -exclude $(CURDIR)/tools/lint/errcheck.txt ./... && $(BIN)/staticcheck ./...) || exit 1; \

@@ -31,6 +31,9 @@ func newRehearsal(t *testing.T, name string) *rehearsal {
 	require.NotEmpty(t, bin, "BERTH_BIN names the folder of the rehearsal's programs; run the tests with: make test-e2e")
 	r := &rehearsal{t: t, name: name, dir: filepath.Join(os.TempDir(), name), bin: bin}
 	r.run("clean")
+	others, err := exec.CommandContext(t.Context(), "docker", "network", "ls", "--quiet", "--filter", "label=berth.rehearsal").Output()
+	require.NoError(t, err)
+	require.Empty(t, string(others), "another rehearsal stands on the same addresses; take it down first: make rehearse-clean")
 	t.Cleanup(func() {
 		if os.Getenv("BERTH_KEEP") == "" {
 			r.run("clean")

@@ -139,7 +139,7 @@ func TestAbsence(t *testing.T) {
 
 func TestOtherNamesAreForwarded(t *testing.T) {
 	upstream := serve(t, fixed(elsewhere))
-	// The first upstream hears nothing: its port was free a moment ago and is closed.
+	// The first upstream does not answer: nothing listens on port 1 (tcpmux).
 	server := serve(t, fixed(example, "127.0.0.1:1", upstream))
 	for name, answers := range map[string]int{"elsewhere.test.": 1, "out.example.test.": 2} {
 		answer := ask(t, "udp", server, name, "A")

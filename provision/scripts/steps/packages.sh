@@ -38,9 +38,9 @@ keep_certificates() {
 install_packages() {
   export DEBIAN_FRONTEND=noninteractive
   say "installing ${PACKAGES[*]}"
-  # An interrupted run leaves packages half configured.
-  dpkg --configure -a
-  apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update
+  # An interrupted run leaves packages half configured; a server's own updates, just after boot, hold the locks.
+  await 300 dpkg --configure -a || fail "dpkg does not finish what was begun (the lines above say why); look with: sudo dpkg --configure -a"
+  await 120 apt-get -q -o Acquire::Retries=3 update || fail "Debian's archive does not answer; look with: sudo apt-get update"
   apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 --no-install-recommends install "${PACKAGES[@]}"
 }
 
