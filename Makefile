@@ -47,7 +47,8 @@ lint: machine
 	shellcheck --external-sources $(SCRIPTS)
 	@for folder in $(GO_FOLDERS); do \
 	  echo "gofmt, go vet, errcheck, staticcheck: $$folder"; \
-	  (cd $$folder && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... ) || exit 1; \
+	  (cd $$folder && unformatted=$$(gofmt -l .) && { [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }; } && \
+	    go vet ./...) || exit 1; \
 	done
 	@mkdir -p $(BIN)
 	@cd tools/lint && go build -o $(BIN)/ tool
