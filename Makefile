@@ -17,7 +17,7 @@ GO_FOLDERS := . rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
 .PHONY: rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh \
-        test test-unit test-e2e lint tools machine settings-table help
+        test test-unit test-e2e lint tools machine test-machine settings-table help
 
 help:
 	@echo 'make rehearse           the whole way from nothing to HTTPS, offline (a second run is an update)'
@@ -37,13 +37,13 @@ rehearse-clean rehearse-status rehearse-ssh: rehearse-%: machine tools
 
 test: lint test-unit test-e2e
 
-test-unit: machine tools
+test-unit: test-machine tools
 	@for folder in . rehearsal; do (cd $$folder && BERTH_PULUMI=$(BIN)/pulumi go test ./...) || exit 1; done
 
-test-e2e: machine tools
+test-e2e: test-machine tools
 	cd tests && BERTH_BIN=$(BIN) go test -count=1 -timeout 60m -v ./...
 
-lint: machine
+lint: test-machine
 	shellcheck --external-sources $(SCRIPTS)
 	@for folder in $(GO_FOLDERS); do \
 	  echo "gofmt, go vet, errcheck, staticcheck: $$folder"; \
@@ -75,4 +75,7 @@ $(BIN)/pulumi-$(PULUMI_VERSION): tools/pulumi/go.mod
 
 # What the machine itself lacks: installed on Debian as root, named otherwise.
 machine:
-	@scripts/machine.sh
+	@scripts/machine.sh rehearse
+
+test-machine:
+	@scripts/machine.sh test

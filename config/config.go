@@ -31,7 +31,8 @@ type Config struct {
 	Tags map[string]string
 	// Repository is the app's git repository, Ref the branch, tag or SHA to release.
 	Repository, Ref string
-	// DeployKey, a secret, opens a repository over SSH; RepositoryHostKey ("ssh-ed25519 AAAA…") identifies its host.
+	// DeployKey, a secret, opens a repository over SSH; RepositoryHostKey ("ssh-ed25519 AAAA…", without a comment)
+	// identifies its host, and is "" for one over https.
 	DeployKey, RepositoryHostKey string
 	// ComposeFile is the compose file's path inside the repository.
 	ComposeFile string
@@ -47,9 +48,11 @@ type Config struct {
 
 // Route leads the paths that begin with Path to a port of a service.
 type Route struct {
-	Path    string `json:"path"`
-	Service string `json:"service"`
-	Port    int    `json:"port"`
+	// Path begins with /; one that ends with / leads everything below it.
+	Path string
+	// Service is the compose file's, Port the one on which it listens inside its container.
+	Service string
+	Port    int
 }
 
 // ACME is the certificate authority that is asked, after its staging twin.

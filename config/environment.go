@@ -1,8 +1,8 @@
 package config
 
 import (
-	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -20,6 +20,9 @@ const (
 )
 
 var (
+	// reservedTags are those that Berth itself sets.
+	reservedTags = []string{"Name", "ManagedBy", "Project", "Stack"}
+
 	sizes    = []string{"nano", "micro", "small", "medium", "large", "xlarge", "2xlarge"}
 	region   = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
 	subnetID = regexp.MustCompile(`^subnet-([0-9a-f]{8}|[0-9a-f]{17})$`)
@@ -64,7 +67,7 @@ func (l *loader) instance() {
 	c.InstanceType = l.text("instanceType", "t3.micro")
 	family, size, _ := strings.Cut(c.InstanceType, ".")
 	if family == "t4g" {
-		l.problem("instanceType", c.InstanceType, "t4g is ARM, and the machine image and most apps' images are x86-64; take t3 or t3a", set("instanceType", "t3."+knownSize(size)))
+		l.problem("instanceType", c.InstanceType, "t4g is ARM, and the machine image and most apps' images are x86-64, so it is not supported yet; take t3 or t3a", set("instanceType", "t3."+knownSize(size)))
 	} else if (family != "t3" && family != "t3a") || !slices.Contains(sizes, size) {
 		l.problem("instanceType", c.InstanceType, "a type of the families t3 and t3a is required, in the sizes "+strings.Join(sizes, ", "), set("instanceType", "t3.micro"))
 	}
@@ -78,9 +81,9 @@ func knownSize(size string) string {
 }
 
 func (l *loader) operators() {
-	var texts []string
 	mend := set("operatorCidrs[0]", "203.0.113.7/32")
-	if !l.decode("operatorCidrs", &texts, "a list of networks", mend) {
+	texts, ok := l.list("operatorCidrs", "a list of networks", setAnew("operatorCidrs", "operatorCidrs[0]", "203.0.113.7/32"))
+	if !ok {
 		return
 	}
 	if len(texts) == 0 {
@@ -100,6 +103,8 @@ func (l *loader) operators() {
 		switch {
 		case err != nil:
 			l.problem(path, text, "a network in CIDR notation is required, such as 203.0.113.7/32", set(path, suggestCIDR(text)))
+		case prefix.Addr().Is4In6():
+			l.problem(path, text, "an IPv4 network is required in its own notation, such as 203.0.113.7/32", set(path, "203.0.113.7/32"))
 		case prefix.Bits() == 0:
 			l.problem(path, text, "SSH is never open to everyone; name your own networks", set(path, "203.0.113.7/32"))
 		case prefix.Bits() < widest:
@@ -123,48 +128,23 @@ func suggestCIDR(text string) string {
 
 func (l *loader) tags() {
 	c := l.config
-	if !l.decode("tags", &c.Tags, "a map of texts", set("tags.Team", "web")) {
+	tags, ok := l.texts("tags", func(path string) string { return set(path, "value") })
+	if !ok {
 		return
 	}
+	c.Tags = tags
 	if len(c.Tags) > maxTags {
 		l.problem("tags", "", fmt.Sprintf("at most %d tags are allowed; there are %d", maxTags, len(c.Tags)), "pulumi config rm berth:tags")
 	}
-	for key, value := range c.Tags {
-		path := pathInto("tags", key)
+	for _, key := range slices.Sorted(maps.Keys(c.Tags)) {
+		path, value := pathInto("tags", key), c.Tags[key]
 		switch {
 		case key == "" || len([]rune(key)) > 128 || !tagText.MatchString(key):
 			l.problem(path, "", "a tag's key has 1 to 128 letters, digits, spaces and _.:/=+-@", remove(path))
-		case strings.HasPrefix(strings.ToLower(key), "aws:") || slices.Contains([]string{"Name", "ManagedBy", "Project", "Stack"}, key):
-			l.problem(path, "", "the key is reserved", remove(path))
+		case strings.HasPrefix(strings.ToLower(key), "aws:") || strings.HasPrefix(key, namespace) || slices.Contains(reservedTags, key):
+			l.problem(path, "", "the key is reserved: AWS keeps aws:, Berth keeps berth:, "+strings.Join(reservedTags, ", "), remove(path))
 		case len([]rune(value)) > 256 || !tagText.MatchString(value):
 			l.problem(path, value, "a tag's value has at most 256 letters, digits, spaces and _.:/=+-@", remove(path))
 		}
 	}
-}
-
-// pathInto is the path of a key of a map setting, quoted where the key is no plain word.
-func pathInto(setting, key string) string {
-	if regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(key) {
-		return setting + "." + key
-	}
-	quoted, err := json.Marshal(harmless(key))
-	if err != nil {
-		return setting
-	}
-	return setting + "[" + string(quoted) + "]"
-}
-
-// harmless is a name as an error may hold it: without what speaks to a terminal, and cut.
-func harmless(name string) string {
-	if len(name) > shownLength {
-		name = name[:shownLength] + "…"
-	}
-	return strings.Map(printable, strings.ToValidUTF8(name, "?"))
-}
-
-func printable(r rune) rune {
-	if strconv.IsPrint(r) {
-		return r
-	}
-	return '?'
 }

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,6 +26,11 @@ func Keys() []string {
 // secretKeys have to be stored encrypted.
 var secretKeys = []string{"deployKey", "secrets", "sshPrivateKey"}
 
+var (
+	plainName      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	wholeOrBoolean = regexp.MustCompile(`^(true|false|-?[0-9]+)$`)
+)
+
 // loader reads settings one by one and collects what is wrong.
 type loader struct {
 	settings map[string]string
@@ -33,12 +40,13 @@ type loader struct {
 }
 
 func (l *loader) problem(path, value, allowed, mend string) {
-	if value != "" && !slices.Contains(secretKeys, root(path)) {
-		value = shown(value)
-	} else {
+	if slices.Contains(secretKeys, root(path)) {
 		value = ""
 	}
-	l.problems = append(l.problems, Problem{Setting: namespace + path, Value: value, Allowed: allowed, Mend: mend})
+	if value = redacted(value); value != "" {
+		value = shown(value)
+	}
+	l.problems = append(l.problems, Problem{Setting: namespace + harmless(path), Value: value, Allowed: allowed, Mend: mend})
 }
 
 // root is the setting that a path leads into.
@@ -49,6 +57,14 @@ func root(path string) string {
 	return path
 }
 
+// pathInto is the path of a key of a map setting, quoted where the key is no plain word.
+func pathInto(setting, key string) string {
+	if plainName.MatchString(key) {
+		return setting + "." + key
+	}
+	return setting + `["` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key) + `"]`
+}
+
 func (l *loader) refuseUnknown() {
 	for _, full := range slices.Sorted(maps.Keys(l.settings)) {
 		key, ours := strings.CutPrefix(full, namespace)
@@ -56,7 +72,7 @@ func (l *loader) refuseUnknown() {
 			continue
 		}
 		l.problems = append(l.problems, Problem{
-			Setting: namespace + strings.Trim(shown(key), `"`), Allowed: "there is no such setting" + nearest(key, Keys()), Mend: remove(harmless(key)),
+			Setting: namespace + strings.Trim(shown(key), `"`), Allowed: "there is no such setting" + nearest(key, Keys()), Mend: remove(key),
 		})
 	}
 }
@@ -93,19 +109,64 @@ func (l *loader) text(key, fallback string) string {
 	return fallback
 }
 
-// decode reads a setting that is JSON text; example is what the mending command sets.
+// decode reads a setting that is JSON text into what it has to be; mend sets it.
 func (l *loader) decode(key string, into any, kind, mend string) bool {
 	value := l.raw(key)
 	if value == "" {
 		return true
 	}
-	decoder := json.NewDecoder(strings.NewReader(value))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil || decoder.More() {
+	if err := json.Unmarshal([]byte(value), into); err != nil {
 		l.problem(key, value, "it has to be "+kind, mend)
 		return false
 	}
 	return true
+}
+
+// list reads a list of texts; mend sets its first.
+func (l *loader) list(key, kind, mend string) (texts []string, ok bool) {
+	var elements []json.RawMessage
+	if !l.decode(key, &elements, kind, mend) {
+		return nil, false
+	}
+	for _, element := range elements {
+		text, isScalar := scalar(element)
+		if !isScalar {
+			// What is no text is refused for what it looks like.
+			text = string(element)
+		}
+		texts = append(texts, text)
+	}
+	return texts, true
+}
+
+// texts reads a map of texts; mend gives the command that sets an element.
+func (l *loader) texts(key string, mend func(path string) string) (map[string]string, bool) {
+	var elements map[string]json.RawMessage
+	if !l.decode(key, &elements, "a map of texts", "pulumi config rm "+namespace+key+" && "+mend(key+".NAME")) {
+		return nil, false
+	}
+	texts := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(elements)) {
+		text, isScalar := scalar(elements[name])
+		if !isScalar {
+			path := pathInto(key, name)
+			l.problem(path, string(elements[name]), "a text is required; in the stack's file put quotes around what is neither a word nor a whole number", mend(path))
+			continue
+		}
+		texts[name] = text
+	}
+	return texts, true
+}
+
+// scalar is the text of a JSON string, whole number or boolean. The latter two are texts here since
+// `pulumi config set --path` writes 8080 and true without quotes. Any other number may have lost digits on its way
+// (YAML's 1.10 is 1.1), and null is no text.
+func scalar(value json.RawMessage) (string, bool) {
+	var text string
+	if !bytes.Equal(value, []byte("null")) && json.Unmarshal(value, &text) == nil {
+		return text, true
+	}
+	return string(value), wholeOrBoolean.Match(value)
 }
 
 func (l *loader) boolean(key string, fallback bool) bool {

@@ -46,6 +46,18 @@ func (p *Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// redacted is a value without the credentials that have no place in it: what stands before the @ of a URL, and private
+// keys.
+func redacted(value string) string {
+	if strings.Contains(value, "PRIVATE KEY") {
+		return ""
+	}
+	if at := strings.LastIndex(value, "@"); at >= 0 && strings.Contains(value[:at], ":") {
+		return "…" + value[at:]
+	}
+	return value
+}
+
 // shownLength is how much of a value an error shows, in bytes.
 const shownLength = 80
 
@@ -58,6 +70,21 @@ func shown(value string) string {
 	return strconv.QuoteToASCII(value)
 }
 
+// harmless is a name as an error may hold it: without what speaks to a terminal, and cut.
+func harmless(name string) string {
+	if len(name) > 2*shownLength {
+		name = name[:2*shownLength] + "…"
+	}
+	return strings.Map(printable, strings.ToValidUTF8(name, "?"))
+}
+
+func printable(r rune) rune {
+	if strconv.IsPrint(r) {
+		return r
+	}
+	return '?'
+}
+
 // set is the command that sets a plain setting.
 func set(path, value string) string {
 	if strings.ContainsAny(path, "[.") {
@@ -66,7 +93,15 @@ func set(path, value string) string {
 	return "pulumi config set " + namespace + path + " " + shellescape.Quote(value)
 }
 
-// remove is the command that removes a setting.
+// setAnew is the command that sets a list or map which is of another kind now: Pulumi writes no key into a list.
+func setAnew(key, path, value string) string {
+	return "pulumi config rm " + namespace + key + " && " + set(path, value)
+}
+
+// remove is the command that removes a setting, or opens the stack's file where the name cannot be shown as it is.
 func remove(path string) string {
+	if harmless(path) != path {
+		return `"${EDITOR:-vi}" "Pulumi.$(pulumi stack --show-name).yaml"`
+	}
 	return "pulumi config rm --path " + shellescape.Quote(namespace+path)
 }

@@ -24,7 +24,7 @@ func (l *loader) site() {
 	} else {
 		l.name("domain", c.Domain)
 	}
-	l.decode("aliases", &c.Aliases, "a list of names", set("aliases[0]", "www.example.com"))
+	c.Aliases, _ = l.list("aliases", "a list of names", setAnew("aliases", "aliases[0]", "www.example.com"))
 	seen := map[string]bool{c.Domain: true}
 	for i, alias := range c.Aliases {
 		path := fmt.Sprintf("aliases[%d]", i)
@@ -43,28 +43,38 @@ func (l *loader) site() {
 
 func (l *loader) zone() {
 	c := l.config
-	c.Zone = l.raw("zone")
-	if c.Zone == "" {
-		if registrable, err := publicsuffix.EffectiveTLDPlusOne(c.Domain); err == nil {
-			c.Zone = registrable
-		} else if validName(c.Domain) == "" {
-			l.problem("zone", "", fmt.Sprintf("no zone follows from the domain %s; name the Route 53 zone that holds it", shown(c.Domain)), set("zone", "example.com"))
-		}
-		return
-	}
-	if reason := validName(c.Zone); reason != "" {
+	if c.Zone = l.raw("zone"); c.Zone == "" {
+		c.Zone = l.registrable()
+	} else if reason := validName(c.Zone); reason != "" {
 		l.problem("zone", c.Zone, reason, set("zone", "example.com"))
 		return
 	}
+	if c.Zone == "" {
+		return
+	}
 	for i, name := range c.Names() {
-		if name != c.Zone && !strings.HasSuffix(name, "."+c.Zone) && validName(name) == "" {
-			path := "domain"
-			if i > 0 {
-				path = fmt.Sprintf("aliases[%d]", i-1)
-			}
-			l.problem(path, name, fmt.Sprintf("it lies outside the zone %s", c.Zone), set("zone", parent(name)))
+		switch {
+		case validName(name) != "" || name == c.Zone || strings.HasSuffix(name, "."+c.Zone):
+		case i == 0:
+			l.problem("domain", name, "it lies outside the zone "+c.Zone, set("zone", parent(name)))
+		default:
+			path := fmt.Sprintf("aliases[%d]", i-1)
+			l.problem(path, name, "it lies outside the zone "+c.Zone+", which holds all names of the site", remove(path))
 		}
 	}
+}
+
+// registrable is the part of the domain that one registers: the zone where no other is set.
+func (l *loader) registrable() string {
+	zone, err := publicsuffix.EffectiveTLDPlusOne(l.config.Domain)
+	switch {
+	case validName(l.config.Domain) != "":
+		return ""
+	case err != nil:
+		l.problem("zone", "", fmt.Sprintf("no zone follows from the domain %s; name the Route 53 zone that holds it", l.config.Domain), set("zone", l.config.Domain))
+		return ""
+	}
+	return zone
 }
 
 // parent is the zone that most likely holds a name.
@@ -84,7 +94,7 @@ func (l *loader) name(path, name string) {
 // validName says what is wrong with a host name, "" for nothing.
 func validName(name string) string {
 	labels := strings.Split(name, ".")
-	bad := func(label_ string) bool { return !label.MatchString(label_) }
+	bad := func(text string) bool { return !label.MatchString(text) }
 	switch {
 	case strings.Contains(name, "://") || strings.Contains(name, "/"):
 		return "a name is required, not a URL"

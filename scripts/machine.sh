@@ -1,31 +1,29 @@
 #!/usr/bin/env bash
-# Makes the machine ready for the rehearsal and the tests: on Debian as root it installs and starts what is missing,
+# Makes the machine ready: machine.sh rehearse | test. On Debian as root it installs and starts what is missing,
 # with a line that says so; elsewhere it says exactly what to install.
 set -euo pipefail
 
 say() { printf 'machine: %s\n' "$*"; }
 
-# needed lists "command package" for what is missing.
+# missing lists the packages whose commands are not there: for a rehearsal, and for the tests ($1 is test) what they
+# look at things with.
 missing() {
   local command package
   while read -r command package; do
-    command -v "$command" >/dev/null || printf '%s\n' "$package"
-  done <<'EOF'
-dockerd docker.io
-docker docker.io
-debootstrap debootstrap
-git git
-ssh openssh-client
-shellcheck shellcheck
-nft nftables
-chromium chromium
-certutil libnss3-tools
-EOF
+    PATH=$PATH:/usr/sbin:/sbin command -v "$command" >/dev/null || printf '%s\n' "$package"
+  done < <(
+    # A daemon that answers, wherever it came from, is enough.
+    docker_answers || printf 'dockerd docker.io\ndocker docker.io\n'
+    printf 'git git\nssh openssh-client\n'
+    # Where a registry answers, no image has to be bootstrapped; only root could.
+    [ "$(id -u)" -ne 0 ] || printf 'debootstrap debootstrap\n'
+    [ "$1" != test ] || printf 'shellcheck shellcheck\nnft nftables\nchromium chromium\ncertutil libnss3-tools\n'
+  )
 }
 
 install_missing() {
   local packages
-  mapfile -t packages < <(missing | sort -u)
+  mapfile -t packages < <(missing "$1" | sort -u)
   [ "${#packages[@]}" -gt 0 ] || return 0
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     say "missing: ${packages[*]}; install them (Debian: sudo apt-get install ${packages[*]}), then run this again" >&2
@@ -69,7 +67,11 @@ start_docker() {
 }
 
 main() {
-  install_missing
+  if [ "$(uname -s)" != Linux ]; then
+    say "this needs Linux: elsewhere Docker runs in a virtual machine, where container addresses are out of reach; run it inside a Linux machine that has Docker, for example: limactl start template://docker" >&2
+    return 1
+  fi
+  install_missing "${1:-rehearse}"
   start_docker
 }
 

@@ -1,0 +1,71 @@
+package config
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"net/mail"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// maxEmail is how long an address may be, in bytes. Source: RFC 5321, section 4.5.3.1.3, less the angle brackets.
+const maxEmail = 254
+
+var (
+	localPart     = regexp.MustCompile(`^[A-Za-z0-9._%+-]+$`)
+	directoryText = regexp.MustCompile(`^https://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~%/-]*)?$`)
+)
+
+// authority reads whom to ask for certificates.
+func (l *loader) authority() {
+	a := &l.config.ACME
+	a.Email = l.raw("acmeEmail")
+	if !validEmail(a.Email) {
+		l.problem("acmeEmail", a.Email, "an e-mail address is required, where the certificate authority can reach you", set("acmeEmail", "you@example.com"))
+	}
+	a.Directory = l.text("acmeDirectory", letsEncrypt)
+	l.directory("acmeDirectory", a.Directory)
+	staging := a.Directory
+	if a.Directory == letsEncrypt {
+		staging = letsEncryptStaging
+	}
+	a.StagingDirectory = l.text("acmeStagingDirectory", staging)
+	if a.StagingDirectory != a.Directory {
+		l.directory("acmeStagingDirectory", a.StagingDirectory)
+	}
+	if a.Roots = l.raw("acmeRoots"); a.Roots != "" && !certificates(a.Roots) {
+		l.problem("acmeRoots", "", "PEM certificates are required: what your own authority's HTTPS is trusted by", "cat root.pem | pulumi config set berth:acmeRoots")
+	}
+}
+
+// validEmail takes an address with a plain local part, which needs no quoting anywhere.
+func validEmail(text string) bool {
+	address, err := mail.ParseAddress(text)
+	local, domain, _ := strings.Cut(text, "@")
+	return err == nil && address.Address == text && len(text) <= maxEmail && localPart.MatchString(local) && validName(strings.ToLower(domain)) == ""
+}
+
+func (l *loader) directory(key, value string) {
+	address, err := url.Parse(value)
+	if err != nil || !strings.HasPrefix(value, "https://") || !validHost(address.Hostname()) || !validPort(address) || address.User != nil ||
+		!directoryText.MatchString(value) {
+		l.problem(key, value, "the URL of an ACME directory is required, over https", set(key, letsEncrypt))
+	}
+}
+
+// certificates says whether the text is certificates and nothing else.
+func certificates(text string) bool {
+	rest, count := []byte(text), 0
+	for {
+		var block *pem.Block
+		block, rest = pem.Decode(rest)
+		if block == nil {
+			return count > 0 && strings.TrimSpace(string(rest)) == ""
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil || block.Type != "CERTIFICATE" {
+			return false
+		}
+		count++
+	}
+}

@@ -1,0 +1,36 @@
+package config
+
+import (
+	"errors"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+)
+
+const (
+	mendDeployKey = "ssh-keygen -t ed25519 -N '' -f deploy_key && cat deploy_key | pulumi config set --secret berth:deployKey"
+	mendSSHKey    = "ssh-keygen -t ed25519 -N '' -f operator_key && cat operator_key | pulumi config set --secret berth:sshPrivateKey"
+)
+
+// openSSHHeader begins the only format that every OpenSSH client reads Ed25519 keys in.
+const openSSHHeader = "-----BEGIN OPENSSH PRIVATE KEY-----"
+
+// privateKey reads a secret setting that is an Ed25519 private key without a passphrase; mend makes one and sets it.
+func (l *loader) privateKey(key, mend string) string {
+	// OpenSSH refuses a key with a carriage return in it, which an editor on Windows writes.
+	value := strings.ReplaceAll(l.secret(key, mend), "\r\n", "\n")
+	if value == "" {
+		return ""
+	}
+	signer, err := ssh.ParsePrivateKey([]byte(value))
+	var locked *ssh.PassphraseMissingError
+	switch {
+	case errors.As(err, &locked):
+		l.problem(key, "", "it has a passphrase, which nobody could type during an update; a key without one is required", mend)
+	case err != nil || !strings.HasPrefix(strings.TrimSpace(value), openSSHHeader):
+		l.problem(key, "", "it is no private key in OpenSSH's format", mend)
+	case signer.PublicKey().Type() != ssh.KeyAlgoED25519:
+		l.problem(key, "", "it is of type "+signer.PublicKey().Type()+"; an Ed25519 key is required", mend)
+	}
+	return value
+}

@@ -1,0 +1,101 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// challenges is where the certificate authority asks, which is never the app's.
+const challenges = "/.well-known/acme-challenge"
+
+var (
+	routeFields = []string{"path", "port", "service"}
+	routeText   = regexp.MustCompile(`^/[A-Za-z0-9._~/-]*$`)
+	serviceText = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+)
+
+// setRoute is the command that sets a whole route.
+func setRoute(i int, path, service, port string) string {
+	at := fmt.Sprintf("routes[%d].", i)
+	return set(at+"path", path) + " && " + set(at+"service", service) + " && " + set(at+"port", port)
+}
+
+// routes reads which paths lead where.
+func (l *loader) routes() {
+	mend := setRoute(0, "/", "web", "80")
+	var elements []json.RawMessage
+	if !l.decode("routes", &elements, "a list of {path, service, port}", "pulumi config rm berth:routes && "+mend) {
+		return
+	}
+	if len(elements) == 0 {
+		l.problem("routes", "", "at least one route is required, from / to a service of the compose file and its port", mend)
+		return
+	}
+	seen := map[string]bool{}
+	for i, element := range elements {
+		route, ok := l.route(i, element)
+		if !ok {
+			seen[route.Path] = true
+			continue
+		}
+		at := fmt.Sprintf("routes[%d]", i)
+		switch {
+		case !routeText.MatchString(route.Path) || strings.Contains(route.Path, "//") || strings.Contains(route.Path+"/", "/./") || strings.Contains(route.Path, ".."):
+			l.problem(at+".path", route.Path, "a path begins with / and holds letters, digits and . _ ~ - /", set(at+".path", "/"))
+		case strings.HasPrefix(route.Path, challenges):
+			l.problem(at+".path", route.Path, "the certificate authority asks there", set(at+".path", "/"))
+		case seen[route.Path]:
+			l.problem(at+".path", route.Path, "the path has a route already", remove(at))
+		}
+		seen[route.Path] = true
+		if !serviceText.MatchString(route.Service) {
+			l.problem(at+".service", route.Service, "a service of the compose file is required", set(at+".service", "web"))
+		}
+		if route.Port < 1 || route.Port > 65535 {
+			l.problem(at+".port", fmt.Sprint(route.Port), "the port on which the service listens is 1 to 65535", set(at+".port", "8000"))
+		}
+		l.config.Routes = append(l.config.Routes, route)
+	}
+	if !seen["/"] {
+		l.problem("routes", "", "no route begins at /, so the site itself would lead nowhere", setRoute(len(elements), "/", "web", "80"))
+	}
+}
+
+// route reads one route and refuses fields that are none or are missing.
+func (l *loader) route(i int, element json.RawMessage) (Route, bool) {
+	at := fmt.Sprintf("routes[%d]", i)
+	var route Route
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(element, &fields); err != nil || fields == nil {
+		l.problem(at, string(element), "a route is {path, service, port}", remove(at))
+		return route, false
+	}
+	sound := true
+	for _, field := range slices.Sorted(maps.Keys(fields)) {
+		if !slices.Contains(routeFields, field) {
+			path := pathInto(at, field)
+			l.problem(path, "", "a route has path, service and port"+nearest(field, routeFields), remove(path))
+			sound = false
+		}
+	}
+	for _, field := range []struct {
+		name, kind, example string
+		into                any
+	}{
+		{"path", "a path is required, such as /api/", "/", &route.Path},
+		{"service", "a service of the compose file is required", "web", &route.Service},
+		{"port", "the port on which the service listens is required, a whole number without quotes", "80", &route.Port},
+	} {
+		value, ok := fields[field.name]
+		if ok && string(value) != "null" && json.Unmarshal(value, field.into) == nil {
+			continue
+		}
+		l.problem(at+"."+field.name, string(value), field.kind, set(at+"."+field.name, field.example))
+		sound = false
+	}
+	return route, sound
+}
