@@ -122,7 +122,7 @@ func (s *Stack) Up(ctx context.Context) (map[string]string, error) {
 
 // Preview shows what Up would change.
 func (s *Stack) Preview(ctx context.Context) error {
-	_, err := s.stack.Preview(ctx, optpreview.ProgressStreams(os.Stdout), optpreview.ErrorProgressStreams(os.Stderr), optpreview.Color(color()), optpreview.Diff())
+	_, err := s.stack.Preview(ctx, optpreview.ProgressStreams(os.Stdout), optpreview.ErrorProgressStreams(os.Stderr), optpreview.Color(color()))
 	return brief("preview", err)
 }
 
