@@ -81,14 +81,14 @@ func checkMachine(ctx context.Context) error {
 }
 
 // engine prepares a stack of the real Pulumi engine whose providers are the rehearsal's.
-func (r *rehearsal) engine(ctx context.Context) (*stack.Stack, error) {
+func (r *rehearsal) engine(ctx context.Context, exclusive bool) (*stack.Stack, error) {
 	settings, err := r.settings()
 	if err != nil {
 		return nil, err
 	}
 	return stack.Open(ctx, stack.Options{
 		Dir: r.Dir, Pulumi: filepath.Join(r.Bin, "pulumi"), Project: r.Project,
-		CommandProvider: r.Command, World: r.world, Settings: settings,
+		CommandProvider: r.Command, World: r.world, Settings: settings, Exclusive: exclusive,
 	})
 }
 
@@ -114,7 +114,7 @@ func (r *rehearsal) staged(ctx context.Context, run func(*stack.Stack) error) er
 	if err := r.stage(ctx); err != nil {
 		return err
 	}
-	engine, err := r.engine(ctx)
+	engine, err := r.engine(ctx, true)
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (r *rehearsal) status(ctx context.Context) error {
 
 // ssh logs in as an operator of production would: with the stack's key, the host key pinned.
 func (r *rehearsal) ssh(ctx context.Context, args []string) error {
-	engine, err := r.engine(ctx)
+	engine, err := r.engine(ctx, false)
 	if err != nil {
 		return err
 	}

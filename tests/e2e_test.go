@@ -107,6 +107,12 @@ except Exception: print("unreachable")'`))
 		response := site.in(t).do(http.MethodGet, "https://"+domain+"/api/version", "")
 		assert.Equal(t, hostile, greeting(t, response))
 	})
+	t.Run("an update that was killed is taken up again", func(t *testing.T) {
+		r := r.in(t)
+		r.killed("release", "up", "--set", "environment.GREETING=taken up")
+		r.run("up")
+		assert.Equal(t, "taken up", greeting(t, site.in(t).do(http.MethodGet, "https://"+domain+"/api/version", "")))
+	})
 	t.Run("a replaced instance serves the same data with the same certificate", func(t *testing.T) {
 		r, site := r.in(t), site.in(t)
 		before := account.only("aws:ec2/instance:Instance").ID

@@ -3,12 +3,14 @@
 package tests
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -66,7 +68,7 @@ func (r *rehearsal) tryWith(input string, args ...string) (string, error) {
 	}
 	began := time.Now()
 	command := exec.CommandContext(ctx, filepath.Join(r.bin, "rehearsal"),
-		append([]string{"--name", r.name, "--dir", r.dir, "--project", "..", "--app", "sample-app", "--command-provider", "stand-in"}, args...)...)
+		append(r.arguments(), args...)...)
 	command.Stdin = strings.NewReader(input)
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output
@@ -79,6 +81,31 @@ func (r *rehearsal) tryWith(input string, args ...string) (string, error) {
 func (r *rehearsal) ssh(command string) string {
 	r.t.Helper()
 	return strings.TrimSpace(r.run("ssh", "--", command))
+}
+
+// killed runs a command and kills it, with the engine it started, once its output names a word.
+func (r *rehearsal) killed(word string, args ...string) {
+	r.t.Helper()
+	command := exec.CommandContext(r.t.Context(), filepath.Join(r.bin, "rehearsal"), append(r.arguments(), args...)...)
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	output, err := command.StdoutPipe()
+	require.NoError(r.t, err)
+	require.NoError(r.t, command.Start())
+	named := false
+	for lines := bufio.NewScanner(output); lines.Scan(); {
+		if strings.Contains(lines.Text(), word) {
+			named = true
+			require.NoError(r.t, syscall.Kill(-command.Process.Pid, syscall.SIGKILL))
+			break
+		}
+	}
+	require.Truef(r.t, named, "the output never named %s", word)
+	require.Error(r.t, command.Wait())
+}
+
+// arguments are those of every command of this rehearsal.
+func (r *rehearsal) arguments() []string {
+	return []string{"--name", r.name, "--dir", r.dir, "--project", "..", "--app", "sample-app", "--command-provider", "stand-in"}
 }
 
 // sshInput runs a command on the host with an input.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gofrs/flock"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
@@ -40,12 +41,15 @@ type Options struct {
 	World aws.World
 	// Settings are the stack's configuration.
 	Settings []Setting
+	// Exclusive keeps other exclusive commands off the rehearsal until Close.
+	Exclusive bool
 }
 
 // Stack is the rehearsal's stack with its providers.
 type Stack struct {
 	stack     auto.Stack
 	providers *providers
+	held      *flock.Flock
 }
 
 // Open selects the stack, making it when there is none, writes its settings and starts the providers. Close stops
@@ -69,6 +73,12 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("use the Pulumi CLI %s: %w; build it: make tools", options.Pulumi, err)
 	}
+	var held *flock.Flock
+	if options.Exclusive {
+		if held, err = lock(options.Dir); err != nil {
+			return nil, err
+		}
+	}
 	providers, err := startProviders(options)
 	if err != nil {
 		return nil, err
@@ -89,6 +99,9 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	stack, err := auto.UpsertStackInlineSource(ctx, Name, string(project.Name), func(ctx *pulumi.Context) error { return program.Run(settings)(ctx) },
 		auto.Pulumi(cli), auto.WorkDir(work), auto.PulumiHome(home), auto.Project(*project), auto.EnvVars(variables),
 		auto.SecretsProvider("passphrase"))
+	if err == nil && options.Exclusive {
+		err = releaseStale(ctx, stack, options.Dir)
+	}
 	if err == nil {
 		err = configure(ctx, stack, options.Settings, settings)
 	}
@@ -96,11 +109,16 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 		providers.stop()
 		return nil, fmt.Errorf("open the stack: %w", err)
 	}
-	return &Stack{stack: stack, providers: providers}, nil
+	return &Stack{stack: stack, providers: providers, held: held}, nil
 }
 
-// Close stops the providers.
-func (s *Stack) Close() { s.providers.stop() }
+// Close stops the providers and lets others at the rehearsal.
+func (s *Stack) Close() {
+	s.providers.stop()
+	if s.held != nil {
+		_ = s.held.Unlock() // The end of the process unlocks it in any case.
+	}
+}
 
 // Connections counts the SSH connections that the command provider has opened; -1 where the real provider runs,
 // which does not say.
