@@ -36,10 +36,8 @@ func (l *loader) environment() {
 	c := l.config
 	if c.Region = l.text("region", "eu-central-1"); !region.MatchString(c.Region) {
 		l.problem("region", c.Region, "a region's code is required, such as eu-central-1", set("region", "eu-central-1"))
-	}
-	c.AvailabilityZone = l.text("availabilityZone", c.Region+"a")
-	if letter, ok := strings.CutPrefix(c.AvailabilityZone, c.Region); !ok || len(letter) != 1 || letter < "a" || letter > "f" {
-		l.problem("availabilityZone", c.AvailabilityZone, fmt.Sprintf("a zone of the region %s is required", shown(c.Region)), set("availabilityZone", c.Region+"a"))
+	} else {
+		l.zoneOf(c.Region)
 	}
 	l.instance()
 	if c.AMI = l.raw("ami"); c.AMI != "" && !amiID.MatchString(c.AMI) {
@@ -60,6 +58,14 @@ func (l *loader) environment() {
 	c.VPCCIDR = network
 	c.Protect = l.boolean("protect", true)
 	l.tags()
+}
+
+func (l *loader) zoneOf(region string) {
+	zone := l.text("availabilityZone", region+"a")
+	if letter, ok := strings.CutPrefix(zone, region); !ok || len(letter) != 1 || letter < "a" || letter > "f" {
+		l.problem("availabilityZone", zone, "a zone of the region "+region+" is required", set("availabilityZone", region+"a"))
+	}
+	l.config.AvailabilityZone = zone
 }
 
 func (l *loader) instance() {

@@ -62,7 +62,7 @@ func pathInto(setting, key string) string {
 	if plainName.MatchString(key) {
 		return setting + "." + key
 	}
-	return setting + `["` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key) + `"]`
+	return setting + `["` + strings.ReplaceAll(key, `"`, `\"`) + `"]`
 }
 
 func (l *loader) refuseUnknown() {
@@ -79,7 +79,7 @@ func (l *loader) refuseUnknown() {
 
 // nearest is advice about a misspelt name, "" where nothing is near.
 func nearest(name string, known []string) string {
-	best, score := "", 0.5
+	best, score := "", 0.49
 	for _, candidate := range known {
 		if similarity := levenshtein.Similarity(strings.ToLower(name), strings.ToLower(candidate), nil); similarity > score {
 			best, score = candidate, similarity

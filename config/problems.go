@@ -87,10 +87,21 @@ func printable(r rune) rune {
 
 // set is the command that sets a plain setting.
 func set(path, value string) string {
+	if !addressable(path) {
+		return edit
+	}
 	if strings.ContainsAny(path, "[.") {
 		return "pulumi config set --path " + shellescape.Quote(namespace+path) + " " + shellescape.Quote(value)
 	}
 	return "pulumi config set " + namespace + path + " " + shellescape.Quote(value)
+}
+
+// setSecret is the command that sets an encrypted value, which Pulumi asks for.
+func setSecret(path string) string {
+	if !addressable(path) {
+		return edit
+	}
+	return "pulumi config set --secret --path " + shellescape.Quote(namespace+path)
 }
 
 // setAnew is the command that sets a list or map which is of another kind now: Pulumi writes no key into a list.
@@ -98,10 +109,19 @@ func setAnew(key, path, value string) string {
 	return "pulumi config rm " + namespace + key + " && " + set(path, value)
 }
 
-// remove is the command that removes a setting, or opens the stack's file where the name cannot be shown as it is.
+// edit is the command that opens the stack's file, for what no path leads to.
+const edit = `"${EDITOR:-vi}" "Pulumi.$(pulumi stack --show-name).yaml"`
+
+// addressable says whether a path can stand in a command: Pulumi's paths cannot write every backslash, and what
+// speaks to a terminal is not shown.
+func addressable(path string) bool {
+	return harmless(path) == path && !strings.Contains(path, `\`)
+}
+
+// remove is the command that removes a setting.
 func remove(path string) string {
-	if harmless(path) != path {
-		return `"${EDITOR:-vi}" "Pulumi.$(pulumi stack --show-name).yaml"`
+	if !addressable(path) {
+		return edit
 	}
 	return "pulumi config rm --path " + shellescape.Quote(namespace+path)
 }

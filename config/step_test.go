@@ -55,17 +55,51 @@ func TestDefaultsAreThoseOfTheProjectFile(t *testing.T) {
 	assert.Equal(t, defaults("acmeDirectory"), cfg.ACME.Directory)
 }
 
-func TestTheSampleLoads(t *testing.T) {
+// loadSample loads a stack file as Pulumi would hand it over.
+func loadSample(t *testing.T, text string) *Config {
+	t.Helper()
 	var sample struct{ Config map[string]any }
-	require.NoError(t, yaml.Unmarshal([]byte(read(t, "../Pulumi.production.yaml")), &sample))
+	require.NoError(t, yaml.Unmarshal([]byte(text), &sample))
 	settings := map[string]string{}
 	for key, value := range sample.Config {
-		settings[key] = asPulumi(t, value)
+		if text, ok := value.(string); ok {
+			settings[key] = text
+		} else {
+			settings[key] = encoded(value)
+		}
 	}
 	cfg, err := Load(settings, allSecret)
 	require.NoError(t, err)
+	return cfg
+}
+
+func TestTheSampleLoads(t *testing.T) {
+	cfg := loadSample(t, read(t, "../Pulumi.production.yaml"))
 	assert.Equal(t, "example.com", cfg.Zone)
 	assert.Len(t, cfg.Routes, 2)
+}
+
+// TestTheSampleShowsDefaults takes every setting out of its comment: those with a default show it, the others are
+// valid. What holds a "…" is a placeholder.
+func TestTheSampleShowsDefaults(t *testing.T) {
+	sample := read(t, "../Pulumi.production.yaml")
+	commented := regexp.MustCompile(`(?m)^  # (berth:\w+:.*(?:\n  #   .*)*)$`)
+	taken := 0
+	all := commented.ReplaceAllStringFunc(sample, func(setting string) string {
+		if strings.Contains(setting, "…") {
+			return setting
+		}
+		taken++
+		return strings.ReplaceAll(setting, "  # ", "  ")
+	})
+	require.Greater(t, taken, 10)
+	shown, plain := loadSample(t, all), loadSample(t, sample)
+	assert.NotEmpty(t, shown.AMI)
+	assert.NotEmpty(t, shown.SubnetID)
+	assert.NotEmpty(t, shown.Tags)
+	shown.AMI, shown.SubnetID, shown.Tags, plain.Tags = "", "", nil, nil
+	plain.Environment, shown.Environment = nil, nil
+	assert.Equal(t, plain, shown)
 }
 
 func TestSettingsTable(t *testing.T) {

@@ -5,24 +5,17 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"al.essio.dev/pkg/shellescape"
 )
 
 // maxVariables and maxVariable, in bytes, bound what is sent to the server in one step.
 const maxVariables, maxVariable = 200, 32 * 1024
-
-// mendSecret is the command that sets an encrypted value, which Pulumi asks for.
-func mendSecret(path string) string {
-	return "pulumi config set --secret --path " + shellescape.Quote(namespace+path)
-}
 
 // variables reads the app's environment.
 func (l *loader) variables() {
 	c := l.config
 	setPlain := func(path string) string { return set(path, "value") }
 	c.Environment, _ = l.texts("environment", setPlain)
-	c.Secrets, _ = l.texts("secrets", mendSecret)
+	c.Secrets, _ = l.texts("secrets", setSecret)
 	l.encrypted()
 	if count := len(c.Environment) + len(c.Secrets); count > maxVariables {
 		l.problem("environment", "", fmt.Sprintf("with the secrets at most %d variables are allowed; there are %d", maxVariables, count), remove("environment.NAME"))
@@ -32,9 +25,9 @@ func (l *loader) variables() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Secrets)) {
 		path := pathInto("secrets", name)
-		l.variable(path, name, c.Secrets[name], mendSecret)
+		l.variable(path, name, c.Secrets[name], setSecret)
 		if c.Secrets[name] == "" {
-			l.problem(path, "", "the secret is missing", mendSecret(path))
+			l.problem(path, "", "the secret is missing", setSecret(path))
 		}
 		if _, both := c.Environment[name]; both {
 			l.problem(path, "", "the name is in the environment too, where it is readable", remove(pathInto("environment", name)))
@@ -51,11 +44,11 @@ func (l *loader) encrypted() {
 	mend := []string{}
 	for _, name := range slices.Sorted(maps.Keys(l.config.Secrets)) {
 		if plainName.MatchString(name) {
-			mend = append(mend, mendSecret("secrets."+name))
+			mend = append(mend, setSecret("secrets."+name))
 		}
 	}
 	if len(mend) == 0 {
-		mend = []string{"pulumi config rm berth:secrets && " + mendSecret("secrets.NAME")}
+		mend = []string{"pulumi config rm berth:secrets && " + setSecret("secrets.NAME")}
 	}
 	l.problem("secrets", "", "it is stored in plain text; secrets have to be stored encrypted, and what was readable counts as leaked: set new ones", strings.Join(mend, " && "))
 }

@@ -1,0 +1,175 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestLoadRefuses(t *testing.T) {
+	for _, test := range []struct {
+		setting, value, path, reason, mend string
+	}{
+		{"domain", "", "domain", "required", "pulumi config set berth:domain app.example.com"},
+		{"domain", "https://app.example.com/", "domain", "not a URL", "pulumi config set berth:domain app.example.com"},
+		{"domain", "App.Example.com.", "domain", "lower case", "pulumi config set berth:domain app.example.com"},
+		{"domain", "*.example.com", "domain", "wildcard", "pulumi config set berth:domain example.com"},
+		{"domain", "a_b.example.com", "domain", "DNS name", "pulumi config set berth:domain"},
+		{"domain", "192.0.2.1", "domain", "not an address", "pulumi config set berth:domain"},
+		{"domain", strings.Repeat("a.", 130) + "com", "domain", "253", "pulumi config set berth:domain"},
+		{"aliases", `["app.example.com"]`, "aliases[0]", "there already", "pulumi config rm --path 'berth:aliases[0]'"},
+		{"aliases", `["www.other.org"]`, "aliases[0]", "outside the zone example.com", "pulumi config rm --path 'berth:aliases[0]'"},
+		{"aliases", `["WWW.example.com"]`, "aliases[0]", "lower case", "pulumi config set --path 'berth:aliases[0]' www.example.com"},
+		{"aliases", `["www.example.com",["x"]]`, "aliases[1]", "DNS name", "pulumi config set --path 'berth:aliases[1]'"},
+		{"aliases", names(100), "aliases", "at most 100 names; there are 101", "pulumi config rm"},
+		{"aliases", `"www"`, "aliases", "a list", "pulumi config rm berth:aliases && pulumi config set --path 'berth:aliases[0]'"},
+		{"domain", "co.uk", "zone", "no zone follows", "pulumi config set berth:zone co.uk"},
+		{"domain", strings.Repeat("a", 64) + ".example.com", "domain", "63", "pulumi config set berth:domain"},
+		{"domain", "app", "domain", "DNS name", "pulumi config set berth:domain"},
+		{"zone", "other.org", "domain", "outside the zone", "pulumi config set berth:zone example.com"},
+		{"zone", "-.org", "zone", "DNS name", "pulumi config set berth:zone"},
+		{"createZone", "maybe", "createZone", "true or false", "pulumi config set berth:createZone true"},
+		{"operatorCidrs", "[]", "operatorCidrs", "required", "pulumi config set --path 'berth:operatorCidrs[0]'"},
+		{"operatorCidrs", `["0.0.0.0/0"]`, "operatorCidrs[0]", "never open to everyone", "pulumi config set --path"},
+		{"operatorCidrs", `["::/0"]`, "operatorCidrs[0]", "never open to everyone", "pulumi config set --path"},
+		{"operatorCidrs", `["10.0.0.0/7"]`, "operatorCidrs[0]", "most of the internet", "pulumi config set --path"},
+		{"operatorCidrs", `["2001:db8::/31"]`, "operatorCidrs[0]", "no wider than /32", "pulumi config set --path"},
+		{"operatorCidrs", `["::ffff:0.0.0.0/96"]`, "operatorCidrs[0]", "its own notation", "pulumi config set --path"},
+		{"operatorCidrs", networks(41), "operatorCidrs", "at most 40 networks are allowed, since a security group holds 60 rules; there are 41", "pulumi config rm"},
+		{"operatorCidrs", "203.0.113.7/32", "operatorCidrs", "a list", "pulumi config rm berth:operatorCidrs && pulumi config set --path"},
+		{"operatorCidrs", `["203.0.113.7"]`, "operatorCidrs[0]", "CIDR", "203.0.113.7/32"},
+		{"operatorCidrs", `["203.0.113.7/24"]`, "operatorCidrs[0]", "203.0.113.0/24", "203.0.113.0/24"},
+		{"operatorCidrs", `["203.0.113.7/32","203.0.113.7/32"]`, "operatorCidrs[1]", "there already", "pulumi config rm"},
+		{"region", "Frankfurt", "region", "region's code", "pulumi config set berth:region"},
+		{"availabilityZone", "us-east-1a", "availabilityZone", "zone of the region", "eu-central-1a"},
+		{"instanceType", "m5.large", "instanceType", "t3 and t3a", "t3.micro"},
+		{"instanceType", "t4g.small", "instanceType", "ARM", "t3.small"},
+		{"ami", "ami-1", "ami", "image's id", "pulumi config rm"},
+		{"volumeSize", "4", "volumeSize", "8 to 16384", "pulumi config set berth:volumeSize 20"},
+		{"volumeSize", "20GB", "volumeSize", "whole number", "pulumi config set berth:volumeSize 20"},
+		{"volumeSize", "16385", "volumeSize", "8 to 16384", "pulumi config set berth:volumeSize 20"},
+		{"volumeSize", "20]", "volumeSize", "whole number", "pulumi config set berth:volumeSize 20"},
+		{"volumeSize", "1e400", "volumeSize", "whole number", "pulumi config set berth:volumeSize 20"},
+		{"subnetId", "subnet-x", "subnetId", "subnet's id", "pulumi config rm"},
+		{"vpcCidr", "8.8.0.0/16", "vpcCidr", "private", "10.20.0.0/16"},
+		{"vpcCidr", "10.0.0.0/8", "vpcCidr", "/16 to /24", "10.20.0.0/16"},
+		{"protect", "1", "protect", "true or false", "pulumi config set berth:protect true"},
+		{"tags", `{"aws:x":"y"}`, `tags["aws:x"]`, "reserved", "pulumi config rm"},
+		{"tags", `["x"]`, "tags", "a map", "pulumi config rm berth:tags && pulumi config set --path berth:tags.NAME"},
+		{"tags", `{"berth:x":"y"}`, `tags["berth:x"]`, "reserved", "pulumi config rm"},
+		{"tags", `{"A":"` + strings.Repeat("x", 257) + `"}`, "tags.A", "256", "pulumi config rm --path berth:tags.A"},
+		{"tags", `{"` + strings.Repeat("x", 129) + `":"y"}`, "tags.xxx", "1 to 128", "pulumi config rm"},
+		{"tags", `{"A":{"B":"C"}}`, "tags.A", "a text is required", "pulumi config set --path berth:tags.A"},
+		{"tags", variables(41), "tags", "at most 40 tags are allowed; there are 41", "pulumi config rm berth:tags"},
+		{"tags", `{"Name":"y"}`, "tags.Name", "reserved", "pulumi config rm"},
+		{"repository", "", "repository", "required", "pulumi config set berth:repository"},
+		{"repository", "http://example.com/a.git", "repository", "https", "pulumi config set berth:repository"},
+		{"repository", "https://example.com:65536/a.git", "repository", "https", "pulumi config set berth:repository"},
+		{"repository", "HTTPS://example.com/a.git", "repository", "https", "pulumi config set berth:repository"},
+		{"repository", "https://example.com/a.git?x=y", "repository", "https", "pulumi config set berth:repository"},
+		{"repository", "https://example.com/a.git#", "repository", "https", "pulumi config set berth:repository"},
+		{"repository", "git@-oProxyCommand=id:a", "repository", "https", "pulumi config set berth:repository"},
+		{"repository", "ssh://-oProxyCommand=id/a", "repository", "https", "pulumi config set berth:repository"},
+		{"repository", "https://example.com/a\x1b[31m", "repository", `\x1b`, "pulumi config set berth:repository"},
+		{"repository", "ssh://git@git.example.com:2222/a.git", "repositoryHostKey", "host key", "ssh-keyscan -p 2222 -t ed25519 git.example.com"},
+		{"repository", "file:///etc", "repository", "https", "pulumi config set berth:repository"},
+		{"repository", "ext::sh -c id", "repository", "https", "pulumi config set berth:repository"},
+		{"repository", "--upload-pack=id", "repository", "https", "pulumi config set berth:repository"},
+		{"repository", "https://user:pass@example.com/a.git", "repository", "password", "pulumi config set berth:repository"},
+		{"repository", "git@github.com:you/app.git", "deployKey", "deploy key", "pulumi config set --secret berth:deployKey"},
+		{"repository", "ssh://git@git.example.com/a.git", "repositoryHostKey", "host key", "ssh-keyscan -t ed25519 git.example.com"},
+		{"deployKey", "nonsense", "deployKey", "no private key", "pulumi config set --secret berth:deployKey"},
+		{"sshPrivateKey", "nonsense", "sshPrivateKey", "no private key", "pulumi config set --secret berth:sshPrivateKey"},
+		{"ref", "--exec", "ref", "branch", "pulumi config set berth:ref main"},
+		{"ref", "a..b", "ref", "branch", "pulumi config set berth:ref main"},
+		{"ref", "a.lock/b", "ref", "branch", "pulumi config set berth:ref main"},
+		{"ref", "a@{1}", "ref", "branch", "pulumi config set berth:ref main"},
+		{"ref", "a b", "ref", "branch", "pulumi config set berth:ref main"},
+		{"composeFile", "./compose.yaml", "composeFile", "lead out", "compose.yaml"},
+		{"composeFile", "-f.yaml", "composeFile", "lead out", "compose.yaml"},
+		{"composeFile", "a\n.yaml", "composeFile", "lead out", "compose.yaml"},
+		{"composeFile", "../compose.yaml", "composeFile", "lead out", "compose.yaml"},
+		{"composeFile", "/etc/compose.yaml", "composeFile", "lead out", "compose.yaml"},
+		{"composeFile", "a/../../compose.yaml", "composeFile", "lead out", "compose.yaml"},
+		{"composeFile", "compose.json", "composeFile", ".yaml", "compose.yaml"},
+		{"routes", "[]", "routes", "at least one", "pulumi config set --path 'berth:routes[0].path' /"},
+		{"routes", `[{"path":"/api/","service":"api","port":80}]`, "routes", "begins at /", "pulumi config set"},
+		{"routes", `[{"path":"/","service":"web","port":0}]`, "routes[0].port", "1 to 65535", "pulumi config set --path 'berth:routes[0].port' 8000"},
+		{"routes", `[{"path":"/","service":"web","port":65536}]`, "routes[0].port", "1 to 65535", "pulumi config set"},
+		{"routes", `[{"path":"/","service":"$(id)","port":80}]`, "routes[0].service", "service", "pulumi config set"},
+		{"routes", `[{"path":"/;}","service":"web","port":80}]`, "routes[0].path", "begins with /", "pulumi config set"},
+		{"routes", `{"path":"/"}`, "routes", "{path, service, port}", "pulumi config rm berth:routes && pulumi config set --path 'berth:routes[0].path' /"},
+		{"routes", `[null]`, "routes[0]", "{path, service, port}", "pulumi config rm --path 'berth:routes[0]'"},
+		{"routes", `[{"path":"/","service":"web","prot":80}]`, "routes[0].prot", "the nearest is port", "pulumi config rm --path 'berth:routes[0].prot'"},
+		{"routes", `[{"path":"/","service":"web","prot":80}]`, "routes[0].port", "required", "pulumi config set --path 'berth:routes[0].port' 80"},
+		{"routes", `[{"Path":"/","service":"web","port":80}]`, "routes[0].Path", "the nearest is path", "pulumi config rm --path 'berth:routes[0].Path'"},
+		{"routes", `[{"path":"/","service":"web","port":"80"}]`, "routes[0].port", "without quotes", "pulumi config set --path 'berth:routes[0].port' 80"},
+		{"routes", `[{"path":"/","service":"web","port":80.5}]`, "routes[0].port", "whole number", "pulumi config set --path 'berth:routes[0].port' 80"},
+		{"routes", `[{"path":"/","service":"web","port":80},{"path":"/","service":"b","port":80}]`, "routes[1].path", "a route already", "pulumi config rm --path 'berth:routes[1]'"},
+		{"routes", `[{"path":"/","service":"web","port":80},{"path":"/a/../b","service":"b","port":80}]`, "routes[1].path", "begins with /", "pulumi config set"},
+		{"routes", `[{"path":"/","service":"web","port":80},{"path":"/a//b","service":"b","port":80}]`, "routes[1].path", "begins with /", "pulumi config set"},
+		{"routes", `[{"path":"/","service":"web","port":80},{"path":"api","service":"b","port":80}]`, "routes[1].path", "begins with /", "pulumi config set"},
+		{"routes", `[{"path":"/","service":"web","port":80},{"path":"/.well-known/acme-challenge/","service":"web","port":80}]`, "routes[1].path", "authority", "pulumi config set"},
+		{"environment", `{"1A":"x"}`, `environment["1A"]`, "begin with a digit", "pulumi config rm"},
+		{"environment", `{"A":"x\ny"}`, "environment.A", "one line", "pulumi config set"},
+		{"environment", `["A"]`, "environment", "a map", "pulumi config rm berth:environment && pulumi config set --path berth:environment.NAME value"},
+		{"environment", `{"A":1.1}`, "environment.A", "put quotes around", "pulumi config set --path berth:environment.A value"},
+		{"environment", `{"A":null}`, "environment.A", "a text is required", "pulumi config set --path berth:environment.A value"},
+		{"environment", `{"A":"x\u0000y"}`, "environment.A", "NUL", "pulumi config set"},
+		{"environment", `{"A":"` + strings.Repeat("x", maxVariable+1) + `"}`, "environment.A", "at most 32768 bytes", "pulumi config set"},
+		{"environment", variables(201), "environment", "at most 200 variables are allowed; there are 201", "pulumi config rm --path berth:environment.NAME"},
+		{"secrets", `{"A":""}`, "secrets.A", "missing", "pulumi config set --secret --path berth:secrets.A"},
+		{"secrets", `{"A":null}`, "secrets.A", "a text is required", "pulumi config set --secret --path berth:secrets.A"},
+		{"acmeEmail", "", "acmeEmail", "required", "pulumi config set berth:acmeEmail"},
+		{"acmeEmail", "you at example", "acmeEmail", "e-mail", "pulumi config set berth:acmeEmail"},
+		{"acmeEmail", "You <you@example.com>", "acmeEmail", "e-mail", "pulumi config set berth:acmeEmail"},
+		{"acmeEmail", "you@localhost", "acmeEmail", "e-mail", "pulumi config set berth:acmeEmail"},
+		{"acmeEmail", "$(id)@example.com", "acmeEmail", "e-mail", "pulumi config set berth:acmeEmail"},
+		{"acmeStagingDirectory", "ftp://ca.example.com", "acmeStagingDirectory", "https", "pulumi config set berth:acmeStagingDirectory"},
+		{"acmeDirectory", "https://ca.example.com/;x", "acmeDirectory", "https", "pulumi config set berth:acmeDirectory"},
+		{"acmeDirectory", "http://ca.example.com", "acmeDirectory", "https", "pulumi config set berth:acmeDirectory"},
+		{"acmeRoots", "nonsense", "acmeRoots", "PEM", "pulumi config set berth:acmeRoots"},
+		{"volumesize", "20", "volumesize", "nearest is volumeSize", "pulumi config rm"},
+	} {
+		t.Run(test.setting+" "+test.reason, func(t *testing.T) {
+			_, err := Load(with(test.setting, test.value), allSecret)
+			require.Error(t, err)
+			assert.Contains(t, err.Error(), "berth:"+test.path)
+			assert.Contains(t, err.Error(), test.reason)
+			assert.Contains(t, err.Error(), test.mend)
+		})
+	}
+}
+
+// variables is a map of so many texts, networks and names are lists, all as JSON.
+func variables(count int) string {
+	all := map[string]string{}
+	for i := range count {
+		all[fmt.Sprintf("A%d", i)] = "x"
+	}
+	return encoded(all)
+}
+
+func networks(count int) string { return numbered("203.0.113.%d/32", count) }
+
+func names(count int) string { return numbered("a%d.example.com", count) }
+
+func numbered(format string, count int) string {
+	var all []string
+	for i := range count {
+		all = append(all, fmt.Sprintf(format, i))
+	}
+	return encoded(all)
+}
+
+func encoded(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
