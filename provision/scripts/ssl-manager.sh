@@ -82,19 +82,22 @@ verify_http() {
   rm -f "$WEBROOT/.well-known/acme-challenge/$token"
 }
 
-# ask gets a certificate from directory $1; the other arguments go to certbot, with $LOGS its folder of logs. What is
-# a matter of the moment, on the authority's side or on the way there, is tried again; a refusal is not.
-ask() {
+# patiently runs certbot again when what failed was a matter of the moment, on the authority's side or on the way
+# there; a refusal is not tried again. certbot begins its log anew in every run.
+patiently() {
   local try
   for try in 1 2 3; do
-    ask_once "$@" && return
-    tail -n 5 "$LOGS/letsencrypt.log" 2>/dev/null |
-      grep -Eiq 'anti-replay nonce|serverInternal|connection (refused|reset|aborted)|timed out|temporarily unavailable' || return 1
+    "$@" && return
+    grep ':ERROR:' "$LOGS/letsencrypt.log" 2>/dev/null |
+      grep -Eiq 'anti-replay nonce|serverInternal|connection (refused|reset|aborted)|read timed out|temporarily unavailable' || return 1
     [ "$try" -eq 3 ] || say "that did not go through, but may in a moment; trying again"
     sleep $((try * 3))
   done
   return 1
 }
+
+# ask gets a certificate from directory $1; the other arguments go to certbot, with $LOGS its folder of logs.
+ask() { patiently ask_once "$@"; }
 
 ask_once() {
   local directory=$1 name arguments=()
@@ -150,14 +153,18 @@ install_certificate() {
   reload_nginx
 }
 
+# renew_once asks only when a third of the certificate's life is left: that is certbot's own rule.
+renew_once() {
+  timeout 600 certbot renew --non-interactive --cert-name "$CERTIFICATE_NAME" --no-random-sleep-on-renew
+}
+
 renew() {
   if [ ! -e "/etc/letsencrypt/renewal/$CERTIFICATE_NAME.conf" ]; then
     generate
     return
   fi
   [ ! -s "$BERTH_ETC/acme-roots.pem" ] || export REQUESTS_CA_BUNDLE=$BERTH_ETC/acme-roots.pem
-  # certbot asks only when a third of the certificate's life is left, or when the authority suggests it (ARI).
-  timeout 600 certbot renew --non-interactive --cert-name "$CERTIFICATE_NAME" --no-random-sleep-on-renew || {
+  patiently renew_once || {
     say "renewal failed; the site stays on the certificate it has; the log: /var/log/letsencrypt/letsencrypt.log"
     return 1
   }
