@@ -75,7 +75,10 @@ func look(t *testing.T, address, roots, row, screenshot string) {
 // trust makes a home folder whose certificate store, the one Chromium reads on Linux, holds the roots.
 func trust(t *testing.T, roots string) string {
 	t.Helper()
-	home := t.TempDir()
+	// Chromium's helpers may still write when it has closed: what cannot be removed then is no failure of the site's.
+	home, err := os.MkdirTemp("", "berth-browser-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(home) })
 	store, file := "sql:"+filepath.Join(home, ".pki", "nssdb"), filepath.Join(home, "root.pem")
 	require.NoError(t, os.MkdirAll(filepath.Join(home, ".pki", "nssdb"), 0o700))
 	require.NoError(t, os.WriteFile(file, []byte(roots), 0o600))
