@@ -38,6 +38,20 @@ type Config struct {
 	ComposeFile string
 	// Routes lead paths of the site to services of the compose file.
 	Routes []Route
+	// ReleaseStrategy is BlueGreen or StopFirst.
+	ReleaseStrategy string
+	// HealthyWithin and DrainWithin are what a release waits for, in seconds: its services to become healthy, and open
+	// requests to the one before it to end.
+	HealthyWithin, DrainWithin int
+	// KeepReleases is how many releases stay whole on the server, the running one among them.
+	KeepReleases int
+	// Migration runs before the switch, Database dumps and restores what Berth does not know; nil for none.
+	Migration *Migration
+	Database  *Database
+	// Images replace what the compose file says of a service: service to reference.
+	Images map[string]string
+	// Registries are credentials, secret: a registry's name to "user:password".
+	Registries map[string]string
 	// Environment and Secrets are the app's variables.
 	Environment, Secrets map[string]string
 	// ACME is the certificate authority.
@@ -53,6 +67,8 @@ type Route struct {
 	// Service is the compose file's, Port the one on which it listens inside its container.
 	Service string
 	Port    int
+	// Health is a path that answers 2xx or 3xx when the service works, "" for any answer at Path that is no 5xx.
+	Health string
 }
 
 // ACME is the certificate authority that is asked, after its staging twin.
@@ -79,6 +95,7 @@ func Load(settings map[string]string, isSecret func(key string) bool) (*Config, 
 	l.site()
 	l.environment()
 	l.release()
+	l.rollout()
 	l.variables()
 	l.authority()
 	if len(l.problems) > 0 {

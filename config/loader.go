@@ -17,14 +17,15 @@ const namespace = "berth:"
 func Keys() []string {
 	return []string{
 		"acmeDirectory", "acmeEmail", "acmeRoots", "acmeStagingDirectory", "aliases", "ami", "availabilityZone",
-		"composeFile", "createZone", "deployKey", "domain", "environment", "instanceType", "operatorCidrs", "protect",
-		"ref", "region", "repository", "repositoryHostKey", "routes", "secrets", "sshPrivateKey", "subnetId", "tags",
-		"volumeSize", "vpcCidr", "zone",
+		"composeFile", "createZone", "database", "deployKey", "domain", "drainWithin", "environment", "healthyWithin",
+		"images", "instanceType", "keepReleases", "migration", "operatorCidrs", "protect", "ref", "region",
+		"registries", "releaseStrategy", "repository", "repositoryHostKey", "routes", "secrets", "sshPrivateKey",
+		"subnetId", "tags", "volumeSize", "vpcCidr", "zone",
 	}
 }
 
 // secretKeys have to be stored encrypted.
-var secretKeys = []string{"deployKey", "secrets", "sshPrivateKey"}
+var secretKeys = []string{"deployKey", "registries", "secrets", "sshPrivateKey"}
 
 var (
 	plainName      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

@@ -15,7 +15,8 @@ import (
 const canary = "canary-5b1f"
 
 func TestSecretsAreStoredEncryptedAndNeverShown(t *testing.T) {
-	settings := with("secrets", `{"A":"`+canary+`\n","B":{"`+canary+`":1}}`, "deployKey", canary, "sshPrivateKey", canary, "secretss", canary)
+	settings := with("secrets", `{"A":"`+canary+`\n","B":{"`+canary+`":1}}`, "deployKey", canary, "sshPrivateKey", canary, "secretss", canary,
+		"registries", `{"ghcr.io":"`+canary+`"}`)
 	_, err := Load(settings, func(string) bool { return false })
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), canary)

@@ -13,7 +13,9 @@ import (
 const challenges = "/.well-known/acme-challenge"
 
 var (
-	routeFields = []string{"path", "port", "service"}
+	routeFields = []string{"health", "path", "port", "service"}
+	// healthText is a path with a query, in characters that mean nothing to a shell.
+	healthText  = regexp.MustCompile(`^/[A-Za-z0-9._~/?&=%+-]*$`)
 	routeText   = regexp.MustCompile(`^/[A-Za-z0-9._~/-]*$`)
 	serviceText = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 )
@@ -58,6 +60,9 @@ func (l *loader) routes() {
 		if route.Port < 1 || route.Port > 65535 {
 			l.problem(at+".port", fmt.Sprint(route.Port), "the port on which the service listens is 1 to 65535", set(at+".port", "8000"))
 		}
+		if route.Health != "" && !healthText.MatchString(route.Health) {
+			l.problem(at+".health", route.Health, "a path is required that answers 2xx or 3xx when the service works, such as /healthz", set(at+".health", "/healthz"))
+		}
 		l.config.Routes = append(l.config.Routes, route)
 	}
 	if !seen["/"] {
@@ -78,7 +83,7 @@ func (l *loader) route(i int, element json.RawMessage) (Route, bool) {
 	for _, field := range slices.Sorted(maps.Keys(fields)) {
 		if !slices.Contains(routeFields, field) {
 			path := pathInto(at, field)
-			l.problem(path, "", "a route has path, service and port"+nearest(field, routeFields), remove(path))
+			l.problem(path, "", "a route has path, service and port, and may have health"+nearest(field, routeFields), remove(path))
 			sound = false
 		}
 	}
@@ -96,6 +101,14 @@ func (l *loader) route(i int, element json.RawMessage) (Route, bool) {
 		}
 		l.problem(at+"."+field.name, string(value), field.kind, set(at+"."+field.name, field.example))
 		sound = false
+	}
+	if health, ok := fields["health"]; ok {
+		if text, isText := scalar(health); isText {
+			route.Health = text
+		} else {
+			l.problem(at+".health", string(health), "a path is required, such as /healthz", set(at+".health", "/healthz"))
+			sound = false
+		}
 	}
 	return route, sound
 }

@@ -53,6 +53,10 @@ func TestDefaultsAreThoseOfTheProjectFile(t *testing.T) {
 	assert.Equal(t, defaults("ref"), cfg.Ref)
 	assert.Equal(t, defaults("composeFile"), cfg.ComposeFile)
 	assert.Equal(t, defaults("acmeDirectory"), cfg.ACME.Directory)
+	assert.Equal(t, defaults("releaseStrategy"), cfg.ReleaseStrategy)
+	assert.Equal(t, defaults("healthyWithin"), cfg.HealthyWithin)
+	assert.Equal(t, defaults("drainWithin"), cfg.DrainWithin)
+	assert.Equal(t, defaults("keepReleases"), cfg.KeepReleases)
 }
 
 // loadSample loads a stack file as Pulumi would hand it over.
@@ -97,6 +101,10 @@ func TestTheSampleShowsDefaults(t *testing.T) {
 	assert.NotEmpty(t, shown.AMI)
 	assert.NotEmpty(t, shown.SubnetID)
 	assert.NotEmpty(t, shown.Tags)
+	assert.Equal(t, &Migration{Service: "api", Command: "./migrate"}, shown.Migration)
+	assert.Equal(t, "mongo", shown.Database.Service)
+	assert.NotEmpty(t, shown.Images)
+	shown.Migration, shown.Database, shown.Images, plain.Images = nil, nil, nil, nil
 	shown.AMI, shown.SubnetID, shown.Tags, plain.Tags = "", "", nil, nil
 	plain.Environment, shown.Environment = nil, nil
 	assert.Equal(t, plain, shown)

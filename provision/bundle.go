@@ -56,6 +56,19 @@ func bundle() (string, error) {
 	return base64.StdEncoding.EncodeToString(packed.Bytes()) + "\n", nil
 }
 
+// under lists the scripts of a folder.
+func under(folder string) ([]string, error) {
+	entries, err := scripts.ReadDir("scripts/" + folder)
+	if err != nil {
+		return nil, fmt.Errorf("list the scripts of %s: %w", folder, err)
+	}
+	names := make([]string, 0, len(entries))
+	for _, entry := range entries {
+		names = append(names, folder+"/"+entry.Name())
+	}
+	return names, nil
+}
+
 // fingerprint identifies the content of some scripts: a step that runs them runs again when they change. It is short
 // because it stands in the preview.
 func fingerprint(names ...string) (string, error) {

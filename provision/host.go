@@ -46,7 +46,7 @@ func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment
 	if err := ctx.RegisterComponentResource("berth:provision:Host", "host", host, opts...); err != nil {
 		return nil, err
 	}
-	steps, err := sequence(cfg, environment, commit)
+	steps, err := sequence(cfg, environment, ctx.Stack(), commit)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment
 	return host, ctx.RegisterResourceOutputs(host, pulumi.Map{"commit": host.Commit})
 }
 
-func sequence(cfg *config.Config, environment *infra.Environment, commit string) ([]step, error) {
+func sequence(cfg *config.Config, environment *infra.Environment, stack, commit string) ([]step, error) {
 	// Rendered once here, so that a mistake is found before the first resource.
 	if _, err := site(cfg); err != nil {
 		return nil, err
@@ -77,12 +77,20 @@ func sequence(cfg *config.Config, environment *infra.Environment, commit string)
 	edge := environment.Address.PublicIP.ApplyT(func(address string) (string, error) {
 		return edgeSettings(cfg, address)
 	}).(pulumi.StringOutput)
-	release := pulumi.ToSecret(pulumi.String(releaseSettings(cfg, commit))).(pulumi.StringOutput)
+	settings, err := releaseSettings(cfg, stack, commit)
+	if err != nil {
+		return nil, err
+	}
+	release := pulumi.ToSecret(pulumi.String(settings)).(pulumi.StringOutput)
+	parts, err := under("release")
+	if err != nil {
+		return nil, err
+	}
 	return []step{
 		{name: "volume", seconds: 300, settings: volume},
 		{name: "packages", seconds: 900},
-		{name: "edge", seconds: 120, scripts: []string{"ssl-manager.sh", "edge/starting.conf", "edge/starting.html"}, settings: edge},
-		{name: "release", seconds: 1800, scripts: []string{"deploy.sh", "edge/proxy.conf"}, settings: release},
+		{name: "edge", seconds: 120, scripts: []string{"ssl-manager.sh", "edge/starting.conf", "edge/starting.html", "edge/maintenance.html", "edge/proxy.conf"}, settings: edge},
+		{name: "release", seconds: 3600, scripts: append(parts, "deploy.sh"), settings: release},
 		// The certificate follows the edge's settings: another name asks for another certificate.
 		{name: "certificate", seconds: 1800, scripts: []string{"ssl-manager.sh"}, settings: edge},
 	}, nil

@@ -44,15 +44,21 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 		Domain: "app.example.com", Repository: "ssh://git@git.example.com:2222/a.git", RepositoryHostKey: "ssh-ed25519 AAAA", DeployKey: "key\nof lines\n",
 		ComposeFile: "deploy/my compose.yaml", Routes: []config.Route{{Path: "/", Service: "web", Port: 80}, {Path: "/api/", Service: "api", Port: 8000}},
 		Environment: map[string]string{"B": hostile[0]}, Secrets: map[string]string{"A": "it's"},
+		Migration: &config.Migration{Service: "api", Command: "echo \"it's\" $HOME"}, Registries: map[string]string{"ghcr.io": "you:pass:word", "docker.io": "a:b"},
 	}
+	settings, err := releaseSettings(cfg, "production", "abc")
+	require.NoError(t, err)
 	bash := exec.CommandContext(t.Context(), "bash", "-c", `set -euo pipefail
 source /dev/stdin
 source /dev/stdin <<<"$RELEASE_SETTINGS"
-printf '%s\n--\n' "$COMPOSE_FILE" "$ROUTES" "$APP_ENVIRONMENT" "$DEPLOY_KEY" "$KNOWN_HOSTS" "$COMMIT"`)
-	bash.Dir, bash.Stdin = t.TempDir(), strings.NewReader(releaseSettings(cfg, "abc"))
+printf '%s\n--\n' "$COMPOSE_FILE" "$APP" "$APP_ENVIRONMENT" "$DEPLOY_KEY" "$KNOWN_HOSTS" "$COMMIT" "$STACK" "$REGISTRIES"`)
+	bash.Dir, bash.Stdin = t.TempDir(), strings.NewReader(settings)
 	output, err := bash.CombinedOutput()
 	require.NoErrorf(t, err, "%s", output)
-	assert.Equal(t, "deploy/my compose.yaml\n--\n/ web 80\n/api/ api 8000\n--\nA=\"it's\"\nB='$(touch pwned)'\n\n--\nkey\nof lines\n--\n[git.example.com]:2222 ssh-ed25519 AAAA\n--\nabc\n--\n", string(output))
+	assert.Equal(t, "deploy/my compose.yaml\n--\n"+
+		`{"routes":[{"path":"/","service":"web","port":80,"health":""},{"path":"/api/","service":"api","port":8000,"health":""}],"images":{},"strategy":"","migration":{"service":"api","command":"echo \"it's\" $HOME"},"database":null}`+
+		"\n--\nA=\"it's\"\nB='$(touch pwned)'\n\n--\nkey\nof lines\n--\n[git.example.com]:2222 ssh-ed25519 AAAA\n--\nabc\n--\nproduction\n--\n"+
+		`{"auths":{"ghcr.io":{"auth":"eW91OnBhc3M6d29yZA=="},"https://index.docker.io/v1/":{"auth":"YTpi"}}}`+"\n--\n", string(output))
 }
 
 func TestQuoteForCompose(t *testing.T) {
@@ -154,9 +160,9 @@ func TestEveryScriptIsStrict(t *testing.T) {
 		}
 		content, err := os.ReadFile(path)
 		require.NoError(t, err)
-		switch filepath.Base(path) {
-		case "lib.sh": // Sourced.
-		case "first-boot.sh", "install.sh": // Sent as they are, to the login shell.
+		switch name := filepath.Base(path); {
+		case name == "lib.sh" || strings.Contains(string(content), ". Sourced by deploy.sh."):
+		case strings.Contains("\n"+string(content), "\n# shellcheck shell=sh\n"): // Run by another shell: the login user's, a container's.
 			assert.Contains(t, string(content), "\nset -eu\n", path)
 		default:
 			assert.Contains(t, string(content), "\nset -euo pipefail\n", path)

@@ -1,7 +1,10 @@
 package provision
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -40,24 +43,86 @@ func edgeSettings(cfg *config.Config, address string) (string, error) {
 	return assignments("DOMAIN", cfg.Domain, "NGINX", nginx, "CERTIFICATE_SETTINGS", certificate, "ACME_ROOTS", strings.TrimSpace(cfg.ACME.Roots)), nil
 }
 
-func releaseSettings(cfg *config.Config, commit string) string {
-	var routes []string
+// app is what the release's plan is made with; release/plan.jq reads it.
+type app struct {
+	Routes    []appRoute        `json:"routes"`
+	Images    map[string]string `json:"images"`
+	Strategy  string            `json:"strategy"`
+	Migration *config.Migration `json:"migration"`
+	Database  *config.Database  `json:"database"`
+}
+
+type appRoute struct {
+	Path    string `json:"path"`
+	Service string `json:"service"`
+	Port    int    `json:"port"`
+	Health  string `json:"health"`
+}
+
+// appSettings is the app as JSON.
+func appSettings(cfg *config.Config) (string, error) {
+	given := app{Images: map[string]string{}, Strategy: cfg.ReleaseStrategy, Migration: cfg.Migration, Database: cfg.Database}
 	for _, route := range cfg.Routes {
-		routes = append(routes, fmt.Sprintf("%s %s %d", route.Path, route.Service, route.Port))
+		given.Routes = append(given.Routes, appRoute(route))
+	}
+	maps.Copy(given.Images, cfg.Images)
+	text, err := json.Marshal(given)
+	if err != nil {
+		return "", fmt.Errorf("write the release's settings: %w", err)
+	}
+	return string(text), nil
+}
+
+func releaseSettings(cfg *config.Config, stack, commit string) (string, error) {
+	given, err := appSettings(cfg)
+	if err != nil {
+		return "", err
+	}
+	docker, err := registryFile(cfg)
+	if err != nil {
+		return "", err
 	}
 	release := assignments(
 		"DOMAIN", cfg.Domain,
 		"REPOSITORY", cfg.Repository,
 		"COMMIT", commit,
 		"COMPOSE_FILE", cfg.ComposeFile,
-		"ROUTES", strings.Join(routes, "\n"),
+		"STRATEGY", cfg.ReleaseStrategy,
+		"HEALTHY_WITHIN", fmt.Sprint(cfg.HealthyWithin),
+		"DRAIN_WITHIN", fmt.Sprint(cfg.DrainWithin),
+		"KEEP", fmt.Sprint(cfg.KeepReleases),
+		"APP", given,
 	)
 	return assignments(
+		"STACK", stack,
 		"RELEASE_SETTINGS", release,
 		"APP_ENVIRONMENT", environmentFile(cfg),
 		"DEPLOY_KEY", strings.TrimSpace(cfg.DeployKey),
 		"KNOWN_HOSTS", knownHosts(cfg),
-	)
+		"REGISTRIES", docker,
+	), nil
+}
+
+// dockerHub is how Docker's client files credentials for Docker Hub. Source: docker/cli, "IndexServer".
+const dockerHub = "https://index.docker.io/v1/"
+
+// registryFile is the configuration of Docker's client with the credentials of the registries.
+func registryFile(cfg *config.Config) (string, error) {
+	type credentials struct {
+		Auth string `json:"auth"`
+	}
+	registries := map[string]credentials{}
+	for server, userAndPassword := range cfg.Registries {
+		if server == "docker.io" {
+			server = dockerHub
+		}
+		registries[server] = credentials{base64.StdEncoding.EncodeToString([]byte(userAndPassword))}
+	}
+	text, err := json.Marshal(map[string]any{"auths": registries})
+	if err != nil {
+		return "", fmt.Errorf("write the registries' credentials: %w", err)
+	}
+	return string(text), nil
 }
 
 // environmentFile is .env.production: a line a variable, sorted, each value quoted so that Compose

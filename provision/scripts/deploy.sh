@@ -1,198 +1,240 @@
 #!/usr/bin/env bash
-# Releases the app: deploy.sh (the commit that 'pulumi up' chose) | deploy.sh status
-# Settings: /etc/berth/release.env, written by 'pulumi up': REPOSITORY, COMMIT, COMPOSE_FILE, ROUTES (lines of
-# "path service port"), DOMAIN. The app's variables: /etc/berth/app.env, readable by root alone.
+# Releases the app: deploy.sh [deploy] | rollback | status | history | maintenance. See usage.
+#
+# Settings: /etc/berth/release.env, written by 'pulumi up': DOMAIN, REPOSITORY, COMMIT, COMPOSE_FILE, KEEP, HEALTHY_WITHIN
+# and DRAIN_WITHIN (seconds), STRATEGY, and APP, a JSON object {routes, images, strategy, migration, database}. The app's
+# variables: /etc/berth/app.env, readable by root alone.
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
+# shellcheck source=provision/scripts/release/lock.sh
+source /opt/berth/release/lock.sh
+# shellcheck source=provision/scripts/release/source.sh
+source /opt/berth/release/source.sh
+# shellcheck source=provision/scripts/release/plan.sh
+source /opt/berth/release/plan.sh
+# shellcheck source=provision/scripts/release/images.sh
+source /opt/berth/release/images.sh
+# shellcheck source=provision/scripts/release/data.sh
+source /opt/berth/release/data.sh
+# shellcheck source=provision/scripts/release/containers.sh
+source /opt/berth/release/containers.sh
+# shellcheck source=provision/scripts/release/database.sh
+source /opt/berth/release/database.sh
+# shellcheck source=provision/scripts/release/edge.sh
+source /opt/berth/release/edge.sh
+# shellcheck source=provision/scripts/release/prune.sh
+source /opt/berth/release/prune.sh
 
-readonly RELEASES=$DATA/releases MIRROR=$DATA/app.git PROJECT=app
-# The loopback ports of the routes, counted from here in the order of the routes.
-readonly FIRST_PORT=20000
-# Seconds until the services have to be healthy, and then until the site has to answer.
-readonly HEALTHY_WITHIN=300 ANSWERS_WITHIN=15
+readonly LOG=/var/log/berth/release.log
 
-git_mirror() {
-  local ssh="ssh -o BatchMode=yes"
-  [ ! -s "$BERTH_ETC/deploy_key" ] || ssh+=" -i $BERTH_ETC/deploy_key -o IdentitiesOnly=yes -o UserKnownHostsFile=$BERTH_ETC/known_hosts -o StrictHostKeyChecking=yes"
-  GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND=$ssh git --git-dir "$MIRROR" "$@"
-}
-
-fetch() {
-  [ -d "$MIRROR" ] || git init --quiet --bare "$MIRROR"
-  if ! git_mirror cat-file -e "$COMMIT^{commit}" 2>/dev/null; then
-    say "fetching $REPOSITORY"
-    git_mirror fetch --quiet --force --prune "$REPOSITORY" '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*' ||
-      fail "cannot fetch $REPOSITORY from the server; the lines above say why; a private repository needs a deploy key: cat key | pulumi config set --secret berth:deployKey"
-  fi
-  git_mirror cat-file -e "$COMMIT^{commit}" 2>/dev/null ||
-    fail "$REPOSITORY has no branch or tag that holds commit $COMMIT; push it, or choose another: pulumi config set berth:ref main"
-}
-
-# check_out lays the commit's files into the release's folder, whole or not at all. Their modes are git's, since they
-# are copied into images; the folder above is closed to all but root.
-check_out() {
-  local folder=$1 new=$1.new
-  [ ! -d "$folder" ] || return 0
-  rm -rf "$new"
-  (
-    umask 022
-    export GIT_INDEX_FILE=$new.index
-    mkdir -p "$new"
-    git --git-dir "$MIRROR" --work-tree "$new" read-tree "$COMMIT"
-    git --git-dir "$MIRROR" --work-tree "$new" checkout-index --all
-  )
-  rm -f "$new.index"
-  mv -T "$new" "$folder"
-}
-
-# compose_path is the compose file of a release, which must lie inside it even when it is a symbolic link.
-compose_path() {
-  local path
-  path=$(realpath --canonicalize-existing "$1/$COMPOSE_FILE" 2>/dev/null) ||
-    fail "commit $COMMIT has no $COMPOSE_FILE; name the file: pulumi config set berth:composeFile compose.yaml"
-  case $path in
-    "$(realpath "$1")"/*) printf '%s\n' "$path" ;;
-    *) fail "$COMPOSE_FILE leads out of the repository, to $path; commit the file itself" ;;
-  esac
-}
-
-compose() {
-  docker compose --project-name "$PROJECT" --env-file "$APP_ENV" --file "$COMPOSE" "$@"
-}
-
-# override writes what the edge needs beside the app's own file: routed services listen on loopback, and nothing
-# else is published, whatever the app's file says.
-override() {
-  compose config --format json >"$RELEASE.model.json" || fail "Compose refuses $COMPOSE_FILE of commit $COMMIT; the lines above say where"
-  local path service port index=0 services
-  services=$(jq -r '.services | keys | join(", ")' "$RELEASE.model.json")
-  printf 'services:\n' >"$RELEASE.override.yaml"
-  while read -r path service port; do
-    jq -e --arg s "$service" '.services | has($s)' "$RELEASE.model.json" >/dev/null ||
-      fail "route $path leads to service $service, which $COMPOSE_FILE does not have; it has: $services; mend it: pulumi config set --path 'berth:routes[$index].service' NAME"
-    index=$((index + 1))
-  done <<<"$ROUTES"
-  for service in $(jq -r '.services | keys[]' "$RELEASE.model.json"); do
-    printf '  %s:\n    ports: !override\n' "$service" >>"$RELEASE.override.yaml"
-    local count=0 own
-    index=0
-    while read -r path own port; do
-      if [ "$own" = "$service" ]; then
-        printf '      - "127.0.0.1:%d:%d"\n' "$((FIRST_PORT + index))" "$port" >>"$RELEASE.override.yaml"
-        count=$((count + 1))
-      fi
-      index=$((index + 1))
-    done <<<"$ROUTES"
-    [ "$count" -gt 0 ] || sed -i '$ s/!override$/!reset []/' "$RELEASE.override.yaml"
-  done
-  # The model holds the values of the app's secrets.
-  rm -f "$RELEASE.model.json"
-}
-
-# unready lists the services that are not (yet) what the compose file wants: running, healthy where there is a health
-# check, finished with 0 where they run once.
-unready() {
-  compose --file "$RELEASE.override.yaml" ps --all --format json | jq -r '
-    select((.State == "running" and (.Health == "" or .Health == "healthy")) or (.State == "exited" and .ExitCode == 0) | not)
-    | "\(.Service) is \(if .Health == "" then .State else .Health end)\(if .State == "exited" then " with \(.ExitCode)" else "" end)"'
-}
-
-all_ready() { [ -z "$(unready)" ]; }
-
-start() {
-  say "building and pulling images"
-  compose --file "$RELEASE.override.yaml" --progress plain build --pull=false || fail "an image does not build; the lines above say why"
-  say "starting the services, healthy within $HEALTHY_WITHIN seconds"
-  timeout "$HEALTHY_WITHIN" docker compose --project-name "$PROJECT" --env-file "$APP_ENV" --file "$COMPOSE" --file "$RELEASE.override.yaml" \
-    --progress plain up --detach --remove-orphans || show_failure
-  await "$HEALTHY_WITHIN" all_ready || show_failure
-}
-
-# show_failure ends the release with the last lines of the services that did not come up.
-show_failure() {
-  local states service
-  states=$(unready)
-  while read -r service; do
-    compose --ansi never --file "$RELEASE.override.yaml" logs --no-color --tail 15 "$service" || true
-  done < <(cut -d ' ' -f 1 <<<"$states" | sort -u)
-  fail "the release did not become healthy: $(paste -sd ';' <<<"${states:-Compose gave up, the lines above say why}")"
-}
-
-# route points nginx at the loopback ports.
-route() {
-  local path service port index=0
-  put /etc/nginx/berth/proxy.conf 0644 </opt/berth/edge/proxy.conf
-  while read -r path service port; do
-    cat <<EOF
-location $path {
-  proxy_pass http://127.0.0.1:$((FIRST_PORT + index));
-  include /etc/nginx/berth/proxy.conf;
-}
+usage() {
+  cat >&3 <<EOF
+deploy.sh [deploy]                              release the commit that 'pulumi up' chose
+deploy.sh rollback [COMMIT] [--with-database [--yes]]
+                                                return to the release before, or to a kept one of COMMIT
+deploy.sh status                                what runs, what is kept
+deploy.sh history                               the last 30 releases
+deploy.sh maintenance on | off                  answer every page with 503 and the maintenance page
 EOF
-    index=$((index + 1))
-  done <<<"$ROUTES" | put_nginx /etc/nginx/berth/routes.conf
 }
 
-# page asks for the site as a visitor would, by its public name, on this server, and leaves the answer's status code.
-page() {
-  PAGE=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 20 --insecure --resolve "$DOMAIN:443:127.0.0.1" "https://$DOMAIN/") || true
-  case $PAGE in
-    2?? | 3?? | 401 | 403) return 0 ;;
-    *) return 1 ;;
-  esac
-}
+# What a release that fails has to know.
+ACTION="" STEP="" OLD="" NEW="" SWITCHED="" CHANGED="" DATA_TOUCHED="" REASON="" DEADLINE=0 UNWELL=""
 
-# verify gives the reload, which nginx does in its own time, and the app a moment.
-verify() {
-  await "$ANSWERS_WITHIN" page ||
-    fail "https://$DOMAIN/ answers $PAGE, not a page, for $ANSWERS_WITHIN seconds; the services run, so look at the app: sudo docker compose --project-name $PROJECT logs"
-  say "https://$DOMAIN/ answers $PAGE"
-}
+step() { STEP=$1; }
 
-# audit keeps one line of JSON for every release.
-audit() {
-  jq -cn --arg time "$(date --utc +%FT%TZ)" --arg commit "$COMMIT" --arg result "$1" --argjson seconds "$SECONDS" \
-    '{time: $time, commit: $commit, result: $result, seconds: $seconds}' >>"$DATA/releases.jsonl"
-}
-
+# deploy releases COMMIT with the settings as they are.
 deploy() {
-  RELEASE=$RELEASES/$COMMIT
-  APP_ENV=$BERTH_ETC/app.env
-  mkdir -p "$RELEASES"
-  trap '[ $? -eq 0 ] || audit failed' EXIT
+  ACTION=deploy
+  step fetch
   fetch
-  check_out "$RELEASE"
-  COMPOSE=$(compose_path "$RELEASE")
-  # Where the app's own file names it (env_file), and where a person looks for it.
-  put "$(dirname "$COMPOSE")/.env.production" 0600 <"$APP_ENV"
-  override
-  start
-  route
-  verify
-  ln -sfn "$RELEASE" "$RELEASES/current"
-  audit released
-  say "released ${COMMIT:0:12} in $SECONDS seconds"
+  NEW=$(release_id)
+  if [ "$NEW" = "$OLD" ]; then
+    resume
+  elif kept "$NEW"; then
+    say "release $NEW is kept: returning to it without a build"
+    activate
+  else
+    step plan
+    leftovers ""
+    make_room
+    say "preparing release $NEW beside ${OLD:-nothing}"
+    plan "$RELEASES/$NEW"
+    step images
+    prepare_images "$RELEASES/$NEW"
+    step dump
+    dump_databases "$OLD" "$NEW"
+    activate
+  fi
+}
+
+# resume makes sure of the release that serves already.
+resume() {
+  say "release $NEW serves already"
+  CHANGED=$(changed_data "$NEW")
+  start_data "$NEW"
+  create "$NEW"
+  join "$NEW"
+  start_release "$NEW"
+  verify "$NEW"
+  stop_others "$NEW"
+  kept "$NEW" || record
+}
+
+# activate leads the site from OLD to NEW, whose images and compose files are there.
+activate() {
+  step data
+  CHANGED=$(changed_data "$NEW")
+  [ "$ACTION" = deploy ] || CHANGED=$(grep ' starts$' <<<"$CHANGED" || true)
+  foretell "$NEW"
+  check_memory
+  if [ "$STRATEGY" = stop-first ] && [ -n "$OLD" ]; then
+    say "stopping release $OLD first, as berth:releaseStrategy wants; the site is away until the new one is ready"
+    STOPPED_FIRST=yes
+    stop_release "$OLD"
+  fi
+  start_data "$NEW" "$([ "$ACTION" = deploy ] || echo --no-recreate)"
+  [ -z "$OLD" ] || join "$OLD"
+  step create
+  create "$NEW"
+  join "$NEW"
+  if ! kept "$NEW"; then
+    step migration
+    migrate "$NEW"
+  fi
+  step start
+  say "starting release $NEW, ready within $HEALTHY_WITHIN seconds"
+  start_release "$NEW"
+  step switch
+  SWITCHED=yes
+  point_nginx "$NEW"
+  [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
+  step verify
+  verify "$NEW"
+  say "https://$DOMAIN/ is served by $NEW"
+  if [ -n "$OLD" ]; then
+    step drain
+    drain "$OLD" "$NEW"
+    step stop
+    stop_release "$OLD"
+  fi
+  stop_others "$NEW"
+  stop_surplus_data "$NEW"
+  step verify
+  verify "$NEW"
+  record
+}
+
+# record makes NEW a release that can be returned to.
+record() {
+  local -a services
+  mapfile -t services < <(docker ps --filter "label=com.docker.compose.project=$(project "$NEW")" --format '{{.Label "com.docker.compose.service"}}' | sort -u)
+  jq -n --arg id "$NEW" --arg commit "$COMMIT" --arg served "$(date --utc +%FT%T.%NZ)" '{id: $id, commit: $commit, served: $served, running: $ARGS.positional}' \
+    --args "${services[@]}" | put "$RELEASES/$NEW/released.json" 0600
+}
+
+# rollback [COMMIT] [--with-database] [--yes] returns to a kept release.
+rollback() {
+  local wanted="" with_database="" yes="" name
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --with-database) with_database=yes ;;
+      --yes) yes=yes ;;
+      -*) fail "there is no flag $1; see: deploy.sh help" ;;
+      *) wanted=$1 ;;
+    esac
+    shift
+  done
+  ACTION=rollback
+  step choose
+  [ -n "$OLD" ] || fail "nothing was released yet"
+  while read -r name; do
+    if [ "$name" != "$OLD" ] && [[ $name == "$wanted"* || -n $wanted && $wanted == "${name%-*}"* ]]; then NEW=$name && break; fi
+  done < <(kept_releases)
+  [ -n "$NEW" ] || fail "no kept release${wanted:+ of $wanted} to return to; kept: $(kept_releases | paste -sd ' '); an older commit goes out anew: pulumi config set berth:ref COMMIT && pulumi up"
+  COMMIT=$(jq -r .commit "$RELEASES/$NEW/released.json")
+  if [ -n "$with_database" ]; then
+    confirm_restore "$NEW" "$yes"
+    step restore
+    [ -e "$MAINTENANCE" ] || RESTORING=yes
+    maintenance on
+    dump_databases "$OLD" "$OLD"
+    restore_databases "$NEW"
+  fi
+  activate
+  say "'pulumi up' without a change leaves it so; to make it the stack's: pulumi config set berth:ref $COMMIT"
 }
 
 status() {
-  say "commit $(basename "$(readlink "$RELEASES/current")")"
-  docker compose --project-name "$PROJECT" ps --all
+  local name
+  OLD=$(current)
+  say "release ${OLD:-none} serves; kept: $(kept_releases | paste -sd ' ')"
+  [ ! -e "$MAINTENANCE" ] || say "the maintenance page is on"
+  for name in $DATA_PROJECT ${OLD:+$(project "$OLD")}; do
+    docker ps --all --filter "label=com.docker.compose.project=$name" --format 'table {{.Label "com.docker.compose.service"}}\t{{.Status}}\t{{.Image}}' >&3
+  done
+}
+
+# finish ends every release: a failed one leaves the site as it was.
+finish() {
+  local code=$?
+  trap '' PIPE HUP TERM INT
+  set +e
+  trap - EXIT
+  [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
+  if [ "$code" -eq 0 ]; then
+    audit released
+    prune
+    say "released $NEW in $SECONDS seconds"
+    exit 0
+  fi
+  [ -n "$FAILED" ] || say "step $STEP ended with exit code $code; the lines above say why"
+  REASON=$SAID
+  [ -z "$NEW" ] || [ "$NEW" = "$OLD" ] || put_back
+  audit failed "$STEP" "$REASON"
+  [ -z "$OLD" ] || say "the site is served by $OLD, as before"
+  [ -z "$BY_HAND" ] || say "the whole log: $LOG"
+  exit "$code"
+}
+
+put_back() {
+  if [ -n "$STOPPED_FIRST" ] || [ -n "$SWITCHED" ]; then
+    [ -z "$OLD" ] || start_again "$OLD" || say "release $OLD does not come back by itself; the lines above say why"
+  fi
+  if [ -n "$SWITCHED" ]; then
+    say "going back to ${OLD:-the starting page}"
+    (point_nginx "${OLD:-starting}")
+  fi
+  [ -z "$OLD" ] || (restore_data "$OLD")
+  if kept "$NEW"; then stop_release "$NEW"; else remove_release "$NEW"; fi
+}
+
+# log_by_hand does for a release by hand what a step does: what is said goes to the terminal, all else to the log.
+log_by_hand() {
+  [ /dev/fd/3 -ef /dev/fd/1 ] || return 0
+  mkdir -p "$(dirname "$LOG")"
+  exec >>"$LOG" 2>&1
+  BY_HAND=yes
 }
 
 main() {
   need_root
   umask 077
   load_settings release
+  STOPPED_FIRST="" RESTORING="" BY_HAND=""
   case ${1:-deploy} in
-    deploy)
-      # The lock dies with its holder: it is the kernel's, on an open file.
-      exec 8>/run/berth-release.lock
-      flock --wait 600 8 || fail "another release has been at work for 10 minutes; look with: sudo fuser -v /run/berth-release.lock"
-      deploy
+    deploy | rollback)
+      log_by_hand
+      take_lock "${1:-deploy}"
+      OLD=$(current)
+      trap finish EXIT
+      "${1:-deploy}" "${@:2}"
       ;;
-    status) status ;;
-    *) fail "usage: deploy.sh [deploy | status]" ;;
+    status | history) "$1" ;;
+    maintenance) maintenance "${2:-}" ;;
+    help | --help) usage ;;
+    *) usage && fail "there is no command $1" ;;
   esac
 }
 

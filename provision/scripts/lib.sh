@@ -1,22 +1,26 @@
 # Shared by every script: messages, settings, atomic files. Sourced, never run.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 readonly BERTH_ETC=/etc/berth
-# shellcheck disable=SC2034 # used by those that source this
 readonly DATA=/data
 
 # Inside a step, file descriptor 3 is the operator's terminal and standard output is the step's log; a script run by
 # hand has its terminal on standard output.
 { true >&3; } 2>/dev/null || exec 3>&1
 
+# SAID is the last line that say said, FAILED is not empty once fail spoke.
+SAID="" FAILED=""
+
 # say tells the operator, in one line, what is happening.
 say() {
+  SAID=$*
   printf '%s: %s\n' "${0##*/}" "$*" >&3
   [ /dev/fd/3 -ef /dev/fd/1 ] || printf '%s: %s\n' "${0##*/}" "$*"
 }
 
 # fail ends the script with a sentence that says what to do.
 fail() {
+  FAILED=yes
   say "$*"
   exit 1
 }
@@ -35,13 +39,13 @@ put() {
   mv -f "$temporary" "$1"
 }
 
-# await runs a command once a second until it succeeds, for at most $1 seconds.
+# await runs a command five times a second until it succeeds, for at most $1 seconds.
 await() {
   local deadline=$((SECONDS + $1))
   shift
   until "$@"; do
     [ "$SECONDS" -lt "$deadline" ] || return 1
-    sleep 1
+    sleep 0.2
   done
 }
 

@@ -12,10 +12,15 @@ main() {
   rm -f /etc/nginx/sites-enabled/default
   install -d -m 0755 /etc/nginx/berth /var/lib/berth/acme/.well-known/acme-challenge /var/lib/berth/pages
   put /var/lib/berth/pages/starting.html 0644 <"/opt/berth/edge/starting.html"
+  put /var/lib/berth/pages/maintenance.html 0644 <"/opt/berth/edge/maintenance.html"
+  put /etc/nginx/berth/proxy.conf 0644 <"/opt/berth/edge/proxy.conf"
   put "$BERTH_ETC/certificate.env" 0600 <<<"$CERTIFICATE_SETTINGS"
   put "$BERTH_ETC/acme-roots.pem" 0644 <<<"$ACME_ROOTS"
   /opt/berth/ssl-manager.sh placeholder
-  [ -e /etc/nginx/berth/routes.conf ] || put /etc/nginx/berth/routes.conf 0644 <"/opt/berth/edge/starting.conf"
+  # What nginx leads to is a folder on the volume, so that a replaced server serves what the one before did.
+  install -d -m 0700 "$DATA/releases"
+  put "$DATA/releases/starting/routes.conf" 0600 <"/opt/berth/edge/starting.conf"
+  [ -e "$DATA/releases/current/routes.conf" ] || ln -sfn starting "$DATA/releases/current"
   put_nginx /etc/nginx/conf.d/berth.conf <<<"$NGINX"
   await 30 curl --silent --fail --output /dev/null --max-time 5 --header "Host: $DOMAIN" http://127.0.0.1/ ||
     fail "nginx does not answer on port 80; look with: systemctl status nginx"

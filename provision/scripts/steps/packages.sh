@@ -4,7 +4,7 @@ set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
 
-readonly PACKAGES=(docker.io docker-cli docker-compose docker-buildx nginx-light certbot git jq openssl curl)
+readonly PACKAGES=(docker.io docker-cli docker-compose docker-buildx nginx-light certbot git jq openssl curl iproute2 procps bsdextrautils)
 
 installed() {
   [ "$(dpkg-query --show --showformat '${db:Status-Abbrev}\n' "${PACKAGES[@]}" 2>/dev/null | grep -c '^ii')" -eq "${#PACKAGES[@]}" ]
@@ -27,6 +27,47 @@ EOF
 RequiresMountsFor=$DATA
 EOF
   systemctl daemon-reload
+}
+
+# Builds share the server with the site: they get three fifths of its memory, and the processor and the disk only when the
+# site leaves them.
+limit_builds() {
+  put /etc/systemd/system/berth-build.slice 0644 <<EOF
+[Unit]
+Description=Image builds of releases
+
+[Slice]
+MemoryMax=60%
+CPUWeight=20
+IOWeight=20
+
+[Install]
+WantedBy=multi-user.target
+EOF
+  systemctl daemon-reload
+  systemctl enable --quiet --now berth-build.slice
+}
+
+# A build may need more for a moment than a small server has. In a container memory is not ours to add to.
+add_swap() {
+  if systemd-detect-virt --quiet --container || [ -e /swapfile ]; then return; fi
+  say "making 2 GiB of swap"
+  (umask 077 && fallocate -l 2G /swapfile.new && mkswap --quiet /swapfile.new)
+  mv /swapfile.new /swapfile
+  put /etc/systemd/system/swapfile.swap 0644 <<EOF
+[Unit]
+Description=Swap for builds
+
+[Swap]
+What=/swapfile
+
+[Install]
+WantedBy=swap.target
+EOF
+  put /etc/sysctl.d/60-berth.conf 0644 <<<"vm.swappiness = 10"
+  systemctl daemon-reload
+  systemctl enable --quiet --now swapfile.swap
+  sysctl --quiet --system
 }
 
 # Certificates survive the server: a replaced one must not ask the authority for another.
@@ -52,6 +93,8 @@ main() {
   systemctl disable --quiet --now certbot.timer
   systemctl mask --quiet certbot.timer
   systemctl enable --quiet --now docker.service nginx.service
+  limit_builds
+  add_swap
   [ "$(docker info --format '{{.DockerRootDir}}')" = "$DATA/docker" ] || systemctl restart docker.service
   say "Docker $(docker version --format '{{.Server.Version}}'), Compose $(docker compose version --short), $(nginx -v 2>&1 | cut -d ' ' -f 3), $(certbot --version)"
 }

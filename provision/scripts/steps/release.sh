@@ -6,7 +6,16 @@ source /opt/berth/lib.sh
 # shellcheck disable=SC1091
 source /dev/stdin
 
+# The volume remembers whose it is: one stack's release does not go out on another's server.
+own() {
+  local owner
+  owner=$(cat "$DATA/stack" 2>/dev/null) || put "$DATA/stack" 0600 <<<"$STACK"
+  [ "${owner:-$STACK}" = "$STACK" ] ||
+    fail "this server's data belongs to stack $owner, and this is a release of stack $STACK; choose the stack: pulumi stack select $owner; or, when it is right, remove the mark on the server: sudo rm $DATA/stack"
+}
+
 main() {
+  own
   put "$BERTH_ETC/release.env" 0600 <<<"$RELEASE_SETTINGS"
   put "$BERTH_ETC/app.env" 0600 < <(printf '%s' "$APP_ENVIRONMENT")
   if [ -n "$DEPLOY_KEY" ]; then
@@ -15,6 +24,7 @@ main() {
   else
     rm -f "$BERTH_ETC/deploy_key" "$BERTH_ETC/known_hosts"
   fi
+  put "$BERTH_ETC/docker/config.json" 0600 <<<"$REGISTRIES"
   /opt/berth/deploy.sh
 }
 

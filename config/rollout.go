@@ -1,0 +1,160 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// BlueGreen starts a release beside the one it replaces; StopFirst stops that one before.
+const (
+	BlueGreen = "blue-green"
+	StopFirst = "stop-first"
+)
+
+// Limits in seconds of what a release waits for. The longest fits into the release step's own limit.
+const (
+	minHealthy, maxHealthy = 5, 900
+	minDrain, maxDrain     = 0, 600
+)
+
+// minKeep is the running release and one to go back to; maxKeep bounds the disk they take.
+const minKeep, maxKeep = 2, 20
+
+// maxCommand bounds a command of the settings, in bytes.
+const maxCommand = 4096
+
+var (
+	registryText = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$`)
+	// imageText follows the grammar of github.com/distribution/reference: name, tag, digest.
+	imageText = regexp.MustCompile(`^[a-z0-9]([a-zA-Z0-9._:-]*[a-zA-Z0-9])?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+)
+
+// Migration is a command that runs once in the new image of a service, before anything new serves.
+type Migration struct {
+	Service string `json:"service"`
+	Command string `json:"command"`
+}
+
+// Database is how the data of a service is dumped (Dump prints it) and restored (Restore reads it), where Berth does not
+// know that by itself.
+type Database struct {
+	Service string `json:"service"`
+	Dump    string `json:"dump"`
+	Restore string `json:"restore"`
+}
+
+// rollout reads how a release replaces the one before it.
+func (l *loader) rollout() {
+	c := l.config
+	if c.ReleaseStrategy = l.text("releaseStrategy", BlueGreen); c.ReleaseStrategy != BlueGreen && c.ReleaseStrategy != StopFirst {
+		l.problem("releaseStrategy", c.ReleaseStrategy, BlueGreen+" or "+StopFirst+" is required", set("releaseStrategy", BlueGreen))
+	}
+	c.HealthyWithin = l.number("healthyWithin", 300, minHealthy, maxHealthy, "seconds")
+	c.DrainWithin = l.number("drainWithin", 30, minDrain, maxDrain, "seconds")
+	c.KeepReleases = l.number("keepReleases", 3, minKeep, maxKeep, "releases")
+	c.Migration = &Migration{}
+	if !l.fields("migration", c.Migration, "a service of the compose file and a command", map[string]string{"service": "api", "command": "./migrate"}) {
+		c.Migration = nil
+	}
+	c.Database = &Database{}
+	if !l.fields("database", c.Database, "a service of the compose file and two commands that run in it", map[string]string{"service": "db", "dump": "mongodump --archive", "restore": "mongorestore --archive --drop"}) {
+		c.Database = nil
+	}
+	l.images()
+	l.registries()
+}
+
+// number reads a whole number from least to most.
+func (l *loader) number(key string, fallback, least, most int, unit string) int {
+	value := fallback
+	kind := fmt.Sprintf("a whole number of %s, %d to %d", unit, least, most)
+	if l.decode(key, &value, kind, set(key, fmt.Sprint(fallback))) && (value < least || value > most) {
+		l.problem(key, fmt.Sprint(value), "it has to be "+kind, set(key, fmt.Sprint(fallback)))
+	}
+	return value
+}
+
+// fields reads an object whose fields are all texts and all required; examples has one for each. It says whether the
+// setting is there and sound.
+func (l *loader) fields(key string, into any, kind string, examples map[string]string) bool {
+	if l.raw(key) == "" {
+		return false
+	}
+	names := slices.Sorted(maps.Keys(examples))
+	var given map[string]json.RawMessage
+	anew := "pulumi config rm " + namespace + key
+	for _, name := range names {
+		anew += " && " + set(key+"."+name, examples[name])
+	}
+	if !l.decode(key, &given, "an object with "+strings.Join(names, ", "), anew) {
+		return false
+	}
+	sound := true
+	refuse := func(name, value, allowed, mend string) {
+		l.problem(pathInto(key, name), value, allowed, mend)
+		sound = false
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if _, known := examples[name]; !known {
+			refuse(name, "", "berth:"+key+" is "+kind+nearest(name, names), remove(pathInto(key, name)))
+		}
+	}
+	for _, name := range names {
+		text, ok := scalar(given[name])
+		mend := set(key+"."+name, examples[name])
+		switch {
+		case !ok || strings.TrimSpace(text) == "":
+			refuse(name, string(given[name]), "it is required: "+kind, mend)
+		case name == "service" && !serviceText.MatchString(text):
+			refuse(name, text, "a service of the compose file is required", mend)
+		case strings.ContainsAny(text, "\x00\r\n") || len(text) > maxCommand:
+			refuse(name, text, fmt.Sprintf("a command is one line of at most %d bytes", maxCommand), mend)
+		}
+	}
+	if sound {
+		decoder := json.NewDecoder(bytes.NewReader([]byte(l.raw(key))))
+		sound = decoder.Decode(into) == nil
+	}
+	return sound
+}
+
+// images reads which images replace what the compose file says of a service.
+func (l *loader) images() {
+	const example = "ghcr.io/you/api:1.4.2"
+	c := l.config
+	c.Images, _ = l.texts("images", func(path string) string { return set(path, example) })
+	for _, service := range slices.Sorted(maps.Keys(c.Images)) {
+		path := pathInto("images", service)
+		if !serviceText.MatchString(service) {
+			l.problem(path, "", "the name is none of a service", remove(path))
+		}
+		if image := c.Images[service]; !imageText.MatchString(image) || len(image) > 255 {
+			l.problem(path, image, "the reference of an image is required, by tag or digest, such as "+example, set(path, example))
+		}
+	}
+}
+
+// registries reads with whose credentials images are pulled.
+func (l *loader) registries() {
+	c := l.config
+	c.Registries, _ = l.texts("registries", setSecret)
+	if l.raw("registries") != "" && !l.isSecret(namespace+"registries") {
+		l.problem("registries", "", "it is stored in plain text; credentials have to be stored encrypted, and what was readable counts as leaked: make new ones",
+			"pulumi config rm berth:registries && "+setSecret(`registries["ghcr.io"]`))
+	}
+	for _, server := range slices.Sorted(maps.Keys(c.Registries)) {
+		path := pathInto("registries", server)
+		user, password, both := strings.Cut(c.Registries[server], ":")
+		switch {
+		case !registryText.MatchString(server):
+			l.problem(path, "", "the name of a registry is required, such as ghcr.io or registry.example.com:5000; Docker Hub is docker.io", remove(path))
+		case !both || user == "" || password == "" || strings.ContainsAny(c.Registries[server], "\x00\r\n"):
+			l.problem(path, "", "credentials have the form user:password; a token is a password", setSecret(path))
+		}
+	}
+}

@@ -1,0 +1,86 @@
+# The stateful services: one project, "app", that outlasts releases. Sourced by deploy.sh.
+# shellcheck shell=bash disable=SC2034
+
+readonly DATA_PROJECT=app
+
+# changed_data prints the stateful services of release $1 that are not running as that release defines them, each with
+# "starts" or "changes".
+changed_data() {
+  local service hash container
+  while read -r service hash; do
+    container=$(containers "$DATA_PROJECT" "$service" | head -n 1)
+    if [ -z "$container" ]; then
+      printf '%s starts\n' "$service"
+    elif [ "$(docker inspect --format '{{index .Config.Labels "com.docker.compose.config-hash"}} {{.Image}}' "$container")" != \
+      "$hash $(image_id "$(jq -r --arg s "$service" '.services[$s].image' "$RELEASES/$1/data.json")")" ]; then
+      printf '%s changes\n' "$service"
+    elif ! docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}' "$container" | grep -qE '^running |^exited 0 (no)?$'; then
+      printf '%s starts\n' "$service"
+    fi
+  done < <(compose "$1" data.json config --hash '*')
+}
+
+# foretell says in advance what happens to stateful services.
+foretell() {
+  local service what
+  while read -r service what; do
+    [ "$what" != changes ] ||
+      say "stateful service $service changes ($(jq -r --arg s "$service" '.because[$s]' "$RELEASES/$1/plan.json")): it is stopped and started anew, and what needs it waits"
+  done <<<"$CHANGED"
+  while read -r service; do
+    [ -z "$service" ] || say "stateful service $service is not in this release: it is stopped at the end, its data stays"
+  done < <(surplus_data "$1")
+}
+
+# surplus_data prints the stateful services that run though release $1 has none of that name.
+surplus_data() {
+  docker ps --filter "label=com.docker.compose.project=$DATA_PROJECT" --format '{{.Label "com.docker.compose.service"}}' | sort -u |
+    jq -R -s -r --slurpfile plan "$RELEASES/$1/plan.json" 'split("\n") | map(select(. != "")) - $plan[0].stateful | .[]'
+}
+
+# start_data brings the stateful services to what release $1 wants. Those that are as they should be are not touched.
+# With $2, what is there stays as it is, whatever defined it.
+start_data() {
+  local volume
+  while read -r volume; do docker volume create "$volume" >/dev/null; done < <(jq -r '.volumes[]' "$RELEASES/$1/plan.json")
+  [ -n "$CHANGED" ] || return 0
+  say "starting $(cut -d ' ' -f 1 <<<"$CHANGED" | paste -sd ' ')"
+  DATA_TOUCHED=yes
+  DEADLINE=$((SECONDS + HEALTHY_WITHIN))
+  # shellcheck disable=SC2086 # $2 is a flag or nothing
+  timeout "$HEALTHY_WITHIN" docker compose --env-file "$RELEASES/$1/.env.production" --file "$RELEASES/$1/data.json" --progress plain up --detach --no-build ${2:-} ||
+    show_failure "$DATA_PROJECT" "$(states "$DATA_PROJECT" "$1")"
+  await_ready "$DATA_PROJECT" "$1"
+}
+
+# restore_data takes the stateful services back to what release $1 wants, after another one failed.
+restore_data() {
+  [ "$DATA_TOUCHED" = yes ] || return 0
+  say "taking the stateful services back"
+  timeout "$HEALTHY_WITHIN" docker compose --env-file "$RELEASES/$1/.env.production" --file "$RELEASES/$1/data.json" --progress plain up --detach --no-build ||
+    say "the stateful services of $1 do not start; the lines above say why"
+  join "$1"
+}
+
+# join gives the stateful services their names in the networks of release $1.
+join() {
+  local service network container alias
+  local -a aliases
+  while IFS=$'\t' read -r service network alias; do
+    aliases=()
+    for alias in $alias; do aliases+=(--alias "$alias"); done
+    for container in $(containers "$DATA_PROJECT" "$service"); do
+      docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{"\n"}}{{end}}' "$container" | grep -qx "$(project "$1")_$network" ||
+        docker network connect "${aliases[@]}" "$(project "$1")_$network" "$container"
+    done
+  done < <(jq -r '.join[] | [.service, .network, (.aliases | join(" "))] | @tsv' "$RELEASES/$1/plan.json")
+}
+
+stop_surplus_data() {
+  local service
+  while read -r service; do
+    [ -n "$service" ] || continue
+    say "stopping $service"
+    running "$DATA_PROJECT" "$service" | xargs --no-run-if-empty docker stop >/dev/null
+  done < <(surplus_data "$1")
+}

@@ -1,0 +1,75 @@
+# nginx, from one release to another. Sourced by deploy.sh.
+# shellcheck shell=bash disable=SC2034
+
+# Seconds until the site has to answer after a switch.
+readonly ANSWERS_WITHIN=15
+readonly MAINTENANCE=$DATA/maintenance
+
+# point_nginx leads the site to release $1 ("starting" before any). Open requests finish in nginx's old workers; when
+# this returns, no new one reaches the release before.
+point_nginx() {
+  local before old
+  before=$(readlink "$RELEASES/current" || true)
+  ln -sfn "$1" "$RELEASES/current.new" && mv -T "$RELEASES/current.new" "$RELEASES/current"
+  if ! nginx -t -q; then
+    ln -sfn "$before" "$RELEASES/current.new" && mv -T "$RELEASES/current.new" "$RELEASES/current"
+    fail "nginx refuses the routes of $1 (the lines above say where)"
+  fi
+  old=$(workers)
+  systemctl reload-or-restart nginx
+  await 30 retired "$old" || fail "nginx did not take up its configuration within 30 seconds; look with: sudo tail /var/log/nginx/error.log"
+}
+
+# workers are nginx's processes that take new connections.
+workers() { pgrep --parent "$(cat /run/nginx.pid)" --full '^nginx: worker process$' || true; }
+
+retired() {
+  local now
+  now=$(workers)
+  # New ones have to be there, too.
+  [ -n "$now" ] && ! grep -qxFf <(printf '%s\n' "$1") <<<"$now"
+}
+
+# open_connections counts those that nginx holds to the loopback ports of release $1 and no other.
+open_connections() {
+  local port filter=""
+  for port in $(jq -r --slurpfile other "$RELEASES/$2/plan.json" '[.routes[].upstream] - [$other[0].routes[].upstream] | .[]' "$RELEASES/$1/plan.json"); do
+    filter+="${filter:+ or }dport = :$port"
+  done
+  if [ -z "$filter" ]; then echo 0; else ss --no-header --numeric --tcp state established "( $filter )" | wc -l; fi
+}
+
+drained() { [ "$(open_connections "$1" "$2")" -eq 0 ]; }
+
+# drain waits for the open requests and WebSockets of release $1, now that $2 gets the new ones.
+drain() {
+  drained "$1" "$2" && return
+  say "draining $(open_connections "$1" "$2") open connections, at most $DRAIN_WITHIN seconds"
+  await "$DRAIN_WITHIN" drained "$1" "$2" || say "$(open_connections "$1" "$2") connections are still open and end now"
+}
+
+# site_answers asks for every route as a visitor would, by the public name, on this server.
+site_answers() {
+  local path health code
+  UNWELL=""
+  while IFS=$'\t' read -r path health; do
+    code=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 20 --insecure --resolve "$DOMAIN:443:127.0.0.1" "https://$DOMAIN${health:-$path}") || code=000
+    # The front page of a site is there.
+    if [ "$path" = / ] && [ -z "$health" ] && [[ $code == 404 ]]; then code="404, not a page"; fi
+    answers "$code" "$health" || { UNWELL="https://$DOMAIN${health:-$path} answers $(spoken "$code")" && return 1; }
+  done < <(jq -r '.routes[] | [.path, .health] | @tsv' "$RELEASES/$1/plan.json")
+}
+
+# verify gives the app a moment.
+verify() {
+  [ ! -e "$MAINTENANCE" ] || { say "the maintenance page is on, so the site was not asked; turn it off: sudo /opt/berth/deploy.sh maintenance off" && return; }
+  await "$ANSWERS_WITHIN" site_answers "$1" || fail "$UNWELL, for $ANSWERS_WITHIN seconds, though its containers are healthy; name a path that tells: pulumi config set --path 'berth:routes[0].health' /healthz"
+}
+
+maintenance() {
+  case ${1:-} in
+    on) : >"$MAINTENANCE" && say "every page answers 503 with the maintenance page; end it: sudo /opt/berth/deploy.sh maintenance off" ;;
+    off) rm -f "$MAINTENANCE" && say "the site is back" ;;
+    *) fail "usage: deploy.sh maintenance on | off" ;;
+  esac
+}

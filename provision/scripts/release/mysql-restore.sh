@@ -1,0 +1,6 @@
+# Restores the app's database from standard input, SQL that drops and makes it. Runs in the database's own container.
+# shellcheck shell=sh
+set -eu
+first() { for name in "$@"; do ! command -v "$name" >/dev/null || { echo "$name" && return; }; done; }
+export MYSQL_PWD="${MARIADB_ROOT_PASSWORD:-${MYSQL_ROOT_PASSWORD:-$(cat "${MARIADB_ROOT_PASSWORD_FILE:-${MYSQL_ROOT_PASSWORD_FILE:-/dev/null}}")}}"
+exec "$(first mariadb mysql)" --user=root

@@ -1,0 +1,110 @@
+# What a release consists of: its folder, its plan, its two compose files. Sourced by deploy.sh.
+#
+# A release's folder holds source/ (the checkout), plan.json, images.json, app.json and data.json (compose files),
+# .env.production (the
+# app's variables), routes.conf (nginx), and, once it has served, released.json. All of it is root's alone.
+# shellcheck shell=bash disable=SC2034
+
+readonly RELEASES=$DATA/releases
+# A release has the loopback ports from FIRST_PORT + 100 x its slot on. Below them are those of stateful services.
+readonly FIRST_PORT=20000
+
+# current prints the release that nginx is pointed at, nothing before the first.
+current() {
+  local name
+  name=$(readlink "$RELEASES/current") || return 0
+  [ "$name" = starting ] || printf '%s\n' "$name"
+}
+
+kept() { [ -n "$1" ] && [ -e "$RELEASES/$1/released.json" ]; }
+
+# kept_releases prints those that can be returned to, the last to serve first.
+kept_releases() {
+  local file
+  for file in "$RELEASES"/*/released.json; do
+    if [ ! -e "$file" ] || [ -L "$(dirname "$file")" ]; then continue; fi
+    printf '%s %s\n' "$(jq -r .served "$file")" "$(basename "$(dirname "$file")")"
+  done | sort -r | cut -d ' ' -f 2
+}
+
+# release_id names a release by its commit and by everything else that makes it: the same settings, the same name. It
+# tells nothing about the variables, whose values might otherwise be guessed from it.
+release_id() {
+  [ -s "$DATA/salt" ] || openssl rand -hex 32 | put "$DATA/salt" 0600
+  printf '%s-%s\n' "${COMMIT:0:12}" "$(cat "$DATA/salt" "$BERTH_ETC/app.env" - <<<"$COMPOSE_FILE $(jq -c '{routes, images}' <<<"$APP")" | sha256sum | cut -c 1-6)"
+}
+
+# free_slot is the lowest slot that no release on this server has.
+free_slot() {
+  local slot=1
+  while cat "$RELEASES"/*/slot 2>/dev/null | grep -qx "$slot"; do slot=$((slot + 1)); done
+  printf '%s\n' "$slot"
+}
+
+# compose runs Compose on file $2 of release $1: app.json is the release's own project, data.json the one that
+# outlasts releases.
+compose() {
+  local release=$RELEASES/$1 file=$2
+  shift 2
+  docker compose --env-file "$release/.env.production" --file "$release/$file" "$@"
+}
+
+# project is the compose project of release $1.
+project() { printf 'release-%s\n' "$1"; }
+
+# routed_ports prints the loopback ports of routed stateful services as they are now.
+routed_ports() {
+  if [ -n "$OLD" ]; then jq -c .ports "$RELEASES/$OLD/plan.json"; else echo '{}'; fi
+}
+
+# plan makes folder $1 of a new release: checkout, compose files, routes. Nothing that runs is touched.
+plan() {
+  local folder=$1 source=$1/source file
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  free_slot >"$folder.slot" && mv "$folder.slot" "$folder/slot"
+  put "$folder/.env.production" 0600 <"$BERTH_ETC/app.env"
+  check_out "$source"
+  file=$(compose_path "$source")
+  # Where the app's own file names it (env_file); not for longer, or it would be copied into images.
+  put "$(dirname "$file")/.env.production" 0600 <"$folder/.env.production"
+  docker compose --project-name app --env-file "$folder/.env.production" --file "$file" config --format json >"$folder/model.json" ||
+    fail "Compose refuses $COMPOSE_FILE of commit ${COMMIT:0:12}; the lines above say where"
+  rm -f "$(dirname "$file")/.env.production"
+  jq -r --arg source "$source" '[(.services // {} | .[] | (.build.context // empty), (.volumes[]? | select(.type == "bind") | .source)),
+      ((.secrets // {})[], (.configs // {})[] | .file // empty)]
+    | unique[] | select(. == $source or startswith($source + "/"))' "$folder/model.json" | trees "$source" >"$folder/trees.json"
+  jq -n --argjson app "$APP" --slurpfile trees "$folder/trees.json" --argjson ports "$(routed_ports)" --arg id "$(basename "$folder")" \
+    --arg commit "$COMMIT" --arg source "$source" --argjson base $((FIRST_PORT + 100 * $(cat "$folder/slot"))) --arg data "$DATA" \
+    '$app + {id: $id, commit: $commit, source: $source, base: $base, ports: $ports, trees: $trees[0], binds: ($data + "/binds"), files: ($data + "/files")}' |
+    jq -s -f /opt/berth/release/plan.jq "$folder/model.json" - >"$folder/plan.json"
+  rm -f "$folder/model.json" "$folder/trees.json"
+  jq -r '.advice[]' "$folder/plan.json" | while read -r line; do say "advice: $line"; done
+  if [ "$(jq '.problems | length' "$folder/plan.json")" -gt 0 ]; then
+    jq -r '.problems[]' "$folder/plan.json" | while read -r line; do say "$line"; done
+    fail "commit ${COMMIT:0:12} cannot be released as it is; what runs is left as it was"
+  fi
+  keep_files "$folder/plan.json"
+  routes "$folder/plan.json" >"$folder/routes.conf"
+}
+
+# keep_files copies the committed files that stateful services mount to where later commits find them unchanged.
+keep_files() {
+  local path hash
+  while IFS=$'\t' read -r path hash; do
+    [ -e "$DATA/files/$hash" ] && continue
+    install -d -m 0755 "$DATA/files"
+    rm -rf "$DATA/files/$hash.new"
+    cp -a "$path" "$DATA/files/$hash.new"
+    mv -T "$DATA/files/$hash.new" "$DATA/files/$hash"
+  done < <(jq -r '.files[] | [.source, .hash] | @tsv' "$1")
+}
+
+# routes prints nginx's part of a release.
+routes() {
+  jq -r '.routes[] | "location \(.path) {\n\tproxy_pass http://127.0.0.1:\(.upstream);\n\tinclude /etc/nginx/berth/proxy.conf;\n}"' "$1"
+}
+
+# running prints the containers of project $1, of service $2 where one is named.
+running() { docker ps --quiet --no-trunc --filter "label=com.docker.compose.project=$1" ${2:+--filter "label=com.docker.compose.service=$2"}; }
+containers() { docker ps --all --quiet --no-trunc --filter "label=com.docker.compose.project=$1" ${2:+--filter "label=com.docker.compose.service=$2"}; }

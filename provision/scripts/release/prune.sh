@@ -1,0 +1,60 @@
+# What is kept and what is taken away. Sourced by deploy.sh.
+# shellcheck shell=bash disable=SC2034
+
+# Free space that a release needs, in MiB, and what the build cache may take.
+readonly FREE_MIB=1024 CACHE=2GB
+
+free_mib() { df --output=avail --block-size=1M "$DATA" | tail -n 1 | tr -d ' '; }
+
+# leftovers removes what releases left that never served, except $1: they were interrupted.
+leftovers() {
+  local folder name
+  for folder in "$RELEASES"/*/; do
+    name=$(basename "$folder")
+    case $name in current | starting | "$1" | "$OLD") continue ;; esac
+    kept "$name" || { say "removing what an interrupted release left: $name" && remove_release "$name"; }
+  done
+}
+
+# prune keeps the last $KEEP releases whole and takes the rest: containers, networks, folders, images, build cache,
+# dumps.
+prune() {
+  local name now
+  now=$(current)
+  while read -r name; do
+    [ "$name" = "$now" ] || remove_release "$name"
+  done < <(kept_releases | tail -n +$((KEEP + 1)))
+  prune_images
+  docker builder prune --force --keep-storage "$CACHE" >/dev/null
+  prune_dumps
+}
+
+prune_images() {
+  local image
+  while read -r image; do
+    docker image rm "$image" >/dev/null || true
+  done < <(docker image ls --format '{{.Repository}}:{{.Tag}}' --filter reference='berth/*' | sort -u |
+    grep -vxFf <(cat "$RELEASES"/*/images.json 2>/dev/null | jq -r '.[].image' | sort -u; echo none))
+  docker image prune --force >/dev/null
+}
+
+# prune_dumps keeps what a rollback may restore, and the last ones besides.
+prune_dumps() {
+  local file release
+  [ -d "$DUMPS" ] || return 0
+  while read -r file; do
+    release=${file#*_}
+    release=${release%%_*}
+    kept "$release" || rm -f "$DUMPS/$file"
+  done < <(find "$DUMPS" -maxdepth 1 -type f -printf '%f\n' | sort -r | tail -n +$((KEEP + 1)))
+}
+
+# make_room looks whether the release fits and takes away what nothing needs when it does not.
+make_room() {
+  [ "$(free_mib)" -lt "$FREE_MIB" ] || return 0
+  say "only $(free_mib) MiB are free on $DATA; taking away what no kept release needs"
+  prune_images
+  docker builder prune --all --force >/dev/null
+  [ "$(free_mib)" -ge "$FREE_MIB" ] ||
+    fail "$(free_mib) MiB are free on $DATA, and a release needs $FREE_MIB; see what takes it: sudo du -xh --max-depth 2 $DATA | sort -h | tail; or grow the volume: pulumi config set berth:volumeSize 30"
+}

@@ -1,0 +1,64 @@
+# A commit of the app's repository, laid into a release's folder. Sourced by deploy.sh.
+# shellcheck shell=bash disable=SC2034
+
+readonly MIRROR=$DATA/app.git
+
+git_mirror() {
+  local ssh="ssh -o BatchMode=yes -o ConnectTimeout=15"
+  [ ! -s "$BERTH_ETC/deploy_key" ] || ssh+=" -i $BERTH_ETC/deploy_key -o IdentitiesOnly=yes -o UserKnownHostsFile=$BERTH_ETC/known_hosts -o StrictHostKeyChecking=yes"
+  GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND=$ssh timeout 300 git --git-dir "$MIRROR" "$@"
+}
+
+has_commit() { git_mirror cat-file -e "$COMMIT^{commit}" 2>/dev/null; }
+
+fetch() {
+  [ -d "$MIRROR" ] || git init --quiet --bare "$MIRROR"
+  if ! has_commit; then
+    say "fetching $REPOSITORY"
+    git_mirror fetch --quiet --force --prune "$REPOSITORY" '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*' ||
+      fail "cannot fetch $REPOSITORY from the server; the lines above say why; a private repository needs a deploy key: cat key | pulumi config set --secret berth:deployKey"
+  fi
+  has_commit || fail "$REPOSITORY has no branch or tag that holds commit $COMMIT; push it, or choose another: pulumi config set berth:ref main"
+}
+
+# check_out lays the commit's files into folder $1. Their modes are git's, since they are copied into images; the
+# folder above is closed to all but root.
+check_out() {
+  (
+    umask 022
+    mkdir -p "$1"
+    export GIT_INDEX_FILE=$1.index
+    git --git-dir "$MIRROR" --work-tree "$1" read-tree "$COMMIT"
+    git --git-dir "$MIRROR" --work-tree "$1" checkout-index --all
+    rm -f "$1.index"
+  )
+  if git_mirror ls-tree -r "$COMMIT" | grep -q '^160000 '; then
+    say "the repository has submodules, which are not fetched; their folders are empty"
+  fi
+  # What is meant for a laptop stays there: a compose file that asks for it is refused by Compose.
+  find "$1" -name '.env.development' -delete
+}
+
+# compose_path is the compose file of checkout $1, which must lie inside it even when it is a symbolic link.
+compose_path() {
+  local path
+  path=$(realpath --canonicalize-existing "$1/$COMPOSE_FILE" 2>/dev/null) ||
+    fail "commit $COMMIT has no $COMPOSE_FILE; name the file: pulumi config set berth:composeFile compose.yaml"
+  case $path in
+    "$(realpath "$1")"/*) printf '%s\n' "$path" ;;
+    *) fail "$COMPOSE_FILE leads out of the repository, to $path; commit the file itself" ;;
+  esac
+}
+
+# trees prints a JSON object: for every path below checkout $1 on standard input the hash of what the commit holds
+# there, "" where it holds nothing. A folder that is only kept in git by a hidden file counts as nothing.
+trees() {
+  local path relative hash
+  while read -r path; do
+    relative=${path#"$1"}
+    relative=${relative#/}
+    hash=$(git_mirror rev-parse --quiet --verify "$COMMIT:$relative") || hash=""
+    if [ -d "$path" ] && ! git_mirror ls-tree -r --name-only "$COMMIT" -- "${relative:-.}" | grep -qvE '(^|/)\.(git)?(keep|ignore)$'; then hash=""; fi
+    printf '%s\t%s\n' "$path" "$hash"
+  done | jq -R -s 'split("\n") | map(select(. != "") | split("\t") | {key: .[0], value: .[1]}) | from_entries'
+}
