@@ -4,8 +4,9 @@
 
 # Seconds for one build, and for one pull.
 readonly BUILD_WITHIN=1500 PULL_WITHIN=600
-# Builds share the server with the site: they get the slice's memory and what processor time is left.
-readonly BUILD_SLICE=berth-build.slice
+# Builds share the server with the site: they get the slice's memory and what processor time is left. Its name has no
+# dash, which systemd would take for a slice within another.
+readonly BUILD_SLICE=builds.slice
 
 image_name() { printf 'berth/%s:%s\n' "$(tr '[:upper:]' '[:lower:]' <<<"$1" | tr -c 'a-z0-9\n' '-' | sed 's/^-*//; s/-*$//; s/--*/-/g; s/^$/service/')" "$2"; }
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }

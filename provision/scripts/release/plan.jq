@@ -73,7 +73,7 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
   "cache_from", "cache_to", "tags"];
 
 .[0] as $model | .[1] as $given
-| ($model.services // {} | with_entries(if $given.images[.key] then .value |= (del(.build) | .image = $given.images[.key]) else . end)) as $services
+| ($model.services // {} | with_entries($given.images[.key] as $image | if $image then .value |= (del(.build) | .image = $image) else . end)) as $services
 | ([$services | to_entries[] | {key, value: (.value | stateful_because($given))} | select(.value != "")] | from_entries) as $because
 | ($because | keys) as $stateful
 | ([$services | keys[]] - $stateful) as $stateless

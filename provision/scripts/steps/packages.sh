@@ -32,7 +32,7 @@ EOF
 # Builds share the server with the site: they get three fifths of its memory, and the processor and the disk only when the
 # site leaves them.
 limit_builds() {
-  put /etc/systemd/system/berth-build.slice 0644 <<EOF
+  put /etc/systemd/system/builds.slice 0644 <<EOF
 [Unit]
 Description=Image builds of releases
 
@@ -45,7 +45,7 @@ IOWeight=20
 WantedBy=multi-user.target
 EOF
   systemctl daemon-reload
-  systemctl enable --quiet --now berth-build.slice
+  systemctl enable --quiet --now builds.slice
 }
 
 # A build may need more for a moment than a small server has. In a container memory is not ours to add to.
