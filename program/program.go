@@ -11,7 +11,9 @@ import (
 
 	"berth/config"
 	"berth/infra"
+	"berth/preview"
 	"berth/provision"
+	"berth/repository"
 )
 
 // Run returns the program for a stack whose whole configuration is settings: Pulumi's map of namespaced keys
@@ -22,7 +24,7 @@ func Run(settings map[string]string) pulumi.RunFunc {
 		if err != nil {
 			return err
 		}
-		commit, err := provision.ResolveCommit(ctx.Context(), cfg)
+		commit, err := choose(ctx, cfg)
 		if err != nil {
 			return err
 		}
@@ -43,6 +45,28 @@ func Run(settings map[string]string) pulumi.RunFunc {
 		}
 		return export(ctx, cfg, environment, host)
 	}
+}
+
+// choose resolves the commit and looks at it: what cannot be released is found before anything is touched, and a
+// preview says what would go out.
+func choose(ctx *pulumi.Context, cfg *config.Config) (string, error) {
+	repo, err := repository.Open(cfg)
+	if err != nil {
+		return "", err
+	}
+	defer repo.Close()
+	commit, err := repo.Resolve(ctx.Context())
+	if err != nil {
+		return "", err
+	}
+	release, err := preview.Make(ctx.Context(), cfg, repo, commit)
+	if err != nil {
+		return "", err
+	}
+	if ctx.DryRun() {
+		err = release.Announce(ctx, cfg, repo)
+	}
+	return commit, err
 }
 
 // Settings reads the stack's configuration as Pulumi hands it to a program's process.

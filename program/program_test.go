@@ -1,7 +1,13 @@
 package program
 
 import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -14,11 +20,55 @@ import (
 )
 
 const (
-	commit = "0123456789abcdef0123456789abcdef01234567"
 	canary = "canary-7d3a"
 	prints = `ssl-manager.sh: certificate issued by "placeholder", valid until 2036-01-01T00:00:00Z
 ssl-manager.sh: certificate issued by "An Authority", valid until 2027-02-03T04:05:06Z`
 )
+
+// commit is one of the app, which TestMain makes.
+var commit string
+
+const address = "https://github.com/you/app.git"
+
+// TestMain puts a copy of the app's repository where a preview keeps it, so that none of these tests asks the network.
+func TestMain(m *testing.M) {
+	folder, err := os.MkdirTemp("", "berth-program-")
+	if err == nil {
+		err = errors.Join(os.Setenv("BERTH_CACHE", folder), makeApp(folder))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(folder)
+	os.Exit(code)
+}
+
+func makeApp(folder string) error {
+	app := filepath.Join(folder, "app")
+	copied := filepath.Join(folder, "repositories", fmt.Sprintf("%x", sha256.Sum256([]byte(address)))[:16])
+	if err := os.MkdirAll(app, 0o700); err != nil {
+		return err
+	}
+	compose := "services:\n  web:\n    image: nginx:1.28\n    environment: [\"TOKEN=${TOKEN}\"]\n"
+	if err := errors.Join(os.WriteFile(filepath.Join(app, "compose.yaml"), []byte(compose), 0o600),
+		os.WriteFile(filepath.Join(app, ".env.example"), []byte("TOKEN=\n"), 0o600)); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"init", "--quiet", "--initial-branch", "main"}, {"add", "."},
+		{"-c", "user.name=T", "-c", "user.email=t@example.test", "commit", "--quiet", "--message", "first"},
+		{"clone", "--quiet", "--bare", ".", copied},
+	} {
+		if output, err := exec.Command("git", append([]string{"-C", app}, args...)...).CombinedOutput(); err != nil {
+			return fmt.Errorf("git %v: %w: %s", args, err, output)
+		}
+	}
+	output, err := exec.Command("git", "-C", app, "rev-parse", "HEAD").Output()
+	commit = strings.TrimSpace(string(output))
+	return err
+}
 
 // recorder stands for the engine and every provider, and remembers what is declared.
 type recorder struct {
@@ -55,7 +105,7 @@ func (r *recorder) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) 
 func settings(pairs ...string) map[string]string {
 	all := map[string]string{
 		"berth:domain": "app.example.com", "berth:operatorCidrs": `["203.0.113.7/32"]`, "berth:acmeEmail": "you@example.com",
-		"berth:repository": "https://github.com/you/app.git", "berth:ref": commit,
+		"berth:repository": address, "berth:ref": commit,
 		"berth:routes":  `[{"path":"/","service":"web","port":80}]`,
 		"berth:secrets": `{"TOKEN":"` + canary + `"}`,
 	}
@@ -140,6 +190,16 @@ func TestProtectionStandsOnEverything(t *testing.T) {
 		}
 	}
 	assert.False(t, run(t, settings("berth:protect", "false")).declared["berth:program:Protection "+unprotect].RegisterRPC.GetProtect())
+}
+
+// TestWhatCannotBeReleasedIsFoundBeforeAnythingIsTouched and all of it at once.
+func TestWhatCannotBeReleasedIsFoundBeforeAnythingIsTouched(t *testing.T) {
+	r := &recorder{declared: map[string]pulumi.MockResourceArgs{}}
+	err := pulumi.RunErr(Run(settings("berth:secrets", `{"OTHER":"x"}`, "berth:routes", `[{"path":"/","service":"wbe","port":80}]`)),
+		pulumi.WithMocks("berth", "test", r), func(info *pulumi.RunInfo) { info.ConfigSecretKeys = []string{"berth:secrets"} })
+	require.ErrorContains(t, err, "pulumi config set --secret --path berth:secrets.TOKEN")
+	require.ErrorContains(t, err, "route / leads to service wbe, which the compose file does not have; it has: web")
+	assert.Empty(t, r.declared)
 }
 
 func TestWrongSettingsDeclareNothing(t *testing.T) {

@@ -61,54 +61,6 @@ printf '%s\n--\n' "$COMPOSE_FILE" "$APP" "$APP_ENVIRONMENT" "$DEPLOY_KEY" "$KNOW
 		`{"auths":{"ghcr.io":{"auth":"eW91OnBhc3M6d29yZA=="},"https://index.docker.io/v1/":{"auth":"YTpi"}}}`+"\n--\n", string(output))
 }
 
-func TestQuoteForCompose(t *testing.T) {
-	for value, want := range map[string]string{
-		"":          "''",
-		"plain":     "'plain'",
-		"$HOME":     "'$HOME'",
-		`it's $5 \`: `"it's \$5 \\"`,
-		`say "'"`:   `"say \"'\""`,
-	} {
-		assert.Equal(t, want, quoteForCompose(value))
-	}
-}
-
-func TestPickResolvesAsGitDoes(t *testing.T) {
-	sha := func(digit string) string { return strings.Repeat(digit, 40) }
-	listing := sha("a") + "\trefs/heads/main\n" + sha("b") + "\trefs/tags/v1\n" + sha("c") + "\trefs/tags/v1^{}\n" +
-		sha("d") + "\trefs/tags/light\n" + sha("e") + "\trefs/heads/v2\n" + sha("f") + "\trefs/tags/v2\nwarning: noise\n"
-	for ref, want := range map[string]string{
-		"main": sha("a"), "v1": sha("c"), "light": sha("d"), "v2": sha("e"), "refs/tags/v2": sha("f"), "aaaaaaa": sha("a"),
-	} {
-		got, err := pick(listing, ref)
-		require.NoError(t, err, ref)
-		assert.Equal(t, want, got, ref)
-	}
-	_, err := pick(listing, "absent")
-	assert.ErrorContains(t, err, "pulumi config set berth:ref")
-}
-
-func TestResolveCommitAsksTheRepository(t *testing.T) {
-	folder := t.TempDir()
-	git := func(args ...string) string {
-		command := exec.CommandContext(t.Context(), "git", append([]string{"-C", folder, "-c", "user.name=T", "-c", "user.email=t@example.test"}, args...)...)
-		output, err := command.CombinedOutput()
-		require.NoErrorf(t, err, "%s", output)
-		return strings.TrimSpace(string(output))
-	}
-	git("init", "--quiet", "--initial-branch=main")
-	git("commit", "--quiet", "--allow-empty", "--message", "first")
-	commit, err := ResolveCommit(t.Context(), &config.Config{Repository: folder, Ref: "main"})
-	require.NoError(t, err)
-	assert.Equal(t, git("rev-parse", "HEAD"), commit)
-	full := strings.Repeat("1", 40)
-	commit, err = ResolveCommit(t.Context(), &config.Config{Repository: "/nowhere", Ref: full})
-	require.NoError(t, err)
-	assert.Equal(t, full, commit, "a full SHA asks nobody")
-	_, err = ResolveCommit(t.Context(), &config.Config{Repository: filepath.Join(folder, "absent"), Ref: "main"})
-	assert.ErrorContains(t, err, "git ls-remote")
-}
-
 func TestBundleHoldsTheScriptsAndIsAlwaysTheSame(t *testing.T) {
 	first, err := bundle()
 	require.NoError(t, err)

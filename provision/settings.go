@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"al.essio.dev/pkg/shellescape"
 
+	"berth/app"
 	"berth/config"
+	"berth/repository"
 )
 
 // assignments writes variables as a shell fragment, quoted so that no value can be more than a value. A script reads
@@ -43,8 +44,8 @@ func edgeSettings(cfg *config.Config, address string) (string, error) {
 	return assignments("DOMAIN", cfg.Domain, "NGINX", nginx, "CERTIFICATE_SETTINGS", certificate, "ACME_ROOTS", strings.TrimSpace(cfg.ACME.Roots)), nil
 }
 
-// app is what the release's plan is made with; release/plan.jq reads it.
-type app struct {
+// appGiven is what the release's plan is made with; release/plan.jq reads it.
+type appGiven struct {
 	Routes    []appRoute        `json:"routes"`
 	Images    map[string]string `json:"images"`
 	Strategy  string            `json:"strategy"`
@@ -61,7 +62,7 @@ type appRoute struct {
 
 // appSettings is the app as JSON.
 func appSettings(cfg *config.Config) (string, error) {
-	given := app{Images: map[string]string{}, Strategy: cfg.ReleaseStrategy, Migration: cfg.Migration, Database: cfg.Database}
+	given := appGiven{Images: map[string]string{}, Strategy: cfg.ReleaseStrategy, Migration: cfg.Migration, Database: cfg.Database}
 	for _, route := range cfg.Routes {
 		given.Routes = append(given.Routes, appRoute(route))
 	}
@@ -96,9 +97,9 @@ func releaseSettings(cfg *config.Config, stack, commit string) (string, error) {
 	return assignments(
 		"STACK", stack,
 		"RELEASE_SETTINGS", release,
-		"APP_ENVIRONMENT", environmentFile(cfg),
+		"APP_ENVIRONMENT", app.Environment(variables(cfg)),
 		"DEPLOY_KEY", strings.TrimSpace(cfg.DeployKey),
-		"KNOWN_HOSTS", knownHosts(cfg),
+		"KNOWN_HOSTS", repository.KnownHosts(cfg),
 		"REGISTRIES", docker,
 	), nil
 }
@@ -125,37 +126,10 @@ func registryFile(cfg *config.Config) (string, error) {
 	return string(text), nil
 }
 
-// environmentFile is .env.production: a line a variable, sorted, each value quoted so that Compose
-// takes it literally.
-func environmentFile(cfg *config.Config) string {
-	lines := make([]string, 0, len(cfg.Environment)+len(cfg.Secrets))
-	for _, variables := range []map[string]string{cfg.Environment, cfg.Secrets} {
-		for name, value := range variables {
-			lines = append(lines, name+"="+quoteForCompose(value))
-		}
-	}
-	slices.Sort(lines)
-	return strings.Join(append(lines, ""), "\n")
-}
-
-// quoteForCompose quotes a value so that Compose reads it literally. Single quotes interpolate nothing, but how they
-// escape a quote differs between Compose's versions, so a value that would need it goes into double quotes, whose
-// escapes do not. Source: compose-go's dotenv parser.
-func quoteForCompose(value string) string {
-	if !strings.Contains(value, "'") && !strings.HasSuffix(value, `\`) {
-		return "'" + value + "'"
-	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`).Replace(value) + `"`
-}
-
-// knownHosts is the git host's line for OpenSSH, "" where the repository is not reached over SSH.
-func knownHosts(cfg *config.Config) string {
-	host, port, ok := sshHost(cfg.Repository)
-	if !ok {
-		return ""
-	}
-	if port != "" && port != "22" {
-		host = "[" + host + "]:" + port
-	}
-	return host + " " + cfg.RepositoryHostKey
+// variables are all of the app's, by name.
+func variables(cfg *config.Config) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, cfg.Environment)
+	maps.Copy(all, cfg.Secrets)
+	return all
 }

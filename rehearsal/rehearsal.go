@@ -61,6 +61,10 @@ func open(given *options) (*rehearsal, error) {
 	if err := os.MkdirAll(filepath.Join(chosen.Dir, "aws"), 0o700); err != nil {
 		return nil, err
 	}
+	// The program's copy of the app's repository goes with the rehearsal: the next one's has the same address.
+	if err := os.Setenv("BERTH_CACHE", filepath.Join(chosen.Dir, "cache")); err != nil {
+		return nil, err
+	}
 	return &rehearsal{options: chosen, world: &ec2host.World{Name: chosen.Name, Dir: chosen.Dir, Bin: chosen.Bin}}, nil
 }
 

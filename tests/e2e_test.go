@@ -70,7 +70,7 @@ func TestFromNothingToHTTPSAndBack(t *testing.T) {
 		r := r.in(t)
 		token := `curl -s -m 3 -o /dev/null -w '%{http_code}' -X PUT http://169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'`
 		assert.Equal(t, "200", r.ssh(token))
-		assert.Equal(t, "unreachable", r.ssh(`sudo docker exec app-api-1 python3 -c 'import urllib.request as u
+		assert.Equal(t, "unreachable", r.ssh(`sudo docker exec $(sudo docker ps --quiet --filter label=com.docker.compose.service=api) python3 -c 'import urllib.request as u
 try: u.urlopen(u.Request("http://169.254.169.254/latest/api/token", method="PUT"), timeout=3); print("reached")
 except Exception: print("unreachable")'`))
 	})

@@ -23,6 +23,7 @@ type rehearsal struct {
 	name string
 	dir  string
 	bin  string
+	app  string
 }
 
 // newRehearsal begins from nothing: what an interrupted run left is taken away first, and what this one makes at the
@@ -31,7 +32,7 @@ func newRehearsal(t *testing.T, name string) *rehearsal {
 	t.Helper()
 	bin := os.Getenv("BERTH_BIN")
 	require.NotEmpty(t, bin, "BERTH_BIN names the folder of the rehearsal's programs; run the tests with: make test-e2e")
-	r := &rehearsal{t: t, name: name, dir: filepath.Join(os.TempDir(), name), bin: bin}
+	r := &rehearsal{t: t, name: name, dir: filepath.Join(os.TempDir(), name), bin: bin, app: "sample-app"}
 	r.run("clean")
 	others, err := exec.CommandContext(t.Context(), "docker", "network", "ls", "--quiet", "--filter", "label=berth.rehearsal").Output()
 	require.NoError(t, err)
@@ -105,7 +106,7 @@ func (r *rehearsal) killed(word string, args ...string) {
 
 // arguments are those of every command of this rehearsal.
 func (r *rehearsal) arguments() []string {
-	return []string{"--name", r.name, "--dir", r.dir, "--project", "..", "--app", "sample-app", "--command-provider", "stand-in"}
+	return []string{"--name", r.name, "--dir", r.dir, "--project", "..", "--app", r.app, "--command-provider", "stand-in"}
 }
 
 // sshInput runs a command on the host with an input.

@@ -18,6 +18,8 @@ fetch() {
     git_mirror fetch --quiet --force --prune "$REPOSITORY" '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*' ||
       fail "cannot fetch $REPOSITORY from the server; the lines above say why; a private repository needs a deploy key: cat key | pulumi config set --secret berth:deployKey"
   fi
+  # One that no branch or tag holds any longer may still be there for who knows its name.
+  has_commit || git_mirror fetch --quiet "$REPOSITORY" "$COMMIT" || true
   has_commit || fail "$REPOSITORY has no branch or tag that holds commit $COMMIT; push it, or choose another: pulumi config set berth:ref main"
 }
 

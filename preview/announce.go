@@ -1,0 +1,114 @@
+package preview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"berth/config"
+	"berth/repository"
+)
+
+// maxSubjects is how many commits a preview lists.
+const maxSubjects = 20
+
+// Announce says in the preview what would go out: the commits since the last release and what happens to services.
+func (r *Release) Announce(ctx *pulumi.Context, cfg *config.Config, repo *repository.Repository) error {
+	before, err := released(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := r.describe(ctx.Context(), cfg, repo, before)
+	if err != nil {
+		return err
+	}
+	return ctx.Log.Info(text, nil)
+}
+
+// released is the commit that the stack released last, "" for none: an output of the stack as it stands.
+func released(ctx *pulumi.Context) (string, error) {
+	var stack struct {
+		Outputs map[string]any `pulumi:"outputs"`
+	}
+	name := fmt.Sprintf("%s/%s/%s", ctx.Organization(), ctx.Project(), ctx.Stack())
+	if _, err := ctx.InvokePackageRaw("pulumi:pulumi:readStackOutputs", map[string]any{"name": name}, &stack, ""); err != nil {
+		return "", fmt.Errorf("read what stack %s released last: %w", name, err)
+	}
+	commit, _ := stack.Outputs["commit"].(string)
+	return commit, nil
+}
+
+func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *repository.Repository, before string) (string, error) {
+	lines, last := []string{}, (*Release)(nil)
+	switch {
+	case before == "":
+		lines = append(lines, fmt.Sprintf("first release: %.12s", r.SHA))
+	case before == r.SHA:
+		lines = append(lines, fmt.Sprintf("commit %.12s is what is released already", r.SHA))
+		last = r
+	default:
+		history, err := r.history(ctx, repo, before)
+		if err != nil {
+			return "", err
+		}
+		lines = append(lines, history...)
+		// A commit that could not go out today says nothing about what is there.
+		if last, err = Make(ctx, cfg, repo, before); err != nil {
+			last = nil
+		}
+	}
+	if last != r {
+		if last == nil {
+			lines = append(lines, r.Plan.Changes(nil)...)
+		} else {
+			lines = append(lines, r.Plan.Changes(last.Plan)...)
+		}
+	}
+	for _, advice := range r.Plan.Advice {
+		lines = append(lines, "advice: "+advice)
+	}
+	return strings.Join(lines, "\n  "), nil
+}
+
+// history says which commits lie between what is released and what would be.
+func (r *Release) history(ctx context.Context, repo *repository.Repository, before string) ([]string, error) {
+	if err := repo.Fetch(ctx, before); err != nil && !errors.Is(err, repository.ErrUnknownCommit) {
+		return nil, err
+	}
+	change := fmt.Sprintf("release: %.12s -> %.12s", before, r.SHA)
+	log, err := repo.Log(ctx, before, r.SHA, maxSubjects)
+	if errors.Is(err, repository.ErrUnknownCommit) {
+		return []string{change + "; the repository no longer has the former, so what lies between is unknown"}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	count := log.Forward
+	switch {
+	case log.Forward > 0 && log.Back > 0:
+		change += fmt.Sprintf(", another branch: %s in, %s out", commits(log.Forward), commits(log.Back))
+	case log.Forward > 0:
+		change += ", " + commits(log.Forward)
+	default:
+		change += fmt.Sprintf(", BACK by %s", commits(log.Back))
+		count = log.Back
+	}
+	lines := []string{change}
+	for _, subject := range log.Subjects {
+		lines = append(lines, "  "+subject)
+	}
+	if more := count - len(log.Subjects); more > 0 {
+		lines = append(lines, fmt.Sprintf("  and %d more", more))
+	}
+	return lines, nil
+}
+
+func commits(count int) string {
+	if count == 1 {
+		return "1 commit"
+	}
+	return fmt.Sprintf("%d commits", count)
+}

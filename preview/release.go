@@ -1,0 +1,143 @@
+// Package preview is what an operator's machine says of a release before anything is touched: what keeps the app from
+// being released, which commits go out, and what happens to its services.
+package preview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"berth/app"
+	"berth/config"
+	"berth/provision"
+	"berth/repository"
+)
+
+// Release is one commit as it would go out.
+type Release struct {
+	SHA  string
+	Plan *provision.Plan
+}
+
+// Make reads a commit of the repository and plans its release. The error names everything that keeps it from going
+// out, each with what mends it.
+func Make(ctx context.Context, cfg *config.Config, repo *repository.Repository, sha string) (*Release, error) {
+	if err := repo.Fetch(ctx, sha); err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "berth-preview-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for the preview: %w", err)
+	}
+	defer os.RemoveAll(folder)
+	folder = filepath.Join(folder, "source")
+	if err := repo.Checkout(ctx, sha, folder); err != nil {
+		return nil, err
+	}
+	problems, err := missing(ctx, cfg, repo, sha)
+	if err != nil {
+		return nil, err
+	}
+	made, err := plan(ctx, cfg, repo, sha, folder)
+	if err != nil {
+		// With a variable missing, what Compose has against the file is often just that.
+		return nil, refusal(sha, append(problems, err.Error()))
+	}
+	if problems = append(problems, made.Problems...); len(problems) > 0 {
+		return nil, refusal(sha, problems)
+	}
+	return &Release{SHA: sha, Plan: made}, nil
+}
+
+func refusal(sha string, problems []string) error {
+	return fmt.Errorf("commit %.12s cannot be released as it is; nothing was touched:\n  - %s", sha, strings.Join(problems, "\n  - "))
+}
+
+// missing are the variables that the app's .env.example names and the stack lacks, as problems.
+func missing(ctx context.Context, cfg *config.Config, repo *repository.Repository, sha string) ([]string, error) {
+	const name = ".env.example"
+	var problems []string
+	for _, file := range slices.Compact([]string{path.Join(path.Dir(cfg.ComposeFile), name), name}) {
+		text, err := repo.File(ctx, sha, file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		have := map[string]bool{}
+		for variable := range variables(cfg) {
+			have[variable] = true
+		}
+		for _, variable := range app.Missing(text, have) {
+			problems = append(problems, fmt.Sprintf("%s names the variable %s, which the stack lacks; set it: pulumi config set --path berth:environment.%s VALUE; or, for a secret: pulumi config set --secret --path berth:secrets.%s",
+				file, variable, variable, variable))
+		}
+		break
+	}
+	return problems, nil
+}
+
+// variables are all of the app's, by name.
+func variables(cfg *config.Config) map[string]string {
+	all := maps.Clone(cfg.Environment)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, cfg.Secrets)
+	return all
+}
+
+// laptop matches env files that are meant for a developer's machine.
+var laptop = regexp.MustCompile(`(^|/)\.env\.(dev|development|local|test)(\.local)?$`)
+
+func plan(ctx context.Context, cfg *config.Config, repo *repository.Repository, sha, folder string) (*provision.Plan, error) {
+	if _, err := os.Stat(filepath.Join(folder, filepath.FromSlash(cfg.ComposeFile))); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("it has no %s; name the file: pulumi config set berth:composeFile compose.yaml", cfg.ComposeFile)
+	}
+	model, err := app.Load(ctx, folder, cfg.ComposeFile, variables(cfg))
+	if err != nil {
+		return nil, err
+	}
+	made, err := provision.MakePlan(cfg, provision.Commit{SHA: sha, Folder: folder, Model: model.JSON, Tree: func(at string) (string, error) {
+		if onlyKept(filepath.Join(folder, filepath.FromSlash(at))) {
+			return "", nil
+		}
+		hash, _, err := repo.Tree(ctx, sha, at)
+		return hash, err
+	}})
+	if err != nil {
+		return nil, err
+	}
+	for _, service := range slices.Sorted(maps.Keys(model.EnvFiles)) {
+		for _, file := range model.EnvFiles[service] {
+			if laptop.MatchString(file) {
+				made.Problems = append(made.Problems, fmt.Sprintf("service %s reads %s, which is meant for a laptop and does not reach the server; name .env.production in %s instead, which the stack's variables become", service, file, cfg.ComposeFile))
+			}
+		}
+	}
+	return made, nil
+}
+
+// onlyKept says whether a path is a folder that only a hidden file keeps in git: what is in it on a server is data.
+func onlyKept(folder string) bool {
+	info, err := os.Stat(folder)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	found := errors.New("a file")
+	return filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && !slices.Contains([]string{".gitkeep", ".keep", ".gitignore"}, entry.Name()) {
+			err = found
+		}
+		return err
+	}) == nil
+}

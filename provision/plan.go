@@ -1,0 +1,184 @@
+package provision
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/itchyny/gojq"
+
+	"berth/config"
+)
+
+// Plan is what a release does with the services of an app, as release/plan.jq tells it on the operator's machine and
+// on the server alike.
+type Plan struct {
+	// Problems are sentences that keep the app from being released, Advice sentences worth knowing.
+	Problems, Advice []string
+	// Stateless services start anew with every release, Stateful ones outlast it; Because says why.
+	Stateless, Stateful []string
+	Because             map[string]string
+	Builds              []struct {
+		Services []string
+		Material string
+	}
+	Pulls []struct{ Service, Reference string }
+	Data  struct {
+		Services map[string]any
+		Volumes  map[string]any
+	}
+}
+
+// Commit is what of an app a plan is made from.
+type Commit struct {
+	// SHA of the commit, Folder of its checkout.
+	SHA, Folder string
+	// Model is Compose's normalised model of it, JSON with absolute paths.
+	Model []byte
+	// Tree gives git's hash of the file or folder at a path relative to the checkout, "" for what the commit does not
+	// hold.
+	Tree func(path string) (string, error)
+}
+
+// MakePlan plans the release of a commit without a server.
+func MakePlan(cfg *config.Config, commit Commit) (*Plan, error) {
+	var model map[string]any
+	if err := json.Unmarshal(commit.Model, &model); err != nil {
+		return nil, fmt.Errorf("read the compose file's model: %w", err)
+	}
+	trees, err := commit.trees()
+	if err != nil {
+		return nil, err
+	}
+	text, err := appSettings(cfg)
+	if err != nil {
+		return nil, err
+	}
+	var given map[string]any
+	if err := json.Unmarshal([]byte(text), &given); err != nil {
+		return nil, err
+	}
+	maps.Copy(given, map[string]any{
+		"id": "preview", "commit": commit.SHA, "source": commit.Folder, "trees": trees, "base": 20100, "ports": map[string]any{},
+		"binds": "/data/binds", "files": "/data/files",
+	})
+	return plan(model, given)
+}
+
+func plan(model, given map[string]any) (*Plan, error) {
+	result, err := runJQ("release/plan.jq", []any{model, given})
+	if err != nil {
+		return nil, err
+	}
+	made := &Plan{}
+	return made, json.Unmarshal(result, made)
+}
+
+// runJQ runs one of the server's jq programs and gives its first result as JSON.
+func runJQ(name string, input any) ([]byte, error) {
+	program, err := script(name)
+	if err != nil {
+		return nil, err
+	}
+	query, err := gojq.Parse(program)
+	if err != nil {
+		return nil, fmt.Errorf("parse %s: %w", name, err)
+	}
+	result, ok := query.Run(input).Next()
+	if failed, isError := result.(error); isError || !ok {
+		return nil, fmt.Errorf("run %s: %w", name, failed)
+	}
+	return json.Marshal(result)
+}
+
+// trees maps the absolute paths of the model that lie in the checkout to the hash of what the commit holds there.
+func (c Commit) trees() (map[string]any, error) {
+	var model struct {
+		Services map[string]struct {
+			Build   struct{ Context string }
+			Volumes []struct{ Type, Source string }
+		}
+		Secrets, Configs map[string]struct{ File string }
+	}
+	if err := json.Unmarshal(c.Model, &model); err != nil {
+		return nil, fmt.Errorf("read the compose file's model: %w", err)
+	}
+	var paths []string
+	for _, service := range model.Services {
+		paths = append(paths, service.Build.Context)
+		for _, volume := range service.Volumes {
+			if volume.Type == "bind" {
+				paths = append(paths, volume.Source)
+			}
+		}
+	}
+	for _, file := range slices.Concat(slices.Collect(maps.Values(model.Secrets)), slices.Collect(maps.Values(model.Configs))) {
+		paths = append(paths, file.File)
+	}
+	trees := map[string]any{}
+	for _, path := range paths {
+		relative, inside := strings.CutPrefix(path+"/", c.Folder+"/")
+		if !inside {
+			continue
+		}
+		hash, err := c.Tree(strings.Trim(relative, "/"))
+		if err != nil {
+			return nil, err
+		}
+		trees[path] = hash
+	}
+	return trees, nil
+}
+
+// definition is what a stateful service is, comparable between two plans.
+func (p *Plan) definition(service string) []byte {
+	parts := []any{p.Data.Services[service]}
+	for _, build := range p.Builds {
+		if slices.Contains(build.Services, service) {
+			parts = append(parts, build.Material)
+		}
+	}
+	for _, pull := range p.Pulls {
+		if pull.Service == service {
+			parts = append(parts, pull.Reference)
+		}
+	}
+	text, err := json.Marshal(parts)
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// Changes says in sentences what this plan does to the services of the one before, nil for none.
+func (p *Plan) Changes(before *Plan) []string {
+	lines := []string{}
+	if len(p.Stateless) > 0 {
+		lines = append(lines, "start anew beside those that run, and take over: "+strings.Join(p.Stateless, ", "))
+	}
+	var untouched []string
+	for _, service := range p.Stateful {
+		switch {
+		case before == nil || !slices.Contains(before.Stateful, service):
+			lines = append(lines, fmt.Sprintf("starts and outlasts releases, because %s: %s", p.Because[service], service))
+		case !bytes.Equal(p.definition(service), before.definition(service)):
+			lines = append(lines, fmt.Sprintf("is STOPPED AND STARTED ANEW, since its definition changed, and what needs it waits: %s (stateful: %s)", service, p.Because[service]))
+		default:
+			untouched = append(untouched, service)
+		}
+	}
+	if len(untouched) > 0 {
+		lines = append(lines, "stay as they are, unless a variable of theirs changed: "+strings.Join(untouched, ", "))
+	}
+	if before != nil {
+		for _, service := range slices.Concat(before.Stateless, before.Stateful) {
+			if !slices.Contains(p.Stateless, service) && !slices.Contains(p.Stateful, service) {
+				lines = append(lines, "is no longer in the compose file and stops; volumes stay: "+service)
+			}
+		}
+	}
+	return lines
+}

@@ -1,0 +1,183 @@
+package provision
+
+import (
+	"encoding/json"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// planned plans services, given as JSON, for a release with a route from / to port 80 of web.
+func planned(t *testing.T, model string, changes map[string]any) (made *Plan, whole map[string]any) {
+	t.Helper()
+	var input map[string]any
+	require.NoError(t, json.Unmarshal([]byte(model), &input))
+	given := map[string]any{
+		"id": "abc", "commit": "c0ffee", "source": "/src", "base": 20100, "ports": map[string]any{}, "binds": "/data/binds", "files": "/data/files",
+		"trees": map[string]any{"/src": "t0", "/src/web": "t1", "/src/init.sql": "t2", "/src/uploads": ""}, "images": map[string]any{},
+		"strategy": "blue-green", "migration": nil, "database": nil,
+		"routes": []any{map[string]any{"path": "/", "service": "web", "port": 80, "health": ""}},
+	}
+	maps.Copy(given, changes)
+	made, err := plan(input, given)
+	require.NoError(t, err)
+	result, err := runJQ("release/plan.jq", []any{input, given})
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(result, &whole))
+	return made, whole
+}
+
+// at walks into decoded JSON.
+func at(value any, path ...string) any {
+	for _, key := range path {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return nil
+		}
+		value = object[key]
+	}
+	return value
+}
+
+const web = `"web":{"build":{"context":"/src/web","dockerfile":"Dockerfile"},"networks":{"default":null},"restart":"always","healthcheck":{"test":["CMD","true"]}}`
+
+func TestPlanTellsStatefulFromStateless(t *testing.T) {
+	for name, test := range map[string]struct{ service, because string }{
+		"named volume":                {`"image":"x:1","volumes":[{"type":"volume","source":"v","target":"/d"}]`, "it has the named volume v"},
+		"named volume, marked not":    {`"image":"x:1","labels":{"berth.stateful":"false"},"volumes":[{"type":"volume","source":"v","target":"/d"}]`, ""},
+		"marked":                      {`"image":"x:1","labels":{"berth.stateful":"true"}`, "it is labelled berth.stateful"},
+		"anonymous volume":            {`"image":"x:1","volumes":[{"type":"volume","target":"/d"}]`, ""},
+		"a database without a volume": {`"image":"docker.io/library/postgres:17"`, "its image is docker.io/library/postgres:17"},
+		"a store by digest":           {`"image":"redis@sha256:abc"`, "its image is redis@sha256:abc"},
+		"no store, just its client":   {`"image":"you/postgres-client:1"`, ""},
+		"uncommitted files":           {`"image":"x:1","volumes":[{"type":"bind","source":"/src/uploads","target":"/d"}]`, "it keeps files in uploads"},
+		"committed files":             {`"image":"x:1","volumes":[{"type":"bind","source":"/src/init.sql","target":"/d"}]`, ""},
+		"the host's files":            {`"image":"x:1","volumes":[{"type":"bind","source":"/etc/localtime","target":"/d"}]`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made, _ := planned(t, `{"services":{`+web+`,"other":{`+test.service+`}}}`, nil)
+			assert.Equal(t, test.because, made.Because["other"])
+			assert.Empty(t, made.Problems)
+			if test.because == "" {
+				assert.Contains(t, made.Stateless, "other")
+			} else {
+				assert.Equal(t, []string{"other"}, made.Stateful)
+			}
+		})
+	}
+}
+
+func TestPlanSplitsTheApp(t *testing.T) {
+	made, whole := planned(t, `{"name":"app","networks":{"default":{"name":"app_default","ipam":{}},"back":{"name":"fixed","ipam":{"config":[{"subnet":"10.9.0.0/24"}]}}},
+	  "volumes":{"v":{"name":"app_v"},"shared":{"name":"app_shared"}},
+	  "services":{`+web+`,
+	    "api":{"image":"ghcr.io/you/api:1","container_name":"my-api","networks":{"default":null,"back":{"aliases":["backend"]}},"ports":[{"target":8000,"published":"8000"}],"links":["db:database","web"],
+	      "volumes":[{"type":"volume","source":"shared","target":"/s"}],"labels":{"berth.stateful":"false"},
+	      "depends_on":{"db":{"condition":"service_healthy"},"migrate":{"condition":"service_completed_successfully"}}},
+	    "migrate":{"image":"ghcr.io/you/api:1","restart":"no","networks":{"back":null},"depends_on":{"db":{"condition":"service_healthy"}}},
+	    "db":{"image":"postgres:17","networks":{"back":null},"ports":[{"target":5432,"published":"5432"}],"volumes":[{"type":"volume","source":"v","target":"/d"},{"type":"bind","source":"/src/init.sql","target":"/i"}]}}}`, nil)
+	assert.Equal(t, []string{"api", "migrate", "web"}, made.Stateless)
+	assert.Equal(t, []string{"db"}, made.Stateful)
+
+	app := at(whole, "app")
+	assert.Equal(t, "release-abc", at(app, "name"))
+	assert.Equal(t, map[string]any{"migrate": map[string]any{"condition": "service_completed_successfully"}}, at(app, "services", "api", "depends_on"))
+	assert.Equal(t, []any{"web"}, at(app, "services", "api", "links"))
+	assert.Nil(t, at(app, "services", "api", "container_name"))
+	assert.Equal(t, []any{"backend", "my-api"}, at(app, "services", "api", "networks", "back", "aliases"), "its name is still one on its networks")
+	assert.Empty(t, at(app, "services", "api", "ports"), "nothing is published but what is routed")
+	assert.Equal(t, []any{map[string]any{"mode": "ingress", "host_ip": "127.0.0.1", "target": 80.0, "published": "20100", "protocol": "tcp"}}, at(app, "services", "web", "ports"))
+	assert.Equal(t, "unless-stopped", at(app, "services", "web", "restart"), "a kept release stays down when the server starts")
+	assert.Equal(t, "no", at(app, "services", "migrate", "restart"))
+	assert.Equal(t, "1s", at(app, "services", "web", "healthcheck", "start_interval"))
+	assert.Equal(t, map[string]any{"default": map[string]any{}, "back": map[string]any{}}, at(app, "networks"), "each release has networks of its own")
+	assert.Equal(t, map[string]any{"shared": map[string]any{"name": "app_shared", "external": true}}, at(app, "volumes"))
+	assert.Nil(t, at(app, "services", "web", "build"))
+
+	db := at(whole, "data", "services", "db")
+	assert.Equal(t, "/data/files/t2", db.(map[string]any)["volumes"].([]any)[1].(map[string]any)["source"], "a committed file is found by its content")
+	assert.Empty(t, at(db, "ports"))
+	assert.Equal(t, map[string]any{}, at(db, "labels"), "the release is no part of what it is")
+	assert.Equal(t, []any{map[string]any{"source": "/src/init.sql", "hash": "t2"}}, at(whole, "files"))
+	assert.Equal(t, []any{map[string]any{"service": "db", "network": "back", "aliases": []any{"database", "db"}}}, at(whole, "join"))
+	assert.Equal(t, []any{map[string]any{"service": "db", "kind": "postgres"}}, at(whole, "databases"))
+	assert.Empty(t, made.Problems)
+	text := strings.Join(made.Advice, "\n")
+	assert.Contains(t, text, "container_name my-api of api")
+	assert.Contains(t, text, "published ports of db stay closed")
+}
+
+func TestPlanKeepsTheLoopbackPortOfARoutedStatefulService(t *testing.T) {
+	model := `{"services":{"web":{"image":"x:1","volumes":[{"type":"volume","source":"v","target":"/d"}]}}}`
+	_, whole := planned(t, model, nil)
+	assert.Equal(t, map[string]any{"web:80": 19000.0}, at(whole, "ports"))
+	_, whole = planned(t, model, map[string]any{"ports": map[string]any{"web:80": 19007, "gone:1": 19000}})
+	assert.Equal(t, map[string]any{"web:80": 19007.0}, at(whole, "ports"))
+	_, whole = planned(t, model, map[string]any{"ports": map[string]any{"gone:1": 19000}})
+	assert.Equal(t, map[string]any{"web:80": 19001.0}, at(whole, "ports"))
+}
+
+func TestPlanBuildsEqualContentOnce(t *testing.T) {
+	build := func(more string) string {
+		return `{"services":{"web":{"image":"mine","build":{"context":"/src/web","dockerfile":"Dockerfile"` + more + `}},"worker":{"image":"mine"}}}`
+	}
+	material := func(model string, changes map[string]any) string {
+		made, _ := planned(t, model, changes)
+		require.Len(t, made.Builds, 1)
+		assert.Equal(t, []string{"web", "worker"}, made.Builds[0].Services)
+		assert.Empty(t, made.Pulls)
+		return made.Builds[0].Material
+	}
+	same := material(build(""), nil)
+	assert.Equal(t, same, material(build(""), map[string]any{"commit": "another", "id": "def"}), "a commit that leaves the folder alone builds nothing")
+	assert.NotEqual(t, same, material(build(`,"args":{"A":"1"}`), nil))
+	assert.NotEqual(t, same, material(build(""), map[string]any{"trees": map[string]any{"/src/web": "t9"}}))
+	assert.NotEqual(t, same, material(build(`,"additional_contexts":{"x":"/src/y"}`), nil), "what git does not tell is built for every commit")
+}
+
+func TestPlanNamesWhatCannotBeReleased(t *testing.T) {
+	for problem, test := range map[string]struct {
+		services string
+		changes  map[string]any
+	}{
+		"route / leads to service web, which the compose file does not have; it has: api": {`"api":{"image":"x:1"}`, nil},
+		"the compose file has no service that runs":                                       {``, nil},
+		"berth:migration names service nowhere":                                           {web, map[string]any{"migration": map[string]any{"service": "nowhere", "command": "x"}}},
+		"berth:images names service nowhere":                                              {web, map[string]any{"images": map[string]any{"nowhere": "x:1"}}},
+		"service web uses the host's network":                                             {`"web":{"image":"x:1","network_mode":"host"}`, nil},
+		"uses the network of a container by name":                                         {web + `,"a":{"image":"x:1","network_mode":"container:b"}`, nil},
+		"only one of them is stateful":                                                    {web + `,"a":{"image":"x:1","network_mode":"service:db"},"db":{"image":"postgres:17"}`, nil},
+		"has a fixed address":                                                             {web + `,"a":{"image":"x:1","networks":{"n":{"ipv4_address":"10.0.0.2"}}}`, nil},
+		"uses volumes_from":                                                               {web + `,"a":{"image":"x:1","volumes_from":["b"]}`, nil},
+		"has the build option privileged":                                                 {`"web":{"build":{"context":"/src/web","privileged":true}}`, nil},
+		"has neither an image nor a build":                                                {`"web":{}`, nil},
+	} {
+		made, _ := planned(t, `{"services":{`+test.services+`}}`, test.changes)
+		assert.Contains(t, strings.Join(made.Problems, "\n"), problem)
+	}
+	made, whole := planned(t, `{"services":{"web":{"image":"x:1","network_mode":"host"}}}`, map[string]any{"strategy": "stop-first"})
+	assert.Empty(t, made.Problems)
+	assert.Equal(t, 80.0, whole["routes"].([]any)[0].(map[string]any)["upstream"])
+}
+
+func TestImagesFromElsewhereReplaceABuild(t *testing.T) {
+	made, _ := planned(t, `{"services":{`+web+`}}`, map[string]any{"images": map[string]any{"web": "ghcr.io/you/web@sha256:abc"}})
+	assert.Empty(t, made.Builds)
+	require.Len(t, made.Pulls, 1)
+	assert.Equal(t, "ghcr.io/you/web@sha256:abc", made.Pulls[0].Reference)
+	assert.Empty(t, made.Advice)
+}
+
+func TestChangesAreSentences(t *testing.T) {
+	before, _ := planned(t, `{"services":{`+web+`,"db":{"image":"postgres:16"},"cache":{"image":"redis:7"},"old":{"image":"x:1"}}}`, nil)
+	after, _ := planned(t, `{"services":{`+web+`,"db":{"image":"postgres:17"},"cache":{"image":"redis:7"},"queue":{"image":"rabbitmq:4"}}}`, map[string]any{"id": "def"})
+	text := strings.Join(after.Changes(before), "\n")
+	assert.Contains(t, text, "take over: web\n")
+	assert.Contains(t, text, "is STOPPED AND STARTED ANEW, since its definition changed, and what needs it waits: db")
+	assert.Contains(t, text, "stay as they are, unless a variable of theirs changed: cache")
+	assert.Contains(t, text, "starts and outlasts releases, because its image is rabbitmq:4: queue")
+	assert.Contains(t, text, "no longer in the compose file and stops; volumes stay: old")
+}

@@ -1,0 +1,133 @@
+package repository
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+	"unicode"
+
+	"al.essio.dev/pkg/shellescape"
+)
+
+// gitError is a git command that failed, with what it said.
+type gitError struct {
+	command, said string
+	cause         error
+}
+
+func (e *gitError) Error() string {
+	if e.said == "" {
+		return fmt.Sprintf("git %s: %v", e.command, e.cause)
+	}
+	return fmt.Sprintf("git %s: %v: %s", e.command, e.cause, e.said)
+}
+
+func (e *gitError) Unwrap() error { return e.cause }
+
+// local runs git on the copy: with neither the network nor the operator's own configuration, whose filters, hooks and
+// templates have no business with the app's files.
+func (r *Repository) local(ctx context.Context, stdin string, args ...string) (string, error) {
+	return r.git(ctx, isolated(), stdin, args...)
+}
+
+func isolated() []string {
+	var environment []string
+	for _, pair := range os.Environ() {
+		if !strings.HasPrefix(pair, "GIT_") {
+			environment = append(environment, pair)
+		}
+	}
+	return append(environment, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull,
+		// Git fetches what a partial copy lacks; before 2.44 only an empty list of protocols keeps it from that.
+		"GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=")
+}
+
+// remote runs git where it may ask the repository: with the deploy key, and with the operator's configuration, which
+// is where proxies, certificates and credential helpers stand.
+func (r *Repository) remote(ctx context.Context, stdin string, args ...string) (string, error) {
+	var environment []string
+	for _, pair := range os.Environ() {
+		if name, _, _ := strings.Cut(pair, "="); !elsewhere[name] {
+			environment = append(environment, pair)
+		}
+	}
+	if r.keys != "" {
+		environment = append(environment, "GIT_SSH_COMMAND="+sshCommand(r.keys))
+	}
+	return r.git(ctx, environment, stdin, append([]string{"-c", "core.hooksPath=" + os.DevNull}, args...)...)
+}
+
+// elsewhere are the variables by which a hook that runs Pulumi would lead git to another repository. Source: git
+// rev-parse --local-env-vars, without those that hold configuration.
+var elsewhere = map[string]bool{
+	"GIT_DIR": true, "GIT_WORK_TREE": true, "GIT_INDEX_FILE": true, "GIT_OBJECT_DIRECTORY": true, "GIT_COMMON_DIR": true,
+	"GIT_ALTERNATE_OBJECT_DIRECTORIES": true, "GIT_NAMESPACE": true, "GIT_PREFIX": true, "GIT_SHALLOW_FILE": true,
+	"GIT_GRAFT_FILE": true, "GIT_REPLACE_REF_BASE": true, "GIT_IMPLICIT_WORK_TREE": true, "GIT_NO_REPLACE_OBJECTS": true,
+	"GIT_INTERNAL_SUPER_PREFIX": true, "GIT_CONFIG": true,
+}
+
+func (r *Repository) git(ctx context.Context, environment []string, stdin string, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, "git", append([]string{"--git-dir", r.mirror}, args...)...)
+	command.Env = append(environment, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "GIT_LITERAL_PATHSPECS=1")
+	command.Stdin = strings.NewReader(stdin)
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	// Asked to end, git takes its lock files away. What it started may hold the pipes open for longer.
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.WaitDelay = 2 * time.Second
+	err := command.Run()
+	switch {
+	case err == nil:
+		return stdout.String(), nil
+	case errors.Is(err, exec.ErrNotFound):
+		return "", errors.New("there is no git on this machine; install it: https://git-scm.com/downloads")
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	}
+	failed := &gitError{command: subcommand(args), said: sentence(stderr.String()), cause: err}
+	if strings.Contains(failed.said, r.mirror) {
+		failed.said += "; the copy can be taken away, it is made anew: rm -rf " + shellescape.Quote(r.mirror)
+	}
+	return "", failed
+}
+
+// subcommand is the first argument that is not an option of git itself.
+func subcommand(args []string) string {
+	for i := 0; i < len(args); i++ {
+		if args[i] == "-c" {
+			i++
+		} else if !strings.HasPrefix(args[i], "-") {
+			return args[i]
+		}
+	}
+	return ""
+}
+
+// sentence is the output of a command in one line, without what speaks to a terminal.
+func sentence(output string) string {
+	var lines []string
+	for line := range strings.Lines(output) {
+		if line = printable(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
+}
+
+func printable(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsPrint(r):
+			return r
+		case unicode.IsSpace(r):
+			return ' '
+		}
+		return -1
+	}, strings.ToValidUTF8(text, "?")))
+}
