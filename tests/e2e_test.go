@@ -13,6 +13,29 @@ import (
 // hostile is a variable's value with everything that quoting gets wrong: it has to reach the page as it is.
 const hostile = `it's "quoted", $HOME ${HOME} $(id) \back\`
 
+const registryPassword = "canary-9c2e"
+
+// registry runs a registry on the host that asks for a password, and puts an image of the app's web service there. Its
+// last line is the image's digest.
+const registry = `sudo bash -euc '
+exec 3>&1 >/root/registry.log 2>&1
+DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install docker-registry apache2-utils
+htpasswd -Bbc /etc/docker/registry/htpasswd you ` + registryPassword + `
+cat >/etc/docker/registry/config.yml <<EOF
+version: 0.1
+storage: {filesystem: {rootdirectory: /var/lib/docker-registry}}
+http: {addr: 127.0.0.1:5000}
+auth: {htpasswd: {realm: basic-realm, path: /etc/docker/registry/htpasswd}}
+EOF
+chmod 0644 /etc/docker/registry/htpasswd
+systemctl restart docker-registry
+mkdir -p /root/client
+printf "{\"auths\":{\"127.0.0.1:5000\":{\"auth\":\"%s\"}}}" "$(printf you:` + registryPassword + ` | base64)" >/root/client/config.json
+docker tag "$(docker ps --filter label=com.docker.compose.service=web --format "{{.Image}}" | head -n 1)" 127.0.0.1:5000/web:1
+timeout 60 bash -c "until docker --config /root/client push 127.0.0.1:5000/web:1; do sleep 0.5; done"
+docker image inspect --format "{{index .RepoDigests 0}}" 127.0.0.1:5000/web:1 | cut -d @ -f 2 >&3
+docker image rm 127.0.0.1:5000/web:1'`
+
 // TestFromNothingToHTTPSAndBack is the main job, whole, in the order in which a person would do it.
 func TestFromNothingToHTTPSAndBack(t *testing.T) {
 	r := newRehearsal(t, "berth-test")
@@ -106,6 +129,39 @@ except Exception: print("unreachable")'`))
 		assert.Equal(t, []string{"release"}, changed(output))
 		response := site.in(t).do(http.MethodGet, "https://"+domain+"/api/version", "")
 		assert.Equal(t, hostile, greeting(t, response))
+	})
+	t.Run("a release can be gone back on, with the database", func(t *testing.T) {
+		r, site := r.in(t), site.in(t)
+		site.write("written since")
+		output := r.ssh("sudo /opt/berth/deploy.sh rollback --with-database --yes")
+		assert.Contains(t, output, "restoring the database of db")
+		assert.Equal(t, "Hello from the rehearsal", greeting(t, site.do(http.MethodGet, "https://"+domain+"/api/version", "")))
+		assert.NotContains(t, site.notes(), "written since")
+		assert.Contains(t, site.notes(), "kept through everything")
+		assert.Contains(t, r.ssh("sudo ls -t /data/dumps | head -n 1"), "_db.postgres", "what was taken away is in a dump")
+		_, err := r.tryWith("nonsense\n", "ssh", "--", "sudo /opt/berth/deploy.sh rollback --with-database")
+		require.Error(t, err, "nobody confirmed")
+	})
+	t.Run("the maintenance page is served and nothing else, but for the authority", func(t *testing.T) {
+		r, site := r.in(t), site.in(t)
+		r.ssh("sudo /opt/berth/deploy.sh maintenance on; echo x | sudo tee /var/lib/berth/acme/.well-known/acme-challenge/token")
+		response := site.do(http.MethodGet, "https://"+domain+"/api/notes", "")
+		assert.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+		assert.Equal(t, "60", response.Header.Get("Retry-After"))
+		assert.Equal(t, http.StatusOK, site.do(http.MethodGet, "http://"+domain+"/.well-known/acme-challenge/token", "").StatusCode)
+		r.ssh("sudo /opt/berth/deploy.sh maintenance off")
+		assert.Equal(t, http.StatusOK, site.do(http.MethodGet, "https://"+domain+"/api/notes", "").StatusCode)
+	})
+	t.Run("an image built elsewhere is pulled by digest with the stack's credentials", func(t *testing.T) {
+		r := r.in(t)
+		digest := r.ssh(registry)
+		require.Regexp(t, "^sha256:[0-9a-f]{64}$", digest)
+		output := r.run("up", "--set", "images.web=127.0.0.1:5000/web@"+digest, "--set", `!registries["127.0.0.1:5000"]=you:`+registryPassword)
+		assert.Contains(t, output, "pulling 127.0.0.1:5000/web@"+digest)
+		assert.NotContains(t, output, "building web")
+		assert.NotContains(t, output, registryPassword)
+		assert.NotContains(t, r.backend(), registryPassword)
+		assert.Contains(t, r.ssh("sudo docker ps --filter label=com.docker.compose.service=web --format '{{.Image}}'"), "berth/web:")
 	})
 	t.Run("an update that was killed is taken up again", func(t *testing.T) {
 		r := r.in(t)

@@ -3,8 +3,10 @@ module berth/tests
 go 1.26
 
 require (
+	al.essio.dev/pkg/shellescape v1.6.1
 	github.com/chromedp/cdproto v0.0.0-20250724212937-08a3db8b4327
 	github.com/chromedp/chromedp v0.14.2
+	github.com/coder/websocket v1.8.15
 	github.com/stretchr/testify v1.12.1
 )
 

@@ -106,9 +106,11 @@ activate() {
   step start
   say "starting release $NEW, ready within $HEALTHY_WITHIN seconds"
   start_release "$NEW"
+  step rehearse
+  rehearse "$NEW"
   step switch
   SWITCHED=yes
-  point_nginx "$NEW"
+  lead current "$NEW"
   [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
   step verify
   verify "$NEW"
@@ -198,16 +200,20 @@ finish() {
   exit "$code"
 }
 
+# put_back undoes what a release did that failed. Whoever was led to it may finish.
 put_back() {
-  if [ -n "$STOPPED_FIRST" ] || [ -n "$SWITCHED" ]; then
-    [ -z "$OLD" ] || start_again "$OLD" || say "release $OLD does not come back by itself; the lines above say why"
+  if [ -n "$OLD" ] && [ -n "$STOPPED_FIRST$SWITCHED" ]; then
+    start_again "$OLD" || say "release $OLD does not come back by itself; the lines above say why"
   fi
   if [ -n "$SWITCHED" ]; then
     say "going back to ${OLD:-the starting page}"
-    (point_nginx "${OLD:-starting}")
+    (lead current "${OLD:-starting}")
+    drain "$NEW" "$OLD"
   fi
+  link next "${OLD:-starting}"
   [ -z "$OLD" ] || (restore_data "$OLD")
-  if kept "$NEW"; then stop_release "$NEW"; else remove_release "$NEW"; fi
+  stop_release "$NEW"
+  kept "$NEW" || remove_release "$NEW"
 }
 
 # log_by_hand does for a release by hand what a step does: what is said goes to the terminal, all else to the log.

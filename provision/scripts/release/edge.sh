@@ -1,24 +1,28 @@
 # nginx, from one release to another. Sourced by deploy.sh.
 # shellcheck shell=bash disable=SC2034
 
-# Seconds until the site has to answer after a switch.
-readonly ANSWERS_WITHIN=15
+# Seconds in which a release has to answer behind nginx, and, with visitors led to it, goes on to.
+readonly ANSWERS_WITHIN=15 VERIFIED_WITHIN=5
+# Where nginx serves the release that comes next, on loopback. The site's configuration has the other end.
+readonly NEXT_PORT=18443
 readonly MAINTENANCE=$DATA/maintenance
 
-# point_nginx leads the site to release $1 ("starting" before any). Open requests finish in nginx's old workers; when
-# this returns, no new one reaches the release before.
-point_nginx() {
+# lead makes link $1 ("current" or "next") lead to release $2 ("starting" before any) and has nginx take that up. Open
+# requests finish in nginx's old workers; when this returns, no new one is led elsewhere.
+lead() {
   local before old
-  before=$(readlink "$RELEASES/current" || true)
-  ln -sfn "$1" "$RELEASES/current.new" && mv -T "$RELEASES/current.new" "$RELEASES/current"
+  before=$(readlink "$RELEASES/$1" || true)
+  link "$1" "$2"
   if ! nginx -t -q; then
-    ln -sfn "$before" "$RELEASES/current.new" && mv -T "$RELEASES/current.new" "$RELEASES/current"
-    fail "nginx refuses the routes of $1 (the lines above say where)"
+    link "$1" "$before"
+    fail "nginx refuses the routes of $2 (the lines above say where)"
   fi
   old=$(workers)
   systemctl reload-or-restart nginx
   await 30 retired "$old" || fail "nginx did not take up its configuration within 30 seconds; look with: sudo tail /var/log/nginx/error.log"
 }
+
+link() { ln -sfn "$2" "$RELEASES/$1.new" && mv -T "$RELEASES/$1.new" "$RELEASES/$1"; }
 
 # workers are nginx's processes that take new connections.
 workers() { pgrep --parent "$(cat /run/nginx.pid)" --full '^nginx: worker process$' || true; }
@@ -33,7 +37,7 @@ retired() {
 # open_connections counts those that nginx holds to the loopback ports of release $1 and no other.
 open_connections() {
   local port filter=""
-  for port in $(jq -r --slurpfile other "$RELEASES/$2/plan.json" '[.routes[].upstream] - [$other[0].routes[].upstream] | .[]' "$RELEASES/$1/plan.json"); do
+  for port in $(jq -r --slurpfile other "$RELEASES/${2:-$1}/plan.json" '[.routes[].upstream] - if $other[0].id == .id then [] else [$other[0].routes[].upstream] end | .[]' "$RELEASES/$1/plan.json"); do
     filter+="${filter:+ or }dport = :$port"
   done
   if [ -z "$filter" ]; then echo 0; else ss --no-header --numeric --tcp state established "( $filter )" | wc -l; fi
@@ -48,22 +52,30 @@ drain() {
   await "$DRAIN_WITHIN" drained "$1" "$2" || say "$(open_connections "$1" "$2") connections are still open and end now"
 }
 
-# site_answers asks for every route as a visitor would, by the public name, on this server.
+# site_answers asks for every route of release $1 as a visitor would, by the public name, on port $2 of this server.
 site_answers() {
   local path health code
   UNWELL=""
   while IFS=$'\t' read -r path health; do
-    code=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 20 --insecure --resolve "$DOMAIN:443:127.0.0.1" "https://$DOMAIN${health:-$path}") || code=000
+    code=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 20 --insecure --connect-to "$DOMAIN:443:127.0.0.1:$2" "https://$DOMAIN${health:-$path}") || code=000
     # The front page of a site is there.
     if [ "$path" = / ] && [ -z "$health" ] && [[ $code == 404 ]]; then code="404, not a page"; fi
     answers "$code" "$health" || { UNWELL="https://$DOMAIN${health:-$path} answers $(spoken "$code")" && return 1; }
   done < <(jq -r '.routes[] | [.path, .health] | @tsv' "$RELEASES/$1/plan.json")
 }
 
-# verify gives the app a moment.
+readonly ADVICE="its containers are healthy, so look at what they say: sudo docker logs; or name a path that tells: pulumi config set --path 'berth:routes[0].health' /healthz"
+
+# rehearse asks release $1 behind nginx before anybody is led to it.
+rehearse() {
+  lead next "$1"
+  await "$ANSWERS_WITHIN" site_answers "$1" "$NEXT_PORT" || fail "$UNWELL behind nginx, for $ANSWERS_WITHIN seconds, and nobody was led there; $ADVICE"
+}
+
+# verify asks the site itself.
 verify() {
   [ ! -e "$MAINTENANCE" ] || { say "the maintenance page is on, so the site was not asked; turn it off: sudo /opt/berth/deploy.sh maintenance off" && return; }
-  await "$ANSWERS_WITHIN" site_answers "$1" || fail "$UNWELL, for $ANSWERS_WITHIN seconds, though its containers are healthy; name a path that tells: pulumi config set --path 'berth:routes[0].health' /healthz"
+  await "$VERIFIED_WITHIN" site_answers "$1" 443 || fail "$UNWELL, for $VERIFIED_WITHIN seconds; $ADVICE"
 }
 
 maintenance() {

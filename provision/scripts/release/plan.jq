@@ -10,7 +10,7 @@
 #   images    {service: reference} that replace what the compose file says
 #   strategy  "blue-green" or "stop-first"
 #   migration {service, command} or null         database {service, dump, restore} or null
-# Output: {problems, advice, because, stateful, stateless, builds, pulls, files, volumes, app, data, join, routes,
+# Output: {id, problems, advice, because, stateful, stateless, builds, pulls, files, volumes, app, data, join, routes,
 # ports, databases}. app and data are compose files, problems and advice sentences.
 
 def known_store: test("(^|/)(postgres|postgresql|postgis|timescaledb|timescaledb-ha|pgvector|mysql|mysql-server|mariadb|percona|mongo|mongodb|redis|valkey|keydb|clickhouse|clickhouse-server|cassandra|couchdb|elasticsearch|opensearch|influxdb|rabbitmq|meilisearch|minio)([:@].*)?$");
@@ -159,7 +159,7 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
 | ([$services | to_entries[] | select(.key as $k | $built | index([$k]) | not) | {service: .key, reference: (.value.image // "")}]) as $pulls
 
 | {
-    because: $because, stateful: $stateful, stateless: $stateless, builds: $builds, pulls: $pulls,
+    id: $given.id, because: $because, stateful: $stateful, stateless: $stateless, builds: $builds, pulls: $pulls,
     app: $app, data: $data, routes: $routes, ports: $ports.kept,
     files: ([$services | only($stateful) | .[].volumes[]? | select(.type == "bind") | .source]
       + [($model.secrets // {}), ($model.configs // {}) | .[].file // empty]

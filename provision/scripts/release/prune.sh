@@ -11,7 +11,7 @@ leftovers() {
   local folder name
   for folder in "$RELEASES"/*/; do
     name=$(basename "$folder")
-    case $name in current | starting | "$1" | "$OLD") continue ;; esac
+    case $name in current | next | starting | "$1" | "$OLD") continue ;; esac
     kept "$name" || { say "removing what an interrupted release left: $name" && remove_release "$name"; }
   done
 }

@@ -21,6 +21,7 @@ main() {
   install -d -m 0700 "$DATA/releases"
   put "$DATA/releases/starting/routes.conf" 0600 <"/opt/berth/edge/starting.conf"
   [ -e "$DATA/releases/current/routes.conf" ] || ln -sfn starting "$DATA/releases/current"
+  ln -sfn "$(readlink "$DATA/releases/current")" "$DATA/releases/next"
   put_nginx /etc/nginx/conf.d/berth.conf <<<"$NGINX"
   await 30 curl --silent --fail --output /dev/null --max-time 5 --header "Host: $DOMAIN" http://127.0.0.1/ ||
     fail "nginx does not answer on port 80; look with: systemctl status nginx"

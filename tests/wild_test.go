@@ -1,0 +1,195 @@
+package tests
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"al.essio.dev/pkg/shellescape"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// wildApp is a case of apps/wild; apps/README.md says what its fields are.
+type wildApp struct {
+	Routes                  []map[string]any
+	Variables               map[string]string
+	Folders, Contains       map[string]string
+	Stateful, StatefulLater []string
+	Says, SaysLater         []string
+}
+
+// testWild deploys, redeploys and rolls back every app of apps/wild on a rehearsal's host, by the script that 'pulumi up'
+// runs there.
+func testWild(t *testing.T, r *rehearsal, site *site) {
+	cases, err := filepath.Glob("apps/wild/*/case.json")
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(cases), 10)
+	for _, file := range cases {
+		folder := filepath.Dir(file)
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			r, site := r.in(t), site.in(t)
+			r.ssh(wildAway)
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			var app wildApp
+			require.NoError(t, json.Unmarshal(text, &app))
+			if app.Contains == nil {
+				app.Contains = map[string]string{"/": "web VERSION"}
+			}
+			if app.StatefulLater == nil {
+				app.StatefulLater = app.Stateful
+			}
+			r.sshInput(wildRepository, packed(t, app.assemble(t, folder)))
+			commits := strings.Fields(r.ssh("git -C /tmp/wild rev-parse v1 v2"))
+			release := func(version, command string) string {
+				commit := commits[0]
+				if version == "v2" {
+					commit = commits[1]
+				}
+				r.sshInput("sudo bash -euc 'umask 077; cat > /etc/berth/release.env'", app.settings(t, commit))
+				r.sshInput("sudo bash -euc 'umask 077; cat > /etc/berth/app.env'", app.environment())
+				output := r.ssh("sudo /opt/berth/deploy.sh " + command)
+				for path, want := range app.Contains {
+					response := site.do(http.MethodGet, "https://"+domain+path, "")
+					body, err := io.ReadAll(response.Body)
+					require.NoError(t, err)
+					require.Containsf(t, string(body), strings.ReplaceAll(want, "VERSION", version), "%s %s of %s: %s\n%s", command, path, version, response.Status, output)
+				}
+				return output
+			}
+			stateful := func() []string {
+				return strings.Fields(r.ssh(`sudo docker ps --filter label=com.docker.compose.project=app --format '{{.Label "com.docker.compose.service"}}'`))
+			}
+			output := release("v1", "deploy")
+			for _, line := range app.Says {
+				assert.Contains(t, output, line)
+			}
+			assert.ElementsMatch(t, app.Stateful, stateful(), "what outlasts a release")
+			before := r.ssh("sudo docker ps --quiet --filter label=com.docker.compose.project=app")
+			output = release("v2", "deploy")
+			for _, line := range app.SaysLater {
+				assert.Contains(t, output, line)
+			}
+			assert.ElementsMatch(t, app.StatefulLater, stateful())
+			if app.SaysLater == nil && app.Stateful != nil && len(app.StatefulLater) == len(app.Stateful) {
+				assert.Equal(t, before, r.ssh("sudo docker ps --quiet --filter label=com.docker.compose.project=app"), "what did not change was not touched")
+			}
+			release("v1", "rollback")
+			release("v2", "deploy")
+			assert.Contains(t, release("v2", "deploy"), "serves already")
+			running := strings.Fields(r.ssh(`sudo docker ps --filter label=berth.release --format '{{.Label "berth.release"}}' | sort -u`))
+			assert.LessOrEqual(t, len(running), 1, "one release runs")
+		})
+	}
+	r.ssh(wildAway)
+}
+
+// assemble lays both versions of an app into folders v1 and v2 of a new one.
+func (a *wildApp) assemble(t *testing.T, folder string) string {
+	t.Helper()
+	whole := t.TempDir()
+	lay := func(from, into string) {
+		require.NoError(t, filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+			relative, _ := filepath.Rel(from, path)
+			if err != nil || relative == "case.json" {
+				return err
+			}
+			if entry.IsDir() {
+				if relative == "v2" {
+					return fs.SkipDir
+				}
+				return os.MkdirAll(filepath.Join(into, relative), 0o755)
+			}
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(into, relative), content, 0o644)
+		}))
+	}
+	for _, version := range []string{"v1", "v2"} {
+		into := filepath.Join(whole, version)
+		pages := map[string]string{".": "VERSION"}
+		maps.Copy(pages, a.Folders)
+		for name, page := range pages {
+			at := filepath.Join(into, name)
+			lay("apps/wild/common", at)
+			require.NoError(t, os.WriteFile(filepath.Join(at, "page"), []byte(strings.ReplaceAll(page, "VERSION", version)), 0o644))
+		}
+		lay(folder, into)
+		if _, err := os.Stat(filepath.Join(folder, version)); err == nil {
+			lay(filepath.Join(folder, version), into)
+		}
+	}
+	return whole
+}
+
+// wildRepository makes a repository with the tags v1 and v2 of an archive on standard input.
+const wildRepository = `set -eu; rm -rf /tmp/wild /tmp/wild-files; mkdir -p /tmp/wild /tmp/wild-files; tar -x -C /tmp/wild-files
+git -C /tmp/wild init --quiet
+for version in v1 v2; do
+  cd /tmp/wild
+  git rm -rfq . 2>/dev/null || true
+  cp -a "/tmp/wild-files/$version/." .
+  git add --all
+  git -c user.name=Test -c user.email=test@example.test commit --quiet -m "$version"
+  git tag "$version"
+done
+sudo rm -rf /srv/wild; sudo git clone --quiet --bare /tmp/wild /srv/wild`
+
+// wildAway takes everything of an app off the host, but for images' layers.
+const wildAway = `sudo bash -euc '
+docker ps --all --quiet | xargs --no-run-if-empty docker rm --force --volumes >/dev/null
+docker network prune --force >/dev/null
+docker volume ls --quiet | xargs --no-run-if-empty docker volume rm >/dev/null
+find /data/releases -mindepth 1 -maxdepth 1 -not -name starting -exec rm -rf {} +
+ln -s starting /data/releases/current
+rm -rf /data/app.git /data/dumps /data/binds /data/files
+systemctl reload nginx'`
+
+func (a *wildApp) settings(t *testing.T, commit string) string {
+	t.Helper()
+	for _, route := range a.Routes {
+		if _, ok := route["health"]; !ok {
+			route["health"] = ""
+		}
+	}
+	app, err := json.Marshal(map[string]any{"routes": a.Routes, "images": map[string]string{}, "strategy": "blue-green", "migration": nil, "database": nil})
+	require.NoError(t, err)
+	var text strings.Builder
+	for name, value := range map[string]string{
+		"DOMAIN": domain, "REPOSITORY": "/srv/wild", "COMMIT": commit, "COMPOSE_FILE": "compose.yaml", "STRATEGY": "blue-green",
+		"HEALTHY_WITHIN": "60", "DRAIN_WITHIN": "10", "KEEP": "3", "APP": string(app),
+	} {
+		fmt.Fprintf(&text, "%s=%s\n", name, shellescape.Quote(value))
+	}
+	return text.String()
+}
+
+func (a *wildApp) environment() string {
+	var text strings.Builder
+	for name, value := range a.Variables {
+		fmt.Fprintf(&text, "%s='%s'\n", name, value)
+	}
+	return text.String()
+}
+
+// packed is a folder as a tar archive.
+func packed(t *testing.T, folder string) string {
+	t.Helper()
+	var archive bytes.Buffer
+	writer := tar.NewWriter(&archive)
+	require.NoError(t, writer.AddFS(os.DirFS(folder)))
+	require.NoError(t, writer.Close())
+	return archive.String()
+}
