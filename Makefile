@@ -17,7 +17,7 @@ GO_FOLDERS := . rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
 .PHONY: rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh \
-        test test-unit test-e2e lint tools machine test-machine settings-table help
+        test test-unit test-e2e bench lint tools machine test-machine settings-table help
 
 help:
 	@echo 'make rehearse           the whole way from nothing to HTTPS, offline (a second run is an update)'
@@ -25,6 +25,7 @@ help:
 	@echo 'make rehearse-ssh       log in to the host         make rehearse-status   what stands'
 	@echo 'make rehearse-destroy   pulumi destroy             make rehearse-clean    take everything away'
 	@echo 'make test               every test                 make test-unit         the fast ones'
+	@echo 'make bench              releases beside other ways to release, as ratios'
 
 rehearse: machine tools
 	$(REHEARSAL) up
@@ -42,6 +43,11 @@ test-unit: test-machine tools
 
 test-e2e: test-machine tools
 	cd tests && BERTH_BIN=$(BIN) go test -count=1 -timeout 60m -v ./...
+
+# What visitors notice of a release, beside other ways to release; ROUNDS of it.
+ROUNDS ?= 3
+bench: test-machine tools
+	cd tests && BERTH_BIN=$(BIN) BERTH_BENCH=$(ROUNDS) go test -count=1 -timeout 60m -run TestBench -v .
 
 lint: test-machine
 	shellcheck --external-sources $(SCRIPTS)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/itchyny/gojq"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -180,4 +181,32 @@ func TestChangesAreSentences(t *testing.T) {
 	assert.Contains(t, text, "stay as they are, unless a variable of theirs changed: cache")
 	assert.Contains(t, text, "starts and outlasts releases, because its image is rabbitmq:4: queue")
 	assert.Contains(t, text, "no longer in the compose file and stops; volumes stay: old")
+}
+
+// TestBuildFlags: values of arguments reach Docker by the environment, but for those that are the shell's own.
+func TestBuildFlags(t *testing.T) {
+	var input any
+	require.NoError(t, json.Unmarshal([]byte(`{"app":{"secrets":{"s":{"file":"/src/s"}}},"builds":[{"build":{"context":"/src/web","dockerfile":"docker/Dockerfile","target":"final",
+	  "args":{"GREETING":"it's $5","UID":"1000","NONE":null},"labels":{"a":"b c"},"extra_hosts":["x=1.2.3.4"],"secrets":[{"source":"s"}]}}]}`), &input))
+	program, err := script("release/build.jq")
+	require.NoError(t, err)
+	given := func(what string) []string {
+		query, err := gojq.Parse(program)
+		require.NoError(t, err)
+		code, err := gojq.Compile(query, gojq.WithVariables([]string{"$i", "$folder", "$what"}))
+		require.NoError(t, err)
+		var all []string
+		for results := code.Run(input, 0, "/r", what); ; {
+			result, ok := results.Next()
+			if !ok {
+				return all
+			}
+			text, isText := result.(string)
+			require.Truef(t, isText, "%v", result)
+			all = append(all, strings.TrimSuffix(text, "\x00"))
+		}
+	}
+	assert.Equal(t, []string{"--file", "/src/web/docker/Dockerfile", "--build-arg", "GREETING", "--build-arg", "UID=1000", "--target", "final", "--label", "a=b c",
+		"--add-host", "x:1.2.3.4", "--secret", "id=s,src=/src/s", "--", "/src/web"}, given("flags"))
+	assert.Equal(t, []string{"GREETING", "it's $5"}, given("values"))
 }

@@ -139,7 +139,7 @@ except Exception: print("unreachable")'`))
 		assert.NotContains(t, site.notes(), "written since")
 		assert.Contains(t, site.notes(), "kept through everything")
 		assert.Contains(t, r.ssh("sudo ls -t /data/dumps | head -n 1"), "_db.postgres", "what was taken away is in a dump")
-		_, err := r.tryWith("nonsense\n", "ssh", "--", "sudo /opt/berth/deploy.sh rollback --with-database")
+		_, err := r.trySSH("sudo /opt/berth/deploy.sh rollback --with-database", "nonsense\n")
 		require.Error(t, err, "nobody confirmed")
 	})
 	t.Run("the maintenance page is served and nothing else, but for the authority", func(t *testing.T) {

@@ -27,12 +27,16 @@ type rehearsal struct {
 }
 
 // newRehearsal begins from nothing: what an interrupted run left is taken away first, and what this one makes at the
-// end, unless BERTH_KEEP is set.
+// end, unless BERTH_KEEP is set. With BERTH_REUSE it goes on with what is there.
 func newRehearsal(t *testing.T, name string) *rehearsal {
 	t.Helper()
 	bin := os.Getenv("BERTH_BIN")
 	require.NotEmpty(t, bin, "BERTH_BIN names the folder of the rehearsal's programs; run the tests with: make test-e2e")
 	r := &rehearsal{t: t, name: name, dir: filepath.Join(os.TempDir(), name), bin: bin, app: "sample-app"}
+	// While developing, a test may go on where another one ended.
+	if os.Getenv("BERTH_REUSE") != "" {
+		return r
+	}
 	r.run("clean")
 	others, err := exec.CommandContext(t.Context(), "docker", "network", "ls", "--quiet", "--filter", "label=berth.rehearsal").Output()
 	require.NoError(t, err)
@@ -78,10 +82,35 @@ func (r *rehearsal) tryWith(input string, args ...string) (string, error) {
 	return output.String(), err
 }
 
-// ssh runs a command on the host.
+// ssh runs a command on the host; it has to succeed.
 func (r *rehearsal) ssh(command string) string {
 	r.t.Helper()
-	return strings.TrimSpace(r.run("ssh", "--", command))
+	return r.sshInput(command, "")
+}
+
+// sshInput runs a command on the host with an input.
+func (r *rehearsal) sshInput(command, input string) string {
+	r.t.Helper()
+	output, err := r.trySSH(command, input)
+	require.NoErrorf(r.t, err, "%s:\n%s", command, output)
+	return strings.TrimSpace(output)
+}
+
+// trySSH is sshInput for a command that may fail. The first goes through the rehearsal's own ssh, which leaves the key
+// and the host's where the next ones find them: it asks the engine for them, which takes a second.
+func (r *rehearsal) trySSH(command, input string) (string, error) {
+	r.t.Helper()
+	key, hosts := filepath.Join(r.dir, "ssh_key"), filepath.Join(r.dir, "known_hosts")
+	known, err := os.ReadFile(hosts)
+	if err != nil {
+		return r.tryWith(input, "ssh", "--", command)
+	}
+	address, _, _ := strings.Cut(string(known), " ")
+	ssh := exec.CommandContext(r.t.Context(), "ssh", "-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes",
+		"-o", "UserKnownHostsFile="+hosts, "admin@"+address, command)
+	ssh.Stdin = strings.NewReader(input)
+	output, err := ssh.CombinedOutput()
+	return string(output), err
 }
 
 // killed runs a command and kills it, with the engine it started, once its output names a word.
@@ -107,13 +136,6 @@ func (r *rehearsal) killed(word string, args ...string) {
 // arguments are those of every command of this rehearsal.
 func (r *rehearsal) arguments() []string {
 	return []string{"--name", r.name, "--dir", r.dir, "--project", "..", "--app", r.app, "--command-provider", "stand-in"}
-}
-
-// sshInput runs a command on the host with an input.
-func (r *rehearsal) sshInput(command, input string) {
-	r.t.Helper()
-	output, err := r.tryWith(input, "ssh", "--", command)
-	require.NoErrorf(r.t, err, "%s", output)
 }
 
 // file reads a file of the rehearsal's state.

@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +43,17 @@ func (r *rehearsal) commit(files map[string]string) {
 	}
 }
 
+// named puts the first and the last commit of the app's repository in place of FIRST and LAST.
+func (r *rehearsal) named(text string) string {
+	r.t.Helper()
+	for name, revision := range map[string][]string{"FIRST": {"--max-parents=0", "main"}, "LAST": {"--max-count=1", "main"}} {
+		sha, err := exec.CommandContext(r.t.Context(), "git", append([]string{"--git-dir", filepath.Join(r.dir, "repository", "app.git"), "rev-list"}, revision...)...).Output()
+		require.NoError(r.t, err)
+		text = strings.ReplaceAll(text, name, strings.TrimSpace(string(sha)))
+	}
+	return text
+}
+
 // TestReleasesNobodyNotices releases, rolls back and fails to release under load: 100 requests a second, open WebSockets,
 // 5 s downloads, writes. Nothing of it may fail, and the right version answers at the end.
 func TestReleasesNobodyNotices(t *testing.T) {
@@ -55,20 +69,26 @@ func TestReleasesNobodyNotices(t *testing.T) {
 
 	for _, test := range []struct {
 		name string
-		// files are committed, and then up or, when it is not empty, what is run on the host.
-		files map[string]string
-		host  string
-		// fails is what a release that fails says; version answers at the end.
-		fails, version string
+		// files are committed, and then comes up, with another ref where one is named, or what is run on the host.
+		files     map[string]string
+		ref, host string
+		// says is what a release says, fails what one that fails says; version answers at the end.
+		says, fails, version string
 	}{
 		{name: "a redeploy", files: map[string]string{"VERSION": "v2"}, version: "v2"},
+		{name: "an earlier ref", ref: "FIRST", says: "is kept: returning to it without a build", version: "v1"},
+		{name: "the branch again", ref: "main", says: "is kept: returning to it without a build", version: "v2"},
 		{name: "a rollback", host: "sudo /opt/berth/deploy.sh rollback", version: "v1"},
-		{name: "a build that breaks", files: map[string]string{"VERSION": "v3", "behaviour": "broken-build"}, fails: "the image of web does not build", version: "v1"},
-		{name: "a crash loop", files: map[string]string{"behaviour": "crash"}, fails: "web starts again and again", version: "v1"},
-		{name: "never healthy", files: map[string]string{"behaviour": "never-healthy"}, fails: "the release did not become ready: web is", version: "v1"},
-		{name: "a migration that fails", files: map[string]string{"behaviour": "ok", "migration": "fail"}, fails: "the migration failed", version: "v1"},
-		{name: "failing only behind nginx", files: map[string]string{"behaviour": "broken-after", "migration": "ok"}, fails: "nobody was led there", version: "v1"},
-		{name: "failing after the switch", files: map[string]string{"behaviour": "sick-after"}, fails: "/healthz answers 503, for", version: "v1"},
+		{name: "a rollback to a commit", host: "sudo /opt/berth/deploy.sh rollback LAST", version: "v2"},
+		{name: "a heavy build", files: map[string]string{"VERSION": "v3", "behaviour": "heavy-build"}, version: "v3"},
+		{name: "a rollback after it", host: "sudo /opt/berth/deploy.sh rollback", version: "v2"},
+		{name: "a build that takes all memory", files: map[string]string{"behaviour": "greedy-build"}, fails: "the image of web does not build", version: "v2"},
+		{name: "a build that breaks", files: map[string]string{"VERSION": "v5", "behaviour": "broken-build"}, fails: "the image of web does not build", version: "v2"},
+		{name: "a crash loop", files: map[string]string{"behaviour": "crash"}, fails: "web starts again and again", version: "v2"},
+		{name: "never healthy", files: map[string]string{"behaviour": "never-healthy"}, fails: "the release did not become ready: web is", version: "v2"},
+		{name: "a migration that fails", files: map[string]string{"behaviour": "ok", "migration": "fail"}, fails: "the migration failed", version: "v2"},
+		{name: "failing only behind nginx", files: map[string]string{"behaviour": "broken-after", "migration": "ok"}, fails: "nobody was led there", version: "v2"},
+		{name: "failing after the switch", files: map[string]string{"behaviour": "sick-after"}, fails: "/healthz answers 503, for", version: "v2"},
 		{name: "the next release works", files: map[string]string{"behaviour": "ok", "VERSION": "v4"}, version: "v4"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -85,11 +105,15 @@ func TestReleasesNobodyNotices(t *testing.T) {
 			})
 			var output string
 			var err error
-			if test.host != "" {
-				output = r.ssh(test.host)
-			} else {
+			switch {
+			case test.host != "":
+				output = r.ssh(r.named(test.host))
+			case test.ref != "":
+				output, err = r.try("up", "--set", "ref="+r.named(test.ref))
+			default:
 				output, err = r.try("up")
 			}
+			assert.Contains(t, output, test.says)
 			if test.fails == "" {
 				require.NoError(t, err, output)
 			} else {
@@ -107,11 +131,36 @@ func TestReleasesNobodyNotices(t *testing.T) {
 			assert.Zero(t, report.Sockets.Failed)
 			assert.Zero(t, report.Downloads.Failed)
 			assert.Greater(t, report.Sent, 200)
-			assert.Equal(t, test.version, report.Versions[len(report.Versions)-1].Name)
+			last := slices.MaxFunc(report.Versions, func(a, b load.Version) int { return int(a.Last - b.Last) })
+			assert.Equal(t, test.version, last.Name)
 			acknowledged += len(report.Written)
 			assert.Equal(t, acknowledged, count(newSite(t, address, r.file("root.pem"))), "every write that was acknowledged is there")
 		})
 	}
+	t.Run("three releases are kept, and nothing of any other", func(t *testing.T) {
+		r := r.in(t)
+		kept := strings.Fields(r.ssh("sudo find /data/releases -mindepth 1 -maxdepth 1 -type d -not -name starting -printf '%f\n'"))
+		assert.Len(t, kept, 3)
+		projects := strings.Fields(r.ssh(`sudo docker ps --all --filter label=berth.release --format '{{.Label "berth.release"}}' | sort -u`))
+		assert.ElementsMatch(t, kept, projects)
+		networks := strings.Fields(r.ssh("sudo docker network ls --format '{{.Name}}' | grep ^release-"))
+		assert.Len(t, networks, 3)
+		// web, worker and db: the latter is one image for all.
+		images := strings.Fields(r.ssh("sudo docker image ls --format '{{.Repository}}:{{.Tag}}' --filter reference='berth/*'"))
+		assert.Len(t, images, 7)
+		assert.Empty(t, r.ssh("sudo docker image ls --quiet --filter dangling=true"))
+	})
+	t.Run("a second release waits for the first and says for whom", func(t *testing.T) {
+		r := r.in(t)
+		output := r.ssh(`sudo bash -c 'exec 8>>/run/berth-release.lock; flock 8; printf "deploy by somebody since today" >/run/berth-release.lock; : >/run/held; while [ -e /run/held ]; do sleep 0.1; done' &
+until [ -e /run/held ]; do sleep 0.1; done
+(sudo /opt/berth/deploy.sh; echo done) & sleep 1; sudo rm /run/held; wait`)
+		assert.Contains(t, output, "waiting, at most 600 seconds: deploy by somebody since today is at work")
+		assert.Contains(t, output, "done")
+		// Killed, a holder leaves no lock behind.
+		r.ssh("sudo timeout 5 bash -c 'exec 8>>/run/berth-release.lock; flock 8; kill -9 $$' || true")
+		assert.NotContains(t, r.ssh("sudo /opt/berth/deploy.sh"), "waiting")
+	})
 	t.Run("history tells it all", func(t *testing.T) {
 		history := r.in(t).ssh("sudo /opt/berth/deploy.sh history")
 		for _, word := range []string{"rollback", "images", "start", "migration", "rehearse", "verify", "failed", "released", "admin from"} {

@@ -26,6 +26,8 @@ type wildApp struct {
 	Folders, Contains       map[string]string
 	Stateful, StatefulLater []string
 	Says, SaysLater         []string
+	Restores                struct{ Service, Fill, Change, Show, Want string }
+	Migration               map[string]string
 }
 
 // testWild deploys, redeploys and rolls back every app of apps/wild on a rehearsal's host, by the script that 'pulumi up'
@@ -76,6 +78,7 @@ func testWild(t *testing.T, r *rehearsal, site *site) {
 			}
 			assert.ElementsMatch(t, app.Stateful, stateful(), "what outlasts a release")
 			before := r.ssh("sudo docker ps --quiet --filter label=com.docker.compose.project=app")
+			app.inDatabase(r, app.Restores.Fill)
 			output = release("v2", "deploy")
 			for _, line := range app.SaysLater {
 				assert.Contains(t, output, line)
@@ -84,7 +87,13 @@ func testWild(t *testing.T, r *rehearsal, site *site) {
 			if app.SaysLater == nil && app.Stateful != nil && len(app.StatefulLater) == len(app.Stateful) {
 				assert.Equal(t, before, r.ssh("sudo docker ps --quiet --filter label=com.docker.compose.project=app"), "what did not change was not touched")
 			}
-			release("v1", "rollback")
+			if app.Restores.Service != "" {
+				app.inDatabase(r, app.Restores.Change)
+				release("v1", "rollback --with-database --yes")
+				assert.Equal(t, app.Restores.Want, app.inDatabase(r, app.Restores.Show))
+			} else {
+				release("v1", "rollback")
+			}
 			release("v2", "deploy")
 			assert.Contains(t, release("v2", "deploy"), "serves already")
 			running := strings.Fields(r.ssh(`sudo docker ps --filter label=berth.release --format '{{.Label "berth.release"}}' | sort -u`))
@@ -92,6 +101,14 @@ func testWild(t *testing.T, r *rehearsal, site *site) {
 		})
 	}
 	r.ssh(wildAway)
+}
+
+// inDatabase runs a command in the service whose data is restored.
+func (a *wildApp) inDatabase(r *rehearsal, command string) string {
+	if command == "" {
+		return ""
+	}
+	return r.ssh(`sudo docker exec "$(sudo docker ps --quiet --filter label=com.docker.compose.service=` + a.Restores.Service + `)" sh -c ` + shellescape.Quote(command))
 }
 
 // assemble lays both versions of an app into folders v1 and v2 of a new one.
@@ -154,6 +171,7 @@ docker network prune --force >/dev/null
 docker volume ls --quiet | xargs --no-run-if-empty docker volume rm >/dev/null
 find /data/releases -mindepth 1 -maxdepth 1 -not -name starting -exec rm -rf {} +
 ln -s starting /data/releases/current
+ln -s starting /data/releases/next
 rm -rf /data/app.git /data/dumps /data/binds /data/files
 systemctl reload nginx'`
 
@@ -164,7 +182,7 @@ func (a *wildApp) settings(t *testing.T, commit string) string {
 			route["health"] = ""
 		}
 	}
-	app, err := json.Marshal(map[string]any{"routes": a.Routes, "images": map[string]string{}, "strategy": "blue-green", "migration": nil, "database": nil})
+	app, err := json.Marshal(map[string]any{"routes": a.Routes, "images": map[string]string{}, "strategy": "blue-green", "migration": a.Migration, "database": nil})
 	require.NoError(t, err)
 	var text strings.Builder
 	for name, value := range map[string]string{

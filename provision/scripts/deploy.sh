@@ -86,7 +86,7 @@ resume() {
 activate() {
   step data
   CHANGED=$(changed_data "$NEW")
-  [ "$ACTION" = deploy ] || CHANGED=$(grep ' starts$' <<<"$CHANGED" || true)
+  [ "$ACTION" = deploy ] || leave_stores "$NEW"
   foretell "$NEW"
   check_memory
   if [ "$STRATEGY" = stop-first ] && [ -n "$OLD" ]; then
@@ -94,7 +94,7 @@ activate() {
     STOPPED_FIRST=yes
     stop_release "$OLD"
   fi
-  start_data "$NEW" "$([ "$ACTION" = deploy ] || echo --no-recreate)"
+  start_data "$NEW"
   [ -z "$OLD" ] || join "$OLD"
   step create
   create "$NEW"
@@ -162,6 +162,7 @@ rollback() {
     [ -e "$MAINTENANCE" ] || RESTORING=yes
     maintenance on
     dump_databases "$OLD" "$OLD"
+    RESTORED=yes
     restore_databases "$NEW"
   fi
   activate
@@ -184,7 +185,6 @@ finish() {
   trap '' PIPE HUP TERM INT
   set +e
   trap - EXIT
-  [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
   if [ "$code" -eq 0 ]; then
     audit released
     prune
@@ -193,7 +193,9 @@ finish() {
   fi
   [ -n "$FAILED" ] || say "step $STEP ended with exit code $code; the lines above say why"
   REASON=$SAID
+  [ -z "$BY_HAND" ] || { say "--- the last lines of the log" && tail -n 20 "$LOG" | cut -c 1-300 >&3; }
   [ -z "$NEW" ] || [ "$NEW" = "$OLD" ] || put_back
+  [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
   audit failed "$STEP" "$REASON"
   [ -z "$OLD" ] || say "the site is served by $OLD, as before"
   [ -z "$BY_HAND" ] || say "the whole log: $LOG"
@@ -211,6 +213,7 @@ put_back() {
     drain "$NEW" "$OLD"
   fi
   link next "${OLD:-starting}"
+  [ -z "$RESTORED" ] || (restore_databases "$OLD")
   [ -z "$OLD" ] || (restore_data "$OLD")
   stop_release "$NEW"
   kept "$NEW" || remove_release "$NEW"
@@ -228,7 +231,7 @@ main() {
   need_root
   umask 077
   load_settings release
-  STOPPED_FIRST="" RESTORING="" BY_HAND=""
+  STOPPED_FIRST="" RESTORING="" RESTORED="" BY_HAND=""
   case ${1:-deploy} in
     deploy | rollback)
       log_by_hand

@@ -18,7 +18,8 @@ main() {
     exit 1
   }
   printf '\n=== %s %s\n' "$(date --utc +%FT%TZ)" "$name" >>"$log"
-  timeout --kill-after=10 "$limit" bash "/opt/berth/steps/$name.sh" 3>&1 >>"$log" 2>&1 9>&- || code=$?
+  # What is told to end may have to put things back first.
+  timeout --kill-after=180 "$limit" bash "/opt/berth/steps/$name.sh" 3>&1 >>"$log" 2>&1 9>&- || code=$?
   # What a step left unread would end its SSH session with an error.
   [ -t 0 ] || cat >/dev/null
   [ "$code" -ne 0 ] || return 0

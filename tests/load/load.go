@@ -3,6 +3,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -21,7 +22,7 @@ type Target struct {
 
 // Plan is what is asked of the site, all at once.
 type Plan struct {
-	// Rate is how many requests a second are sent to the path Request.
+	// Rate is how many requests a second are sent to the path Request, 100 unless it is set.
 	Rate    int
 	Request string
 	// WritePath gets every tenth request as a POST, "" for none. Its answer is {"id": number}.
@@ -34,8 +35,12 @@ type Plan struct {
 	DownloadPath string
 }
 
-// timeout bounds one request, and settle what is in flight when a run is stopped.
-const timeout, settle = 10 * time.Second, 20 * time.Second
+const (
+	// timeout bounds one request, and settle what is in flight when a run is stopped.
+	timeout, settle = 10 * time.Second, 20 * time.Second
+	// pause lies between a download or a WebSocket that failed and the next try.
+	pause = 200 * time.Millisecond
+)
 
 // Run is load at work.
 type Run struct {
@@ -43,7 +48,9 @@ type Run struct {
 	plan      Plan
 	transport *http.Transport
 	began     time.Time
-	stop      context.CancelFunc
+	// stopped is when Stop was called, since the run began.
+	stopped time.Duration
+	stop    context.CancelFunc
 	// inFlight ends with stop's context for what only has to be begun; what was begun may finish.
 	inFlight sync.WaitGroup
 
@@ -68,6 +75,7 @@ type note struct {
 
 // Start begins. The context bounds the whole run; Stop ends it.
 func Start(ctx context.Context, target Target, plan Plan) *Run {
+	plan.Rate = cmp.Or(plan.Rate, 100)
 	dialer := &net.Dialer{Timeout: timeout}
 	dial := func(ctx context.Context, network, to string) (net.Conn, error) {
 		_, port, err := net.SplitHostPort(to)
@@ -101,6 +109,9 @@ func Start(ctx context.Context, target Target, plan Plan) *Run {
 
 // Stop ends the run, waits for what is in flight and reports.
 func (r *Run) Stop() Report {
+	r.lock.Lock()
+	r.stopped = r.since()
+	r.lock.Unlock()
 	r.stop()
 	done := make(chan struct{})
 	go func() {

@@ -1,8 +1,12 @@
 package load
 
 import (
+	"context"
 	"crypto/x509"
 	"fmt"
+	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -14,10 +18,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// usesKey leads to the number of requests on a connection.
+type usesKey struct{}
+
 // served is a site whose behaviour tests change while it is under load.
 func served(t *testing.T, handler http.HandlerFunc) Target {
 	t.Helper()
-	server := httptest.NewTLSServer(handler)
+	server := httptest.NewUnstartedServer(handler)
+	// A handler may ask how often its connection was used.
+	server.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+		return context.WithValue(ctx, usesKey{}, new(atomic.Int64))
+	}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
 	t.Cleanup(server.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())

@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -9,9 +10,10 @@ import (
 
 // Report is what the visitors noticed.
 type Report struct {
-	// Sent requests, those that Failed, and those SentAgain by the client itself because a kept connection was closed.
+	// Sent requests, those that Failed, and those SentAgain by the client itself, downloads among them,
+	// because a kept connection was closed.
 	Sent, Failed, SentAgain int
-	// LongestGap lies between two good answers.
+	// LongestGap lies between two good answers, or the last one and the end of the run.
 	LongestGap time.Duration
 	// Versions are those that answered, in order of their first answer.
 	Versions []Version
@@ -51,12 +53,17 @@ func (r *Run) summary() Report {
 		report.Versions[at].Last = a.at
 		report.Versions[at].Answers++
 	}
+	// A site that stays away leaves no answer that would end the gap.
+	report.LongestGap = max(report.LongestGap, r.stopped-last)
 	if slices.Sort(took); len(took) > 0 {
 		report.P50, report.P99, report.Max = took[len(took)/2], took[len(took)*99/100], took[len(took)-1]
 	}
 	report.Reasons = reasons(r.noted)
 	return report
 }
+
+// addresses are those of a connection in an error's text: the client's port is another one each time.
+var addresses = regexp.MustCompile(`(read|write) tcp \S+->\S+: `)
 
 func reasons(notes []note) []string {
 	type span struct {
@@ -66,6 +73,7 @@ func reasons(notes []note) []string {
 	var order []string
 	spans := map[string]*span{}
 	for _, n := range notes {
+		n.reason = addresses.ReplaceAllString(n.reason, "")
 		if spans[n.reason] == nil {
 			spans[n.reason] = &span{first: n.at}
 			order = append(order, n.reason)

@@ -8,19 +8,19 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
 // requests sends one after the other on schedule, each in its own goroutine.
 func (r *Run) requests(ctx context.Context) {
 	defer r.inFlight.Done()
-	ticker := time.NewTicker(time.Second / time.Duration(r.plan.Rate))
-	defer ticker.Stop()
 	for n := 1; ; n++ {
+		// By the clock: a ticker drops what a busy machine is late for, and with it the load.
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-time.After(time.Duration(n)*time.Second/time.Duration(r.plan.Rate) - r.since()):
 		}
 		r.inFlight.Add(1)
 		go func() {
@@ -38,10 +38,7 @@ func (r *Run) requests(ctx context.Context) {
 
 // send sends a request and notes its answer, which has to be a good one.
 func (r *Run) send(method, path, body string) ([]byte, error) {
-	connections := 0
-	ctx, cancel := context.WithTimeout(httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connections++ },
-	}), timeout)
+	ctx, cancel := context.WithTimeout(r.saysSentAgain(context.Background()), timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, r.url(path), strings.NewReader(body))
 	if err != nil {
@@ -55,11 +52,6 @@ func (r *Run) send(method, path, body string) ([]byte, error) {
 	r.count(&r.report.Sent)
 	began := time.Now()
 	response, err := r.client().Do(request)
-	// Go's client silently sends a read again when a kept connection turns out to be closed, as browsers do. It is no
-	// failure, but it is said.
-	if connections > 1 {
-		r.count(&r.report.SentAgain)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +65,17 @@ func (r *Run) send(method, path, body string) ([]byte, error) {
 	}
 	r.answered(answer{at: r.since(), took: time.Since(began), version: response.Header.Get("X-Version")})
 	return content, nil
+}
+
+// saysSentAgain is the context of a request that counts when it is sent again: Go's client silently does so with a read
+// when a kept connection turns out to be closed, as browsers do. It is no failure, but it is said.
+func (r *Run) saysSentAgain(ctx context.Context) context.Context {
+	var connections atomic.Int64
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+		if connections.Add(1) > 1 {
+			r.count(&r.report.SentAgain)
+		}
+	}})
 }
 
 func (r *Run) answered(a answer) {
@@ -107,6 +110,7 @@ func (r *Run) downloads(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := r.download(); err != nil {
 			r.note(&r.report.Downloads.Failed, err)
+			time.Sleep(pause)
 			continue
 		}
 		r.count(&r.report.Downloads.Done)
@@ -114,7 +118,7 @@ func (r *Run) downloads(ctx context.Context) {
 }
 
 func (r *Run) download() error {
-	ctx, cancel := context.WithTimeout(context.Background(), settle)
+	ctx, cancel := context.WithTimeout(r.saysSentAgain(context.Background()), settle)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url(r.plan.DownloadPath), http.NoBody)
 	if err != nil {

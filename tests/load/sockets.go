@@ -24,7 +24,7 @@ func (r *Run) sockets(ctx context.Context) {
 		socket, err := r.open()
 		if err != nil {
 			r.note(&r.report.Sockets.Failed, err)
-			time.Sleep(socketPause)
+			time.Sleep(pause)
 			continue
 		}
 		r.count(&r.report.Sockets.Opened)
@@ -35,6 +35,7 @@ func (r *Run) sockets(ctx context.Context) {
 }
 
 func (r *Run) open() (*websocket.Conn, error) {
+	// An upgrade never gets a kept connection, so it is not sent again either.
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	//nolint:bodyclose // The library closes it.
@@ -47,7 +48,7 @@ func (r *Run) open() (*websocket.Conn, error) {
 
 // talk has texts echoed until the socket's time is over, and closes it. Any other end is a cut.
 func (r *Run) talk(run context.Context, socket *websocket.Conn) error {
-	defer socket.CloseNow()
+	defer func() { _ = socket.CloseNow() }()
 	end := time.After(socketLife)
 	ticker := time.NewTicker(socketPause)
 	defer ticker.Stop()

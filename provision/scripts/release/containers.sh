@@ -77,8 +77,12 @@ show_failure() {
   fail "the release did not become ready: $(cut -d ' ' -f 2- <<<"$now" | paste -sd ';' | sed 's/;/; /g')"
 }
 
+# stateless says whether release $1 has containers of its own; an app may be one stateful service.
+stateless() { jq -e '.stateless != []' "$RELEASES/$1/plan.json" >/dev/null; }
+
 # create makes the networks and containers of release $1 without starting any.
 create() {
+  stateless "$1" || return 0
   compose "$1" app.json --progress plain up --no-start --no-build --no-recreate ||
     fail "Docker does not make the containers of the release; the lines above say why"
 }
@@ -90,8 +94,9 @@ migrate() {
   [ -n "$service" ] || return 0
   command=$(jq -r .migration.command <<<"$APP")
   say "migrating: $command in $service"
-  local log=$RELEASES/$1/migration.log
-  if ! timeout "$HEALTHY_WITHIN" docker compose --env-file "$RELEASES/$1/.env.production" --file "$RELEASES/$1/app.json" run --rm --no-deps --no-TTY --interactive=false "$service" sh -c "$command" >"$log" 2>&1; then
+  local log=$RELEASES/$1/migration.log file=app.json
+  jq -e --arg s "$service" '.stateless | index([$s])' "$RELEASES/$1/plan.json" >/dev/null || file=data.json
+  if ! timeout "$HEALTHY_WITHIN" docker compose --env-file "$RELEASES/$1/.env.production" --file "$RELEASES/$1/$file" run --rm --no-deps --no-TTY --interactive=false "$service" sh -c "$command" >"$log" 2>&1; then
     say "--- the last lines of the migration"
     tail -n 15 "$log" | cut -c 1-300 >&3
     say "---"
@@ -104,8 +109,12 @@ migrate() {
 # served, not those that ran once.
 start_release() {
   local -a services=()
-  if kept "$1"; then mapfile -t services < <(jq -r '.running[]' "$RELEASES/$1/released.json"); fi
   DEADLINE=$((SECONDS + HEALTHY_WITHIN))
+  if ! stateless "$1"; then
+    await_ready "$(project "$1")" "$1"
+    return
+  fi
+  if kept "$1"; then mapfile -t services < <(jq -r '.running[]' "$RELEASES/$1/released.json"); fi
   timeout "$HEALTHY_WITHIN" docker compose --env-file "$RELEASES/$1/.env.production" --file "$RELEASES/$1/app.json" --progress plain up --detach --no-build --no-recreate \
     ${services[0]:+--no-deps} "${services[@]}" 8>&- &
   await_ready "$(project "$1")" "$1" $!

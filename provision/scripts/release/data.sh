@@ -38,17 +38,30 @@ surplus_data() {
     jq -R -s -r --slurpfile plan "$RELEASES/$1/plan.json" 'split("\n") | map(select(. != "")) - $plan[0].stateful | .[]'
 }
 
-# start_data brings the stateful services to what release $1 wants. Those that are as they should be are not touched.
-# With $2, what is there stays as it is, whatever defined it.
+# leave_stores takes databases and the like out of what changes on a rollback: an older version may not read their data.
+leave_stores() {
+  local service what rest=""
+  while read -r service what; do
+    if [ "$what" = changes ] && jq -e --arg s "$service" '.stores | index([$s])' "$RELEASES/$1/plan.json" >/dev/null; then
+      say "$service stays as a later release defined it: an older version may not read its data"
+    elif [ -n "$service" ]; then
+      rest+=${rest:+$'\n'}"$service $what"
+    fi
+  done <<<"$CHANGED"
+  CHANGED=$rest
+}
+
+# start_data brings the stateful services of release $1 that are in CHANGED to what it wants. No other is touched.
 start_data() {
   local volume
+  local -a services
   while read -r volume; do docker volume create "$volume" >/dev/null; done < <(jq -r '.volumes[]' "$RELEASES/$1/plan.json")
   [ -n "$CHANGED" ] || return 0
-  say "starting $(cut -d ' ' -f 1 <<<"$CHANGED" | paste -sd ' ')"
+  mapfile -t services < <(cut -d ' ' -f 1 <<<"$CHANGED")
+  say "starting ${services[*]}"
   DATA_TOUCHED=yes
   DEADLINE=$((SECONDS + HEALTHY_WITHIN))
-  # shellcheck disable=SC2086 # $2 is a flag or nothing
-  timeout "$HEALTHY_WITHIN" docker compose --env-file "$RELEASES/$1/.env.production" --file "$RELEASES/$1/data.json" --progress plain up --detach --no-build ${2:-} ||
+  timeout "$HEALTHY_WITHIN" docker compose --env-file "$RELEASES/$1/.env.production" --file "$RELEASES/$1/data.json" --progress plain up --detach --no-build --no-deps "${services[@]}" ||
     show_failure "$DATA_PROJECT" "$(states "$DATA_PROJECT" "$1")"
   await_ready "$DATA_PROJECT" "$1"
 }

@@ -55,11 +55,11 @@ built() {
 # can be read by every user of the server.
 build() {
   local -a flags
-  mapfile -d '' -t flags < <(jq -j --argjson i "$2" --arg folder "$1" -f /opt/berth/release/build.jq "$1/plan.json")
+  mapfile -d '' -t flags < <(jq -j --argjson i "$2" --arg folder "$1" --arg what flags -f /opt/berth/release/build.jq "$1/plan.json")
   (
     while IFS= read -r -d '' name && IFS= read -r -d '' value; do
       export "$name=$value"
-    done < <(jq -j --argjson i "$2" '.builds[$i].build.args // {} | to_entries[] | select(.value != null) | "\(.key)\u0000\(.value)\u0000"' "$1/plan.json")
+    done < <(jq -j --argjson i "$2" --arg folder "$1" --arg what values -f /opt/berth/release/build.jq "$1/plan.json")
     if jq -e --argjson i "$2" '.builds[$i].build.dockerfile_inline' "$1/plan.json" >/dev/null; then
       jq -r --argjson i "$2" '.builds[$i].build.dockerfile_inline' "$1/plan.json" >"$1/Dockerfile.$2"
     fi

@@ -2,5 +2,9 @@
 # shellcheck shell=sh
 set -eu
 first() { for name in "$@"; do ! command -v "$name" >/dev/null || { echo "$name" && return; }; done; }
-export MYSQL_PWD="${MARIADB_ROOT_PASSWORD:-${MYSQL_ROOT_PASSWORD:-$(cat "${MARIADB_ROOT_PASSWORD_FILE:-${MYSQL_ROOT_PASSWORD_FILE:-/dev/null}}")}}"
-exec "$(first mariadb mysql)" --user=root
+PASSWORD=${MARIADB_ROOT_PASSWORD:-${MYSQL_ROOT_PASSWORD:-$(cat "${MARIADB_ROOT_PASSWORD_FILE:-${MYSQL_ROOT_PASSWORD_FILE:-/dev/null}}")}}
+exec "$(first mariadb mysql)" --defaults-extra-file=/dev/fd/3 3<<END
+[client]
+user=root
+password="$(printf '%s' "$PASSWORD" | sed 's/[\\"]/\\&/g')"
+END

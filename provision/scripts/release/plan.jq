@@ -11,7 +11,7 @@
 #   strategy  "blue-green" or "stop-first"
 #   migration {service, command} or null         database {service, dump, restore} or null
 # Output: {id, problems, advice, because, stateful, stateless, builds, pulls, files, volumes, app, data, join, routes,
-# ports, databases}. app and data are compose files, problems and advice sentences.
+# ports, stores, databases}. app and data are compose files, problems and advice sentences.
 
 def known_store: test("(^|/)(postgres|postgresql|postgis|timescaledb|timescaledb-ha|pgvector|mysql|mysql-server|mariadb|percona|mongo|mongodb|redis|valkey|keydb|clickhouse|clickhouse-server|cassandra|couchdb|elasticsearch|opensearch|influxdb|rabbitmq|meilisearch|minio)([:@].*)?$");
 
@@ -169,6 +169,8 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
       | select(.key as $n | $networks | index([$n])) | select(($model.networks[.key] // {}).external != true)
       | {service: $name, network: .key, aliases: ([$name] + (.value.aliases // [])
           + [$services[] | .links[]? | split(":") | select(.[0] == $name and .[1] != null) | .[1]] | unique)}],
+    # What holds data in a format of its own, which an older version may not read: a rollback leaves it.
+    stores: [$services | only($stateful) | to_entries[] | .key as $name | select(.value | kind_of_database != "" or (.image // "" | ascii_downcase | known_store) or $name == ($given.database.service // "")) | $name],
     databases: ([$services | only($stateful) | to_entries[] | {service: .key, kind: (.value | kind_of_database)} | select(.kind != "" and .service != ($given.database.service // ""))]
       + if $given.database then [{service: $given.database.service, kind: "command"}] else [] end),
     problems: [
