@@ -93,7 +93,7 @@ func TestPlanSplitsTheApp(t *testing.T) {
 	assert.Equal(t, []any{map[string]any{"mode": "ingress", "host_ip": "127.0.0.1", "target": 80.0, "published": "20100", "protocol": "tcp"}}, at(app, "services", "web", "ports"))
 	assert.Equal(t, "unless-stopped", at(app, "services", "web", "restart"), "a kept release stays down when the server starts")
 	assert.Equal(t, "no", at(app, "services", "migrate", "restart"))
-	assert.Equal(t, "1s", at(app, "services", "web", "healthcheck", "start_interval"))
+	assert.Equal(t, "300ms", at(app, "services", "web", "healthcheck", "start_interval"))
 	assert.Equal(t, map[string]any{"default": map[string]any{}, "back": map[string]any{}}, at(app, "networks"), "each release has networks of its own")
 	assert.Equal(t, map[string]any{"shared": map[string]any{"name": "app_shared", "external": true}}, at(app, "volumes"))
 	assert.Nil(t, at(app, "services", "web", "build"))

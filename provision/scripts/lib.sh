@@ -39,13 +39,13 @@ put() {
   mv -f "$temporary" "$1"
 }
 
-# await runs a command five times a second until it succeeds, for at most $1 seconds.
+# await runs a command ten times a second until it succeeds, for at most $1 seconds.
 await() {
   local deadline=$((SECONDS + $1))
   shift
   until "$@"; do
     [ "$SECONDS" -lt "$deadline" ] || return 1
-    sleep 0.2
+    sleep 0.1
   done
 }
 
