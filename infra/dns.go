@@ -31,6 +31,9 @@ type DNS struct {
 	ZoneID pulumi.StringOutput
 	// NameServers are those of a zone the stack made, which its parent has to delegate to; none for an existing zone.
 	NameServers pulumi.StringArrayOutput
+	// Records are the declared ones: whoever needs the names to resolve depends on each. Depending on the component
+	// would miss those that the SDK has not entered as its children yet.
+	Records []pulumi.Resource
 }
 
 func newDNS(
@@ -106,7 +109,7 @@ func (d *DNS) createZone(ctx *pulumi.Context, cfg *config.Config) error {
 // record declares a record with one value. A record that exists already and is not the stack's own is an error, which
 // comes from AWS: overwriting it could take a name from another service.
 func (d *DNS) record(ctx *pulumi.Context, name, kind string, value pulumi.StringInput) error {
-	_, err := route53.NewRecord(ctx, strings.ToLower(kind)+"-"+name, &route53.RecordArgs{
+	record, err := route53.NewRecord(ctx, strings.ToLower(kind)+"-"+name, &route53.RecordArgs{
 		ZoneId:  d.ZoneID,
 		Name:    pulumi.String(name),
 		Type:    pulumi.String(kind),
@@ -116,6 +119,7 @@ func (d *DNS) record(ctx *pulumi.Context, name, kind string, value pulumi.String
 	if err != nil {
 		return fmt.Errorf("declare the %s record of %s: %w", kind, name, err)
 	}
+	d.Records = append(d.Records, record)
 	return nil
 }
 

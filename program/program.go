@@ -28,6 +28,10 @@ func Run(settings map[string]string) pulumi.RunFunc {
 		if err != nil {
 			return err
 		}
+		all, err := declared(ctx)
+		if err != nil {
+			return err
+		}
 		environment, err := infra.New(ctx, cfg)
 		if err != nil {
 			return err
@@ -36,10 +40,7 @@ func Run(settings map[string]string) pulumi.RunFunc {
 		if err != nil {
 			return err
 		}
-		err = protect(ctx, cfg, []pulumi.Resource{
-			environment.Keys, environment.Network, environment.Firewall, environment.Storage, environment.Address,
-			environment.Server, environment.DNS, host,
-		})
+		err = protect(ctx, cfg, *all)
 		if err != nil {
 			return err
 		}

@@ -133,7 +133,7 @@ func TestTheStepsAreThoseOfTheManualInOrder(t *testing.T) {
 			steps = append(steps, step)
 		}
 	}
-	assert.Equal(t, []string{"first-boot", "scripts", "volume", "packages", "edge", "release", "certificate"}, steps)
+	assert.Equal(t, []string{"first-boot", "scripts", "volume", "packages", "edge", "release", "operations", "certificate"}, steps)
 }
 
 func TestEveryStepIsPinnedLimitedAndFreeOfSecrets(t *testing.T) {

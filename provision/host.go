@@ -4,6 +4,7 @@ package provision
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -50,9 +51,9 @@ func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment
 	if err != nil {
 		return nil, err
 	}
-	builder := builder{ctx: ctx, host: host, environment: environment, after: []pulumi.Resource{
-		environment.Server.Attachment, environment.Server.Association, environment.DNS,
-	}}
+	builder := builder{ctx: ctx, host: host, environment: environment, after: append([]pulumi.Resource{
+		environment.Server.Attachment, environment.Server.Association,
+	}, environment.DNS.Records...)}
 	if err := builder.bootstrap(); err != nil {
 		return nil, err
 	}
@@ -86,11 +87,16 @@ func sequence(cfg *config.Config, environment *infra.Environment, stack, commit 
 	if err != nil {
 		return nil, err
 	}
+	checks, err := under("health")
+	if err != nil {
+		return nil, err
+	}
 	return []step{
 		{name: "volume", seconds: 300, settings: volume},
 		{name: "packages", seconds: 900},
 		{name: "edge", seconds: 120, scripts: []string{"ssl-manager.sh", "edge/starting.conf", "edge/starting.html", "edge/maintenance.html", "edge/proxy.conf"}, settings: edge},
-		{name: "release", seconds: 3600, scripts: append(parts, "deploy.sh"), settings: release},
+		{name: "release", seconds: 3600, scripts: append(slices.Clone(parts), "deploy.sh"), settings: release},
+		{name: "operations", seconds: 600, scripts: append(slices.Clone(parts), append(checks, "health-check.sh", "log-monitor.sh")...)},
 		// The certificate follows the edge's settings: another name asks for another certificate.
 		{name: "certificate", seconds: 1800, scripts: []string{"ssl-manager.sh"}, settings: edge},
 	}, nil

@@ -110,7 +110,7 @@ func TestBench(t *testing.T) {
 			first, second := fmt.Sprintf("%d-%s-1", round, w.name), fmt.Sprintf("%d-%s-2", round, w.name)
 			r.sshInput(wildRepository, packed(t, versions(t, r.app, first, second)))
 			commits := strings.Fields(r.ssh("git -C /tmp/wild rev-parse v1 v2"))
-			app := wildApp{Routes: []map[string]any{{"path": "/", "service": "web", "port": 8000, "health": "/healthz"}}, Migration: map[string]string{"service": "web", "command": "python3 migrate.py"}}
+			app := wildApp{Routes: []map[string]any{{"path": "/", "service": "web", "port": 8000, "health": "/healthz"}}, Migration: map[string]string{"service": "web", "command": "python3 migrate.py"}, Strategy: "blue-green"}
 			on := func(commit, script string) {
 				r.sshInput("sudo bash -euc 'umask 077; cat > /etc/berth/release.env'", app.settings(t, commit))
 				r.ssh(benchHost + "COMMIT=" + commit + "\n" + script)

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,6 +13,13 @@ import (
 
 // hostile is a variable's value with everything that quoting gets wrong: it has to reach the page as it is.
 const hostile = `it's "quoted", $HOME ${HOME} $(id) \back\`
+
+// fillDisk leaves 50 MiB, with 300 MiB of it in build cache that nothing needs.
+const fillDisk = `sudo bash -euc '
+mkdir -p /root/cache && cd /root/cache
+printf "FROM debian:13-slim\nRUN head -c 300M /dev/urandom >/big\n" >Dockerfile
+docker build --quiet --tag filler . && docker image rm filler
+fallocate -l $(($(df --output=avail --block-size=1 /data | tail -n 1) - 52428800)) /data/fill' >/dev/null`
 
 const registryPassword = "canary-9c2e"
 
@@ -163,6 +171,15 @@ except Exception: print("unreachable")'`))
 		assert.NotContains(t, r.backend(), registryPassword)
 		assert.Contains(t, r.ssh("sudo docker ps --filter label=com.docker.compose.service=web --format '{{.Image}}'"), "berth/web:")
 	})
+	t.Run("another stack's release does not go out on this server", func(t *testing.T) {
+		r := r.in(t)
+		r.ssh("echo elsewhere | sudo tee /data/stack")
+		output, err := r.try("up", "--set", "environment.GREETING=from another stack")
+		require.Error(t, err)
+		assert.Contains(t, output, "this server's data belongs to stack elsewhere, and this is a release of stack rehearsal")
+		r.ssh("echo rehearsal | sudo tee /data/stack")
+		assert.Contains(t, r.ssh("sudo /opt/berth/deploy.sh status"), "serves; kept: ")
+	})
 	t.Run("an update that was killed is taken up again", func(t *testing.T) {
 		r := r.in(t)
 		r.killed("release", "up", "--set", "environment.GREETING=taken up")
@@ -200,6 +217,80 @@ except Exception: print("unreachable")'`))
 		// nginx puts a reload through in its own time.
 		assert.Eventually(t, func() bool { return serial() != before }, 10*time.Second, 100*time.Millisecond, "the new certificate is served")
 		assert.Contains(t, r.ssh("systemctl list-timers --all --no-legend berth-certificate.timer"), "berth-certificate.timer")
+	})
+	t.Run("the certificate's state is told, and the placeholder is a command away", func(t *testing.T) {
+		r, site := r.in(t), site.in(t)
+		var status struct {
+			Severity int
+			Names    []string
+			Issuer   string
+		}
+		require.NoError(t, json.Unmarshal([]byte(r.ssh("sudo /opt/berth/ssl-manager.sh check --json")), &status))
+		assert.Equal(t, 0, status.Severity)
+		assert.ElementsMatch(t, []string{domain, "www." + domain}, status.Names)
+		r.ssh("sudo /opt/berth/ssl-manager.sh revert")
+		output, err := r.trySSH("sudo /opt/berth/ssl-manager.sh check", "")
+		require.Error(t, err, "the exit code is a warning's")
+		assert.Contains(t, output, `issued by "placeholder"`)
+		assert.Contains(t, output, "sudo /opt/berth/ssl-manager.sh generate")
+		r.ssh("sudo /opt/berth/ssl-manager.sh install")
+		site.client.CloseIdleConnections()
+		assert.Equal(t, http.StatusOK, site.do(http.MethodGet, "https://"+domain+"/", "").StatusCode)
+	})
+	t.Run("an authority that refused is not asked again at once", func(t *testing.T) {
+		r := r.in(t)
+		output, err := r.trySSH(`sudo bash -c 'source /etc/berth/certificate.env; printf "%s\n1\n%s\n" "$(date +%s)" "$NAMES" >/data/tls/refused
+mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/away /data/letsencrypt/live; rm /data/tls/refused" EXIT
+/opt/berth/ssl-manager.sh generate'`, "")
+		require.Error(t, err)
+		assert.Contains(t, output, "the authority refused before, so it is asked again from")
+	})
+	t.Run("the health check says how everything is, and finds what is wrong", func(t *testing.T) {
+		r := r.in(t)
+		r.ssh("sudo systemctl start berth-dump.service")
+		output, err := r.trySSH("sudo /opt/berth/health-check.sh", "")
+		require.NoErrorf(t, err, "%s", output)
+		for _, check := range []string{"release", "containers", "database", "site", "certificate", "backup", "disk", "memory", "swap", "load", "clock", "reboot", "units"} {
+			assert.Regexp(t, `(?m)^ok +`+check+" ", output)
+		}
+		assert.NotContains(t, output, "\x1b")
+		r.ssh("sudo docker stop $(sudo docker ps --quiet --filter label=com.docker.compose.service=db)")
+		output, err = r.trySSH("sudo /opt/berth/health-check.sh --json", "")
+		require.Error(t, err)
+		var health struct {
+			Severity int
+			Checks   []struct{ Name, Verdict, Reason string }
+		}
+		require.NoError(t, json.Unmarshal([]byte(output), &health), output)
+		assert.Equal(t, 2, health.Severity)
+		verdicts := map[string]string{}
+		for _, check := range health.Checks {
+			verdicts[check.Name] = check.Verdict
+		}
+		assert.Equal(t, "critical", verdicts["containers"])
+		assert.Equal(t, "critical", verdicts["database"])
+		// What releases again heals.
+		r.ssh("sudo /opt/berth/deploy.sh")
+		output, err = r.trySSH("sudo /opt/berth/health-check.sh", "")
+		require.NoErrorf(t, err, "%s", output)
+		assert.Contains(t, r.ssh("systemctl list-timers --all --no-legend"), "berth-health.timer")
+	})
+	t.Run("a full disk leaves the site up, and the space comes back", func(t *testing.T) {
+		r, site := r.in(t), site.in(t)
+		r.ssh(fillDisk)
+		output, err := r.trySSH("sudo /opt/berth/health-check.sh", "")
+		require.Error(t, err)
+		assert.Regexp(t, `(?m)^critical +disk +/data is \d+ % full; see what takes it`, output)
+		site.write("written with the disk full")
+		assert.Contains(t, site.notes(), "written with the disk full")
+		assert.Contains(t, r.ssh("sudo /opt/berth/log-monitor.sh sizes"), "dumps of the databases")
+		before := r.ssh("df --output=avail --block-size=1M /data | tail -n 1")
+		assert.Regexp(t, `freed \d{3,} MiB`, r.ssh("sudo /opt/berth/log-monitor.sh clean"))
+		t.Logf("free: %s MiB, then %s MiB", before, r.ssh("df --output=avail --block-size=1M /data | tail -n 1"))
+		assert.Contains(t, site.notes(), "kept through everything")
+		r.ssh("sudo rm /data/fill")
+		assert.Contains(t, r.ssh("sudo /opt/berth/log-monitor.sh view --since 1h --grep healthz --grep GET api; sudo /opt/berth/log-monitor.sh view nginx; echo viewed"), "viewed")
+		assert.Contains(t, r.ssh("sudo /opt/berth/log-monitor.sh rotate"), "new log files")
 	})
 	t.Run("with protection on, destroy refuses and says how to go on", func(t *testing.T) {
 		r := r.in(t)

@@ -28,6 +28,7 @@ type wildApp struct {
 	Says, SaysLater         []string
 	Restores                struct{ Service, Fill, Change, Show, Want string }
 	Migration               map[string]string
+	Strategy                string
 }
 
 // testWild deploys, redeploys and rolls back every app of apps/wild on a rehearsal's host, by the script that 'pulumi up'
@@ -47,6 +48,9 @@ func testWild(t *testing.T, r *rehearsal, site *site) {
 			require.NoError(t, json.Unmarshal(text, &app))
 			if app.Contains == nil {
 				app.Contains = map[string]string{"/": "web VERSION"}
+			}
+			if app.Strategy == "" {
+				app.Strategy = "blue-green"
 			}
 			if app.StatefulLater == nil {
 				app.StatefulLater = app.Stateful
@@ -182,11 +186,11 @@ func (a *wildApp) settings(t *testing.T, commit string) string {
 			route["health"] = ""
 		}
 	}
-	app, err := json.Marshal(map[string]any{"routes": a.Routes, "images": map[string]string{}, "strategy": "blue-green", "migration": a.Migration, "database": nil})
+	app, err := json.Marshal(map[string]any{"routes": a.Routes, "images": map[string]string{}, "strategy": a.Strategy, "migration": a.Migration, "database": nil})
 	require.NoError(t, err)
 	var text strings.Builder
 	for name, value := range map[string]string{
-		"DOMAIN": domain, "REPOSITORY": "/srv/wild", "COMMIT": commit, "COMPOSE_FILE": "compose.yaml", "STRATEGY": "blue-green",
+		"DOMAIN": domain, "REPOSITORY": "/srv/wild", "COMMIT": commit, "COMPOSE_FILE": "compose.yaml", "STRATEGY": a.Strategy,
 		"HEALTHY_WITHIN": "60", "DRAIN_WITHIN": "10", "KEEP": "3", "APP": string(app),
 	} {
 		fmt.Fprintf(&text, "%s=%s\n", name, shellescape.Quote(value))

@@ -35,6 +35,7 @@ deploy.sh rollback [COMMIT] [--with-database [--yes]]
                                                 return to the release before, or to a kept one of COMMIT
 deploy.sh status                                what runs, what is kept
 deploy.sh history                               the last 30 releases
+deploy.sh dump                                  dump the databases now, as a timer does every night
 deploy.sh maintenance on | off                  answer every page with 503 and the maintenance page
 EOF
 }
@@ -169,6 +170,14 @@ rollback() {
   say "'pulumi up' without a change leaves it so; to make it the stack's: pulumi config set berth:ref $COMMIT"
 }
 
+# dump keeps what the databases hold now, beside the dumps before releases.
+dump() {
+  OLD=$(current)
+  [ -n "$OLD" ] || fail "nothing was released yet"
+  dump_databases "$OLD" "$OLD"
+  prune_dumps
+}
+
 status() {
   local name
   OLD=$(current)
@@ -239,6 +248,11 @@ main() {
       OLD=$(current)
       trap finish EXIT
       "${1:-deploy}" "${@:2}"
+      ;;
+    dump)
+      log_by_hand
+      take_lock dump
+      dump
       ;;
     status | history) "$1" ;;
     maintenance) maintenance "${2:-}" ;;

@@ -39,13 +39,13 @@ put() {
   mv -f "$temporary" "$1"
 }
 
-# await runs a command ten times a second until it succeeds, for at most $1 seconds.
+# await runs a command until it succeeds, for at most $1 seconds: ten times a second at first, then once.
 await() {
-  local deadline=$((SECONDS + $1))
+  local began=$SECONDS limit=$1
   shift
   until "$@"; do
-    [ "$SECONDS" -lt "$deadline" ] || return 1
-    sleep 0.1
+    [ $((SECONDS - began)) -lt "$limit" ] || return 1
+    if [ $((SECONDS - began)) -lt 5 ]; then sleep 0.1; else sleep 1; fi
   done
 }
 

@@ -8,7 +8,7 @@ readonly DUMPS=$DATA/dumps
 # Seconds for one dump and for one restore.
 readonly DUMP_WITHIN=1200 RESTORE_WITHIN=3000
 
-# in_database runs script $3 (dump or restore) of kind $2 in the container of stateful service $1. The database's
+# in_database runs script $3 (dump, restore or ping) of kind $2 in the container of stateful service $1, for at most $4 seconds. The database's
 # password is known inside, from the container's own environment.
 in_database() {
   local script

@@ -80,7 +80,8 @@ pulled() {
     fi
   fi
   pull "$service" "$reference"
-  image=$(image_name "$service" "$(image_id "$reference" | cut -d : -f 2 | cut -c 1-12)")
+  # Without the prefix Docker's client would show the tag as the image's ID.
+  image=$(image_name "$service" "pulled-$(image_id "$reference" | cut -d : -f 2 | cut -c 1-12)")
   docker tag "$reference" "$image"
   note_image "$1" "$service" "$reference" "$image"
 }

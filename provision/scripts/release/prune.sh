@@ -1,8 +1,10 @@
-# What is kept and what is taken away. Sourced by deploy.sh.
-# shellcheck shell=bash disable=SC2034
+# What is kept and what is taken away. Sourced by deploy.sh and log-monitor.sh.
+# shellcheck shell=bash disable=SC2034,SC2153
 
 # Free space that a release needs, in MiB, and what the build cache may take.
 readonly FREE_MIB=1024 CACHE=2GB
+# Days that dumps stay, and how many at most.
+readonly DUMP_DAYS=7 MOST_DUMPS=20
 
 free_mib() { df --output=avail --block-size=1M "$DATA" | tail -n 1 | tr -d ' '; }
 
@@ -38,15 +40,16 @@ prune_images() {
   docker image prune --force >/dev/null
 }
 
-# prune_dumps keeps what a rollback may restore, and the last ones besides.
+# prune_dumps keeps what a rollback may restore (the newest of each kept release), and those of the last week besides.
 prune_dumps() {
-  local file release
+  local release needed=""
   [ -d "$DUMPS" ] || return 0
-  while read -r file; do
-    release=${file#*_}
-    release=${release%%_*}
-    kept "$release" || rm -f "$DUMPS/$file"
-  done < <(find "$DUMPS" -maxdepth 1 -type f -printf '%f\n' | sort -r | tail -n +$((KEEP + 1)))
+  for release in $(kept_releases); do needed+=$(dumps_of "$release")$'\n'; done
+  find "$DUMPS" -maxdepth 1 -type f -mtime +"$DUMP_DAYS" -printf '%f\n' | grep -vxFf <(printf '%snone\n' "$needed") |
+    while read -r file; do rm -f "$DUMPS/$file"; done
+  # A day of many releases must not fill the disk.
+  find "$DUMPS" -maxdepth 1 -type f -printf '%f\n' | sort -r | tail -n +$((MOST_DUMPS + 1)) | grep -vxFf <(printf '%snone\n' "$needed") |
+    while read -r file; do rm -f "$DUMPS/$file"; done
 }
 
 # make_room looks whether the release fits and takes away what nothing needs when it does not.

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Says how the site and its server are: health-check.sh [--json]
+# A line for each check: its verdict (ok, warning, critical), its name, the reason. The exit code is the worst of them:
+# 0, 1 or 2. A timer runs it every minute and keeps the last result in /run/berth/health.json.
+set -euo pipefail
+# shellcheck source=provision/scripts/lib.sh
+source /opt/berth/lib.sh
+# shellcheck source=provision/scripts/release/plan.sh
+source /opt/berth/release/plan.sh
+# shellcheck source=provision/scripts/release/containers.sh
+source /opt/berth/release/containers.sh
+# shellcheck source=provision/scripts/release/data.sh
+source /opt/berth/release/data.sh
+# shellcheck source=provision/scripts/release/database.sh
+source /opt/berth/release/database.sh
+# shellcheck source=provision/scripts/release/edge.sh
+source /opt/berth/release/edge.sh
+# shellcheck source=provision/scripts/health/site.sh
+source /opt/berth/health/site.sh
+# shellcheck source=provision/scripts/health/server.sh
+source /opt/berth/health/server.sh
+
+# RESULTS holds a line of JSON for each check.
+RESULTS="" WORST=0
+
+# result notes a check: name, severity (0, 1, 2), reason, and a figure where the check has one.
+result() {
+  [ "$2" -le "$WORST" ] || WORST=$2
+  RESULTS+=$(jq -cn --arg name "$1" --argjson severity "$2" --arg reason "$3" --arg value "${4:-}" \
+    '{name: $name, severity: $severity, verdict: ["ok", "warning", "critical"][$severity], reason: $reason} + if $value == "" then {} else {value: ($value | tonumber)} end')$'\n'
+}
+
+# graded is the severity of figure $1 with the limits $2 (warning) and $3 (critical), above which it is bad.
+graded() {
+  if [ "$1" -gt "$3" ]; then echo 2; elif [ "$1" -gt "$2" ]; then echo 1; else echo 0; fi
+}
+
+# lines prints the results for a person, with colours on a terminal.
+lines() {
+  local colours=("" "" "") plain="" severity verdict name reason
+  if [ -t 1 ]; then colours=($'\e[32m' $'\e[33m' $'\e[31m') plain=$'\e[0m'; fi
+  while IFS=$'\t' read -r severity verdict name reason; do
+    printf '%s%-8s%s  %-12s  %s\n' "${colours[$severity]}" "$verdict" "$plain" "$name" "$reason"
+  done < <(jq -r '[.severity, .verdict, .name, .reason] | @tsv' <<<"$RESULTS")
+}
+
+main() {
+  local json=""
+  case ${1:-} in
+    "") ;;
+    --json) json=yes ;;
+    *) fail "usage: health-check.sh [--json]" ;;
+  esac
+  need_root
+  load_settings release
+  OLD=""
+  site_checks
+  server_checks
+  mkdir -p /run/berth
+  jq -s --arg time "$(date --utc +%FT%TZ)" --argjson severity "$WORST" '{time: $time, severity: $severity, checks: .}' <<<"$RESULTS" | put /run/berth/health.json 0644
+  if [ -n "$json" ]; then cat /run/berth/health.json; else lines; fi
+  exit "$WORST"
+}
+
+main "$@"

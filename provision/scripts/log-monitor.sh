@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# The logs of the site and the space they and everything else take: log-monitor.sh view | sizes | rotate | clean
+#   view [SERVICE…] [--follow] [--since 10m] [--grep TEXT]
+#            what the app's services (all, or those named) and nginx say
+#   sizes    what takes space on the server's disks
+#   rotate   begin new log files now
+#   clean    take away what nothing needs: old logs, build cache, images of no kept release, packages' downloads; never
+#            data, dumps or releases that can be returned to
+# Container logs, the journal and nginx's logs are bounded from the start; see steps/operations.sh.
+set -euo pipefail
+# shellcheck source=provision/scripts/lib.sh
+source /opt/berth/lib.sh
+# shellcheck source=provision/scripts/release/plan.sh
+source /opt/berth/release/plan.sh
+# shellcheck source=provision/scripts/release/containers.sh
+source /opt/berth/release/containers.sh
+# shellcheck source=provision/scripts/release/data.sh
+source /opt/berth/release/data.sh
+# shellcheck source=provision/scripts/release/database.sh
+source /opt/berth/release/database.sh
+# shellcheck source=provision/scripts/release/prune.sh
+source /opt/berth/release/prune.sh
+
+usage() { fail "usage: log-monitor.sh view [SERVICE…] [--follow] [--since 10m] [--grep TEXT] | sizes | rotate | clean"; }
+
+view() {
+  local follow="" since=1h text="" id release
+  local -a services=() logs=()
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --follow | -f) follow=--follow ;;
+      --since | --grep)
+        [ $# -gt 1 ] || usage
+        if [ "$1" = --since ]; then since=$2; else text=$2; fi
+        shift
+        ;;
+      -*) usage ;;
+      *) services+=("$1") ;;
+    esac
+    shift
+  done
+  release=$(current)
+  for id in $({ [ -z "$release" ] || containers "$(project "$release")"; } && containers "$DATA_PROJECT"); do
+    logs+=("$id $(docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}}' "$id")")
+  done
+  {
+    for id in "${logs[@]}"; do
+      wanted "${id#* }" "${services[@]}" || continue
+      docker logs --timestamps $follow --since "$since" "${id%% *}" 2>&1 | labelled "${id#* }" &
+    done
+    if wanted nginx "${services[@]}"; then nginx_log "$follow" | labelled nginx & fi
+    wait
+  } | if [ -n "$text" ]; then grep --line-buffered --fixed-strings --ignore-case -- "$text" || true; else cat; fi
+}
+
+# wanted says whether service $1 is among the others, or none is named.
+wanted() {
+  local name service=$1
+  shift
+  [ $# -gt 0 ] || return 0
+  for name in "$@"; do [ "$name" != "$service" ] || return 0; done
+  return 1
+}
+
+labelled() { sed --unbuffered "s/^/$1 | /"; }
+
+nginx_log() {
+  if [ -n "$1" ]; then tail --follow=name --retry --lines 50 /var/log/nginx/error.log; else tail --lines 50 /var/log/nginx/error.log; fi
+}
+
+# size prints what a path takes, and its name.
+size() { [ ! -e "$1" ] || printf '%10s  %s\n' "$(du --summarize --human-readable --one-file-system "$1" 2>/dev/null | cut -f 1)" "$2"; }
+
+sizes() {
+  df --human-readable --output=target,size,used,avail,pcent "$DATA" /
+  echo
+  size "$DATA/docker/containers" "logs of containers (at most 30 MB each)"
+  size /var/log/journal "the journal (at most 200 MB)"
+  size /var/log/nginx "nginx's logs"
+  size /var/log/berth "the logs of Berth's steps"
+  size "$DATA/docker/volumes" "volumes: the app's data"
+  size "$DATA/binds" "files that services keep beside the compose file"
+  size "$DATA/dumps" "dumps of the databases"
+  size "$DATA/releases" "releases: checkouts and settings"
+  size /var/cache/apt "downloads of packages"
+  echo
+  docker system df
+}
+
+rotate() {
+  logrotate --force /etc/logrotate.d/berth /etc/logrotate.d/nginx
+  journalctl --quiet --rotate
+  say "new log files were begun"
+}
+
+free_kib() { df --output=avail "$DATA" / | awk 'NR > 1 { sum += $1 } END { print sum }'; }
+
+# clean takes the lock of releases: what a release is about to need is not there yet for anybody to see.
+clean() {
+  local before freed
+  exec 8>>/run/berth-release.lock
+  flock --nonblock 8 || fail "a release is at work ($(cat /run/berth-release.lock)); try again when it is done"
+  before=$(free_kib)
+  load_settings release
+  OLD=$(current)
+  prune
+  docker builder prune --all --force >/dev/null
+  rotate >/dev/null 3>&1
+  find /var/log/nginx /var/log/berth -name '*.gz' -delete
+  journalctl --quiet --vacuum-size=50M
+  apt-get -q clean
+  freed=$((($(free_kib) - before) / 1024))
+  [ "$freed" -ge 0 ] || freed=0
+  say "freed $freed MiB; $(df --output=avail --block-size=1M "$DATA" | tail -n 1 | tr -d ' ') MiB are free on $DATA"
+}
+
+main() {
+  local command=${1:-}
+  case $command in
+    view | sizes | rotate | clean) ;;
+    *) usage ;;
+  esac
+  need_root
+  "$command" "${@:2}"
+}
+
+main "$@"

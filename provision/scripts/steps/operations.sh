@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# The server's daily life: bounded logs, a look at its health every minute, a dump every night, security updates.
+set -euo pipefail
+# shellcheck source=provision/scripts/lib.sh
+source /opt/berth/lib.sh
+
+readonly PACKAGES=(unattended-upgrades logrotate)
+
+bound_logs() {
+  put /etc/systemd/journald.conf.d/berth.conf 0644 <<EOF
+[Journal]
+Storage=persistent
+SystemMaxUse=200M
+EOF
+  put /etc/logrotate.d/berth 0644 <<EOF
+/var/log/berth/*.log {
+  size 5M
+  rotate 4
+  compress
+  missingok
+  notifempty
+  copytruncate
+}
+EOF
+  # Debian's own rule is once a day, whatever the size: a busy night fills a disk before it comes.
+  put /etc/logrotate.d/nginx 0644 <<EOF
+/var/log/nginx/*.log {
+  maxsize 20M
+  daily
+  rotate 7
+  compress
+  missingok
+  notifempty
+  create 0640 www-data adm
+  sharedscripts
+  postrotate
+    systemctl kill --signal=USR1 --kill-whom=main nginx.service
+  endscript
+}
+EOF
+  put /etc/systemd/system/logrotate.timer.d/berth.conf 0644 <<EOF
+[Timer]
+OnCalendar=
+OnCalendar=*:0/10
+RandomizedDelaySec=0
+AccuracySec=1min
+EOF
+}
+
+# timer writes service $1 that runs $3, described by $2, and a timer for it with the lines of $4.
+timer() {
+  put "/etc/systemd/system/$1.service" 0644 <<EOF
+[Unit]
+Description=$2
+After=docker.service nginx.service
+
+[Service]
+Type=oneshot
+ExecStart=$3
+Nice=10
+EOF
+  put "/etc/systemd/system/$1.timer" 0644 <<EOF
+[Unit]
+Description=$2
+
+[Timer]
+$4
+
+[Install]
+WantedBy=timers.target
+EOF
+}
+
+# Security updates by themselves, and the reboot that some need in a quiet hour: containers are stopped in their own
+# time, and everything comes back without a hand.
+update_by_itself() {
+  export DEBIAN_FRONTEND=noninteractive
+  if ! dpkg-query --show --showformat '${db:Status-Abbrev}\n' "${PACKAGES[@]}" 2>/dev/null | grep -qv '^ii' || ! dpkg-query --show "${PACKAGES[@]}" >/dev/null 2>&1; then
+    say "installing ${PACKAGES[*]}"
+    apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 --no-install-recommends install "${PACKAGES[@]}"
+  fi
+  put /etc/apt/apt.conf.d/52berth 0644 <<EOF
+APT::Periodic::Update-Package-Lists "1";
+APT::Periodic::Unattended-Upgrade "1";
+Unattended-Upgrade::Automatic-Reboot "true";
+Unattended-Upgrade::Automatic-Reboot-Time "03:30";
+Unattended-Upgrade::Remove-Unused-Kernel-Packages "true";
+EOF
+}
+
+main() {
+  bound_logs
+  timer berth-health "Look at the health of the site and its server" "/opt/berth/health-check.sh" "OnCalendar=minutely
+AccuracySec=10s"
+  timer berth-dump "Dump the databases" "/opt/berth/deploy.sh dump" "OnCalendar=*-*-* 02:30:00
+RandomizedDelaySec=20m
+Persistent=true"
+  # What the health check finds is its result, not a failure of the unit.
+  put /etc/systemd/system/berth-health.service.d/result.conf 0644 <<EOF
+[Service]
+SuccessExitStatus=1 2
+StandardOutput=null
+LogLevelMax=notice
+EOF
+  update_by_itself
+  systemctl daemon-reload
+  systemctl restart systemd-journald
+  systemctl enable --quiet --now logrotate.timer berth-health.timer berth-dump.timer
+  systemctl restart logrotate.timer
+  say "logs are bounded, health is looked at every minute, databases are dumped every night, security updates come by themselves"
+}
+
+main "$@"
