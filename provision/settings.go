@@ -104,6 +104,11 @@ func releaseSettings(cfg *config.Config, stack, commit string) (string, error) {
 	), nil
 }
 
+// operationsSettings tells the health check where to push what it finds.
+func operationsSettings(cfg *config.Config, stack string) string {
+	return assignments("OPERATIONS_SETTINGS", assignments("STACK", stack, "REGION", cfg.Region, "MONITORED", ""))
+}
+
 // dockerHub is how Docker's client files credentials for Docker Hub. Source: docker/cli, "IndexServer".
 const dockerHub = "https://index.docker.io/v1/"
 

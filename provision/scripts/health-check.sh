@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Says how the site and its server are: health-check.sh [--json]
+# Says how the site and its server are: health-check.sh [--json | --push]
 # A line for each check: its verdict (ok, warning, critical), its name, the reason. The exit code is the worst of them:
-# 0, 1 or 2. A timer runs it every minute and keeps the last result in /run/berth/health.json.
+# 0, 1 or 2. A timer runs it every minute with --push, which tells CloudWatch where the stack has alarms; the last result
+# is in /run/berth/health.json.
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
@@ -19,6 +20,8 @@ source /opt/berth/release/edge.sh
 source /opt/berth/health/site.sh
 # shellcheck source=provision/scripts/health/server.sh
 source /opt/berth/health/server.sh
+# shellcheck source=provision/scripts/health/push.sh
+source /opt/berth/health/push.sh
 
 # RESULTS holds a line of JSON for each check.
 RESULTS="" WORST=0
@@ -44,12 +47,17 @@ lines() {
   done < <(jq -r '[.severity, .verdict, .name, .reason] | @tsv' <<<"$RESULTS")
 }
 
+# push tells CloudWatch where the stack has alarms.
+push() {
+  load_settings operations
+  # shellcheck disable=SC2153
+  [ "$MONITORED" != yes ] || push_metrics
+}
+
 main() {
-  local json=""
   case ${1:-} in
-    "") ;;
-    --json) json=yes ;;
-    *) fail "usage: health-check.sh [--json]" ;;
+    "" | --json | --push) ;;
+    *) fail "usage: health-check.sh [--json | --push]" ;;
   esac
   need_root
   load_settings release
@@ -58,7 +66,11 @@ main() {
   server_checks
   mkdir -p /run/berth
   jq -s --arg time "$(date --utc +%FT%TZ)" --argjson severity "$WORST" '{time: $time, severity: $severity, checks: .}' <<<"$RESULTS" | put /run/berth/health.json 0644
-  if [ -n "$json" ]; then cat /run/berth/health.json; else lines; fi
+  case ${1:-} in
+    --json) cat /run/berth/health.json ;;
+    --push) push ;;
+    *) lines ;;
+  esac
   exit "$WORST"
 }
 

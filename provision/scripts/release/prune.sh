@@ -42,14 +42,16 @@ prune_images() {
 
 # prune_dumps keeps what a rollback may restore (the newest of each kept release), and those of the last week besides.
 prune_dumps() {
-  local release needed=""
+  local release file needed=""
   [ -d "$DUMPS" ] || return 0
   for release in $(kept_releases); do needed+=$(dumps_of "$release")$'\n'; done
-  find "$DUMPS" -maxdepth 1 -type f -mtime +"$DUMP_DAYS" -printf '%f\n' | grep -vxFf <(printf '%snone\n' "$needed") |
-    while read -r file; do rm -f "$DUMPS/$file"; done
-  # A day of many releases must not fill the disk.
-  find "$DUMPS" -maxdepth 1 -type f -printf '%f\n' | sort -r | tail -n +$((MOST_DUMPS + 1)) | grep -vxFf <(printf '%snone\n' "$needed") |
-    while read -r file; do rm -f "$DUMPS/$file"; done
+  {
+    find "$DUMPS" -maxdepth 1 -type f -mtime +"$DUMP_DAYS" -printf '%f\n'
+    # A day of many releases must not fill the disk.
+    find "$DUMPS" -maxdepth 1 -type f -printf '%f\n' | sort -r | tail -n +$((MOST_DUMPS + 1))
+  } | while read -r file; do
+    grep -qxF "$file" <<<"$needed" || rm -f "$DUMPS/$file"
+  done
 }
 
 # make_room looks whether the release fits and takes away what nothing needs when it does not.

@@ -3,6 +3,8 @@
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
+# shellcheck disable=SC1091
+source /dev/stdin
 
 readonly PACKAGES=(unattended-upgrades logrotate)
 
@@ -89,8 +91,9 @@ EOF
 }
 
 main() {
+  put "$BERTH_ETC/operations.env" 0644 <<<"$OPERATIONS_SETTINGS"
   bound_logs
-  timer berth-health "Look at the health of the site and its server" "/opt/berth/health-check.sh" "OnCalendar=minutely
+  timer berth-health "Look at the health of the site and its server" "/opt/berth/health-check.sh --push" "OnCalendar=minutely
 AccuracySec=10s"
   timer berth-dump "Dump the databases" "/opt/berth/deploy.sh dump" "OnCalendar=*-*-* 02:30:00
 RandomizedDelaySec=20m
