@@ -11,6 +11,7 @@ import (
 
 	"berth/app"
 	"berth/config"
+	"berth/infra"
 	"berth/repository"
 )
 
@@ -106,7 +107,7 @@ func releaseSettings(cfg *config.Config, stack, commit string) (string, error) {
 
 // operationsSettings tells the health check where to push what it finds.
 func operationsSettings(cfg *config.Config, stack string) string {
-	return assignments("OPERATIONS_SETTINGS", assignments("STACK", stack, "REGION", cfg.Region, "MONITORED", ""))
+	return assignments("SSH_USER", infra.User, "OPERATIONS_SETTINGS", assignments("STACK", stack, "REGION", cfg.Region, "MONITORED", ""))
 }
 
 // dockerHub is how Docker's client files credentials for Docker Hub. Source: docker/cli, "IndexServer".

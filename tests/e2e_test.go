@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -295,6 +296,28 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 		assert.Equal(t, "ok", verdicts["containers"])
 		assert.Equal(t, "ok", verdicts["database"])
 		assert.Contains(t, r.ssh("systemctl list-timers --all --no-legend"), "berth-health.timer")
+	})
+	t.Run("no weak cipher, on neither door", func(t *testing.T) {
+		r := r.in(t)
+		r.ssh("sudo DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install sslscan ssh-audit")
+		tls := r.ssh("sslscan --no-colour --sni-name=" + domain + " 127.0.0.1:443")
+		for _, old := range []string{"SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1"} {
+			assert.Regexp(t, old+` +disabled`, tls)
+		}
+		assert.Contains(t, tls, "TLSv1.3   enabled")
+		accepted := regexp.MustCompile(`(?m)^(?:Preferred|Accepted) +(\S+) +\d+ bits +(\S+)`).FindAllStringSubmatch(tls, -1)
+		require.NotEmpty(t, accepted)
+		for _, cipher := range accepted {
+			assert.Regexp(t, "GCM|CHACHA20", cipher[2])
+		}
+		assert.Contains(t, tls, "Compression disabled")
+		// ssh-audit's exit code is 0 only without a warning.
+		output, err := r.trySSH("ssh-audit --level=warn --no-colors 127.0.0.1", "")
+		require.NoErrorf(t, err, "%s", output)
+		settings := r.ssh("sudo sshd -T")
+		for _, line := range []string{"permitrootlogin no", "passwordauthentication no", "allowusers admin"} {
+			assert.Contains(t, settings, line)
+		}
 	})
 	t.Run("a full disk leaves the site up, and the space comes back", func(t *testing.T) {
 		r, site := r.in(t), site.in(t)

@@ -197,6 +197,8 @@ finish() {
   if [ "$code" -eq 0 ]; then
     audit released
     prune
+    # It looks at once, not at the next minute.
+    systemctl start --no-block berth-health.service 2>/dev/null
     say "released $NEW in $SECONDS seconds"
     exit 0
   fi

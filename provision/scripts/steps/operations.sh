@@ -90,6 +90,30 @@ Unattended-Upgrade::Remove-Unused-Kernel-Packages "true";
 EOF
 }
 
+# SSH by key, only for the operator's user, with nothing that ssh-audit warns of. A configuration that sshd refuses is
+# taken back: nobody must be locked out.
+harden_ssh() {
+  local file=/etc/ssh/sshd_config.d/10-berth.conf
+  put "$file" 0644 <<EOF
+AllowUsers $SSH_USER
+PermitRootLogin no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+AuthenticationMethods publickey
+X11Forwarding no
+AllowAgentForwarding no
+HostKeyAlgorithms ssh-ed25519
+KexAlgorithms mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,curve25519-sha256,curve25519-sha256@libssh.org
+Ciphers aes256-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr,aes128-ctr
+MACs hmac-sha2-512-etm@openssh.com,hmac-sha2-256-etm@openssh.com,umac-128-etm@openssh.com
+EOF
+  if ! sshd -t; then
+    rm -f "$file"
+    fail "sshd refuses its configuration (the lines above say where); it stays as it was"
+  fi
+  systemctl reload ssh
+}
+
 main() {
   put "$BERTH_ETC/operations.env" 0644 <<<"$OPERATIONS_SETTINGS"
   bound_logs
@@ -105,12 +129,13 @@ SuccessExitStatus=1 2
 StandardOutput=null
 LogLevelMax=notice
 EOF
+  harden_ssh
   update_by_itself
   systemctl daemon-reload
   systemctl restart systemd-journald
   systemctl enable --quiet --now logrotate.timer berth-health.timer berth-dump.timer
   systemctl restart logrotate.timer
-  say "logs are bounded, health is looked at every minute, databases are dumped every night, security updates come by themselves"
+  say "SSH takes keys of $SSH_USER alone, logs are bounded, health is looked at every minute, databases are dumped every night, security updates come by themselves"
 }
 
 main "$@"
