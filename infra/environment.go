@@ -75,6 +75,15 @@ func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
 	return env, nil
 }
 
+// Components are all of the environment's parts.
+func (e *Environment) Components() []pulumi.Resource {
+	all := []pulumi.Resource{e.Keys, e.Network, e.Firewall, e.Storage, e.Address, e.Server, e.DNS, e.Backups}
+	if e.Monitoring != nil {
+		all = append(all, e.Monitoring)
+	}
+	return all
+}
+
 // newProvider makes an AWS provider: the stack's own, and another for what exists in one region alone. They are
 // explicit, rather than taken from the surroundings, so that the region is known and every resource carries the stack's
 // tags.

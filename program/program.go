@@ -36,11 +36,7 @@ func Run(settings map[string]string) pulumi.RunFunc {
 		if err != nil {
 			return err
 		}
-		err = protect(ctx, cfg, []pulumi.Resource{
-			environment.Keys, environment.Network, environment.Firewall, environment.Storage, environment.Address,
-			environment.Server, environment.DNS, host,
-		})
-		if err != nil {
+		if err := protect(ctx, cfg, append(environment.Components(), host)); err != nil {
 			return err
 		}
 		return export(ctx, cfg, environment, host)
