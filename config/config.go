@@ -56,6 +56,14 @@ type Config struct {
 	Environment, Secrets map[string]string
 	// ACME is the certificate authority.
 	ACME ACME
+	// AlarmEmail is the address that alarms are sent to, "" for no monitoring.
+	AlarmEmail string
+	// SnapshotsKept is how many daily snapshots of the data volume are kept, 0 for none.
+	SnapshotsKept int
+	// DumpBucket makes an S3 bucket that database dumps are copied to.
+	DumpBucket bool
+	// VolumeSnapshot is the snapshot that the data volume is made from, "" for a blank one.
+	VolumeSnapshot string
 	// SSHPrivateKey, a secret, is the operator's own key; "" has one generated for the stack.
 	SSHPrivateKey string
 }
@@ -98,6 +106,7 @@ func Load(settings map[string]string, isSecret func(key string) bool) (*Config, 
 	l.rollout()
 	l.variables()
 	l.authority()
+	l.operations()
 	if len(l.problems) > 0 {
 		return nil, &Problems{List: l.problems}
 	}

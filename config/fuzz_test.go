@@ -16,7 +16,7 @@ func FuzzLoad(f *testing.F) {
 		"", "app.example.com", "$(id)", "`id`", "a\nb", "\x00", "../../x", "☃.example.com", `["x"]`, `{"a":"b"}`, "\x1b[31m", "99999999999999999999",
 		`[{"path":"/","service":"web","port":80}]`, "-----BEGIN CERTIFICATE-----", "git@github.com:a/b", "null", strings.Repeat("a", 1<<20),
 	} {
-		for _, key := range []string{"domain", "routes", "repository", "secrets", "tags", "composeFile", "environment", "ref", "acmeEmail", "acmeDirectory", "volumeSize", "unknown" + seed[:min(3, len(seed))]} {
+		for _, key := range []string{"domain", "routes", "repository", "secrets", "tags", "composeFile", "environment", "ref", "acmeEmail", "acmeDirectory", "alarmEmail", "volumeSnapshot", "volumeSize", "unknown" + seed[:min(3, len(seed))]} {
 			f.Add(key, seed)
 		}
 	}
@@ -32,6 +32,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		for _, text := range append(cfg.Names(), cfg.Zone, cfg.Ref, cfg.ComposeFile, cfg.Repository, cfg.RepositoryHostKey, cfg.Region,
 			cfg.AvailabilityZone, cfg.InstanceType, cfg.AMI, cfg.SubnetID, cfg.ACME.Email, cfg.ACME.Directory, cfg.ACME.StagingDirectory,
+			cfg.AlarmEmail, cfg.VolumeSnapshot,
 			cfg.Routes[0].Path, cfg.Routes[0].Service) {
 			assert.Equal(t, -1, strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) || strings.ContainsRune("\"'`$;|&<>\\", r) }), "%q", text)
 		}

@@ -16,11 +16,12 @@ const namespace = "berth:"
 // Keys are all settings, sorted, without their namespace.
 func Keys() []string {
 	return []string{
-		"acmeDirectory", "acmeEmail", "acmeRoots", "acmeStagingDirectory", "aliases", "ami", "availabilityZone",
-		"composeFile", "createZone", "database", "deployKey", "domain", "drainWithin", "environment", "healthyWithin",
-		"images", "instanceType", "keepReleases", "migration", "operatorCidrs", "protect", "ref", "region",
-		"registries", "releaseStrategy", "repository", "repositoryHostKey", "routes", "secrets", "sshPrivateKey",
-		"subnetId", "tags", "volumeSize", "vpcCidr", "zone",
+		"acmeDirectory", "acmeEmail", "acmeRoots", "acmeStagingDirectory", "alarmEmail", "aliases", "ami",
+		"availabilityZone", "composeFile", "createZone", "database", "deployKey", "domain", "drainWithin",
+		"dumpBucket", "environment", "healthyWithin", "images", "instanceType", "keepReleases", "migration",
+		"operatorCidrs", "protect", "ref", "region", "registries", "releaseStrategy", "repository",
+		"repositoryHostKey", "routes", "secrets", "snapshotsKept", "sshPrivateKey", "subnetId", "tags",
+		"volumeSize", "volumeSnapshot", "vpcCidr", "zone",
 	}
 }
 

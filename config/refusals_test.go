@@ -150,6 +150,15 @@ func TestLoadRefuses(t *testing.T) {
 		{"acmeDirectory", "https://ca.example.com/;x", "acmeDirectory", "https", "pulumi config set berth:acmeDirectory"},
 		{"acmeDirectory", "http://ca.example.com", "acmeDirectory", "https", "pulumi config set berth:acmeDirectory"},
 		{"acmeRoots", "nonsense", "acmeRoots", "PEM", "pulumi config set berth:acmeRoots"},
+		{"alarmEmail", "you at example", "alarmEmail", "one e-mail address", "pulumi config set berth:alarmEmail you@example.com"},
+		{"alarmEmail", "a@example.com,b@example.com", "alarmEmail", "one e-mail address", "pulumi config set berth:alarmEmail you@example.com"},
+		{"alarmEmail", `["you@example.com"]`, "alarmEmail", "one e-mail address", "pulumi config set berth:alarmEmail you@example.com"},
+		{"snapshotsKept", "-1", "snapshotsKept", "whole number of daily snapshots, 0 to 365", "pulumi config set berth:snapshotsKept 7"},
+		{"snapshotsKept", "366", "snapshotsKept", "whole number of daily snapshots, 0 to 365", "pulumi config set berth:snapshotsKept 7"},
+		{"snapshotsKept", "7.5", "snapshotsKept", "whole number", "pulumi config set berth:snapshotsKept 7"},
+		{"dumpBucket", "my-bucket", "dumpBucket", "true or false", "pulumi config set berth:dumpBucket true"},
+		{"volumeSnapshot", "snap-1", "volumeSnapshot", "snap- and 8 or 17", "pulumi config rm --path berth:volumeSnapshot"},
+		{"volumeSnapshot", "vol-0123456789abcdef0", "volumeSnapshot", "snap- and 8 or 17", "pulumi config rm --path berth:volumeSnapshot"},
 		{"volumesize", "20", "volumesize", "nearest is volumeSize", "pulumi config rm"},
 	} {
 		t.Run(test.setting+" "+test.reason, func(t *testing.T) {

@@ -57,6 +57,10 @@ func TestDefaultsAreThoseOfTheProjectFile(t *testing.T) {
 	assert.Equal(t, defaults("healthyWithin"), cfg.HealthyWithin)
 	assert.Equal(t, defaults("drainWithin"), cfg.DrainWithin)
 	assert.Equal(t, defaults("keepReleases"), cfg.KeepReleases)
+	assert.Equal(t, defaults("alarmEmail"), cfg.AlarmEmail)
+	assert.Equal(t, defaults("snapshotsKept"), cfg.SnapshotsKept)
+	assert.Equal(t, defaults("dumpBucket"), cfg.DumpBucket)
+	assert.Equal(t, defaults("volumeSnapshot"), cfg.VolumeSnapshot)
 }
 
 // loadSample loads a stack file as Pulumi would hand it over.
@@ -100,12 +104,15 @@ func TestTheSampleShowsDefaults(t *testing.T) {
 	shown, plain := loadSample(t, all), loadSample(t, sample)
 	assert.NotEmpty(t, shown.AMI)
 	assert.NotEmpty(t, shown.SubnetID)
+	assert.NotEmpty(t, shown.AlarmEmail)
+	assert.NotEmpty(t, shown.VolumeSnapshot)
 	assert.NotEmpty(t, shown.Tags)
 	assert.Equal(t, &Migration{Service: "api", Command: "./migrate"}, shown.Migration)
 	assert.Equal(t, "mongo", shown.Database.Service)
 	assert.NotEmpty(t, shown.Images)
 	shown.Migration, shown.Database, shown.Images, plain.Images = nil, nil, nil, nil
 	shown.AMI, shown.SubnetID, shown.Tags, plain.Tags = "", "", nil, nil
+	shown.AlarmEmail, shown.VolumeSnapshot = "", ""
 	plain.Environment, shown.Environment = nil, nil
 	assert.Equal(t, plain, shown)
 }

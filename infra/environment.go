@@ -1,5 +1,5 @@
-// Package infra declares what AWS holds for one Berth stack: network, firewall, storage, address, server and DNS,
-// each as a component resource, so that a preview reads as a table of contents.
+// Package infra declares what AWS holds for one Berth stack: network, firewall, storage, address, server, DNS,
+// backups and monitoring, each as a component resource, so that a preview reads as a table of contents.
 package infra
 
 import (
@@ -27,12 +27,16 @@ type Environment struct {
 	Server *Server
 	// DNS names the address.
 	DNS *DNS
+	// Backups are the snapshots of the storage and the bucket for dumps.
+	Backups *Backups
+	// Monitoring says when something is wrong; nil where nobody is to be told.
+	Monitoring *Monitoring
 }
 
 // New declares the environment that cfg describes. The order is the one in which AWS needs it, with one intention
 // added: address and DNS come before the server, so that names resolve from its first second on.
 func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
-	provider, err := newProvider(ctx, cfg)
+	provider, err := newProvider(ctx, cfg, "aws", cfg.Region)
 	if err != nil {
 		return nil, err
 	}
@@ -60,20 +64,29 @@ func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
 	if env.DNS, err = newDNS(ctx, cfg, env.Address, env.Server, opt); err != nil {
 		return nil, err
 	}
+	if env.Backups, err = newBackups(ctx, cfg, env, opt); err != nil {
+		return nil, err
+	}
+	if cfg.AlarmEmail != "" {
+		if env.Monitoring, err = newMonitoring(ctx, cfg, env, opt); err != nil {
+			return nil, err
+		}
+	}
 	return env, nil
 }
 
-// newProvider makes the one AWS provider of the stack. It is explicit, rather than taken from the surroundings, so
-// that the region is the stack's own and every resource carries the stack's tags.
-func newProvider(ctx *pulumi.Context, cfg *config.Config) (*aws.Provider, error) {
-	provider, err := aws.NewProvider(ctx, "aws", &aws.ProviderArgs{
-		Region: pulumi.String(cfg.Region),
+// newProvider makes an AWS provider: the stack's own, and another for what exists in one region alone. They are
+// explicit, rather than taken from the surroundings, so that the region is known and every resource carries the stack's
+// tags.
+func newProvider(ctx *pulumi.Context, cfg *config.Config, name, region string) (*aws.Provider, error) {
+	provider, err := aws.NewProvider(ctx, name, &aws.ProviderArgs{
+		Region: pulumi.String(region),
 		DefaultTags: aws.ProviderDefaultTagsArgs{
 			Tags: pulumi.ToStringMap(defaultTags(ctx.Project(), ctx.Stack(), cfg.Tags)),
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("declare the AWS provider for %s: %w", cfg.Region, err)
+		return nil, fmt.Errorf("declare the AWS provider for %s: %w", region, err)
 	}
 	return provider, nil
 }

@@ -74,6 +74,11 @@ func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 		}
 	case "aws:iam/role:Role", "aws:iam/instanceProfile:InstanceProfile":
 		text("name", args.Name+"-1234567")
+	case "aws:s3/bucketV2:BucketV2":
+		text("bucket", args.Name+"-1234567")
+		text("arn", "arn:aws:s3:::"+args.Name+"-1234567")
+	case "aws:sns/topic:Topic", "aws:cloudwatch/metricAlarm:MetricAlarm":
+		text("arn", "arn:of:"+args.Name)
 	case "aws:route53/zone:Zone":
 		text("zoneId", mockZoneID)
 		state["nameServers"] = resource.NewProperty([]resource.PropertyValue{resource.NewProperty("ns-1.example.net")})
@@ -144,6 +149,14 @@ func (c *cloud) only(t *testing.T, kind string) pulumi.MockResourceArgs {
 	return found[0]
 }
 
+// named is the one resource of a type with a logical name.
+func (c *cloud) named(t *testing.T, kind, name string) pulumi.MockResourceArgs {
+	t.Helper()
+	found := slices.DeleteFunc(c.of(kind), func(args pulumi.MockResourceArgs) bool { return args.Name != name })
+	require.Len(t, found, 1, kind+" "+name)
+	return found[0]
+}
+
 // dependsOn tells whether a resource waits for the named one of a type.
 func dependsOn(args pulumi.MockResourceArgs, kind, name string) bool {
 	return slices.ContainsFunc(args.RegisterRPC.GetDependencies(), func(urn string) bool {
@@ -164,6 +177,7 @@ func production() *config.Config {
 		VolumeSize:       20,
 		VPCCIDR:          netip.MustParsePrefix("10.20.0.0/16"),
 		Protect:          true,
+		SnapshotsKept:    7,
 		Tags:             map[string]string{"Team": "web"},
 	}
 	cfg.ACME.Directory = "https://acme-v02.api.letsencrypt.org/directory"

@@ -107,6 +107,11 @@ func (s *Server) launch(
 		pulumi.DeleteBeforeReplace(true),
 		pulumi.AdditionalSecretOutputs([]string{"userData", "userDataBase64"}),
 	}
+	if cfg.VolumeSnapshot != "" {
+		// Another volume takes another server. Detaching the old one stops a server, and nothing would start it again;
+		// besides, what ran on the old data must not go on with the new.
+		opts = append(opts, pulumi.ReplaceWith([]pulumi.Resource{env.Storage.volume}))
+	}
 	ami := cfg.AMI
 	if ami == "" {
 		// A newer Debian image must not replace a running server. Setting berth:ami is the way to roll on purpose.

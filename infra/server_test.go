@@ -130,12 +130,15 @@ func TestFirstAddress(t *testing.T) {
 
 func TestIdentityMayDoNothing(t *testing.T) {
 	c := declare(t, nil, nil)
-	role := c.only(t, "iam/role:Role")
+	role := c.named(t, "iam/role:Role", "host")
 	assert.JSONEq(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",
 		"Principal":{"Service":"ec2.amazonaws.com"}}]}`, text(role, "assumeRolePolicy"))
 	assert.NotContains(t, role.Inputs, "inlinePolicies")
 	assert.NotContains(t, role.Inputs, "managedPolicyArns")
 	assert.Empty(t, c.of("iam/rolePolicyAttachment:RolePolicyAttachment"))
+	for _, permission := range c.of("iam/rolePolicy:RolePolicy") {
+		assert.NotEqual(t, "host-1234567", text(permission, "role"), permission.Name)
+	}
 	assert.Equal(t, "host-1234567", text(c.only(t, "iam/instanceProfile:InstanceProfile"), "role"))
 }
 

@@ -2,6 +2,7 @@ package infra
 
 import (
 	"fmt"
+	"maps"
 
 	"berth/config"
 
@@ -17,28 +18,44 @@ type Storage struct {
 	VolumeID pulumi.IDOutput
 	// Size is the volume's size in GiB.
 	Size pulumi.IntOutput
+
+	volume *ebs.Volume
+	// mark is the tag by which the volume and its snapshots are told from all others in the account.
+	mark map[string]string
 }
+
+// markKey is the tag's key. An operator's own tags cannot begin like it.
+const markKey = "berth:data-of"
 
 func newStorage(
 	ctx *pulumi.Context, cfg *config.Config, network *Network, opts ...pulumi.ResourceOption,
 ) (*Storage, error) {
-	s := &Storage{}
+	s := &Storage{mark: map[string]string{
+		markKey: ctx.Organization() + "/" + ctx.Project() + "/" + ctx.Stack(),
+	}}
 	if err := ctx.RegisterComponentResource("berth:infra:Storage", "storage", s, opts...); err != nil {
 		return nil, fmt.Errorf("declare the storage: %w", err)
 	}
-	volume, err := ebs.NewVolume(ctx, "data", &ebs.VolumeArgs{
+	tags := nameTag(cfg)
+	maps.Copy(tags, pulumi.ToStringMap(s.mark))
+	args := &ebs.VolumeArgs{
 		AvailabilityZone: network.Zone,
 		Type:             pulumi.String("gp3"),
 		Size:             pulumi.Int(cfg.VolumeSize),
 		Encrypted:        pulumi.Bool(true),
 		// Whoever lifts the protection and destroys the stack can still come back.
 		FinalSnapshot: pulumi.Bool(true),
-		Tags:          nameTag(cfg),
-	}, pulumi.Parent(s), pulumi.Protect(cfg.Protect))
+		Tags:          tags,
+	}
+	if cfg.VolumeSnapshot != "" {
+		// A volume is made from a snapshot once: another snapshot is another volume, which the protection refuses.
+		args.SnapshotId = pulumi.String(cfg.VolumeSnapshot)
+	}
+	volume, err := ebs.NewVolume(ctx, "data", args, pulumi.Parent(s), pulumi.Protect(cfg.Protect))
 	if err != nil {
 		return nil, fmt.Errorf("declare the data volume: %w", err)
 	}
-	s.VolumeID = volume.ID()
+	s.volume, s.VolumeID = volume, volume.ID()
 	s.Size = volume.Size
 	if err := ctx.RegisterResourceOutputs(s, pulumi.Map{"volumeId": s.VolumeID, "size": s.Size}); err != nil {
 		return nil, fmt.Errorf("register the storage: %w", err)

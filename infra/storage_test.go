@@ -25,3 +25,21 @@ func TestDataVolumeGrowsOnASetting(t *testing.T) {
 	c := declare(t, func(cfg *config.Config) { cfg.VolumeSize = 100 }, nil)
 	assert.Equal(t, 100.0, input(c.only(t, "ebs/volume:Volume"), "size").NumberValue())
 }
+
+func TestDataVolumeBearsTheStacksMark(t *testing.T) {
+	volume := declare(t, nil, nil).only(t, "ebs/volume:Volume")
+	assert.Equal(t, map[string]any{"Name": "app.example.com", "berth:data-of": "organization/berth/production"},
+		input(volume, "tags").Mappable())
+}
+
+func TestRestoreTakesAnotherVolumeAndWithItAnotherServer(t *testing.T) {
+	c := declare(t, nil, nil)
+	assert.NotContains(t, c.only(t, "ebs/volume:Volume").Inputs, "snapshotId")
+	assert.Empty(t, c.only(t, "ec2/instance:Instance").RegisterRPC.GetReplaceWith(), "it would ask for a newer CLI")
+
+	c = declare(t, func(cfg *config.Config) { cfg.VolumeSnapshot = "snap-0123456789abcdef0" }, nil)
+	assert.Equal(t, "snap-0123456789abcdef0", text(c.only(t, "ebs/volume:Volume"), "snapshotId"))
+	with := c.only(t, "ec2/instance:Instance").RegisterRPC.GetReplaceWith()
+	assert.Len(t, with, 1)
+	assert.Contains(t, with[0], "$aws:ebs/volume:Volume::data")
+}

@@ -28,6 +28,12 @@ func export(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environm
 	if cfg.CreateZone {
 		ctx.Export("nameServers", environment.DNS.NameServers)
 	}
+	if cfg.DumpBucket {
+		ctx.Export("dumpBucket", environment.Backups.Bucket)
+	}
+	if environment.Monitoring != nil {
+		ctx.Export("dashboard", environment.Monitoring.Dashboard)
+	}
 	ctx.Export("next", next(cfg, host.CertificateOutput))
 	return nil
 }

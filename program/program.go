@@ -40,8 +40,7 @@ func Run(settings map[string]string) pulumi.RunFunc {
 		if err != nil {
 			return err
 		}
-		err = protect(ctx, cfg, *all)
-		if err != nil {
+		if err := protect(ctx, cfg, *all); err != nil {
 			return err
 		}
 		return export(ctx, cfg, environment, host)

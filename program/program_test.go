@@ -94,6 +94,8 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 		set("publicKeyOpenssh", "ssh-ed25519 AAAA"+args.Name+"\n")
 	case "command:remote:Command":
 		set("stdout", prints)
+	case "aws:sns/topic:Topic", "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:s3/bucketV2:BucketV2":
+		set("arn", "arn:of:"+args.Name)
 	}
 	return args.Name + "-id", state, nil
 }
@@ -179,7 +181,7 @@ func TestAChangedVariableConcernsTheReleaseStepAlone(t *testing.T) {
 }
 
 func TestProtectionStandsOnEverything(t *testing.T) {
-	r := run(t, settings())
+	r := run(t, settings("berth:alarmEmail", "you@example.com", "berth:dumpBucket", "true"))
 	guard := r.declared["berth:program:Protection "+unprotect]
 	require.NotNil(t, guard.RegisterRPC)
 	assert.True(t, guard.RegisterRPC.GetProtect())

@@ -107,7 +107,11 @@ func releaseSettings(cfg *config.Config, stack, commit string) (string, error) {
 
 // operationsSettings tells the health check where to push what it finds.
 func operationsSettings(cfg *config.Config, stack string) string {
-	return assignments("SSH_USER", infra.User, "OPERATIONS_SETTINGS", assignments("STACK", stack, "REGION", cfg.Region, "MONITORED", ""))
+	monitored := ""
+	if cfg.AlarmEmail != "" {
+		monitored = "yes"
+	}
+	return assignments("SSH_USER", infra.User, "OPERATIONS_SETTINGS", assignments("STACK", stack, "REGION", cfg.Region, "MONITORED", monitored))
 }
 
 // dockerHub is how Docker's client files credentials for Docker Hub. Source: docker/cli, "IndexServer".

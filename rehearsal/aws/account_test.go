@@ -271,6 +271,7 @@ func TestDiffReplacesWhatTheRealProviderReplaces(t *testing.T) {
 		{instanceType, "userData", properties{"userData": "a"}, properties{"userData": "b"}, false},
 		{instanceType, "userData", properties{"userData": "a", "userDataReplaceOnChange": true}, properties{"userData": "b", "userDataReplaceOnChange": true}, true},
 		{volumeType, "size", properties{"size": 20.0}, properties{"size": 30.0}, false},
+		{volumeType, "snapshotId", properties{}, properties{"snapshotId": "snap-1"}, true},
 		{volumeType, "availabilityZone", properties{"availabilityZone": "a"}, properties{"availabilityZone": "b"}, true},
 		{attachmentType, "instanceId", properties{"instanceId": "i-1"}, properties{"instanceId": "i-2"}, true},
 		{recordType, "records", properties{"records": []any{"a"}}, properties{"records": []any{"b"}}, false},
@@ -306,6 +307,7 @@ func TestCheckIsStrictAndMakesUpNames(t *testing.T) {
 	require.Len(t, failures, 1)
 	assert.Contains(t, failures[0].GetReason(), "did you mean cidrBlock?")
 	assert.Regexp(t, `^logical-[0-9a-f]{7}$`, check(groupType, properties{}).GetInputs().AsMap()["name"])
+	assert.Regexp(t, `^logical-[0-9a-f]{7}$`, check(bucketType, properties{}).GetInputs().AsMap()["bucket"])
 	_, err := f.p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: at("aws:s3/bucket:Bucket", "x")})
 	assert.ErrorContains(t, err, "does not have resources of type aws:s3/bucket:Bucket")
 }

@@ -23,7 +23,7 @@ func firewallKinds() map[string]*kind {
 		return &kind{args: args, replaces: []string{"securityGroupId"}, world: true, create: createRule, update: checkRule}
 	}
 	return map[string]*kind{
-		groupType: {args: ec2.SecurityGroupArgs{}, replaces: []string{"name", "namePrefix", "description", "vpcId"}, autoname: true, world: true,
+		groupType: {args: ec2.SecurityGroupArgs{}, replaces: []string{"name", "namePrefix", "description", "vpcId"}, named: "name", world: true,
 			create: createGroup, remove: removeGroup},
 		ingressType: rule(vpc.SecurityGroupIngressRuleArgs{}),
 		egressType:  rule(vpc.SecurityGroupEgressRuleArgs{}),

@@ -17,8 +17,10 @@ type kind struct {
 	args interface{ ElementType() reflect.Type }
 	// replaces are the inputs whose change makes a new resource, as in the real provider.
 	replaces []string
-	// autoname is set where the provider makes up a name from the logical one.
-	autoname bool
+	// computed are inputs that AWS fills in where they are absent: leaving one out later is no change.
+	computed []string
+	// named is the property that the provider makes up from the logical name, "" where there is none.
+	named string
 	// world is set where a change concerns hosts, disks or networks.
 	world bool
 	// create checks what is asked for, chooses the id and fills in the outputs.
@@ -34,7 +36,7 @@ var kinds map[string]*kind
 
 func init() {
 	kinds = map[string]*kind{}
-	for _, group := range []map[string]*kind{networkKinds(), firewallKinds(), computeKinds(), storageKinds(), identityKinds(), dnsKinds()} {
+	for _, group := range []map[string]*kind{networkKinds(), firewallKinds(), computeKinds(), storageKinds(), identityKinds(), dnsKinds(), monitoringKinds(), backupKinds(), bucketKinds()} {
 		maps.Copy(kinds, group)
 	}
 }
@@ -45,6 +47,8 @@ type call struct {
 	kind    *kind
 	typ, id string
 	region  string
+	// defaultTags are those of the provider.
+	defaultTags map[string]any
 	// inputs are the new ones, old the resource as it was (nil when it is made), outputs what becomes of it.
 	inputs, outputs map[string]any
 	old             *Resource
@@ -109,6 +113,17 @@ func boolean(properties map[string]any, key string) bool {
 func object(properties map[string]any, key string) map[string]any {
 	value, _ := properties[key].(map[string]any)
 	return value
+}
+
+func objects(properties map[string]any, key string) []map[string]any {
+	items, _ := properties[key].([]any)
+	var all []map[string]any
+	for _, item := range items {
+		if value, ok := item.(map[string]any); ok {
+			all = append(all, value)
+		}
+	}
+	return all
 }
 
 func list(properties map[string]any, key string) []string {

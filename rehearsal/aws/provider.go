@@ -15,6 +15,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/urn"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -30,7 +31,16 @@ type Provider struct {
 	dir   string
 	world World
 
-	lock        sync.Mutex
+	lock sync.Mutex
+	// configured is what each of the engine's connections was configured with: the engine has one for each of a stack's
+	// providers, and they differ in region.
+	configured map[string]settings
+	// usual is for calls outside of any of them.
+	usual settings
+}
+
+// settings are one provider's configuration.
+type settings struct {
 	region      string
 	defaultTags map[string]any
 }
@@ -40,7 +50,7 @@ func Open(dir string, world World) (*Provider, error) {
 	if _, err := Read(dir); err != nil {
 		return nil, err
 	}
-	return &Provider{Base: provider.Base{Version: version}, dir: dir, world: world}, nil
+	return &Provider{Base: provider.Base{Version: version}, dir: dir, world: world, configured: map[string]settings{}}, nil
 }
 
 // CheckConfig refuses what the provider's configuration does not have.
@@ -62,28 +72,47 @@ func (p *Provider) CheckConfig(_ context.Context, request *pulumirpc.CheckReques
 	return &pulumirpc.CheckResponse{Inputs: request.GetNews(), Failures: failures}, nil
 }
 
-// Configure takes region and default tags. All of a stack's providers share them here, since Berth declares one.
-func (p *Provider) Configure(_ context.Context, request *pulumirpc.ConfigureRequest) (*pulumirpc.ConfigureResponse, error) {
+// Configure takes region and default tags, for the connection that it comes by.
+func (p *Provider) Configure(ctx context.Context, request *pulumirpc.ConfigureRequest) (*pulumirpc.ConfigureResponse, error) {
 	inputs, err := provider.Unmarshal("args", request.GetArgs())
 	if err != nil {
 		return nil, err
 	}
-	p.lock.Lock()
-	defer p.lock.Unlock()
-	p.region = text(inputs.Mappable(), "region")
-	p.defaultTags = nil
+	given := settings{region: text(inputs.Mappable(), "region")}
 	switch tags := inputs["defaultTags"]; {
 	case tags.IsObject():
-		p.defaultTags = object(tags.ObjectValue().Mappable(), "tags")
+		given.defaultTags = object(tags.ObjectValue().Mappable(), "tags")
 	case tags.IsString(): // The engine hands nested configuration over as JSON text.
 		var parsed struct{ Tags map[string]any }
 		if err := json.Unmarshal([]byte(tags.StringValue()), &parsed); err != nil {
 			return nil, fmt.Errorf("read the provider's default tags: %w", err)
 		}
-		p.defaultTags = parsed.Tags
+		given.defaultTags = parsed.Tags
+	}
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.configured[connection(ctx)] = given
+	if p.usual.region == "" {
+		p.usual = given
 	}
 	// Without typed secrets the engine itself keeps secret what came in secret.
 	return &pulumirpc.ConfigureResponse{SupportsPreview: true}, nil
+}
+
+// connection tells the engine's connections apart, by where they come from.
+func connection(ctx context.Context) string {
+	if from, ok := peer.FromContext(ctx); ok {
+		return from.Addr.String()
+	}
+	return ""
+}
+
+// settingsOf is what the connection that a call comes by was configured with.
+func (p *Provider) settingsOf(ctx context.Context) settings {
+	if given, ok := p.configured[connection(ctx)]; ok {
+		return given
+	}
+	return p.usual
 }
 
 // Check refuses properties that AWS does not have or that are of another type, and makes up names.
@@ -97,19 +126,20 @@ func (p *Provider) Check(_ context.Context, request *pulumirpc.CheckRequest) (*p
 		return nil, err
 	}
 	failures := provider.CheckArgs(kind.args, inputs)
-	if _, named := inputs["name"]; kind.autoname && !named && !inputs.HasValue("namePrefix") {
+	name := resource.PropertyKey(kind.named)
+	if _, given := inputs[name]; name != "" && !given && !inputs.HasValue(name+"Prefix") {
 		olds, err := provider.Unmarshal("olds", request.GetOlds())
 		if err != nil {
 			return nil, err
 		}
-		if old := olds["name"]; old.IsString() {
-			inputs["name"] = old
+		if old := olds[name]; old.IsString() {
+			inputs[name] = old
 		} else {
-			name, err := resource.NewUniqueHex(id.Name()+"-", 7, 64)
+			unique, err := resource.NewUniqueHex(id.Name()+"-", 7, 64)
 			if err != nil {
 				return nil, err
 			}
-			inputs["name"] = resource.NewStringProperty(name)
+			inputs[name] = resource.NewStringProperty(unique)
 		}
 	}
 	checked, err := provider.Marshal("inputs", inputs)
@@ -135,7 +165,7 @@ func (p *Provider) Diff(_ context.Context, request *pulumirpc.DiffRequest) (*pul
 	for _, name := range provider.Fields(kind.args) {
 		before, had := olds[resource.PropertyKey(name)]
 		after, has := news[resource.PropertyKey(name)]
-		if had == has && (!had || before.DeepEquals(after)) {
+		if had == has && (!had || before.DeepEquals(after)) || !has && slices.Contains(kind.computed, name) {
 			continue
 		}
 		response.Changes = pulumirpc.DiffResponse_DIFF_SOME
@@ -212,8 +242,9 @@ func (p *Provider) apply(ctx context.Context, at, id string, inputs map[string]a
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	var result *Resource
+	given := p.settingsOf(ctx)
 	err = change(p.dir, func(account *Account) error {
-		c := &call{account: account, kind: kind, typ: string(name.Type()), id: id, region: p.region, inputs: inputs, outputs: map[string]any{}}
+		c := &call{account: account, kind: kind, typ: string(name.Type()), id: id, region: given.region, defaultTags: given.defaultTags, inputs: inputs, outputs: map[string]any{}}
 		run := kind.create
 		if id != "" {
 			if c.old = account.get(c.typ, id); c.old == nil {
@@ -222,12 +253,14 @@ func (p *Provider) apply(ctx context.Context, at, id string, inputs map[string]a
 			// What is no longer asked for is no longer told, but what AWS made up stays.
 			maps.Copy(c.outputs, c.old.Outputs)
 			for key := range c.old.Inputs {
-				delete(c.outputs, key)
+				if !slices.Contains(kind.computed, key) {
+					delete(c.outputs, key)
+				}
 			}
 			run = kind.update
 		}
 		maps.Copy(c.outputs, inputs)
-		if err := p.tag(c); err != nil {
+		if err := tag(c); err != nil {
 			return err
 		}
 		if run != nil {
@@ -266,12 +299,12 @@ func (p *Provider) converge(ctx context.Context, account *Account, kind *kind, u
 }
 
 // tag fills in tagsAll: the provider's default tags under the resource's own.
-func (p *Provider) tag(c *call) error {
+func tag(c *call) error {
 	if !slices.Contains(provider.Fields(c.kind.args), "tags") {
 		return nil
 	}
 	all := map[string]any{}
-	maps.Copy(all, p.defaultTags)
+	maps.Copy(all, c.defaultTags)
 	maps.Copy(all, object(c.inputs, "tags"))
 	c.outputs["tagsAll"] = all
 	return checkTags("CreateTags", all)
@@ -304,8 +337,9 @@ func (p *Provider) Delete(ctx context.Context, request *pulumirpc.DeleteRequest)
 	}
 	p.lock.Lock()
 	defer p.lock.Unlock()
+	given := p.settingsOf(ctx)
 	return &emptypb.Empty{}, change(p.dir, func(account *Account) error {
-		c := &call{account: account, kind: kind, typ: string(name.Type()), id: request.GetId(), region: p.region}
+		c := &call{account: account, kind: kind, typ: string(name.Type()), id: request.GetId(), region: given.region}
 		if c.old = account.get(c.typ, c.id); c.old == nil {
 			return nil
 		}

@@ -1,6 +1,8 @@
 package aws
 
 import (
+	"context"
+	"strings"
 	"time"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ebs"
@@ -20,22 +22,31 @@ const (
 
 func storageKinds() map[string]*kind {
 	return map[string]*kind{
-		volumeType: {args: ebs.VolumeArgs{}, replaces: []string{"availabilityZone", "encrypted", "kmsKeyId", "snapshotId"}, world: true,
-			create: createVolume, update: updateVolume, remove: removeVolume},
+		volumeType: {args: ebs.VolumeArgs{}, replaces: []string{"availabilityZone", "encrypted", "kmsKeyId", "snapshotId"},
+			computed: []string{"snapshotId"}, world: true, create: createVolume, update: updateVolume, remove: removeVolume},
 		attachmentType: {args: ec2.VolumeAttachmentArgs{}, replaces: []string{"deviceName", "instanceId", "volumeId"}, world: true, create: createAttachment},
-		// Snapshots come from finalSnapshot alone.
+		// Snapshots come from finalSnapshot and TakeSnapshot.
 		snapshotType: {args: ebs.SnapshotArgs{}},
 	}
 }
 
 func createVolume(c *call) error {
+	if id := text(c.inputs, "snapshotId"); id != "" {
+		if c.account.get(snapshotType, id) == nil {
+			return apiError("CreateVolume", "InvalidSnapshot.NotFound", "The snapshot '%s' does not exist.", id)
+		}
+		snapshot := c.account.get(snapshotType, id).Outputs
+		defaulted(c.outputs, "size", snapshot["volumeSize"])
+		if least := integer(snapshot, "volumeSize"); integer(c.outputs, "size") < least {
+			return apiError("CreateVolume", "InvalidParameterValue", "Volume of %dGiB is smaller than snapshot '%s', expect size >= %dGiB", integer(c.outputs, "size"), id, least)
+		}
+		// What is made from an encrypted snapshot is encrypted, whatever is asked for.
+		if boolean(snapshot, "encrypted") {
+			c.outputs["encrypted"] = true
+		}
+	}
 	if err := c.checkVolume("CreateVolume"); err != nil {
 		return err
-	}
-	if snapshot := text(c.inputs, "snapshotId"); snapshot != "" {
-		if _, err := c.find("CreateVolume", snapshotType, snapshot, "InvalidSnapshot.NotFound"); err != nil {
-			return err
-		}
 	}
 	c.id = newID("vol")
 	c.outputs["arn"] = c.arn("ec2", c.region, "volume/"+c.id)
@@ -47,7 +58,7 @@ func createVolume(c *call) error {
 
 // checkVolume keeps gp3's limits. Source: EBS User Guide, "General Purpose SSD volumes".
 func (c *call) checkVolume(operation string) error {
-	if size := integer(c.inputs, "size"); size < 1 || size > 16384 {
+	if size := integer(c.outputs, "size"); size < 1 || size > 16384 {
 		return apiError(operation, "InvalidParameterValue", "Volume of %dGiB is invalid; the size of a gp3 volume must be between 1 and 16384 GiB", size)
 	}
 	if iops := integer(c.inputs, "iops"); iops != 0 && (iops < 3000 || iops > 16000) {
@@ -84,12 +95,36 @@ func removeVolume(c *call) error {
 	if !boolean(c.old.Outputs, "finalSnapshot") {
 		return nil
 	}
-	id := newID("snap")
-	c.account.put(&Resource{Type: snapshotType, ID: id, Created: time.Now().UTC(), Inputs: map[string]any{}, Outputs: map[string]any{
-		"volumeId": c.id, "volumeSize": c.old.Outputs["size"], "encrypted": c.old.Outputs["encrypted"], "tagsAll": c.old.Outputs["tagsAll"],
-		"arn": c.arn("ec2", c.region, "snapshot/"+id),
-	}})
+	c.account.snapshot(c.old)
 	return nil
+}
+
+// snapshot makes a snapshot of a volume, in its region and with its tags.
+func (a *Account) snapshot(volume *Resource) string {
+	id := newID("snap")
+	arn := strings.TrimSuffix(text(volume.Outputs, "arn"), "volume/"+volume.ID) + "snapshot/" + id
+	a.put(&Resource{Type: snapshotType, ID: id, Created: time.Now().UTC(), Inputs: map[string]any{}, Outputs: map[string]any{
+		"volumeId": volume.ID, "volumeSize": volume.Outputs["size"], "encrypted": volume.Outputs["encrypted"],
+		"tagsAll": volume.Outputs["tagsAll"], "arn": arn,
+	}})
+	return id
+}
+
+// TakeSnapshot makes a snapshot of a volume of the account that is kept in dir, as a lifecycle policy does every night.
+// The world copies the disk before it returns.
+func TakeSnapshot(ctx context.Context, dir string, world World, volume string) (id string, err error) {
+	err = change(dir, func(account *Account) error {
+		found := account.get(volumeType, volume)
+		if found == nil {
+			return apiError("CreateSnapshot", "InvalidVolume.NotFound", "The volume '%s' does not exist.", volume)
+		}
+		id = account.snapshot(found)
+		if world == nil {
+			return nil
+		}
+		return world.Converge(ctx, account)
+	})
+	return id, err
 }
 
 func createAttachment(c *call) error {

@@ -25,6 +25,15 @@ import (
 // writeAuthorityCertificate makes the certificate with which the authority serves its own API, and the root that
 // signed it: the program's acmeRoots setting is thereby used for real. What already stands is kept.
 func writeAuthorityCertificate(folder string) error {
+	return writeCertificate(folder, "Rehearsal ACME API", &x509.Certificate{IPAddresses: []net.IP{net.ParseIP(ACMEAddress)}})
+}
+
+// writeCertificate makes a certificate for the names and addresses of a template, its key, and the root that signed it.
+// What already stands is kept.
+func writeCertificate(folder, name string, template *x509.Certificate) error {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
 	if _, err := os.Stat(filepath.Join(folder, acmeAPIKey)); err == nil {
 		return nil
 	}
@@ -34,13 +43,13 @@ func writeAuthorityCertificate(folder string) error {
 		return err
 	}
 	root := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Rehearsal ACME API root"},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name + " root"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(10, 0, 0),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Rehearsal ACME API"},
-		NotBefore: root.NotBefore, NotAfter: root.NotAfter, IPAddresses: []net.IP{net.ParseIP(ACMEAddress)},
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name},
+		NotBefore: root.NotBefore, NotAfter: root.NotAfter, IPAddresses: template.IPAddresses, DNSNames: template.DNSNames,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	rootDER, err1 := x509.CreateCertificate(rand.Reader, root, root, &rootKey.PublicKey, rootKey)

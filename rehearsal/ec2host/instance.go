@@ -134,7 +134,7 @@ func (w *World) runHost(ctx context.Context, instance *aws.Resource) error {
 	if err := os.WriteFile(w.instanceFiles(instance.ID, "resolv.conf"), []byte("nameserver "+w.resolverOf(ctx, instance)+"\n"), 0o644); err != nil {
 		return err
 	}
-	if err := w.writeSeed(instance); err != nil {
+	if err := errors.Join(w.writeSeed(instance), w.writeMonitoringCertificate(instance)); err != nil {
 		return err
 	}
 	devices := w.object("dev", instance.ID)
@@ -149,7 +149,7 @@ func (w *World) runHost(ctx context.Context, instance *aws.Resource) error {
 		"--volume", w.instanceFiles(instance.ID, "boot.sh")+":/usr/local/sbin/rehearsal-boot:ro",
 		"--volume", w.instanceFiles(instance.ID, "resolv.conf")+":/etc/resolv.conf",
 		"--volume", w.instanceFiles(instance.ID, "seed")+":/var/lib/cloud/seed/nocloud:ro",
-		"--volume", w.imagesDir()+":/usr/share/rehearsal/images:ro",
+		"--volume", w.imagesDir()+":/usr/share/rehearsal/images:ro", "--volume", w.trust(),
 	)
 	for _, capability := range capabilities {
 		args = append(args, "--cap-add", capability)

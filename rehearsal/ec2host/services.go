@@ -38,7 +38,7 @@ func (w *World) startDNS(ctx context.Context) error {
 		AMIImage, "rehearsal-dns", "-state", "/var/lib/aws", "-listen", ":53")
 }
 
-// Files of the authority, in the rehearsal's state folder.
+// Files of a service that speaks TLS, in its folder of the rehearsal's state.
 const (
 	acmeAPIRoot = "api-root.pem"
 	acmeAPICert = "api.pem"
@@ -50,9 +50,6 @@ func (w *World) startACME(ctx context.Context) error {
 		return nil
 	}
 	folder := w.path("acme")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
-	}
 	if err := writeAuthorityCertificate(folder); err != nil {
 		return err
 	}

@@ -66,8 +66,8 @@ func (w *World) makeVolumes(ctx context.Context, account *aws.Account) error {
 		file, size := diskFile(volume.ID), strconv.Itoa(number(volume.Outputs, "size"))+"G"
 		if !slices.Contains(present, volume.ID) {
 			if snapshot := text(volume.Inputs, "snapshotId"); snapshot != "" {
-				if _, err := w.onDisks(ctx, "cp", "--sparse=always", diskFile(snapshot), file); err != nil {
-					return err
+				if err := w.copyDisk(ctx, snapshot, volume.ID); err != nil {
+					return fmt.Errorf("make %s from %s: %w", volume.ID, snapshot, err)
 				}
 			}
 		}
@@ -97,11 +97,20 @@ func (w *World) takeSnapshots(ctx context.Context, account *aws.Account) error {
 			continue
 		}
 		source := text(snapshot.Outputs, "volumeId")
-		if _, err := w.onDisks(ctx, "cp", "--sparse=always", diskFile(source), diskFile(snapshot.ID)); err != nil {
-			return err
+		if err := w.copyDisk(ctx, source, snapshot.ID); err != nil {
+			return fmt.Errorf("take %s of %s: %w", snapshot.ID, source, err)
 		}
 	}
 	return nil
+}
+
+// copyDisk makes one disk's file from another's. What a file system still holds in memory is written out first, as far
+// as it goes: like a snapshot of EBS, a copy of a disk in use is what a power cut would leave. The copy has its name
+// only when it is whole, since a file that is there is not made again.
+func (w *World) copyDisk(ctx context.Context, from, to string) error {
+	script := `sync; cp --sparse=always "$1" "$2.part" && mv "$2.part" "$2"`
+	_, err := w.onDisks(ctx, "sh", "-c", script, "sh", diskFile(from), diskFile(to))
+	return err
 }
 
 func (w *World) deleteVolumes(ctx context.Context, account *aws.Account) error {

@@ -27,6 +27,11 @@ func zones(state string) ([]dns.Zone, error) {
 		}
 		all = append(all, zone)
 	}
+	// AWS's own names that a host asks for lead to the rehearsal's services.
+	for _, instance := range account.OfType("aws:ec2/instance:Instance") {
+		name := aws.MonitoringHost(instance)
+		all = append(all, dns.Zone{Name: name, Records: []dns.Record{{Name: name, Type: "A", TTL: 60, Values: []string{aws.MonitoringAddress}}}})
+	}
 	return all, nil
 }
 

@@ -1,0 +1,118 @@
+package infra
+
+import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+// alarm is what is wrong once a metric is beyond its threshold for so many periods in a row.
+type alarm struct {
+	name string
+	// description is one sentence: what it means, and what to do.
+	description       string
+	namespace, metric string
+	dimensions        pulumi.StringMap
+	// statistic makes one value of a period's, comparison holds it against the threshold.
+	statistic, comparison string
+	threshold             float64
+	// period in seconds, and how many of them.
+	period, periods int
+	// missing is what a period without data counts as.
+	missing string
+	// action is what AWS does beside sending mail, "" for nothing.
+	action string
+}
+
+// AWS's names for comparisons and for what missing data counts as.
+const (
+	above, atLeast, below = "GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold"
+	ok, wrong             = "notBreaching", "breaching"
+)
+
+// alarms are those of the stack's own region.
+func alarms(region, stack string, instance pulumi.IDOutput) []alarm {
+	all := append(instanceAlarms(region), serverAlarms()...)
+	for i := range all {
+		switch a := &all[i]; a.namespace {
+		case MetricNamespace:
+			a.dimensions = pulumi.StringMap{MetricDimension: pulumi.String(stack)}
+		default:
+			a.dimensions = pulumi.StringMap{"InstanceId": instance.ToStringOutput()}
+		}
+		if all[i].missing == "" {
+			all[i].missing = ok
+		}
+	}
+	return all
+}
+
+// instanceAlarms are on what EC2 sees of the instance. It counts processor time every five minutes, and looks whether
+// the instance is sound every minute.
+func instanceAlarms(region string) []alarm {
+	const ec2 = "AWS/EC2"
+	return []alarm{{
+		name:        "processor",
+		description: "The processor has been busy for a quarter of an hour: look with top what is at work, and set a larger berth:instanceType if it goes on.",
+		namespace:   ec2, metric: "CPUUtilization", statistic: "Average", comparison: above, threshold: 80, period: 300, periods: 3,
+	}, {
+		name:        "processor credits",
+		description: "The processor's credits are nearly spent and more of its time will cost extra: set a larger berth:instanceType if it goes on, and ignore it in the first hours of a new server, which begins without credits.",
+		namespace:   ec2, metric: "CPUCreditBalance", statistic: "Average", comparison: below, threshold: 20, period: 300, periods: 2,
+	}, {
+		// Two minutes here and three below: AWS wants the two actions apart. Source: EC2 User Guide, "Create alarms that
+		// stop, terminate, reboot, or recover an instance".
+		name:        "machine",
+		description: "The machine under the server has failed and AWS is moving the server to another: the site should be back in some minutes, otherwise run pulumi up.",
+		namespace:   ec2, metric: "StatusCheckFailed_System", statistic: "Maximum", comparison: atLeast, threshold: 1, period: 60, periods: 2,
+		action: "arn:aws:automate:" + region + ":ec2:recover",
+	}, {
+		name:        "system",
+		description: "The server's operating system does not answer and AWS is rebooting it: look afterwards with journalctl --boot=-1 what went before.",
+		namespace:   ec2, metric: "StatusCheckFailed_Instance", statistic: "Maximum", comparison: atLeast, threshold: 1, period: 60, periods: 3,
+		action: "arn:aws:automate:" + region + ":ec2:reboot",
+	}}
+}
+
+// serverAlarms are on what the server says of itself every minute.
+func serverAlarms() []alarm {
+	return []alarm{{
+		name:        "memory",
+		description: "Memory has been short for five minutes or the server has stopped reporting: log in and look with free and docker stats, and if there is no way in, reboot it in the console.",
+		namespace:   MetricNamespace, metric: "MemoryUsed", statistic: "Average", comparison: above, threshold: 80, period: 60, periods: 5,
+		// A server that has nothing to say is the one to worry about. One alarm says so, not seven.
+		missing: wrong,
+	}, {
+		name:        "disk",
+		description: "The data volume is nearly full and releases will soon be refused: look with du -xh --max-depth 2 /data, or grow it by berth:volumeSize and pulumi up.",
+		namespace:   MetricNamespace, metric: "DiskUsed", statistic: "Maximum", comparison: above, threshold: 80, period: 60, periods: 5,
+	}, {
+		name:        "swap",
+		description: "The server swaps and is slow with it: look with docker stats what takes the memory, or set a larger berth:instanceType.",
+		namespace:   MetricNamespace, metric: "SwapUsed", statistic: "Average", comparison: above, threshold: 50, period: 60, periods: 5,
+	}, {
+		name:        "containers",
+		description: "A container has been unhealthy for three minutes: look with docker ps and docker logs, or go back with sudo /opt/berth/deploy.sh rollback.",
+		namespace:   MetricNamespace, metric: "UnhealthyContainers", statistic: "Minimum", comparison: above, threshold: 0, period: 60, periods: 3,
+	}, {
+		name:        "certificate",
+		description: "The certificate ends in less than 14 days and was not renewed: look why with sudo /opt/berth/ssl-manager.sh generate.",
+		namespace:   MetricNamespace, metric: "CertificateDays", statistic: "Minimum", comparison: below, threshold: 14, period: 300, periods: 1,
+	}, {
+		name:        "backup",
+		description: "No database has been dumped for more than 26 hours: look in /var/log/berth why, and at the room on /data.",
+		namespace:   MetricNamespace, metric: "BackupAge", statistic: "Minimum", comparison: above, threshold: 26, period: 300, periods: 1,
+	}, {
+		name:        "health",
+		description: "The server's own health check has found something critical for two minutes: run sudo /opt/berth/health-check.sh, which names it.",
+		namespace:   MetricNamespace, metric: "HealthCheck", statistic: "Maximum", comparison: atLeast, threshold: 2, period: 60, periods: 2,
+	}}
+}
+
+// siteAlarm is on what Route 53 sees of the site from outside. The health check itself waits for several failures, so
+// the alarm does not wait again.
+func siteAlarm(check pulumi.IDOutput) alarm {
+	return alarm{
+		name:        "site",
+		description: "The site does not answer from outside: open it, then log in and run sudo /opt/berth/health-check.sh.",
+		namespace:   "AWS/Route53", metric: "HealthCheckStatus",
+		dimensions: pulumi.StringMap{"HealthCheckId": check.ToStringOutput()},
+		statistic:  "Minimum", comparison: below, threshold: 1, period: 60, periods: 1, missing: ok,
+	}
+}

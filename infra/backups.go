@@ -1,0 +1,109 @@
+package infra
+
+import (
+	"fmt"
+
+	"berth/config"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/dlm"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// snapshotTime is when the daily snapshot is begun, in UTC: in most places few people are at the site then. AWS takes
+// up to an hour to begin it. Source: EBS User Guide, "Automate backups with Amazon Data Lifecycle Manager".
+const snapshotTime = "03:00"
+
+// Backups are what outlives the data volume: its daily snapshots, and a bucket that dumps are copied to.
+type Backups struct {
+	pulumi.ResourceState
+
+	// Bucket is the name of the bucket for dumps, "" where there is none. The server may write below DumpPrefix.
+	Bucket pulumi.StringOutput
+}
+
+func newBackups(
+	ctx *pulumi.Context, cfg *config.Config, env *Environment, opts ...pulumi.ResourceOption,
+) (*Backups, error) {
+	b := &Backups{Bucket: pulumi.String("").ToStringOutput()}
+	if err := ctx.RegisterComponentResource("berth:infra:Backups", "backups", b, opts...); err != nil {
+		return nil, fmt.Errorf("declare the backups: %w", err)
+	}
+	if cfg.SnapshotsKept > 0 {
+		if err := b.snapshots(ctx, cfg, env.Storage); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.DumpBucket {
+		if err := b.bucket(ctx, cfg, env.Server); err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.RegisterResourceOutputs(b, pulumi.Map{"bucket": b.Bucket}); err != nil {
+		return nil, fmt.Errorf("register the backups: %w", err)
+	}
+	return b, nil
+}
+
+// snapshots declares the daily snapshot. What it made outlives the policy: snapshots go only by its own hand, one for
+// each new one beyond the number kept.
+func (b *Backups) snapshots(ctx *pulumi.Context, cfg *config.Config, storage *Storage) error {
+	role, err := iam.NewRole(ctx, "snapshots", &iam.RoleArgs{
+		Description:      pulumi.String("Makes and removes the snapshots of a Berth data volume"),
+		AssumeRolePolicy: pulumi.String(trust("dlm.amazonaws.com").String()),
+		Tags:             nameTag(cfg),
+	}, pulumi.Parent(b))
+	if err != nil {
+		return fmt.Errorf("declare the snapshots' role: %w", err)
+	}
+	permission, err := iam.NewRolePolicy(ctx, "snapshots", &iam.RolePolicyArgs{
+		Role:   role.Name,
+		Policy: pulumi.String(snapshotPolicy(storage.mark[markKey]).String()),
+	}, pulumi.Parent(b))
+	if err != nil {
+		return fmt.Errorf("declare the permissions of the snapshots' role: %w", err)
+	}
+	_, err = dlm.NewLifecyclePolicy(ctx, "snapshots", &dlm.LifecyclePolicyArgs{
+		// AWS takes letters, digits, spaces, hyphens and underscores here, and no dot of a domain.
+		Description:      pulumi.String("Daily snapshot of a Berth data volume"),
+		ExecutionRoleArn: role.Arn,
+		State:            pulumi.String("ENABLED"),
+		PolicyDetails: dlm.LifecyclePolicyPolicyDetailsArgs{
+			ResourceTypes: pulumi.StringArray{pulumi.String("VOLUME")},
+			TargetTags:    pulumi.ToStringMap(storage.mark),
+			Schedules: dlm.LifecyclePolicyPolicyDetailsScheduleArray{dlm.LifecyclePolicyPolicyDetailsScheduleArgs{
+				Name: pulumi.String("daily"),
+				CreateRule: dlm.LifecyclePolicyPolicyDetailsScheduleCreateRuleArgs{
+					Interval:     pulumi.Int(24),
+					IntervalUnit: pulumi.String("HOURS"),
+					Times:        pulumi.String(snapshotTime),
+				},
+				RetainRule: dlm.LifecyclePolicyPolicyDetailsScheduleRetainRuleArgs{Count: pulumi.Int(cfg.SnapshotsKept)},
+				CopyTags:   pulumi.Bool(true),
+			}},
+		},
+		Tags: nameTag(cfg),
+	},
+		pulumi.Parent(b),
+		// A policy whose role may do nothing ends in the state ERROR, and stays there.
+		pulumi.DependsOn([]pulumi.Resource{permission}),
+	)
+	if err != nil {
+		return fmt.Errorf("declare the daily snapshot: %w", err)
+	}
+	return nil
+}
+
+// snapshotPolicy is what Data Lifecycle Manager needs for volumes that bear the mark, and no more: its managed policy
+// would let it copy and delete every snapshot in the account. Only what lists takes no resource.
+func snapshotPolicy(mark string) policy {
+	const snapshots = "arn:aws:ec2:*::snapshot/*"
+	marked := map[string]map[string]string{"StringEquals": {"aws:ResourceTag/" + markKey: mark}}
+	return policy{
+		{Effect: "Allow", Action: []string{"ec2:DescribeVolumes", "ec2:DescribeSnapshots"}, Resource: []string{"*"}},
+		{Effect: "Allow", Action: []string{"ec2:CreateSnapshot"}, Resource: []string{"arn:aws:ec2:*:*:volume/*"}, Condition: marked},
+		{Effect: "Allow", Action: []string{"ec2:CreateSnapshot", "ec2:CreateTags"}, Resource: []string{snapshots}},
+		// Snapshots bear the volume's tags, so the mark is on them too.
+		{Effect: "Allow", Action: []string{"ec2:DeleteSnapshot"}, Resource: []string{snapshots}, Condition: marked},
+	}
+}

@@ -1,0 +1,84 @@
+package infra
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// board is what the dashboard shows.
+type board struct {
+	domain, region, stack, instance, check string
+	// alarms are the ARNs of the stack's own region.
+	alarms []string
+}
+
+// widget is one field of a dashboard, on a grid of 24 columns. Source: CloudWatch API Reference, "Dashboard Body
+// Structure and Syntax".
+type widget struct {
+	Type       string         `json:"type"`
+	X          int            `json:"x"`
+	Y          int            `json:"y"`
+	Width      int            `json:"width"`
+	Height     int            `json:"height"`
+	Properties map[string]any `json:"properties"`
+}
+
+// body is the dashboard as CloudWatch reads it: what is wrong and whether the site is up at the top, then what makes a
+// site slow, then what makes it fail weeks later.
+func (b board) body() (string, error) {
+	alarmed := widget{Type: "alarm", Width: 24, Height: 4, Properties: map[string]any{"title": "Alarms", "alarms": b.alarms}}
+	site := b.graph(0, 4, 12, "Site, asked from outside (1: up)", 0, 1, [][]any{
+		{"AWS/Route53", "HealthCheckStatus", "HealthCheckId", b.check, map[string]any{"region": healthRegion, "stat": "Minimum", "label": b.domain}},
+	})
+	site.Properties["region"] = healthRegion
+	containers := b.graph(12, 4, 12, "Containers and health", 0, 0, [][]any{
+		b.own("UnhealthyContainers", "unhealthy containers", "Maximum"),
+		b.own("HealthCheck", "health check (1: warning, 2: critical)", "Maximum"),
+	})
+	credits := b.seen("CPUCreditBalance", "credits", "Average")
+	credits[len(credits)-1].(map[string]any)["yAxis"] = "right"
+	processor := b.graph(0, 10, 8, "Processor (%) and its credits", 0, 100, [][]any{b.seen("CPUUtilization", "busy", "Average"), credits})
+	memory := b.graph(8, 10, 8, "Memory, disk, swap (%)", 0, 100, [][]any{
+		b.own("MemoryUsed", "memory", "Average"), b.own("DiskUsed", "disk", "Maximum"), b.own("SwapUsed", "swap", "Average"),
+	})
+	memory.Properties["annotations"] = map[string]any{"horizontal": []map[string]any{{"label": "alarm", "value": 80}}}
+	network := b.graph(16, 10, 8, "Network (bytes)", 0, 0, [][]any{b.seen("NetworkIn", "in", "Sum"), b.seen("NetworkOut", "out", "Sum")})
+	certificate := b.number(0, 16, "Certificate: days left", b.own("CertificateDays", "days", "Minimum"))
+	backup := b.number(12, 16, "Last backup: hours ago", b.own("BackupAge", "hours", "Maximum"))
+
+	text, err := json.Marshal(map[string]any{"widgets": []widget{
+		alarmed, site, containers, processor, memory, network, certificate, backup,
+	}})
+	if err != nil {
+		return "", fmt.Errorf("write the dashboard: %w", err)
+	}
+	return string(text), nil
+}
+
+// own is one of the server's own metrics, seen one of EC2's.
+func (b board) own(metric, label, statistic string) []any {
+	return []any{MetricNamespace, metric, MetricDimension, b.stack, map[string]any{"label": label, "stat": statistic}}
+}
+
+func (b board) seen(metric, label, statistic string) []any {
+	return []any{"AWS/EC2", metric, "InstanceId", b.instance, map[string]any{"label": label, "stat": statistic}}
+}
+
+// graph is lines over time, from least to most; a most of 0 leaves the upper end open.
+func (b board) graph(x, y, width int, title string, least, most float64, metrics [][]any) widget {
+	left := map[string]any{"min": least}
+	if most > 0 {
+		left["max"] = most
+	}
+	return widget{Type: "metric", X: x, Y: y, Width: width, Height: 6, Properties: map[string]any{
+		"title": title, "region": b.region, "view": "timeSeries", "period": 300, "metrics": metrics,
+		"yAxis": map[string]any{"left": left},
+	}}
+}
+
+// number is the latest value, with its course behind it.
+func (b board) number(x, y int, title string, metric []any) widget {
+	return widget{Type: "metric", X: x, Y: y, Width: 12, Height: 4, Properties: map[string]any{
+		"title": title, "region": b.region, "view": "singleValue", "sparkline": true, "period": 300, "metrics": [][]any{metric},
+	}}
+}

@@ -1,0 +1,212 @@
+package infra
+
+import (
+	"fmt"
+	"strings"
+
+	"berth/config"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const (
+	// MetricNamespace is where the server's own metrics stand, each with the one dimension MetricDimension, whose value
+	// is the stack's name. The server may write to no other namespace.
+	MetricNamespace = "Berth"
+	MetricDimension = "Stack"
+
+	// healthRegion is the one region that has the metrics of Route 53's health checks. Source: Route 53 Developer
+	// Guide, "Monitoring health checks using CloudWatch".
+	healthRegion = "us-east-1"
+
+	// How the site is asked from outside: every 30 seconds, and thrice in vain before it counts as down.
+	healthInterval, healthFailures = 30, 3
+)
+
+// Monitoring says when something is wrong: alarms that send mail, and a dashboard to look at.
+type Monitoring struct {
+	pulumi.ResourceState
+
+	// Dashboard is the address of the dashboard in AWS's console.
+	Dashboard pulumi.StringOutput
+}
+
+func newMonitoring(
+	ctx *pulumi.Context, cfg *config.Config, env *Environment, opts ...pulumi.ResourceOption,
+) (*Monitoring, error) {
+	m := &Monitoring{}
+	if err := ctx.RegisterComponentResource("berth:infra:Monitoring", "monitoring", m, opts...); err != nil {
+		return nil, fmt.Errorf("declare the monitoring: %w", err)
+	}
+	if err := m.permit(ctx, env.Server); err != nil {
+		return nil, err
+	}
+	topic, err := m.topic(ctx, cfg, "alarms")
+	if err != nil {
+		return nil, err
+	}
+	var arns pulumi.StringArray
+	for _, a := range alarms(cfg.Region, ctx.Stack(), env.Server.InstanceID) {
+		declared, err := m.alarm(ctx, cfg, a, topic)
+		if err != nil {
+			return nil, err
+		}
+		arns = append(arns, declared.Arn)
+	}
+	check, err := m.watch(ctx, cfg, topic)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.dashboard(ctx, cfg, env.Server.InstanceID, check.ID(), arns); err != nil {
+		return nil, err
+	}
+	if err := ctx.RegisterResourceOutputs(m, pulumi.Map{"dashboard": m.Dashboard}); err != nil {
+		return nil, fmt.Errorf("register the monitoring: %w", err)
+	}
+	return m, nil
+}
+
+// permit lets the server write its own metrics. Metrics are no resources to CloudWatch: the namespace is the bound.
+func (m *Monitoring) permit(ctx *pulumi.Context, server *Server) error {
+	_, err := iam.NewRolePolicy(ctx, "metrics", &iam.RolePolicyArgs{
+		Role: server.Role.Name,
+		Policy: pulumi.String(policy{{
+			Effect: "Allow", Action: []string{"cloudwatch:PutMetricData"}, Resource: []string{"*"},
+			Condition: map[string]map[string]string{"StringEquals": {"cloudwatch:namespace": MetricNamespace}},
+		}}.String()),
+	}, pulumi.Parent(m))
+	if err != nil {
+		return fmt.Errorf("declare that the server may write metrics: %w", err)
+	}
+	return nil
+}
+
+// topic declares where alarms are sent and who reads it. AWS writes to the address first, and sends it nothing else
+// until it is confirmed.
+//
+// The topic is not encrypted at rest: CloudWatch cannot publish to one under the key alias/aws/sns, whose policy is
+// AWS's own and does not let it, and a key of the stack's own costs a dollar a month for messages that leave as plain
+// mail anyway. Source: CloudWatch User Guide, "Notifying users on alarm changes".
+func (m *Monitoring) topic(
+	ctx *pulumi.Context, cfg *config.Config, name string, opts ...pulumi.ResourceOption,
+) (*sns.Topic, error) {
+	opts = append(opts, pulumi.Parent(m))
+	topic, err := sns.NewTopic(ctx, name, &sns.TopicArgs{Tags: nameTag(cfg)}, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("declare the topic %s: %w", name, err)
+	}
+	_, err = sns.NewTopicSubscription(ctx, name, &sns.TopicSubscriptionArgs{
+		Topic:    topic.Arn,
+		Protocol: pulumi.String("email"),
+		Endpoint: pulumi.String(cfg.AlarmEmail),
+	}, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("declare the subscription of %s to the topic %s: %w", cfg.AlarmEmail, name, err)
+	}
+	return topic, nil
+}
+
+// alarm declares one alarm, which says when it begins and when it is over.
+func (m *Monitoring) alarm(
+	ctx *pulumi.Context, cfg *config.Config, a alarm, topic *sns.Topic, opts ...pulumi.ResourceOption,
+) (*cloudwatch.MetricAlarm, error) {
+	actions := pulumi.Array{topic.Arn}
+	if a.action != "" {
+		actions = append(actions, pulumi.String(a.action))
+	}
+	declared, err := cloudwatch.NewMetricAlarm(ctx, a.name, &cloudwatch.MetricAlarmArgs{
+		// It is the subject of the mail, so it names the site.
+		Name:               pulumi.String(cut(cfg.Domain, 200) + " " + a.name),
+		AlarmDescription:   pulumi.String(a.description),
+		Namespace:          pulumi.String(a.namespace),
+		MetricName:         pulumi.String(a.metric),
+		Dimensions:         a.dimensions,
+		Statistic:          pulumi.String(a.statistic),
+		ComparisonOperator: pulumi.String(a.comparison),
+		Threshold:          pulumi.Float64(a.threshold),
+		Period:             pulumi.Int(a.period),
+		EvaluationPeriods:  pulumi.Int(a.periods),
+		TreatMissingData:   pulumi.String(a.missing),
+		AlarmActions:       actions,
+		OkActions:          pulumi.Array{topic.Arn},
+		Tags:               nameTag(cfg),
+	}, append(opts, pulumi.Parent(m))...)
+	if err != nil {
+		return nil, fmt.Errorf("declare the alarm %s: %w", a.name, err)
+	}
+	return declared, nil
+}
+
+// watch declares the look at the site from outside, and the alarm for it with what it needs in the health checks' own
+// region.
+func (m *Monitoring) watch(ctx *pulumi.Context, cfg *config.Config, topic *sns.Topic) (*route53.HealthCheck, error) {
+	check, err := route53.NewHealthCheck(ctx, "site", &route53.HealthCheckArgs{
+		// Route 53 connects over TLS and does not look whether the certificate is valid: that is what the alarm on the
+		// days it has left is for. Source: Route 53 Developer Guide, "How Route 53 determines whether a health check is
+		// healthy".
+		Type:             pulumi.String("HTTPS"),
+		Fqdn:             pulumi.String(cfg.Domain),
+		Port:             pulumi.Int(443),
+		ResourcePath:     pulumi.String(healthPath(cfg)),
+		EnableSni:        pulumi.Bool(true), // nginx chooses the site, and its certificate, by the name
+		RequestInterval:  pulumi.Int(healthInterval),
+		FailureThreshold: pulumi.Int(healthFailures),
+		Tags:             nameTag(cfg),
+	}, pulumi.Parent(m))
+	if err != nil {
+		return nil, fmt.Errorf("declare the health check of %s: %w", cfg.Domain, err)
+	}
+	var there []pulumi.ResourceOption
+	if cfg.Region != healthRegion {
+		var provider *aws.Provider
+		if provider, err = newProvider(ctx, cfg, "aws-"+healthRegion, healthRegion); err != nil {
+			return nil, err
+		}
+		there = append(there, pulumi.Provider(provider))
+		if topic, err = m.topic(ctx, cfg, "alarms-"+healthRegion, there...); err != nil {
+			return nil, err
+		}
+	}
+	_, err = m.alarm(ctx, cfg, siteAlarm(check.ID()), topic, there...)
+	return check, err
+}
+
+// healthPath is what is asked from outside: what the first route says of itself, and the front page otherwise.
+func healthPath(cfg *config.Config) string {
+	if len(cfg.Routes) > 0 && cfg.Routes[0].Health != "" {
+		return cfg.Routes[0].Health
+	}
+	return "/"
+}
+
+func (m *Monitoring) dashboard(
+	ctx *pulumi.Context, cfg *config.Config, instance, check pulumi.IDOutput, arns pulumi.StringArray,
+) error {
+	stack := ctx.Stack()
+	body := pulumi.All(instance, check, arns.ToStringArrayOutput()).ApplyT(func(values []any) (string, error) {
+		return board{
+			domain: cfg.Domain, region: cfg.Region, stack: stack,
+			instance: string(values[0].(pulumi.ID)), check: string(values[1].(pulumi.ID)), alarms: values[2].([]string),
+		}.body()
+	}).(pulumi.StringOutput)
+	// A dashboard's name has no dots.
+	name := strings.ReplaceAll(cut(cfg.Domain, 200), ".", "-")
+	board, err := cloudwatch.NewDashboard(ctx, "dashboard", &cloudwatch.DashboardArgs{
+		DashboardName: pulumi.String(name),
+		DashboardBody: body,
+	}, pulumi.Parent(m))
+	if err != nil {
+		return fmt.Errorf("declare the dashboard: %w", err)
+	}
+	m.Dashboard = pulumi.Sprintf("https://%s.console.aws.amazon.com/cloudwatch/home?region=%s#dashboards/dashboard/%s",
+		cfg.Region, cfg.Region, board.DashboardName)
+	return nil
+}
+
+// cut bounds a name that AWS takes up to a length.
+func cut(text string, length int) string { return text[:min(len(text), length)] }

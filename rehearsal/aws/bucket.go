@@ -1,0 +1,130 @@
+package aws
+
+import (
+	"reflect"
+	"regexp"
+	"strings"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/s3"
+)
+
+const (
+	bucketType           = "aws:s3/bucketV2:BucketV2"
+	bucketAccessType     = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+	bucketVersioningType = "aws:s3/bucketVersioningV2:BucketVersioningV2"
+	bucketEncryptionType = "aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2"
+	bucketLifecycleType  = "aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2"
+	bucketPolicyType     = "aws:s3/bucketPolicy:BucketPolicy"
+)
+
+// bucketName keeps the rules that most names run into. Source: S3 User Guide, "General purpose bucket naming rules".
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
+func bucketKinds() map[string]*kind {
+	part := func(args interface{ ElementType() reflect.Type }, operation string, check func(*call, string) error) *kind {
+		run := func(c *call) error { return c.partOfBucket(operation, check) }
+		return &kind{args: args, replaces: []string{"bucket"}, create: run, update: run}
+	}
+	return map[string]*kind{
+		bucketType: {args: s3.BucketV2Args{}, replaces: []string{"bucket", "bucketPrefix", "objectLockEnabled"}, named: "bucket",
+			create: createBucket, remove: removeBucket},
+		bucketAccessType:     part(s3.BucketPublicAccessBlockArgs{}, "PutPublicAccessBlock", nil),
+		bucketVersioningType: part(s3.BucketVersioningV2Args{}, "PutBucketVersioning", checkVersioning),
+		bucketEncryptionType: part(s3.BucketServerSideEncryptionConfigurationV2Args{}, "PutBucketEncryption", checkEncryption),
+		bucketLifecycleType:  part(s3.BucketLifecycleConfigurationV2Args{}, "PutBucketLifecycleConfiguration", checkBucketLifecycle),
+		bucketPolicyType:     part(s3.BucketPolicyArgs{}, "PutBucketPolicy", checkBucketPolicy),
+	}
+}
+
+func createBucket(c *call) error {
+	c.id = text(c.inputs, "bucket")
+	if !bucketName.MatchString(c.id) || strings.Contains(c.id, "..") {
+		return apiError("S3:CreateBucket", "InvalidBucketName", "The specified bucket is not valid.")
+	}
+	if c.account.get(bucketType, c.id) != nil {
+		return apiError("S3:CreateBucket", "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.")
+	}
+	c.outputs["arn"], c.outputs["region"] = "arn:aws:s3:::"+c.id, c.region
+	c.outputs["bucketDomainName"] = c.id + ".s3.amazonaws.com"
+	c.outputs["bucketRegionalDomainName"] = c.id + ".s3." + c.region + ".amazonaws.com"
+	defaulted(c.outputs, "forceDestroy", false)
+	return nil
+}
+
+// removeBucket takes the bucket's configuration with it.
+func removeBucket(c *call) error {
+	for _, typ := range []string{bucketAccessType, bucketVersioningType, bucketEncryptionType, bucketLifecycleType, bucketPolicyType} {
+		for _, part := range c.account.users(typ, "bucket", c.id) {
+			c.account.remove(part)
+		}
+	}
+	return nil
+}
+
+// partOfBucket is one aspect of a bucket, known by the bucket's name.
+func (c *call) partOfBucket(operation string, check func(*call, string) error) error {
+	c.id = text(c.inputs, "bucket")
+	if c.account.get(bucketType, c.id) == nil {
+		return apiError("S3:"+operation, "NoSuchBucket", "The specified bucket does not exist")
+	}
+	if check == nil {
+		return nil
+	}
+	return check(c, "S3:"+operation)
+}
+
+func checkVersioning(c *call, operation string) error {
+	if status := text(object(c.inputs, "versioningConfiguration"), "status"); status != "Enabled" && status != "Suspended" {
+		return apiError(operation, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
+	}
+	return nil
+}
+
+func checkEncryption(c *call, operation string) error {
+	for _, rule := range objects(c.inputs, "rules") {
+		algorithm := text(object(rule, "applyServerSideEncryptionByDefault"), "sseAlgorithm")
+		if algorithm != "AES256" && algorithm != "aws:kms" && algorithm != "aws:kms:dsse" {
+			return apiError(operation, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
+		}
+	}
+	return nil
+}
+
+func checkBucketLifecycle(c *call, operation string) error {
+	rules := objects(c.inputs, "rules")
+	if len(rules) == 0 {
+		return apiError(operation, "MalformedXML", "At least one rule is required")
+	}
+	for _, rule := range rules {
+		expiration, replaced := object(rule, "expiration"), object(rule, "noncurrentVersionExpiration")
+		switch status := text(rule, "status"); {
+		case status != "Enabled" && status != "Disabled":
+			return apiError(operation, "MalformedXML", "The status of a rule is Enabled or Disabled")
+		case expiration == nil && replaced == nil && rule["abortIncompleteMultipartUpload"] == nil && rule["transitions"] == nil:
+			return apiError(operation, "InvalidRequest", "At least one action needs to be specified in a rule.")
+		case expiration["days"] != nil && integer(expiration, "days") < 1, replaced != nil && integer(replaced, "noncurrentDays") < 1:
+			return apiError(operation, "InvalidArgument", "'Days' for Expiration action must be a positive integer")
+		}
+	}
+	return nil
+}
+
+// checkBucketPolicy refuses a policy that lets everyone in where the bucket is closed to the public.
+func checkBucketPolicy(c *call, operation string) error {
+	statements, err := parsePolicy(text(c.inputs, "policy"))
+	if err != nil {
+		return apiError(operation, "MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'")
+	}
+	closed := c.account.get(bucketAccessType, c.id)
+	for _, statement := range statements {
+		for _, resource := range statement.Resource {
+			if arn := "arn:aws:s3:::" + c.id; resource != arn && !strings.HasPrefix(resource, arn+"/") {
+				return apiError(operation, "MalformedPolicy", "Policy has invalid resource")
+			}
+		}
+		if closed != nil && boolean(closed.Outputs, "blockPublicPolicy") && statement.Effect == "Allow" && string(statement.Principal) == `"*"` {
+			return apiError(operation, "AccessDenied", "User is not authorized to perform: s3:PutBucketPolicy because public policies are blocked by the BlockPublicPolicy block public access setting")
+		}
+	}
+	return nil
+}
