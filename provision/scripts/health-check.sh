@@ -54,7 +54,16 @@ push() {
   [ "$MONITORED" != yes ] || push_metrics
 }
 
+# broken tells of a check that ended the script: silence would look like health.
+# shellcheck disable=SC2317 # trap calls it
+broken() {
+  local code=$?
+  [ -z "$CHECKING" ] || { say "the health check itself ended with exit code $code; run it again with: sudo bash -x /opt/berth/health-check.sh" && exit 2; }
+}
+
 main() {
+  CHECKING=yes
+  trap broken EXIT
   case ${1:-} in
     "" | --json | --push) ;;
     *) fail "usage: health-check.sh [--json | --push]" ;;
@@ -71,6 +80,7 @@ main() {
     --push) push ;;
     *) lines ;;
   esac
+  CHECKING=""
   exit "$WORST"
 }
 

@@ -80,7 +80,7 @@ check_certificate() {
 check_dumps() {
   local newest age
   [ "$(jq '.databases | length' "$RELEASES/$1/plan.json")" -gt 0 ] || return 0
-  newest=$(find "$DATA/dumps" -maxdepth 1 -type f -not -name '*.partial' -printf '%T@\n' 2>/dev/null | sort -n | tail -n 1 | cut -d . -f 1)
+  newest=$({ find "$DATA/dumps" -maxdepth 1 -type f -not -name '*.partial' -printf '%T@\n' 2>/dev/null || true; } | sort -n | tail -n 1 | cut -d . -f 1)
   if [ -z "$newest" ]; then
     # A site of a few hours had no night yet.
     result backup "$([ $(($(date +%s) - $(stat --format %Y "$RELEASES/$1/released.json" 2>/dev/null || date +%s))) -lt $((DUMP_OLD * 3600)) ] && echo 0 || echo 1)" \
