@@ -66,7 +66,7 @@ func (s *Service) serve(request *http.Request) *failure {
 		return &failure{http.StatusNotFound, "UnknownOperationException", "The rehearsal knows the Query protocol: a form, posted to /."}
 	}
 	if kind, _, _ := strings.Cut(request.Header.Get("Content-Type"), ";"); kind != "application/x-www-form-urlencoded" {
-		return &failure{http.StatusUnsupportedMediaType, "UnsupportedMediaType", "The rehearsal knows the Query protocol, which Debian's AWS CLI (2.23) speaks and curl can; newer clients send JSON or CBOR."}
+		return &failure{http.StatusUnsupportedMediaType, "UnsupportedMediaType", "The rehearsal knows the Query protocol, as curl --aws-sigv4 sends it; newer AWS clients send JSON."}
 	}
 	now := s.now().UTC()
 	region, refused := authenticate(request.Header, now)
