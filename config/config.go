@@ -25,7 +25,7 @@ type Config struct {
 	// SubnetID is an existing subnet, "" for a network of the environment's own in VPCCIDR.
 	SubnetID string
 	VPCCIDR  netip.Prefix
-	// Protect keeps `pulumi destroy` from the volume, the address and the zone.
+	// Protect keeps `pulumi destroy` from the volume, the address, the zone and the bucket for dumps.
 	Protect bool
 	// Tags are put on every resource.
 	Tags map[string]string

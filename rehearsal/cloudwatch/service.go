@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/xml"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,6 +64,9 @@ func (s *Service) ServeHTTP(response http.ResponseWriter, request *http.Request)
 func (s *Service) serve(request *http.Request) *failure {
 	if request.Method != http.MethodPost || request.URL.Path != "/" {
 		return &failure{http.StatusNotFound, "UnknownOperationException", "The rehearsal knows the Query protocol: a form, posted to /."}
+	}
+	if kind, _, _ := strings.Cut(request.Header.Get("Content-Type"), ";"); kind != "application/x-www-form-urlencoded" {
+		return &failure{http.StatusUnsupportedMediaType, "UnsupportedMediaType", "The rehearsal knows the Query protocol, as curl --aws-sigv4 sends it; newer AWS clients send JSON."}
 	}
 	now := s.now().UTC()
 	region, refused := authenticate(request.Header, now)

@@ -175,6 +175,11 @@ func TestWhatIsRefused(t *testing.T) {
 		request    func(f *fixture) *http.Request
 	}{
 		{"a GET", "UnknownOperationException", 404, func(*fixture) *http.Request { return httptest.NewRequest(http.MethodGet, "/", nil) }},
+		{"JSON", "UnsupportedMediaType", 415, func(f *fixture) *http.Request {
+			r := f.request()
+			r.Header.Set("Content-Type", "application/x-amz-json-1.0")
+			return r
+		}},
 		{"no signature", "MissingAuthenticationToken", 403, func(f *fixture) *http.Request { r := f.request(); r.Header.Del("Authorization"); return r }},
 		{"another signature", "IncompleteSignature", 400, func(f *fixture) *http.Request {
 			r := f.request()
