@@ -16,7 +16,7 @@ PULUMI_VERSION := v3.259.0
 GO_FOLDERS := . rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
-.PHONY: rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh \
+.PHONY: rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-snapshot \
         test test-unit test-e2e bench lint tools machine test-machine settings-table help
 
 help:
@@ -33,7 +33,7 @@ rehearse: machine tools
 rehearse-preview rehearse-refresh rehearse-destroy: rehearse-%: machine tools
 	$(REHEARSAL) $*
 
-rehearse-clean rehearse-status rehearse-ssh: rehearse-%: machine tools
+rehearse-clean rehearse-status rehearse-ssh rehearse-snapshot: rehearse-%: machine tools
 	@$(REHEARSAL) $*
 
 test: lint test-unit test-e2e

@@ -80,8 +80,8 @@ func serverAlarms() []alarm {
 		missing: wrong,
 	}, {
 		name:        "disk",
-		description: "The data volume is nearly full and releases will soon be refused: look with du -xh --max-depth 2 /data, or grow it by berth:volumeSize and pulumi up.",
-		namespace:   MetricNamespace, metric: "DiskUsed", statistic: "Maximum", comparison: above, threshold: 80, period: 60, periods: 5,
+		description: "The data volume is nearly full and releases will soon be refused: look with sudo /opt/berth/log-monitor.sh sizes, make room with sudo /opt/berth/log-monitor.sh clean, or grow it by berth:volumeSize and pulumi up.",
+		namespace:   MetricNamespace, metric: "DiskUsed", statistic: "Maximum", comparison: above, threshold: 80, period: 60, periods: 1,
 	}, {
 		name:        "swap",
 		description: "The server swaps and is slow with it: look with docker stats what takes the memory, or set a larger berth:instanceType.",

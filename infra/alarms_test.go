@@ -22,7 +22,7 @@ func TestAlarmsAreThoseOfTheManual(t *testing.T) {
 		"machine":           "AWS/EC2 StatusCheckFailed_System GreaterThanOrEqualToThreshold 1 2x60 notBreaching",
 		"system":            "AWS/EC2 StatusCheckFailed_Instance GreaterThanOrEqualToThreshold 1 3x60 notBreaching",
 		"memory":            "Berth MemoryUsed GreaterThanThreshold 80 5x60 breaching",
-		"disk":              "Berth DiskUsed GreaterThanThreshold 80 5x60 notBreaching",
+		"disk":              "Berth DiskUsed GreaterThanThreshold 80 1x60 notBreaching",
 		"swap":              "Berth SwapUsed GreaterThanThreshold 50 5x60 notBreaching",
 		"containers":        "Berth UnhealthyContainers GreaterThanThreshold 0 3x60 notBreaching",
 		"certificate":       "Berth CertificateDays LessThanThreshold 14 1x300 notBreaching",

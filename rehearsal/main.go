@@ -53,6 +53,7 @@ func root() *cobra.Command {
 		simple(options, "refresh", "Read the account's state back into the stack", (*rehearsal).refresh),
 		simple(options, "destroy", "Destroy the environment as `pulumi destroy` does; the final snapshot stays", (*rehearsal).destroy),
 		simple(options, "clean", "Take away everything of the rehearsal: containers, networks, disks, state", (*rehearsal).clean),
+		simple(options, "snapshot", "Take a snapshot of the data volume, as a lifecycle policy does every night, and say its id", (*rehearsal).snapshot),
 		simple(options, "status", "List what the account holds and what runs here", (*rehearsal).status),
 		sshCommand(options),
 	)

@@ -178,6 +178,28 @@ func (r *rehearsal) clean(ctx context.Context) error {
 	return os.RemoveAll(r.Dir)
 }
 
+// snapshot takes one of the data volume while it is in use, as EBS does: what the host holds in memory alone is missing,
+// so it is written out first.
+func (r *rehearsal) snapshot(ctx context.Context) error {
+	if err := r.ssh(ctx, []string{"--", "sync"}); err != nil {
+		return err
+	}
+	account, err := aws.Read(filepath.Join(r.Dir, "aws"))
+	if err != nil {
+		return err
+	}
+	volumes := account.OfType("aws:ebs/volume:Volume")
+	if len(volumes) != 1 {
+		return fmt.Errorf("find the data volume: the account has %d volumes; make it: make rehearse", len(volumes))
+	}
+	id, err := aws.TakeSnapshot(ctx, filepath.Join(r.Dir, "aws"), r.world, volumes[0].ID)
+	if err != nil {
+		return err
+	}
+	fmt.Println(id)
+	return nil
+}
+
 func (r *rehearsal) status(ctx context.Context) error {
 	account, err := aws.Read(filepath.Join(r.Dir, "aws"))
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,18 @@ func (r *rehearsal) health() map[string]string {
 		}
 	}
 	return verdicts
+}
+
+// mails are what CloudWatch's alarms would have sent: "subject to address".
+func (r *rehearsal) mails() []string {
+	r.t.Helper()
+	var mails []string
+	for line := range strings.Lines(r.file("cloudwatch/notifications.jsonl")) {
+		var mail struct{ Subject, Endpoint string }
+		require.NoError(r.t, json.Unmarshal([]byte(line), &mail))
+		mails = append(mails, mail.Subject+" to "+mail.Endpoint)
+	}
+	return mails
 }
 
 // fillDisk leaves 50 MiB, with 300 MiB of it in build cache that nothing needs.
@@ -319,9 +332,14 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 			assert.Contains(t, settings, line)
 		}
 	})
-	t.Run("a full disk leaves the site up, and the space comes back", func(t *testing.T) {
+	t.Run("a full disk is mailed and leaves the site up, and the space comes back", func(t *testing.T) {
 		r, site := r.in(t), site.in(t)
+		assert.Contains(t, r.run("up", "--set", "alarmEmail=ops@example.test"), "dashboard")
+		r.ssh("sudo systemctl start berth-health.service")
+		assert.NotContains(t, r.mails(), "ALARM: \"app.example.test disk\" in eu-central-1 to ops@example.test")
 		r.ssh(fillDisk)
+		r.ssh("sudo systemctl start berth-health.service")
+		assert.Contains(t, r.mails(), "ALARM: \"app.example.test disk\" in eu-central-1 to ops@example.test")
 		output, err := r.trySSH("sudo /opt/berth/health-check.sh", "")
 		require.Error(t, err)
 		assert.Regexp(t, `(?m)^critical +disk +/data is \d+ % full; see what takes it`, output)
@@ -333,8 +351,25 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 		t.Logf("free: %s MiB, then %s MiB", before, r.ssh("df --output=avail --block-size=1M /data | tail -n 1"))
 		assert.Contains(t, site.notes(), "kept through everything")
 		r.ssh("sudo rm /data/fill")
+		// The alarm looks at a minute: what is pushed in the next one ends it.
+		assert.Eventually(t, func() bool {
+			r.ssh("sudo systemctl start berth-health.service")
+			return slices.Contains(r.mails(), "OK: \"app.example.test disk\" in eu-central-1 to ops@example.test")
+		}, 3*time.Minute, 5*time.Second)
 		assert.Contains(t, r.ssh("sudo /opt/berth/log-monitor.sh view --since 1h --grep healthz --grep GET api; sudo /opt/berth/log-monitor.sh view nginx; echo viewed"), "viewed")
 		assert.Contains(t, r.ssh("sudo /opt/berth/log-monitor.sh rotate"), "new log files")
+	})
+	t.Run("a snapshot comes back on a new server", func(t *testing.T) {
+		r, site := r.in(t), site.in(t)
+		site.write("in the snapshot")
+		snapshot := strings.TrimSpace(r.run("snapshot"))
+		site.write("after the snapshot")
+		before := r.account().only("aws:ebs/volume:Volume").ID
+		r.run("up", "--set", "volumeSnapshot="+snapshot)
+		assert.NotEqual(t, before, r.account().only("aws:ebs/volume:Volume").ID)
+		site.client.CloseIdleConnections()
+		assert.Contains(t, site.notes(), "in the snapshot")
+		assert.NotContains(t, site.notes(), "after the snapshot")
 	})
 	t.Run("with protection on, destroy refuses and says how to go on", func(t *testing.T) {
 		r := r.in(t)
