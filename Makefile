@@ -58,6 +58,7 @@ lint: test-machine
 	done
 	@mkdir -p $(BIN)
 	@cd tools/lint && go build -o $(BIN)/ tool
+	@echo 'actionlint: .github/workflows' && $(BIN)/actionlint
 	@for folder in $(GO_FOLDERS); do \
 	  (cd $$folder && $(BIN)/errcheck -exclude $(CURDIR)/tools/lint/errcheck.txt ./... && $(BIN)/staticcheck ./...) || exit 1; \
 	done
