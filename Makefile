@@ -40,6 +40,7 @@ test: lint test-unit test-e2e
 
 test-unit: test-machine tools
 	@for folder in . rehearsal; do (cd $$folder && BERTH_PULUMI=$(BIN)/pulumi go test ./...) || exit 1; done
+	cd tests && go test ./runbook ./workflows
 
 test-e2e: test-machine tools
 	cd tests && BERTH_BIN=$(BIN) go test -count=1 -timeout 60m -v ./...
