@@ -86,7 +86,7 @@ func TestPagesNameWhatThereIs(t *testing.T) {
 				assert.Regexp(t, `(?m)^`+match[2]+`\(\)|\b`+match[2]+`\)`, scripts[match[1]], "%s: %s", path, match[0])
 			}
 			for _, match := range regexp.MustCompile(`(?m)^make (\S+)`).FindAllStringSubmatch(block.Script, -1) {
-				assert.Regexp(t, `(?m)^(\S+ )*`+match[1]+`[ :]`, makefile, "%s: %s", path, match[0])
+				assert.Regexp(t, `(?m)^([\w.-]+ )*`+match[1]+`( [\w.-]+)*:[^=]`, makefile, "%s: %s", path, match[0])
 			}
 		}
 	}
