@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -184,6 +185,18 @@ func policy(t *testing.T, name string) []statement {
 	return document.Statement
 }
 
+// deployer is the deployer's policy. AWS limits the size of one; what does not fit goes into a second, deployer-….json.
+func deployer(t *testing.T) []statement {
+	t.Helper()
+	paths, err := filepath.Glob("../docs/iam/deployer*.json")
+	require.NoError(t, err)
+	var all []statement
+	for _, path := range paths {
+		all = append(all, policy(t, filepath.Base(path))...)
+	}
+	return all
+}
+
 func actions(statements []statement) []string {
 	var found []string
 	for _, s := range statements {
@@ -224,14 +237,14 @@ func TestPoliciesAllowWhatIsDeclaredAndNothingElse(t *testing.T) {
 		deploy = append(deploy, calls.all()...)
 		preview = append(preview, calls.diff...)
 	}
-	assert.Equal(t, sorted(deploy), actions(policy(t, "deployer.json")), "deployer.json")
+	assert.Equal(t, sorted(deploy), actions(deployer(t)), "deployer.json")
 	assert.Equal(t, sorted(preview), actions(policy(t, "previewer.json")), "previewer.json")
 }
 
 // What is not Berth's own is neither changed nor taken away: where AWS knows tags or names, the policy asks for them.
 func TestDeployerChangesOnlyItsOwn(t *testing.T) {
 	reads := regexp.MustCompile(`^[a-z0-9]+:(Describe|List|Get)[A-Za-z]+$`)
-	for _, s := range policy(t, "deployer.json") {
+	for _, s := range deployer(t) {
 		owned := slices.Equal(s.Condition["StringEquals"]["aws:ResourceTag/ManagedBy"], texts{"berth"})
 		for _, action := range s.Action {
 			assert.NotContains(t, action, "*", s.Sid)
