@@ -105,13 +105,14 @@ func releaseSettings(cfg *config.Config, stack, commit string) (string, error) {
 	), nil
 }
 
-// operationsSettings tells the health check where to push what it finds.
-func operationsSettings(cfg *config.Config, stack string) string {
+// operationsSettings tells the health check whether to push what it finds, and the nightly dump which bucket, "" for
+// none, takes a copy.
+func operationsSettings(cfg *config.Config, stack, bucket string) string {
 	monitored := ""
 	if cfg.AlarmEmail != "" {
 		monitored = "yes"
 	}
-	return assignments("SSH_USER", infra.User, "OPERATIONS_SETTINGS", assignments("STACK", stack, "REGION", cfg.Region, "MONITORED", monitored))
+	return assignments("SSH_USER", infra.User, "OPERATIONS_SETTINGS", assignments("STACK", stack, "REGION", cfg.Region, "MONITORED", monitored, "BUCKET", bucket))
 }
 
 // dockerHub is how Docker's client files credentials for Docker Hub. Source: docker/cli, "IndexServer".

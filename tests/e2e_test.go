@@ -2,8 +2,12 @@ package tests
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"berth/tests/runbook"
 )
 
 // hostile is a variable's value with everything that quoting gets wrong: it has to reach the page as it is.
@@ -40,7 +46,11 @@ func (r *rehearsal) health() map[string]string {
 func (r *rehearsal) mails() []string {
 	r.t.Helper()
 	var mails []string
-	for line := range strings.Lines(r.file("cloudwatch/notifications.jsonl")) {
+	sent, err := os.ReadFile(filepath.Join(r.dir, "cloudwatch", "notifications.jsonl"))
+	if !errors.Is(err, fs.ErrNotExist) {
+		require.NoError(r.t, err)
+	}
+	for line := range strings.Lines(string(sent)) {
 		var mail struct{ Subject, Endpoint string }
 		require.NoError(r.t, json.Unmarshal([]byte(line), &mail))
 		mails = append(mails, mail.Subject+" to "+mail.Endpoint)
@@ -364,6 +374,36 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 		}, 3*time.Minute, 5*time.Second)
 		assert.Contains(t, r.ssh("sudo /opt/berth/log-monitor.sh view --since 1h --grep healthz --grep GET api; sudo /opt/berth/log-monitor.sh view nginx; echo viewed"), "viewed")
 		assert.Contains(t, r.ssh("sudo /opt/berth/log-monitor.sh rotate"), "new log files")
+	})
+	t.Run("a dump is copied off site, by a server that may add and nothing else", func(t *testing.T) {
+		r := r.in(t)
+		r.run("up", "--set", "dumpBucket=true")
+		r.ssh("sudo systemctl start berth-dump.service")
+		bucket := r.account().only("aws:s3/bucketV2:BucketV2").output("bucket")
+		copies, err := filepath.Glob(filepath.Join(r.dir, "s3", bucket, "dumps", "*_db.postgres"))
+		require.NoError(t, err)
+		require.Len(t, copies, 1)
+		content, err := os.ReadFile(copies[0])
+		require.NoError(t, err)
+		assert.Equal(t, "PGDMP", string(content[:5]))
+		// AWS takes away an empty bucket alone, and Berth empties none.
+		require.NoError(t, os.RemoveAll(filepath.Join(r.dir, "s3", bucket)))
+		r.run("up", "--set", "dumpBucket=false")
+	})
+	t.Run("the runbook's commands on the server run", func(t *testing.T) {
+		pages, err := filepath.Glob("../docs/runbook/*.md")
+		require.NoError(t, err)
+		require.Greater(t, len(pages), 10)
+		for _, page := range pages {
+			text, err := os.ReadFile(page)
+			require.NoError(t, err)
+			for _, block := range runbook.Blocks(text) {
+				if block.Kind == runbook.Host {
+					output, err := r.in(t).trySSH("set -e\n"+block.Script, "")
+					assert.NoErrorf(t, err, "%s:\n%s\n%s", page, block.Script, output)
+				}
+			}
+		}
 	})
 	t.Run("a snapshot comes back on a new server", func(t *testing.T) {
 		r, site := r.in(t), site.in(t)

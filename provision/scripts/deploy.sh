@@ -7,6 +7,8 @@
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
+# shellcheck source=provision/scripts/aws.sh
+source /opt/berth/aws.sh
 # shellcheck source=provision/scripts/release/lock.sh
 source /opt/berth/release/lock.sh
 # shellcheck source=provision/scripts/release/source.sh
@@ -176,6 +178,7 @@ dump() {
   [ -n "$OLD" ] || fail "nothing was released yet"
   dump_databases "$OLD" "$OLD"
   prune_dumps
+  copy_off_site "$OLD"
 }
 
 status() {

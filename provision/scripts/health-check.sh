@@ -6,6 +6,8 @@
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
+# shellcheck source=provision/scripts/aws.sh
+source /opt/berth/aws.sh
 # shellcheck source=provision/scripts/release/plan.sh
 source /opt/berth/release/plan.sh
 # shellcheck source=provision/scripts/release/containers.sh

@@ -62,7 +62,7 @@ self_signed() {
 }
 
 resolves() {
-  getent ahostsv4 "$1" | cut -d ' ' -f 1 | grep -Fxq "$ADDRESS"
+  getent ahostsv4 "$1" | cut -d ' ' -f 1 | grep -Fx "$ADDRESS" >/dev/null
 }
 
 # verify_dns waits for every name to lead here: a try that fails counts against the authority's limits.
@@ -97,7 +97,7 @@ patiently() {
   for try in 1 2 3; do
     "$@" && return
     grep ':ERROR:' "$LOGS/letsencrypt.log" 2>/dev/null |
-      grep -Eiq 'anti-replay nonce|serverInternal|connection (refused|reset|aborted)|read timed out|temporarily unavailable' || return 1
+      grep -Ei 'anti-replay nonce|serverInternal|connection (refused|reset|aborted)|read timed out|temporarily unavailable' >/dev/null || return 1
     [ "$try" -eq 3 ] || say "that did not go through, but may in a moment; trying again"
     sleep $((try * 3))
   done

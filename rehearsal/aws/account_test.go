@@ -307,7 +307,7 @@ func TestCheckIsStrictAndMakesUpNames(t *testing.T) {
 	require.Len(t, failures, 1)
 	assert.Contains(t, failures[0].GetReason(), "did you mean cidrBlock?")
 	assert.Regexp(t, `^logical-[0-9a-f]{7}$`, check(groupType, properties{}).GetInputs().AsMap()["name"])
-	assert.Regexp(t, `^logical-[0-9a-f]{7}$`, check(bucketType, properties{}).GetInputs().AsMap()["bucket"])
+	assert.Regexp(t, `^logical-[0-9a-f]{7}$`, check(BucketType, properties{}).GetInputs().AsMap()["bucket"])
 	_, err := f.p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: at("aws:s3/bucket:Bucket", "x")})
 	assert.ErrorContains(t, err, "does not have resources of type aws:s3/bucket:Bucket")
 }

@@ -101,12 +101,12 @@ func TestBucketsAndTheirParts(t *testing.T) {
 		_, err := f.create(typ, "early", with(inputs))
 		require.ErrorContains(t, err, "NoSuchBucket", typ)
 	}
-	_, err := f.create(bucketType, "refused", properties{"bucket": "Dumps_1"})
+	_, err := f.create(BucketType, "refused", properties{"bucket": "Dumps_1"})
 	require.ErrorContains(t, err, "InvalidBucketName")
-	f.make(bucketType, "dumps", with(nil))
-	_, err = f.create(bucketType, "again", with(nil))
+	f.make(BucketType, "dumps", with(nil))
+	_, err = f.create(BucketType, "again", with(nil))
 	require.ErrorContains(t, err, "BucketAlreadyOwnedByYou")
-	bucket := f.get(bucketType, "dumps").Outputs
+	bucket := f.get(BucketType, "dumps").Outputs
 	assert.Equal(t, "arn:aws:s3:::dumps-1234567", bucket["arn"])
 	assert.Equal(t, "dumps-1234567.s3.eu-central-1.amazonaws.com", bucket["bucketRegionalDomainName"])
 	for typ, inputs := range parts {
@@ -126,7 +126,7 @@ func TestBucketsAndTheirParts(t *testing.T) {
 	} {
 		require.ErrorContains(t, f.update(bad.typ, bad.typ, with(bad.inputs)), bad.want)
 	}
-	require.NoError(t, f.remove(bucketType, "dumps"))
+	require.NoError(t, f.remove(BucketType, "dumps"))
 	assert.Empty(t, f.account().Inventory(), "what belongs to a bucket goes with it")
 }
 

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	bucketType           = "aws:s3/bucketV2:BucketV2"
+	// BucketType is an S3 bucket.
+	BucketType           = "aws:s3/bucketV2:BucketV2"
 	bucketAccessType     = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 	bucketVersioningType = "aws:s3/bucketVersioningV2:BucketVersioningV2"
 	bucketEncryptionType = "aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2"
@@ -26,7 +27,7 @@ func bucketKinds() map[string]*kind {
 		return &kind{args: args, replaces: []string{"bucket"}, create: run, update: run}
 	}
 	return map[string]*kind{
-		bucketType: {args: s3.BucketV2Args{}, replaces: []string{"bucket", "bucketPrefix", "objectLockEnabled"}, named: "bucket",
+		BucketType: {args: s3.BucketV2Args{}, replaces: []string{"bucket", "bucketPrefix", "objectLockEnabled"}, named: "bucket",
 			create: createBucket, remove: removeBucket},
 		bucketAccessType:     part(s3.BucketPublicAccessBlockArgs{}, "PutPublicAccessBlock", nil),
 		bucketVersioningType: part(s3.BucketVersioningV2Args{}, "PutBucketVersioning", checkVersioning),
@@ -41,7 +42,7 @@ func createBucket(c *call) error {
 	if !bucketName.MatchString(c.id) || strings.Contains(c.id, "..") {
 		return apiError("S3:CreateBucket", "InvalidBucketName", "The specified bucket is not valid.")
 	}
-	if c.account.get(bucketType, c.id) != nil {
+	if c.account.get(BucketType, c.id) != nil {
 		return apiError("S3:CreateBucket", "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.")
 	}
 	c.outputs["arn"], c.outputs["region"] = "arn:aws:s3:::"+c.id, c.region
@@ -64,7 +65,7 @@ func removeBucket(c *call) error {
 // partOfBucket is one aspect of a bucket, known by the bucket's name.
 func (c *call) partOfBucket(operation string, check func(*call, string) error) error {
 	c.id = text(c.inputs, "bucket")
-	if c.account.get(bucketType, c.id) == nil {
+	if c.account.get(BucketType, c.id) == nil {
 		return apiError("S3:"+operation, "NoSuchBucket", "The specified bucket does not exist")
 	}
 	if check == nil {

@@ -7,8 +7,8 @@ for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*/; do
   mountpoint -q "$hierarchy" && mount -o remount,bind,rw "$hierarchy"
 done
 
-# The rehearsal's CloudWatch is trusted as AWS's is, by what the host trusts anyway.
-[ -e /etc/ssl/certs/rehearsal-cloudwatch.pem ] || update-ca-certificates >/dev/null
+# The rehearsal's CloudWatch and S3 are trusted as AWS's are, by what the host trusts anyway.
+[ -e /etc/ssl/certs/rehearsal-aws.pem ] || update-ca-certificates >/dev/null
 
 # systemd 257 still runs on control groups version 1, when it is told to.
 if [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then

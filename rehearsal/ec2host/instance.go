@@ -134,7 +134,7 @@ func (w *World) runHost(ctx context.Context, instance *aws.Resource) error {
 	if err := os.WriteFile(w.instanceFiles(instance.ID, "resolv.conf"), []byte("nameserver "+w.resolverOf(ctx, instance)+"\n"), 0o644); err != nil {
 		return err
 	}
-	if err := errors.Join(w.writeSeed(instance), w.writeMonitoringCertificate(instance)); err != nil {
+	if err := errors.Join(w.writeSeed(instance), w.writeEndpointCertificate(instance)); err != nil {
 		return err
 	}
 	devices := w.object("dev", instance.ID)

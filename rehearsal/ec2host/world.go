@@ -66,7 +66,7 @@ func (w *World) Converge(ctx context.Context, account *aws.Account) error {
 		{"make subnets", w.makeSubnets},
 		{"make volumes", w.makeVolumes},
 		{"run instances", w.runInstances},
-		{"run CloudWatch", w.runMonitoring},
+		{"run CloudWatch and S3", w.runEndpoints},
 		{"attach volumes", w.attachVolumes},
 		{"associate addresses", w.associateAddresses},
 		{"apply security groups", w.applySecurityGroups},

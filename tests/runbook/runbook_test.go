@@ -76,6 +76,7 @@ func TestPagesNameWhatThereIs(t *testing.T) {
 	scripts := map[string]string{
 		"deploy.sh":      read("../../provision/scripts/deploy.sh"),
 		"ssl-manager.sh": read("../../provision/scripts/ssl-manager.sh"),
+		"log-monitor.sh": read("../../provision/scripts/log-monitor.sh"),
 	}
 	for _, path := range pages {
 		for _, block := range Blocks([]byte(read(path))) {
@@ -83,7 +84,7 @@ func TestPagesNameWhatThereIs(t *testing.T) {
 				assert.Contains(t, settings, "\n  "+match[1]+":\n", "%s: the setting %s", path, match[0])
 			}
 			for _, match := range regexp.MustCompile(`/opt/berth/(\S+\.sh) (\S+)`).FindAllStringSubmatch(block.Script, -1) {
-				assert.Regexp(t, `(?m)^`+match[2]+`\(\)|\b`+match[2]+`\)`, scripts[match[1]], "%s: %s", path, match[0])
+				assert.Regexp(t, `(?m)^`+match[2]+`\(\)|\b`+match[2]+`( \||\))`, scripts[match[1]], "%s: %s", path, match[0])
 			}
 			for _, match := range regexp.MustCompile(`(?m)^make (\S+)`).FindAllStringSubmatch(block.Script, -1) {
 				assert.Regexp(t, `(?m)^([\w.-]+ )*`+match[1]+`( [\w.-]+)*:[^=]`, makefile, "%s: %s", path, match[0])

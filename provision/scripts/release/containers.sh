@@ -71,7 +71,7 @@ show_failure() {
   while read -r service; do
     [ -n "$service" ] || continue
     say "--- the last lines of $service"
-    containers "$1" "$service" | head -n 1 | xargs --no-run-if-empty docker logs --tail 15 2>&1 | cut -c 1-300 >&3
+    containers "$1" "$service" | sed -n 1p | xargs --no-run-if-empty docker logs --tail 15 2>&1 | cut -c 1-300 >&3
     say "---"
   done < <(cut -d ' ' -f 2 <<<"$now" | sort -u)
   fail "the release did not become ready: $(cut -d ' ' -f 2- <<<"$now" | paste -sd ';' | sed 's/;/; /g')"

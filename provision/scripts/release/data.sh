@@ -8,13 +8,13 @@ readonly DATA_PROJECT=app
 changed_data() {
   local service hash container
   while read -r service hash; do
-    container=$(containers "$DATA_PROJECT" "$service" | head -n 1)
+    container=$(containers "$DATA_PROJECT" "$service" | sed -n 1p)
     if [ -z "$container" ]; then
       printf '%s starts\n' "$service"
     elif [ "$(docker inspect --format '{{index .Config.Labels "com.docker.compose.config-hash"}} {{.Image}}' "$container")" != \
       "$hash $(image_id "$(jq -r --arg s "$service" '.services[$s].image' "$RELEASES/$1/data.json")")" ]; then
       printf '%s changes\n' "$service"
-    elif ! docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}' "$container" | grep -qE '^running |^exited 0 (no)?$'; then
+    elif ! docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}' "$container" | grep -E '^running |^exited 0 (no)?$' >/dev/null; then
       printf '%s starts\n' "$service"
     fi
   done < <(compose "$1" data.json config --hash '*')
@@ -83,7 +83,7 @@ join() {
     aliases=()
     for alias in $alias; do aliases+=(--alias "$alias"); done
     for container in $(containers "$DATA_PROJECT" "$service"); do
-      docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{"\n"}}{{end}}' "$container" | grep -qx "$(project "$1")_$network" ||
+      docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{"\n"}}{{end}}' "$container" | grep -x "$(project "$1")_$network" >/dev/null ||
         docker network connect "${aliases[@]}" "$(project "$1")_$network" "$container"
     done
   done < <(jq -r '.join[] | [.service, .network, (.aliases | join(" "))] | @tsv' "$RELEASES/$1/plan.json")

@@ -2,18 +2,20 @@
 #
 # A dump is a file TIME_RELEASE_SERVICE.KIND below /data/dumps: the database of SERVICE as RELEASE left it at TIME. KIND is
 # postgres (pg_dump's custom format), mysql (SQL), or command (whatever berth:database's own command prints).
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2153
 
 readonly DUMPS=$DATA/dumps
 # Seconds for one dump and for one restore.
 readonly DUMP_WITHIN=1200 RESTORE_WITHIN=3000
+# Seconds for one copy to the bucket.
+readonly COPY_WITHIN=1800
 
 # in_database runs script $3 (dump, restore or ping) of kind $2 in the container of stateful service $1, for at most $4 seconds. The database's
 # password is known inside, from the container's own environment.
 in_database() {
   local script
   if [ "$2" = command ]; then script=$(jq -r ".database.$3" <<<"$APP"); else script=$(<"/opt/berth/release/$2-$3.sh"); fi
-  docker exec --interactive "$(running "$DATA_PROJECT" "$1" | head -n 1)" timeout "$4" sh -c "$script"
+  docker exec --interactive "$(running "$DATA_PROJECT" "$1" | sed -n 1p)" timeout "$4" sh -c "$script"
 }
 
 # dump_databases keeps what the databases hold now, under the name of release $1, whose data it is. Those of release $2
@@ -38,6 +40,19 @@ dump_databases() {
 dumps_of() {
   [ -d "$DUMPS" ] || return 0
   find "$DUMPS" -maxdepth 1 -type f -name "*_$1_*" -not -name '*.partial' -printf '%f\n' | sort -r | awk -F _ '{ rest = $0; sub(/^[^_]*_[^_]*_/, "", rest) } !seen[rest]++'
+}
+
+# copy_off_site puts the newest dumps of release $1 into the stack's bucket, where there is one. The server may add to it,
+# and neither read nor take away.
+copy_off_site() {
+  local file
+  load_settings operations
+  [ -n "$BUCKET" ] || return 0
+  while read -r file; do
+    printf 'url = "https://%s.s3.%s.amazonaws.com/dumps/%s"\nupload-file = "%s"\n' "$BUCKET" "$REGION" "$file" "$DUMPS/$file" | aws_request s3 "$COPY_WITHIN" ||
+      fail "$DUMPS/$file did not get into the bucket $BUCKET; it stays here, and the next night brings another"
+    say "copied $file to the bucket $BUCKET"
+  done < <(dumps_of "$1")
 }
 
 # restore_databases puts back what release $1 left.

@@ -34,7 +34,7 @@ note_image() {
 built() {
   local service key name first="" image
   key=$(jq -r --argjson i "$2" '.builds[$i].material' "$1/plan.json" | sha256sum | cut -c 1-12)
-  image=$(docker image ls --quiet --filter "label=berth.content=$key" | head -n 1)
+  image=$(docker image ls --quiet --filter "label=berth.content=$key" | sed -n 1p)
   while read -r service; do
     name=$(image_name "$service" "$key")
     if [ -z "$first" ]; then

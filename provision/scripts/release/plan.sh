@@ -37,7 +37,7 @@ release_id() {
 # free_slot is the lowest slot that no release on this server has.
 free_slot() {
   local slot=1
-  while cat "$RELEASES"/*/slot 2>/dev/null | grep -qx "$slot"; do slot=$((slot + 1)); done
+  while grep -qsx "$slot" "$RELEASES"/*/slot; do slot=$((slot + 1)); done
   printf '%s\n' "$slot"
 }
 

@@ -34,7 +34,7 @@ check_out() {
     git --git-dir "$MIRROR" --work-tree "$1" checkout-index --all
     rm -f "$1.index"
   )
-  if git_mirror ls-tree -r "$COMMIT" | grep -q '^160000 '; then
+  if git_mirror ls-tree -r "$COMMIT" | grep '^160000 ' >/dev/null; then
     say "the repository has submodules, which are not fetched; their folders are empty"
   fi
   # What is meant for a laptop stays there: a compose file that asks for it is refused by Compose.
@@ -60,7 +60,7 @@ trees() {
     relative=${path#"$1"}
     relative=${relative#/}
     hash=$(git_mirror rev-parse --quiet --verify "$COMMIT:$relative") || hash=""
-    if [ -d "$path" ] && ! git_mirror ls-tree -r --name-only "$COMMIT" -- "${relative:-.}" | grep -qvE '(^|/)\.(git)?(keep|ignore)$'; then hash=""; fi
+    if [ -d "$path" ] && ! git_mirror ls-tree -r --name-only "$COMMIT" -- "${relative:-.}" | grep -vE '(^|/)\.(git)?(keep|ignore)$' >/dev/null; then hash=""; fi
     printf '%s\t%s\n' "$path" "$hash"
   done | jq -R -s 'split("\n") | map(select(. != "") | split("\t") | {key: .[0], value: .[1]}) | from_entries'
 }

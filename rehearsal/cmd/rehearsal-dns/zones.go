@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"berth/rehearsal/aws"
 	"berth/rehearsal/dns"
 )
@@ -29,8 +31,9 @@ func zones(state string) ([]dns.Zone, error) {
 	}
 	// AWS's own names that a host asks for lead to the rehearsal's services.
 	for _, instance := range account.OfType("aws:ec2/instance:Instance") {
-		name := aws.MonitoringHost(instance)
-		all = append(all, dns.Zone{Name: name, Records: []dns.Record{{Name: name, Type: "A", TTL: 60, Values: []string{aws.MonitoringAddress}}}})
+		for name, address := range map[string]string{aws.MonitoringHost(instance): aws.MonitoringAddress, "*." + aws.S3Host(instance): aws.S3Address} {
+			all = append(all, dns.Zone{Name: strings.TrimPrefix(name, "*."), Records: []dns.Record{{Name: name, Type: "A", TTL: 60, Values: []string{address}}}})
+		}
 	}
 	return all, nil
 }

@@ -1,0 +1,33 @@
+# Requests to AWS as the instance's own role. Sourced by health-check.sh and deploy.sh.
+#
+# The metadata service gives credentials for some hours, and curl knows AWS's signature itself. Nothing of them stands on a
+# command line. REGION is /etc/berth/operations.env's.
+# shellcheck shell=bash disable=SC2153
+
+readonly METADATA=http://169.254.169.254/latest
+
+metadata() {
+  local token
+  token=$(curl --silent --fail --max-time 5 --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$METADATA/api/token") &&
+    curl --silent --fail --max-time 5 --header "X-aws-ec2-metadata-token: $token" "$METADATA/$1"
+}
+
+# aws_request sends one request, signed for service $1, for at most $2 seconds; the rest of curl's configuration comes on
+# standard input. What AWS answers to one that it refuses is said.
+aws_request() {
+  local role credentials answer
+  if ! role=$(metadata meta-data/iam/security-credentials/) || ! credentials=$(metadata "meta-data/iam/security-credentials/$role"); then
+    say "the metadata service gives no credentials; has the instance its role?"
+    return 1
+  fi
+  answer=$({
+    jq -r --arg region "$REGION" --arg service "$1" '
+      "aws-sigv4 = \"aws:amz:\($region):\($service)\"",
+      "user = \"\(.AccessKeyId):\(.SecretAccessKey)\"",
+      "header = \"X-Amz-Security-Token: \(.Token)\""' <<<"$credentials"
+    cat
+  } | curl --silent --show-error --fail-with-body --max-time "$2" --config - 2>&1) || {
+    say "AWS did not take it: ${answer:0:300}"
+    return 1
+  }
+}

@@ -1,0 +1,24 @@
+// rehearsal-s3 takes the objects of the account's buckets over TLS.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"berth/rehearsal/s3"
+)
+
+func main() {
+	account := flag.String("account", ".", "folder of the AWS stand-in's state")
+	objects := flag.String("objects", ".", "folder of the objects")
+	listen := flag.String("listen", ":443", "address to serve on")
+	certificate := flag.String("certificate", "s3.pem", "file of the certificate, for *.s3.REGION.amazonaws.com")
+	key := flag.String("key", "s3.key", "file of its private key")
+	flag.Parse()
+	server := &http.Server{Addr: *listen, Handler: s3.New(*account, *objects), ReadHeaderTimeout: 10 * time.Second}
+	fmt.Fprintln(os.Stderr, "rehearsal-s3:", server.ListenAndServeTLS(*certificate, *key))
+	os.Exit(1)
+}
