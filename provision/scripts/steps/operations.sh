@@ -77,7 +77,7 @@ EOF
 # time, and everything comes back without a hand.
 update_by_itself() {
   export DEBIAN_FRONTEND=noninteractive
-  if ! dpkg-query --show --showformat '${db:Status-Abbrev}\n' "${PACKAGES[@]}" 2>/dev/null | grep -v '^ii' >/dev/null || ! dpkg-query --show "${PACKAGES[@]}" >/dev/null 2>&1; then
+  if dpkg-query --show --showformat '${db:Status-Abbrev}\n' "${PACKAGES[@]}" 2>/dev/null | grep -v '^ii' >/dev/null || ! dpkg-query --show "${PACKAGES[@]}" >/dev/null 2>&1; then
     say "installing ${PACKAGES[*]}"
     apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 --no-install-recommends install "${PACKAGES[@]}"
   fi
