@@ -27,7 +27,7 @@ func bucketKinds() map[string]*kind {
 		return &kind{args: args, replaces: []string{"bucket"}, create: run, update: run}
 	}
 	return map[string]*kind{
-		BucketType: {args: s3.BucketV2Args{}, replaces: []string{"bucket", "bucketPrefix", "objectLockEnabled"}, named: "bucket",
+		BucketType: {args: s3.BucketV2Args{}, world: true, replaces: []string{"bucket", "bucketPrefix", "objectLockEnabled"}, named: "bucket",
 			create: createBucket, remove: removeBucket},
 		bucketAccessType:     part(s3.BucketPublicAccessBlockArgs{}, "PutPublicAccessBlock", nil),
 		bucketVersioningType: part(s3.BucketVersioningV2Args{}, "PutBucketVersioning", checkVersioning),

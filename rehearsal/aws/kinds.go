@@ -21,7 +21,7 @@ type kind struct {
 	computed []string
 	// named is the property that the provider makes up from the logical name, "" where there is none.
 	named string
-	// world is set where a change concerns hosts, disks or networks.
+	// world is set where a change concerns hosts, disks, networks or services that hosts ask.
 	world bool
 	// create checks what is asked for, chooses the id and fills in the outputs.
 	create func(*call) error

@@ -39,7 +39,7 @@ var (
 
 func monitoringKinds() map[string]*kind {
 	return map[string]*kind{
-		TopicType:        {args: sns.TopicArgs{}, replaces: []string{"name", "namePrefix", "fifoTopic"}, named: "name", create: createTopic, remove: removeTopic},
+		TopicType:        {args: sns.TopicArgs{}, world: true, replaces: []string{"name", "namePrefix", "fifoTopic"}, named: "name", create: createTopic, remove: removeTopic},
 		SubscriptionType: {args: sns.TopicSubscriptionArgs{}, replaces: []string{"topic", "protocol", "endpoint"}, create: createSubscription},
 		AlarmType:        {args: cloudwatch.MetricAlarmArgs{}, replaces: []string{"name"}, named: "name", create: createAlarm, update: checkAlarm},
 		dashboardType:    {args: cloudwatch.DashboardArgs{}, replaces: []string{"dashboardName"}, create: createDashboard, update: checkDashboard},

@@ -16,9 +16,9 @@ func (w *World) writeEndpointCertificate(instance *aws.Resource) error {
 	return writeCertificate(w.path("cloudwatch"), "Rehearsal AWS", &x509.Certificate{DNSNames: []string{aws.MonitoringHost(instance), "*." + aws.S3Host(instance)}})
 }
 
-// runEndpoints starts CloudWatch where the account has alarms, and S3 where it has a bucket.
+// runEndpoints starts CloudWatch where the account has a topic for alarms, and S3 where it has a bucket.
 func (w *World) runEndpoints(ctx context.Context, account *aws.Account) error {
-	if len(account.OfType(aws.AlarmType)) > 0 {
+	if len(account.OfType(aws.TopicType)) > 0 {
 		if err := w.runMonitoring(ctx); err != nil {
 			return err
 		}
