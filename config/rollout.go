@@ -125,7 +125,7 @@ func (l *loader) fields(key string, into any, kind string, examples map[string]s
 
 // images reads which images replace what the compose file says of a service.
 func (l *loader) images() {
-	const example = "ghcr.io/you/api:1.4.2"
+	const example = "registry.example.com/you/api:1.4.2"
 	c := l.config
 	c.Images, _ = l.texts("images", func(path string) string { return set(path, example) })
 	for _, service := range slices.Sorted(maps.Keys(c.Images)) {
@@ -145,14 +145,14 @@ func (l *loader) registries() {
 	c.Registries, _ = l.texts("registries", setSecret)
 	if l.raw("registries") != "" && !l.isSecret(namespace+"registries") {
 		l.problem("registries", "", "it is stored in plain text; credentials have to be stored encrypted, and what was readable counts as leaked: make new ones",
-			"pulumi config rm berth:registries && "+setSecret(`registries["ghcr.io"]`))
+			"pulumi config rm berth:registries && "+setSecret(`registries["registry.example.com"]`))
 	}
 	for _, server := range slices.Sorted(maps.Keys(c.Registries)) {
 		path := pathInto("registries", server)
 		user, password, both := strings.Cut(c.Registries[server], ":")
 		switch {
 		case !registryText.MatchString(server):
-			l.problem(path, "", "the name of a registry is required, such as ghcr.io or registry.example.com:5000; Docker Hub is docker.io", remove(path))
+			l.problem(path, "", "the name of a registry is required, such as registry.example.com or registry.example.com:5000; Docker Hub is docker.io", remove(path))
 		case !both || user == "" || password == "" || strings.ContainsAny(c.Registries[server], "\x00\r\n"):
 			l.problem(path, "", "credentials have the form user:password; a token is a password", setSecret(path))
 		}

@@ -75,10 +75,10 @@ func TestPlanSplitsTheApp(t *testing.T) {
 	made, whole := planned(t, `{"name":"app","networks":{"default":{"name":"app_default","ipam":{}},"back":{"name":"fixed","ipam":{"config":[{"subnet":"10.9.0.0/24"}]}}},
 	  "volumes":{"v":{"name":"app_v"},"shared":{"name":"app_shared"}},
 	  "services":{`+web+`,
-	    "api":{"image":"ghcr.io/you/api:1","container_name":"my-api","networks":{"default":null,"back":{"aliases":["backend"]}},"ports":[{"target":8000,"published":"8000"}],"links":["db:database","web"],
+	    "api":{"image":"registry.example.com/you/api:1","container_name":"my-api","networks":{"default":null,"back":{"aliases":["backend"]}},"ports":[{"target":8000,"published":"8000"}],"links":["db:database","web"],
 	      "volumes":[{"type":"volume","source":"shared","target":"/s"}],"labels":{"berth.stateful":"false"},
 	      "depends_on":{"db":{"condition":"service_healthy"},"migrate":{"condition":"service_completed_successfully"}}},
-	    "migrate":{"image":"ghcr.io/you/api:1","restart":"no","networks":{"back":null},"depends_on":{"db":{"condition":"service_healthy"}}},
+	    "migrate":{"image":"registry.example.com/you/api:1","restart":"no","networks":{"back":null},"depends_on":{"db":{"condition":"service_healthy"}}},
 	    "db":{"image":"postgres:17","networks":{"back":null},"ports":[{"target":5432,"published":"5432"}],"volumes":[{"type":"volume","source":"v","target":"/d"},{"type":"bind","source":"/src/init.sql","target":"/i"}]}}}`, nil)
 	assert.Equal(t, []string{"api", "migrate", "web"}, made.Stateless)
 	assert.Equal(t, []string{"db"}, made.Stateful)
@@ -165,10 +165,10 @@ func TestPlanNamesWhatCannotBeReleased(t *testing.T) {
 }
 
 func TestImagesFromElsewhereReplaceABuild(t *testing.T) {
-	made, _ := planned(t, `{"services":{`+web+`}}`, map[string]any{"images": map[string]any{"web": "ghcr.io/you/web@sha256:abc"}})
+	made, _ := planned(t, `{"services":{`+web+`}}`, map[string]any{"images": map[string]any{"web": "registry.example.com/you/web@sha256:abc"}})
 	assert.Empty(t, made.Builds)
 	require.Len(t, made.Pulls, 1)
-	assert.Equal(t, "ghcr.io/you/web@sha256:abc", made.Pulls[0].Reference)
+	assert.Equal(t, "registry.example.com/you/web@sha256:abc", made.Pulls[0].Reference)
 	assert.Empty(t, made.Advice)
 }
 

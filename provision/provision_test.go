@@ -44,7 +44,7 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 		Domain: "app.example.com", Repository: "ssh://git@git.example.com:2222/a.git", RepositoryHostKey: "ssh-ed25519 AAAA", DeployKey: "key\nof lines\n",
 		ComposeFile: "deploy/my compose.yaml", Routes: []config.Route{{Path: "/", Service: "web", Port: 80}, {Path: "/api/", Service: "api", Port: 8000}},
 		Environment: map[string]string{"B": hostile[0]}, Secrets: map[string]string{"A": "it's"},
-		Migration: &config.Migration{Service: "api", Command: "echo \"it's\" $HOME"}, Registries: map[string]string{"ghcr.io": "you:pass:word", "docker.io": "a:b"},
+		Migration: &config.Migration{Service: "api", Command: "echo \"it's\" $HOME"}, Registries: map[string]string{"registry.example.com": "you:pass:word", "docker.io": "a:b"},
 	}
 	settings, err := releaseSettings(cfg, "production", "abc")
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ printf '%s\n--\n' "$COMPOSE_FILE" "$APP" "$APP_ENVIRONMENT" "$DEPLOY_KEY" "$KNOW
 	assert.Equal(t, "deploy/my compose.yaml\n--\n"+
 		`{"routes":[{"path":"/","service":"web","port":80,"health":""},{"path":"/api/","service":"api","port":8000,"health":""}],"images":{},"strategy":"","migration":{"service":"api","command":"echo \"it's\" $HOME"},"database":null}`+
 		"\n--\nA=\"it's\"\nB='$(touch pwned)'\n\n--\nkey\nof lines\n--\n[git.example.com]:2222 ssh-ed25519 AAAA\n--\nabc\n--\nproduction\n--\n"+
-		`{"auths":{"ghcr.io":{"auth":"eW91OnBhc3M6d29yZA=="},"https://index.docker.io/v1/":{"auth":"YTpi"}}}`+"\n--\n", string(output))
+		`{"auths":{"https://index.docker.io/v1/":{"auth":"YTpi"},"registry.example.com":{"auth":"eW91OnBhc3M6d29yZA=="}}}`+"\n--\n", string(output))
 }
 
 func TestBundleHoldsTheScriptsAndIsAlwaysTheSame(t *testing.T) {

@@ -98,6 +98,6 @@ pull() {
     [ "$try" -eq 3 ] || sleep $((try * 2))
   done
   has_image "$2" ||
-    fail "cannot pull $2 of $1 (the lines above say why); a private registry needs credentials: pulumi config set --secret --path 'berth:registries[\"ghcr.io\"]' user:token"
+    fail "cannot pull $2 of $1 (the lines above say why); a private registry needs credentials: pulumi config set --secret --path 'berth:registries[\"registry.example.com\"]' user:token"
   say "cannot pull $2; taking the copy that is on the server"
 }
