@@ -2,7 +2,10 @@
 // first resource is declared.
 package config
 
-import "net/netip"
+import (
+	"maps"
+	"net/netip"
+)
 
 // Config is one environment as its stack describes it, with defaults filled in and every value validated.
 type Config struct {
@@ -88,6 +91,14 @@ type ACME struct {
 
 // Names are all names of the site, the domain first.
 func (c *Config) Names() []string { return append([]string{c.Domain}, c.Aliases...) }
+
+// Variables are all of the app's, those that anyone may read and the secrets, by name.
+func (c *Config) Variables() map[string]string {
+	all := make(map[string]string, len(c.Environment)+len(c.Secrets))
+	maps.Copy(all, c.Environment)
+	maps.Copy(all, c.Secrets)
+	return all
+}
 
 // Directories of Let's Encrypt. Source: letsencrypt.org, "Staging Environment" and "ACME API".
 const (

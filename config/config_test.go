@@ -59,6 +59,13 @@ func TestLoadFillsInDefaults(t *testing.T) {
 	assert.Equal(t, cfg.ACME.Directory, cfg.ACME.StagingDirectory)
 }
 
+// TestACommandThatLooksLikeANumberIsOne: pulumi config set --path writes true and 1 without quotes.
+func TestACommandThatLooksLikeANumberIsOne(t *testing.T) {
+	cfg, err := Load(with("migration", `{"service":"api","command":true}`), allSecret)
+	require.NoError(t, err)
+	assert.Equal(t, &Migration{Service: "api", Command: "true"}, cfg.Migration)
+}
+
 func TestLoadTellsEverythingAtOnce(t *testing.T) {
 	_, err := Load(map[string]string{"berth:volumeSize": "4", "berth:instanceType": "m5.large", "aws:region": "x"}, allSecret)
 	var problems *Problems

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -57,13 +56,11 @@ func (l *loader) rollout() {
 	c.HealthyWithin = l.number("healthyWithin", 300, minHealthy, maxHealthy, "seconds")
 	c.DrainWithin = l.number("drainWithin", 30, minDrain, maxDrain, "seconds")
 	c.KeepReleases = l.number("keepReleases", 3, minKeep, maxKeep, "releases")
-	c.Migration = &Migration{}
-	if !l.fields("migration", c.Migration, "a service of the compose file and a command", map[string]string{"service": "api", "command": "./migrate"}) {
-		c.Migration = nil
+	if given := l.fields("migration", "a service of the compose file and a command", map[string]string{"service": "api", "command": "./migrate"}); given != nil {
+		c.Migration = &Migration{Service: given["service"], Command: given["command"]}
 	}
-	c.Database = &Database{}
-	if !l.fields("database", c.Database, "a service of the compose file and two commands that run in it", map[string]string{"service": "db", "dump": "mongodump --archive", "restore": "mongorestore --archive --drop"}) {
-		c.Database = nil
+	if given := l.fields("database", "a service of the compose file and two commands that run in it", map[string]string{"service": "db", "dump": "mongodump --archive", "restore": "mongorestore --archive --drop"}); given != nil {
+		c.Database = &Database{Service: given["service"], Dump: given["dump"], Restore: given["restore"]}
 	}
 	l.images()
 	l.registries()
@@ -79,11 +76,11 @@ func (l *loader) number(key string, fallback, least, most int, unit string) int 
 	return value
 }
 
-// fields reads an object whose fields are all texts and all required; examples has one for each. It says whether the
-// setting is there and sound.
-func (l *loader) fields(key string, into any, kind string, examples map[string]string) bool {
+// fields reads an object whose fields are all texts and all required; examples has one for each. It is nil where the
+// setting is missing or not sound.
+func (l *loader) fields(key, kind string, examples map[string]string) map[string]string {
 	if l.raw(key) == "" {
-		return false
+		return nil
 	}
 	names := slices.Sorted(maps.Keys(examples))
 	var given map[string]json.RawMessage
@@ -92,9 +89,9 @@ func (l *loader) fields(key string, into any, kind string, examples map[string]s
 		anew += " && " + set(key+"."+name, examples[name])
 	}
 	if !l.decode(key, &given, "an object with "+strings.Join(names, ", "), anew) {
-		return false
+		return nil
 	}
-	sound := true
+	texts, sound := map[string]string{}, true
 	refuse := func(name, value, allowed, mend string) {
 		l.problem(pathInto(key, name), value, allowed, mend)
 		sound = false
@@ -106,6 +103,7 @@ func (l *loader) fields(key string, into any, kind string, examples map[string]s
 	}
 	for _, name := range names {
 		text, ok := scalar(given[name])
+		texts[name] = text
 		mend := set(key+"."+name, examples[name])
 		switch {
 		case !ok || strings.TrimSpace(text) == "":
@@ -116,11 +114,10 @@ func (l *loader) fields(key string, into any, kind string, examples map[string]s
 			refuse(name, text, fmt.Sprintf("a command is one line of at most %d bytes", maxCommand), mend)
 		}
 	}
-	if sound {
-		decoder := json.NewDecoder(bytes.NewReader([]byte(l.raw(key))))
-		sound = decoder.Decode(into) == nil
+	if !sound {
+		return nil
 	}
-	return sound
+	return texts
 }
 
 // images reads which images replace what the compose file says of a service.

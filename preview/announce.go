@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"berth/config"
+	"berth/provision"
 	"berth/repository"
 )
 
@@ -42,30 +43,23 @@ func released(ctx *pulumi.Context) (string, error) {
 }
 
 func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *repository.Repository, before string) (string, error) {
-	lines, last := []string{}, (*Release)(nil)
-	switch {
-	case before == "":
-		lines = append(lines, fmt.Sprintf("first release: %.12s", r.SHA))
-	case before == r.SHA:
-		lines = append(lines, fmt.Sprintf("commit %.12s is what is released already", r.SHA))
-		last = r
+	var lines []string
+	switch before {
+	case "":
+		lines = append([]string{fmt.Sprintf("first release: %.12s", r.SHA)}, r.Plan.Changes(nil)...)
+	case r.SHA:
+		lines = []string{fmt.Sprintf("commit %.12s is what is released already", r.SHA)}
 	default:
 		history, err := r.history(ctx, repo, before)
 		if err != nil {
 			return "", err
 		}
-		lines = append(lines, history...)
+		var there *provision.Plan
 		// A commit that could not go out today says nothing about what is there.
-		if last, err = Make(ctx, cfg, repo, before); err != nil {
-			last = nil
+		if last, err := Make(ctx, cfg, repo, before); err == nil {
+			there = last.Plan
 		}
-	}
-	if last != r {
-		if last == nil {
-			lines = append(lines, r.Plan.Changes(nil)...)
-		} else {
-			lines = append(lines, r.Plan.Changes(last.Plan)...)
-		}
+		lines = append(history, r.Plan.Changes(there)...)
 	}
 	for _, advice := range r.Plan.Advice {
 		lines = append(lines, "advice: "+advice)

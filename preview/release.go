@@ -74,7 +74,7 @@ func missing(ctx context.Context, cfg *config.Config, repo *repository.Repositor
 			return nil, err
 		}
 		have := map[string]bool{}
-		for variable := range variables(cfg) {
+		for variable := range cfg.Variables() {
 			have[variable] = true
 		}
 		for _, variable := range app.Missing(text, have) {
@@ -86,16 +86,6 @@ func missing(ctx context.Context, cfg *config.Config, repo *repository.Repositor
 	return problems, nil
 }
 
-// variables are all of the app's, by name.
-func variables(cfg *config.Config) map[string]string {
-	all := maps.Clone(cfg.Environment)
-	if all == nil {
-		all = map[string]string{}
-	}
-	maps.Copy(all, cfg.Secrets)
-	return all
-}
-
 // laptop matches env files that are meant for a developer's machine.
 var laptop = regexp.MustCompile(`(^|/)\.env\.(dev|development|local|test)(\.local)?$`)
 
@@ -103,7 +93,7 @@ func plan(ctx context.Context, cfg *config.Config, repo *repository.Repository, 
 	if _, err := os.Stat(filepath.Join(folder, filepath.FromSlash(cfg.ComposeFile))); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("it has no %s; name the file: pulumi config set berth:composeFile compose.yaml", cfg.ComposeFile)
 	}
-	model, err := app.Load(ctx, folder, cfg.ComposeFile, variables(cfg))
+	model, err := app.Load(ctx, folder, cfg.ComposeFile, cfg.Variables())
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,10 @@
 package provision
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -26,10 +26,7 @@ type Plan struct {
 		Material string
 	}
 	Pulls []struct{ Service, Reference string }
-	Data  struct {
-		Services map[string]any
-		Volumes  map[string]any
-	}
+	Data  struct{ Services map[string]any }
 }
 
 // Commit is what of an app a plan is made from.
@@ -134,7 +131,7 @@ func (c Commit) trees() (map[string]any, error) {
 }
 
 // definition is what a stateful service is, comparable between two plans.
-func (p *Plan) definition(service string) []byte {
+func (p *Plan) definition(service string) []any {
 	parts := []any{p.Data.Services[service]}
 	for _, build := range p.Builds {
 		if slices.Contains(build.Services, service) {
@@ -146,11 +143,7 @@ func (p *Plan) definition(service string) []byte {
 			parts = append(parts, pull.Reference)
 		}
 	}
-	text, err := json.Marshal(parts)
-	if err != nil {
-		return nil
-	}
-	return text
+	return parts
 }
 
 // Changes says in sentences what this plan does to the services of the one before, nil for none.
@@ -164,7 +157,7 @@ func (p *Plan) Changes(before *Plan) []string {
 		switch {
 		case before == nil || !slices.Contains(before.Stateful, service):
 			lines = append(lines, fmt.Sprintf("starts and outlasts releases, because %s: %s", p.Because[service], service))
-		case !bytes.Equal(p.definition(service), before.definition(service)):
+		case !reflect.DeepEqual(p.definition(service), before.definition(service)):
 			lines = append(lines, fmt.Sprintf("is STOPPED AND STARTED ANEW, since its definition changed, and what needs it waits: %s (stateful: %s)", service, p.Because[service]))
 		default:
 			untouched = append(untouched, service)

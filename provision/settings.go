@@ -98,7 +98,7 @@ func releaseSettings(cfg *config.Config, stack, commit string) (string, error) {
 	return assignments(
 		"STACK", stack,
 		"RELEASE_SETTINGS", release,
-		"APP_ENVIRONMENT", app.Environment(variables(cfg)),
+		"APP_ENVIRONMENT", app.Environment(cfg.Variables()),
 		"DEPLOY_KEY", strings.TrimSpace(cfg.DeployKey),
 		"KNOWN_HOSTS", repository.KnownHosts(cfg),
 		"REGISTRIES", docker,
@@ -135,12 +135,4 @@ func registryFile(cfg *config.Config) (string, error) {
 		return "", fmt.Errorf("write the registries' credentials: %w", err)
 	}
 	return string(text), nil
-}
-
-// variables are all of the app's, by name.
-func variables(cfg *config.Config) map[string]string {
-	all := map[string]string{}
-	maps.Copy(all, cfg.Environment)
-	maps.Copy(all, cfg.Secrets)
-	return all
 }

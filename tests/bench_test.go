@@ -96,7 +96,7 @@ func TestBench(t *testing.T) {
 		t.Skip("a benchmark, not a test; run it with: make bench")
 	}
 	r := newRehearsal(t, "berth-bench")
-	r.run(append([]string{"up"}, newApp(t, r, "apps/load")...)...)
+	r.run(append([]string{"up"}, newApp(t, r)...)...)
 	address := r.account().only("aws:ec2/eip:Eip").output("publicIp")
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM([]byte(r.file("root.pem"))))

@@ -372,7 +372,12 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 			r.ssh("sudo systemctl start berth-health.service")
 			return slices.Contains(r.mails(), "OK: \"app.example.test disk\" in eu-central-1 to ops@example.test")
 		}, 3*time.Minute, 5*time.Second)
-		assert.Contains(t, r.ssh("sudo /opt/berth/log-monitor.sh view --since 1h --grep healthz --grep GET api; sudo /opt/berth/log-monitor.sh view nginx; echo viewed"), "viewed")
+		view := r.ssh("sudo /opt/berth/log-monitor.sh view web --since 1h --grep 'get / '")
+		for line := range strings.Lines(view) {
+			assert.Regexp(t, `^web \| \S+ .*GET / `, line)
+		}
+		assert.NotEmpty(t, view)
+		assert.Contains(t, r.ssh("sudo /opt/berth/log-monitor.sh view --since 1h"), "db | ")
 		assert.Contains(t, r.ssh("sudo /opt/berth/log-monitor.sh rotate"), "new log files")
 	})
 	t.Run("a dump is copied off site, by a server that may add and nothing else", func(t *testing.T) {

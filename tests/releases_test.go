@@ -19,12 +19,13 @@ import (
 	"berth/tests/load"
 )
 
-// newApp copies an app's folder, so that a test can commit to it, and gives the rehearsal's arguments for its one
-// service.
-func newApp(t *testing.T, r *rehearsal, source string) []string {
+// newApp copies the load app, with the sample app's database, so that a test can commit to it, and gives the rehearsal's
+// arguments for its one service.
+func newApp(t *testing.T, r *rehearsal) []string {
 	t.Helper()
 	r.app = filepath.Join(t.TempDir(), "app")
-	require.NoError(t, os.CopyFS(r.app, os.DirFS(source)))
+	require.NoError(t, os.CopyFS(r.app, os.DirFS("apps/load")))
+	require.NoError(t, os.CopyFS(filepath.Join(r.app, "db"), os.DirFS("sample-app/db")))
 	var settings []string
 	for _, setting := range []string{
 		"routes[0].service=web", "routes[0].port=8000", "routes[0].health=/healthz", "routes[1].path=/count", "routes[1].service=web", "routes[1].port=8000",
@@ -58,7 +59,7 @@ func (r *rehearsal) named(text string) string {
 // 5 s downloads, writes. Nothing of it may fail, and the right version answers at the end.
 func TestReleasesNobodyNotices(t *testing.T) {
 	r := newRehearsal(t, "berth-load")
-	settings := newApp(t, r, "apps/load")
+	settings := newApp(t, r)
 	r.commit(map[string]string{"VERSION": "v1"})
 	r.run(append([]string{"up"}, settings...)...)
 	address := r.account().only("aws:ec2/eip:Eip").output("publicIp")
@@ -154,7 +155,8 @@ func TestReleasesNobodyNotices(t *testing.T) {
 		r := r.in(t)
 		output := r.ssh(`sudo bash -c 'exec 8>>/run/berth-release.lock; flock 8; printf "deploy by somebody since today" >/run/berth-release.lock; : >/run/held; while [ -e /run/held ]; do sleep 0.1; done' &
 until [ -e /run/held ]; do sleep 0.1; done
-(sudo /opt/berth/deploy.sh; echo done) & sleep 1; sudo rm /run/held; wait`)
+(sudo /opt/berth/deploy.sh; echo done) >/tmp/second &
+timeout 20 bash -c 'until grep -s waiting /tmp/second; do sleep 0.1; done'; sudo rm /run/held; wait; cat /tmp/second`)
 		assert.Contains(t, output, "waiting, at most 600 seconds: deploy by somebody since today is at work")
 		assert.Contains(t, output, "done")
 		// Killed, a holder leaves no lock behind.

@@ -6,20 +6,22 @@
 
 readonly METADATA=http://169.254.169.254/latest
 
-metadata() {
-  local token
+# role_credentials prints those of the instance's role, as JSON.
+role_credentials() {
+  local token role path=meta-data/iam/security-credentials
   token=$(curl --silent --fail --max-time 5 --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$METADATA/api/token") &&
-    curl --silent --fail --max-time 5 --header "X-aws-ec2-metadata-token: $token" "$METADATA/$1"
+    role=$(curl --silent --fail --max-time 5 --header "X-aws-ec2-metadata-token: $token" "$METADATA/$path/") &&
+    curl --silent --fail --max-time 5 --header "X-aws-ec2-metadata-token: $token" "$METADATA/$path/$role"
 }
 
 # aws_request sends one request, signed for service $1, for at most $2 seconds; the rest of curl's configuration comes on
 # standard input. What AWS answers to one that it refuses is said.
 aws_request() {
-  local role credentials answer
-  if ! role=$(metadata meta-data/iam/security-credentials/) || ! credentials=$(metadata "meta-data/iam/security-credentials/$role"); then
-    say "the metadata service gives no credentials; has the instance its role?"
+  local credentials answer
+  credentials=$(role_credentials) || {
+    say "the metadata service gives no credentials of the instance's role; 'pulumi refresh' and 'pulumi up' give it back"
     return 1
-  fi
+  }
   answer=$({
     jq -r --arg region "$REGION" --arg service "$1" '
       "aws-sigv4 = \"aws:amz:\($region):\($service)\"",

@@ -60,7 +60,7 @@ deploy() {
     activate
   else
     step plan
-    leftovers ""
+    leftovers
     make_room
     say "preparing release $NEW beside ${OLD:-nothing}"
     plan "$RELEASES/$NEW"
@@ -121,9 +121,8 @@ activate() {
   if [ -n "$OLD" ]; then
     step drain
     drain "$OLD" "$NEW"
-    step stop
-    stop_release "$OLD"
   fi
+  step stop
   stop_others "$NEW"
   stop_surplus_data "$NEW"
   step verify

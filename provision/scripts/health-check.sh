@@ -64,8 +64,6 @@ broken() {
 }
 
 main() {
-  CHECKING=yes
-  trap broken EXIT
   case ${1:-} in
     "" | --json | --push) ;;
     *) fail "usage: health-check.sh [--json | --push]" ;;
@@ -73,6 +71,8 @@ main() {
   need_root
   load_settings release
   OLD=""
+  CHECKING=yes
+  trap broken EXIT
   site_checks
   server_checks
   mkdir -p /run/berth

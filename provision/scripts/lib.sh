@@ -70,6 +70,33 @@ put_nginx() {
   systemctl reload-or-restart nginx
 }
 
+# timer has systemd run $3, described by $2, as unit $1, when the lines of $4 say.
+timer() {
+  put "/etc/systemd/system/$1.service" 0644 <<EOF
+[Unit]
+Description=$2
+After=network-online.target docker.service nginx.service
+Wants=network-online.target
+
+[Service]
+Type=oneshot
+ExecStart=$3
+Nice=10
+EOF
+  put "/etc/systemd/system/$1.timer" 0644 <<EOF
+[Unit]
+Description=$2
+
+[Timer]
+$4
+
+[Install]
+WantedBy=timers.target
+EOF
+  systemctl daemon-reload
+  systemctl enable --quiet --now "$1.timer"
+}
+
 reload_nginx() {
   nginx -t -q || fail "nginx refuses its configuration (the lines above say where); what it serves now stays"
   systemctl reload-or-restart nginx

@@ -10,6 +10,8 @@
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
+# shellcheck source=provision/scripts/release/lock.sh
+source /opt/berth/release/lock.sh
 # shellcheck source=provision/scripts/release/plan.sh
 source /opt/berth/release/plan.sh
 # shellcheck source=provision/scripts/release/containers.sh
@@ -98,8 +100,8 @@ free_kib() { df --output=avail "$DATA" / | awk 'NR > 1 { sum += $1 } END { print
 # clean takes the lock of releases: what a release is about to need is not there yet for anybody to see.
 clean() {
   local before freed
-  exec 8>>/run/berth-release.lock
-  flock --nonblock 8 || fail "a release is at work ($(cat /run/berth-release.lock)); try again when it is done"
+  exec 8>>"$LOCK"
+  flock --nonblock 8 || fail "a release is at work ($(cat "$LOCK")); try again when it is done"
   before=$(free_kib)
   load_settings release
   OLD=$(current)

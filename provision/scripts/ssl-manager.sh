@@ -270,30 +270,9 @@ revert() {
 }
 
 setup_cron() {
-  put /etc/systemd/system/berth-certificate.service 0644 <<EOF
-[Unit]
-Description=Renew the site's certificate
-After=network-online.target nginx.service
-Wants=network-online.target
-
-[Service]
-Type=oneshot
-ExecStart=/opt/berth/ssl-manager.sh renew
-EOF
-  put /etc/systemd/system/berth-certificate.timer 0644 <<EOF
-[Unit]
-Description=Renew the site's certificate twice a day
-
-[Timer]
-OnCalendar=*-*-* 00,12:00:00
+  timer berth-certificate "Renew the site's certificate" "/opt/berth/ssl-manager.sh renew" "OnCalendar=*-*-* 00,12:00:00
 RandomizedDelaySec=6h
-Persistent=true
-
-[Install]
-WantedBy=timers.target
-EOF
-  systemctl daemon-reload
-  systemctl enable --quiet --now berth-certificate.timer
+Persistent=true"
 }
 
 main() {

@@ -1,9 +1,6 @@
 # What visitors depend on. Sourced by health-check.sh.
 # shellcheck shell=bash disable=SC2034,SC2153
 
-# Days of a certificate's life below which something is wrong with its renewal, which comes with a third of the life
-# left; of a short-lived one a sixth and a twelfth.
-readonly DAYS_WARNING=14 DAYS_CRITICAL=3
 # Hours after which a dump is old: a day and two hours.
 readonly DUMP_OLD=26
 

@@ -42,7 +42,9 @@ await_ready() {
     fi
     read -r -t 0.5 -u "$events" _ || true
   done
-  kill "$watcher" ${compose:+"$compose"} 2>/dev/null || true
+  # The shell that runs Compose is the parent of what has to end.
+  [ -z "$compose" ] || pkill --parent "$compose" || true
+  kill "$watcher" 2>/dev/null || true
   exec {events}<&-
   [ -z "$now" ] || show_failure "$1" "$now"
 }
@@ -83,7 +85,7 @@ stateless() { jq -e '.stateless != []' "$RELEASES/$1/plan.json" >/dev/null; }
 # create makes the networks and containers of release $1 without starting any.
 create() {
   stateless "$1" || return 0
-  compose "$1" app.json --progress plain up --no-start --no-build --no-recreate ||
+  compose "$1" app.json up --no-start --no-build --no-recreate ||
     fail "Docker does not make the containers of the release; the lines above say why"
 }
 
@@ -96,7 +98,7 @@ migrate() {
   say "migrating: $command in $service"
   local log=$RELEASES/$1/migration.log file=app.json
   jq -e --arg s "$service" '.stateless | index([$s])' "$RELEASES/$1/plan.json" >/dev/null || file=data.json
-  if ! timeout "$HEALTHY_WITHIN" docker compose --env-file "$RELEASES/$1/.env.production" --file "$RELEASES/$1/$file" run --rm --no-deps --no-TTY --interactive=false "$service" sh -c "$command" >"$log" 2>&1; then
+  if ! compose "$1" "$file" run --rm --no-deps --no-TTY --interactive=false "$service" sh -c "$command" >"$log" 2>&1; then
     say "--- the last lines of the migration"
     tail -n 15 "$log" | cut -c 1-300 >&3
     say "---"
@@ -115,8 +117,7 @@ start_release() {
     return
   fi
   if kept "$1"; then mapfile -t services < <(jq -r '.running[]' "$RELEASES/$1/released.json"); fi
-  timeout "$HEALTHY_WITHIN" docker compose --env-file "$RELEASES/$1/.env.production" --file "$RELEASES/$1/app.json" --progress plain up --detach --no-build --no-recreate \
-    ${services[0]:+--no-deps} "${services[@]}" 8>&- &
+  compose "$1" app.json up --detach --no-build --no-recreate ${services[0]:+--no-deps} "${services[@]}" 8>&- &
   await_ready "$(project "$1")" "$1" $!
 }
 

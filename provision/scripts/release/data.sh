@@ -61,7 +61,7 @@ start_data() {
   say "starting ${services[*]}"
   DATA_TOUCHED=yes
   DEADLINE=$((SECONDS + HEALTHY_WITHIN))
-  timeout "$HEALTHY_WITHIN" docker compose --env-file "$RELEASES/$1/.env.production" --file "$RELEASES/$1/data.json" --progress plain up --detach --no-build --no-deps "${services[@]}" ||
+  compose "$1" data.json up --detach --no-build --no-deps "${services[@]}" ||
     show_failure "$DATA_PROJECT" "$(states "$DATA_PROJECT" "$1")"
   await_ready "$DATA_PROJECT" "$1"
 }
@@ -70,7 +70,7 @@ start_data() {
 restore_data() {
   [ "$DATA_TOUCHED" = yes ] || return 0
   say "taking the stateful services back"
-  timeout "$HEALTHY_WITHIN" docker compose --env-file "$RELEASES/$1/.env.production" --file "$RELEASES/$1/data.json" --progress plain up --detach --no-build ||
+  compose "$1" data.json up --detach --no-build ||
     say "the stateful services of $1 do not start; the lines above say why"
   join "$1"
 }

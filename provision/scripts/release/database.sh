@@ -5,17 +5,15 @@
 # shellcheck shell=bash disable=SC2034,SC2153
 
 readonly DUMPS=$DATA/dumps
-# Seconds for one dump and for one restore.
-readonly DUMP_WITHIN=1200 RESTORE_WITHIN=3000
-# Seconds for one copy to the bucket.
-readonly COPY_WITHIN=1800
+# Seconds for one dump, one restore, and one copy to the bucket.
+readonly DUMP_WITHIN=1200 RESTORE_WITHIN=3000 COPY_WITHIN=1800
 
-# in_database runs script $3 (dump, restore or ping) of kind $2 in the container of stateful service $1, for at most $4 seconds. The database's
-# password is known inside, from the container's own environment.
+# in_database has the database of kind $2 in the container of stateful service $1 dump, restore or ping ($3), for at most
+# $4 seconds. Its password is known inside, from the container's own environment.
 in_database() {
   local script
-  if [ "$2" = command ]; then script=$(jq -r ".database.$3" <<<"$APP"); else script=$(<"/opt/berth/release/$2-$3.sh"); fi
-  docker exec --interactive "$(running "$DATA_PROJECT" "$1" | sed -n 1p)" timeout "$4" sh -c "$script"
+  if [ "$2" = command ]; then script=$(jq -r ".database.$3" <<<"$APP"); else script=$(<"/opt/berth/release/$2.sh"); fi
+  docker exec --interactive "$(running "$DATA_PROJECT" "$1" | sed -n 1p)" timeout "$4" sh -c "$script" "$2" "$3"
 }
 
 # dump_databases keeps what the databases hold now, under the name of release $1, whose data it is. Those of release $2

@@ -32,23 +32,20 @@ note_image() {
 
 # built builds number $2 of the plan unless an image of the same content is there.
 built() {
-  local service key name first="" image
+  local service key image
+  local -a services
+  mapfile -t services < <(jq -r --argjson i "$2" '.builds[$i].services[]' "$1/plan.json")
   key=$(jq -r --argjson i "$2" '.builds[$i].material' "$1/plan.json" | sha256sum | cut -c 1-12)
   image=$(docker image ls --quiet --filter "label=berth.content=$key" | sed -n 1p)
-  while read -r service; do
-    name=$(image_name "$service" "$key")
-    if [ -z "$first" ]; then
-      first=$name
-      if [ -n "$image" ]; then
-        docker tag "$image" "$name"
-      else
-        say "building $service"
-        build "$1" "$2" "$name" "$key" || fail "the image of $service does not build (the lines above say why); what runs is left as it was"
-      fi
-    fi
-    docker tag "$first" "$name"
-    note_image "$1" "$service" "" "$name"
-  done < <(jq -r --argjson i "$2" '.builds[$i].services[]' "$1/plan.json")
+  if [ -z "$image" ]; then
+    image=$(image_name "${services[0]}" "$key")
+    say "building ${services[0]}"
+    build "$1" "$2" "$image" "$key" || fail "the image of ${services[0]} does not build (the lines above say why); what runs is left as it was"
+  fi
+  for service in "${services[@]}"; do
+    docker tag "$image" "$(image_name "$service" "$key")"
+    note_image "$1" "$service" "" "$(image_name "$service" "$key")"
+  done
 }
 
 # build runs number $2 of the plan's builds. Values of build arguments come from the environment, since a command line

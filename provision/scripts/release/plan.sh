@@ -42,11 +42,11 @@ free_slot() {
 }
 
 # compose runs Compose on file $2 of release $1: app.json is the release's own project, data.json the one that
-# outlasts releases.
+# outlasts releases. It gets as long as services may take to become healthy.
 compose() {
   local release=$RELEASES/$1 file=$2
   shift 2
-  docker compose --env-file "$release/.env.production" --file "$release/$file" "$@"
+  timeout "$HEALTHY_WITHIN" docker compose --progress plain --env-file "$release/.env.production" --file "$release/$file" "$@"
 }
 
 # project is the compose project of release $1.

@@ -8,12 +8,12 @@ readonly DUMP_DAYS=7 MOST_DUMPS=20
 
 free_mib() { df --output=avail --block-size=1M "$DATA" | tail -n 1 | tr -d ' '; }
 
-# leftovers removes what releases left that never served, except $1: they were interrupted.
+# leftovers removes what releases left that never served: they were interrupted.
 leftovers() {
   local folder name
   for folder in "$RELEASES"/*/; do
     name=$(basename "$folder")
-    case $name in current | next | starting | "$1" | "$OLD") continue ;; esac
+    case $name in current | next | starting | "$OLD") continue ;; esac
     kept "$name" || { say "removing what an interrupted release left: $name" && remove_release "$name"; }
   done
 }

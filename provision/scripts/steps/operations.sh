@@ -6,8 +6,6 @@ source /opt/berth/lib.sh
 # shellcheck disable=SC1091
 source /dev/stdin
 
-readonly PACKAGES=(unattended-upgrades logrotate)
-
 bound_logs() {
   put /etc/systemd/journald.conf.d/berth.conf 0644 <<EOF
 [Journal]
@@ -49,38 +47,9 @@ AccuracySec=1min
 EOF
 }
 
-# timer writes service $1 that runs $3, described by $2, and a timer for it with the lines of $4.
-timer() {
-  put "/etc/systemd/system/$1.service" 0644 <<EOF
-[Unit]
-Description=$2
-After=docker.service nginx.service
-
-[Service]
-Type=oneshot
-ExecStart=$3
-Nice=10
-EOF
-  put "/etc/systemd/system/$1.timer" 0644 <<EOF
-[Unit]
-Description=$2
-
-[Timer]
-$4
-
-[Install]
-WantedBy=timers.target
-EOF
-}
-
 # Security updates by themselves, and the reboot that some need in a quiet hour: containers are stopped in their own
 # time, and everything comes back without a hand.
 update_by_itself() {
-  export DEBIAN_FRONTEND=noninteractive
-  if dpkg-query --show --showformat '${db:Status-Abbrev}\n' "${PACKAGES[@]}" 2>/dev/null | grep -v '^ii' >/dev/null || ! dpkg-query --show "${PACKAGES[@]}" >/dev/null 2>&1; then
-    say "installing ${PACKAGES[*]}"
-    apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 --no-install-recommends install "${PACKAGES[@]}"
-  fi
   put /etc/apt/apt.conf.d/52berth 0644 <<EOF
 APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";
@@ -117,11 +86,6 @@ EOF
 main() {
   put "$BERTH_ETC/operations.env" 0644 <<<"$OPERATIONS_SETTINGS"
   bound_logs
-  timer berth-health "Look at the health of the site and its server" "/opt/berth/health-check.sh --push" "OnCalendar=minutely
-AccuracySec=10s"
-  timer berth-dump "Dump the databases" "/opt/berth/deploy.sh dump" "OnCalendar=*-*-* 02:30:00
-RandomizedDelaySec=20m
-Persistent=true"
   # What the health check finds is its result, not a failure of the unit.
   put /etc/systemd/system/berth-health.service.d/result.conf 0644 <<EOF
 [Service]
@@ -129,11 +93,16 @@ SuccessExitStatus=1 2
 StandardOutput=null
 LogLevelMax=notice
 EOF
+  timer berth-health "Look at the health of the site and its server" "/opt/berth/health-check.sh --push" "OnCalendar=minutely
+AccuracySec=10s"
+  timer berth-dump "Dump the databases" "/opt/berth/deploy.sh dump" "OnCalendar=*-*-* 02:30:00
+RandomizedDelaySec=20m
+Persistent=true"
   harden_ssh
   update_by_itself
   systemctl daemon-reload
   systemctl restart systemd-journald
-  systemctl enable --quiet --now logrotate.timer berth-health.timer berth-dump.timer
+  systemctl enable --quiet --now logrotate.timer
   systemctl restart logrotate.timer
   say "SSH takes keys of $SSH_USER alone, logs are bounded, health is looked at every minute, databases are dumped every night, security updates come by themselves"
 }
