@@ -41,7 +41,7 @@ test: lint test-unit test-e2e
 test-unit: test-machine tools
 	@for folder in . rehearsal; do (cd $$folder && BERTH_PULUMI=$(BIN)/pulumi go test ./...) || exit 1; done
 	# They read files above their module, which the cache of results does not see.
-	cd tests && go test -count=1 ./runbook ./workflows
+	cd tests && go test -count=1 ./report ./runbook ./workflows
 
 test-e2e: test-machine tools
 	cd tests && BERTH_BIN=$(BIN) go test -count=1 -timeout 60m -v ./...

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"berth/tests/load"
+	"berth/tests/rehearsed"
 )
 
 // way is one of the ways to release, as shell on the host: prepare brings version v0 up, release and back go to a
@@ -95,29 +96,29 @@ func TestBench(t *testing.T) {
 	if err != nil {
 		t.Skip("a benchmark, not a test; run it with: make bench")
 	}
-	r := newRehearsal(t, "berth-bench")
-	r.run(append([]string{"up"}, newApp(t, r)...)...)
-	address := r.account().only("aws:ec2/eip:Eip").output("publicIp")
+	r := rehearsed.New(t, "berth-bench")
+	r.Run(append([]string{"up"}, r.LoadApp()...)...)
+	address := r.Account().Only("aws:ec2/eip:Eip").Output("publicIp")
 	roots := x509.NewCertPool()
-	require.True(t, roots.AppendCertsFromPEM([]byte(r.file("root.pem"))))
-	password := r.file("database-password")
+	require.True(t, roots.AppendCertsFromPEM([]byte(r.File("root.pem"))))
+	password := r.File("database-password")
 
 	results := map[string][]measured{}
 	for round := range rounds {
 		for _, w := range ways {
-			r.ssh(wildAway + "; sudo rm -rf /srv/bench /etc/nginx/conf.d/bench.conf /data/releases/bench")
+			r.SSH(wildAway + "; sudo rm -rf /srv/bench /etc/nginx/conf.d/bench.conf /data/releases/bench")
 			// The app as a repository of two versions, neither built before.
 			first, second := fmt.Sprintf("%d-%s-1", round, w.name), fmt.Sprintf("%d-%s-2", round, w.name)
-			r.sshInput(wildRepository, packed(t, versions(t, r.app, first, second)))
-			commits := strings.Fields(r.ssh("git -C /tmp/wild rev-parse v1 v2"))
+			r.SSHInput(wildRepository, packed(t, versions(t, r.App, first, second)))
+			commits := strings.Fields(r.SSH("git -C /tmp/wild rev-parse v1 v2"))
 			app := wildApp{Routes: []map[string]any{{"path": "/", "service": "web", "port": 8000, "health": "/healthz"}}, Migration: map[string]string{"service": "web", "command": "python3 migrate.py"}, Strategy: "blue-green"}
 			on := func(commit, script string) {
-				r.sshInput("sudo bash -euc 'umask 077; cat > /etc/berth/release.env'", app.settings(t, commit))
-				r.ssh(benchHost + "COMMIT=" + commit + "\n" + script)
+				r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/release.env'", app.settings(t, commit))
+				r.SSH(benchHost + "COMMIT=" + commit + "\n" + script)
 			}
-			r.sshInput("sudo bash -euc 'umask 077; cat > /etc/berth/app.env'", "DATABASE_PASSWORD='"+password+"'\n")
+			r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/app.env'", "DATABASE_PASSWORD='"+password+"'\n")
 			on(commits[0], w.prepare)
-			target := load.Target{Domain: domain, Address: address, Roots: roots}
+			target := load.Target{Domain: rehearsed.Domain, Address: address, Roots: roots}
 			var m measured
 			move := func(commit, script, version string) float64 {
 				run := load.Start(t.Context(), target, load.Plan{Rate: 100, Request: "/work?ms=20", WebSockets: 5, SocketPath: "/ws"})
@@ -141,10 +142,10 @@ func TestBench(t *testing.T) {
 				m.gap = max(m.gap, report.LongestGap)
 				return took
 			}
-			r.ssh(peakMemory)
+			r.SSH(peakMemory)
 			m.forward = move(commits[1], w.release, second)
 			m.back = move(commits[0], w.back, first)
-			peak, err := strconv.ParseFloat(r.ssh("cat /run/peak; sudo rm /run/peak"), 64)
+			peak, err := strconv.ParseFloat(r.SSH("cat /run/peak; sudo rm /run/peak"), 64)
 			require.NoError(t, err)
 			m.memory = peak / (1 << 20)
 			results[w.name] = append(results[w.name], m)

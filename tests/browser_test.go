@@ -14,6 +14,8 @@ import (
 	"github.com/chromedp/cdproto/security"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
+
+	"berth/tests/rehearsed"
 )
 
 // look opens the page in headless Chromium, waits until the row is visible, and checks what the padlock stands for:
@@ -25,7 +27,7 @@ func look(t *testing.T, address, roots, row, screenshot string) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("host-resolver-rules", "MAP "+domain+" "+address+", MAP * ~NOTFOUND, EXCLUDE "+address),
+		chromedp.Flag("host-resolver-rules", "MAP "+rehearsed.Domain+" "+address+", MAP * ~NOTFOUND, EXCLUDE "+address),
 		chromedp.Env("HOME="+home),
 		chromedp.UserDataDir(filepath.Join(home, "profile")),
 		chromedp.WindowSize(1100, 800),
@@ -54,7 +56,7 @@ func look(t *testing.T, address, roots, row, screenshot string) {
 	var text string
 	require.NoError(t, chromedp.Run(browser,
 		network.Enable(), security.Enable(),
-		chromedp.Navigate("https://"+domain+"/"),
+		chromedp.Navigate("https://"+rehearsed.Domain+"/"),
 		chromedp.WaitVisible(`//*[contains(text(), "`+row+`")]`, chromedp.BySearch),
 		chromedp.Text("body", &text, chromedp.ByQuery),
 		chromedp.FullScreenshot(&picture, 100),
@@ -66,7 +68,7 @@ func look(t *testing.T, address, roots, row, screenshot string) {
 	require.Equal(t, security.StateSecure, state, "the browser's padlock")
 	require.NotEmpty(t, requested)
 	for _, url := range requested {
-		require.Truef(t, strings.HasPrefix(url, "https://"+domain+"/"), "the page asked for %s", url)
+		require.Truef(t, strings.HasPrefix(url, "https://"+rehearsed.Domain+"/"), "the page asked for %s", url)
 	}
 	require.NoError(t, os.MkdirAll(filepath.Dir(screenshot), 0o755))
 	require.NoError(t, os.WriteFile(screenshot, picture, 0o644))

@@ -2,8 +2,6 @@ package tests
 
 import (
 	"encoding/json"
-	"errors"
-	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,46 +15,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"berth/tests/rehearsed"
 	"berth/tests/runbook"
 )
 
 // hostile is a variable's value with everything that quoting gets wrong: it has to reach the page as it is.
 const hostile = `it's "quoted", $HOME ${HOME} $(id) \back\`
-
-// health is the verdict of each of the health check's checks.
-func (r *rehearsal) health() map[string]string {
-	r.t.Helper()
-	// Its exit code is the worst verdict's.
-	output, _ := r.trySSH("sudo /opt/berth/health-check.sh --json", "")
-	var health struct {
-		Checks []struct{ Name, Verdict, Reason string }
-	}
-	require.NoError(r.t, json.Unmarshal([]byte(output), &health), output)
-	verdicts := map[string]string{}
-	for _, check := range health.Checks {
-		verdicts[check.Name] = check.Verdict
-		if check.Verdict != "ok" {
-			r.t.Logf("%s %s: %s", check.Verdict, check.Name, check.Reason)
-		}
-	}
-	return verdicts
-}
-
-// mails are what CloudWatch's alarms would have sent: "subject to address".
-func (r *rehearsal) mails() []string {
-	r.t.Helper()
-	var mails []string
-	sent, err := os.ReadFile(filepath.Join(r.dir, "cloudwatch", "notifications.jsonl"))
-	if !errors.Is(err, fs.ErrNotExist) {
-		require.NoError(r.t, err)
-	}
-	for line := range strings.Lines(string(sent)) {
-		var mail struct{ Subject, Endpoint string }
-		require.NoError(r.t, json.Unmarshal([]byte(line), &mail))
-		mails = append(mails, mail.Subject+" to "+mail.Endpoint)
-	}
-	return mails
-}
 
 // fillDisk leaves 50 MiB, with 300 MiB of it in build cache that nothing needs.
 const fillDisk = `sudo bash -euc '
@@ -90,217 +54,217 @@ docker image rm 127.0.0.1:5000/web:1'`
 
 // TestFromNothingToHTTPSAndBack is the main job, whole, in the order in which a person would do it.
 func TestFromNothingToHTTPSAndBack(t *testing.T) {
-	r := newRehearsal(t, "berth-test")
+	r := rehearsed.New(t, "berth-test")
 
-	output := r.run("up")
-	require.Contains(t, output, "https://"+domain+"/ answers 200")
-	account := r.account()
-	address := account.only("aws:ec2/eip:Eip").output("publicIp")
-	site := newSite(t, address, r.file("root.pem"))
+	output := r.Run("up")
+	require.Contains(t, output, "https://"+rehearsed.Domain+"/ answers 200")
+	account := r.Account()
+	address := account.Only("aws:ec2/eip:Eip").Output("publicIp")
+	site := rehearsed.NewSite(t, address, r.File("root.pem"))
 
 	t.Run("the page answers over HTTPS, on every name, and over HTTP leads there", func(t *testing.T) {
-		site := site.in(t)
-		for _, name := range []string{domain, "www." + domain} {
-			response := site.do(http.MethodGet, "https://"+name+"/", "")
+		site := site.In(t)
+		for _, name := range []string{rehearsed.Domain, "www." + rehearsed.Domain} {
+			response := site.Do(http.MethodGet, "https://"+name+"/", "")
 			assert.Equal(t, http.StatusOK, response.StatusCode)
 			assert.Equal(t, 2, response.ProtoMajor)
 			assert.NotEmpty(t, response.Header.Get("Strict-Transport-Security"))
-			response = site.do(http.MethodGet, "http://"+name+"/x?y=1", "")
+			response = site.Do(http.MethodGet, "http://"+name+"/x?y=1", "")
 			assert.Equal(t, http.StatusMovedPermanently, response.StatusCode)
 			assert.Equal(t, "https://"+name+"/x?y=1", response.Header.Get("Location"))
 		}
 	})
 	t.Run("the page answers over IPv6 too", func(t *testing.T) {
-		v6 := account.only("aws:ec2/instance:Instance").Outputs["ipv6Addresses"].([]any)[0].(string)
-		response := newSite(t, v6, r.file("root.pem")).do(http.MethodGet, "https://"+domain+"/", "")
+		v6 := account.Only("aws:ec2/instance:Instance").Outputs["ipv6Addresses"].([]any)[0].(string)
+		response := rehearsed.NewSite(t, v6, r.File("root.pem")).Do(http.MethodGet, "https://"+rehearsed.Domain+"/", "")
 		assert.Equal(t, http.StatusOK, response.StatusCode)
 	})
 	t.Run("the host is the instance that was asked for", func(t *testing.T) {
-		r := r.in(t)
-		assert.Equal(t, "1073741824", r.ssh("cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max"), "a t3.micro has 1 GiB")
-		assert.Contains(t, r.ssh("cloud-init status"), "status: done")
-		assert.Contains(t, r.ssh("findmnt --noheadings --output SOURCE,FSTYPE /data"), "ext4")
-		assert.Equal(t, "/data/docker", r.ssh("sudo docker info --format '{{.DockerRootDir}}'"))
-		assert.Empty(t, r.ssh("systemctl --failed --no-legend"))
+		r := r.In(t)
+		assert.Equal(t, "1073741824", r.SSH("cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max"), "a t3.micro has 1 GiB")
+		assert.Contains(t, r.SSH("cloud-init status"), "status: done")
+		assert.Contains(t, r.SSH("findmnt --noheadings --output SOURCE,FSTYPE /data"), "ext4")
+		assert.Equal(t, "/data/docker", r.SSH("sudo docker info --format '{{.DockerRootDir}}'"))
+		assert.Empty(t, r.SSH("systemctl --failed --no-legend"))
 		var host string
-		for _, role := range account.all("aws:iam/role:Role") {
+		for _, role := range account.All("aws:iam/role:Role") {
 			if strings.HasPrefix(role.ID, "host-") {
 				host = role.ID
 			}
 		}
-		assert.Equal(t, host, r.ssh(`token=$(curl -s -X PUT http://169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'); curl -s -H "X-aws-ec2-metadata-token: $token" http://169.254.169.254/latest/meta-data/iam/security-credentials/`))
+		assert.Equal(t, host, r.SSH(`token=$(curl -s -X PUT http://169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'); curl -s -H "X-aws-ec2-metadata-token: $token" http://169.254.169.254/latest/meta-data/iam/security-credentials/`))
 	})
 	t.Run("a row written through the API can be read back", func(t *testing.T) {
-		site := site.in(t)
-		site.write("kept through everything")
-		assert.Contains(t, site.notes(), "kept through everything")
+		site := site.In(t)
+		site.Write("kept through everything")
+		assert.Contains(t, site.Notes(), "kept through everything")
 	})
 	t.Run("the browser shows the row behind a padlock", func(t *testing.T) {
-		look(t, address, r.file("root.pem"), "kept through everything", "artefacts/page.png")
+		look(t, address, r.File("root.pem"), "kept through everything", "artefacts/page.png")
 	})
 	t.Run("what the security group closes is closed", func(t *testing.T) {
-		site := site.in(t)
-		r := r.in(t)
+		site := site.In(t)
+		r := r.In(t)
 		// The registry of the app's loopback ports, Postgres, Docker's API, and a port that listens to the world.
-		r.ssh("sudo systemd-run --quiet --unit listener python3 -m http.server 8080")
+		r.SSH("sudo systemd-run --quiet --unit listener python3 -m http.server 8080")
 		for _, port := range []string{"8080", "20000", "5432", "2375"} {
-			site.closed(port)
+			site.Closed(port)
 		}
 	})
 	t.Run("containers do not reach the instance's metadata, the host does", func(t *testing.T) {
-		r := r.in(t)
+		r := r.In(t)
 		token := `curl -s -m 3 -o /dev/null -w '%{http_code}' -X PUT http://169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'`
-		assert.Equal(t, "200", r.ssh(token))
-		assert.Equal(t, "unreachable", r.ssh(`sudo docker exec $(sudo docker ps --quiet --filter label=com.docker.compose.service=api) python3 -c 'import urllib.request as u
+		assert.Equal(t, "200", r.SSH(token))
+		assert.Equal(t, "unreachable", r.SSH(`sudo docker exec $(sudo docker ps --quiet --filter label=com.docker.compose.service=api) python3 -c 'import urllib.request as u
 try: u.urlopen(u.Request("http://169.254.169.254/latest/api/token", method="PUT"), timeout=3); print("reached")
 except Exception: print("unreachable")'`))
 	})
 	t.Run("secrets stay where they belong", func(t *testing.T) {
-		r := r.in(t)
-		secret := r.file("database-password")
+		r := r.In(t)
+		secret := r.File("database-password")
 		assert.NotContains(t, output, secret)
-		assert.NotContains(t, r.backend(), secret)
-		assert.NotContains(t, r.backend(), "OPENSSH PRIVATE KEY")
-		assert.Equal(t, "600 root", r.ssh("sudo stat --format '%a %U' /data/releases/current/.env.production"))
+		assert.NotContains(t, r.Backend(), secret)
+		assert.NotContains(t, r.Backend(), "OPENSSH PRIVATE KEY")
+		assert.Equal(t, "600 root", r.SSH("sudo stat --format '%a %U' /data/releases/current/.env.production"))
 		// The secret is looked for without naming it in a command, where it would be found.
-		r.sshInput("cat > /dev/shm/canary", secret)
-		assert.Empty(t, r.ssh("ps -eo args | grep -F -f /dev/shm/canary || true"))
-		assert.Empty(t, r.ssh("sudo journalctl --no-pager | grep -F -f /dev/shm/canary || true"))
-		assert.Empty(t, r.ssh("sudo grep -rlF -f /dev/shm/canary /var/log /opt/berth || true"))
-		assert.Equal(t, "/etc/berth/app.env", r.ssh("sudo grep -rlF -f /dev/shm/canary /etc || true"))
+		r.SSHInput("cat > /dev/shm/canary", secret)
+		assert.Empty(t, r.SSH("ps -eo args | grep -F -f /dev/shm/canary || true"))
+		assert.Empty(t, r.SSH("sudo journalctl --no-pager | grep -F -f /dev/shm/canary || true"))
+		assert.Empty(t, r.SSH("sudo grep -rlF -f /dev/shm/canary /var/log /opt/berth || true"))
+		assert.Equal(t, "/etc/berth/app.env", r.SSH("sudo grep -rlF -f /dev/shm/canary /etc || true"))
 	})
 	t.Run("a second up changes nothing and opens no connection", func(t *testing.T) {
-		output := r.in(t).run("up")
+		output := r.In(t).Run("up")
 		assert.Contains(t, output, "SSH connections opened: 0")
 		assert.Regexp(t, `\d+ unchanged`, output)
 		assert.NotRegexp(t, `\d+ (created|updated|replaced|deleted|to )`, output)
 	})
 	t.Run("refresh and preview find nothing to do", func(t *testing.T) {
 		for _, command := range []string{"refresh", "preview"} {
-			output := r.in(t).run(command)
+			output := r.In(t).Run(command)
 			assert.Regexp(t, `\d+ unchanged`, output)
 			assert.NotRegexp(t, `\d+ (created|updated|replaced|deleted|to )`, output)
 		}
 	})
 	t.Run("a changed variable runs the release step alone", func(t *testing.T) {
-		output := r.in(t).run("up", "--set", "environment.GREETING="+hostile)
-		assert.Equal(t, []string{"release"}, changed(output))
-		response := site.in(t).do(http.MethodGet, "https://"+domain+"/api/version", "")
-		assert.Equal(t, hostile, greeting(t, response))
+		output := r.In(t).Run("up", "--set", "environment.GREETING="+hostile)
+		assert.Equal(t, []string{"release"}, rehearsed.Changed(output))
+		response := site.In(t).Do(http.MethodGet, "https://"+rehearsed.Domain+"/api/version", "")
+		assert.Equal(t, hostile, rehearsed.Greeting(t, response))
 	})
 	t.Run("a release can be gone back on, with the database", func(t *testing.T) {
-		r, site := r.in(t), site.in(t)
-		site.write("written since")
-		output := r.ssh("sudo /opt/berth/deploy.sh rollback --with-database --yes")
+		r, site := r.In(t), site.In(t)
+		site.Write("written since")
+		output := r.SSH("sudo /opt/berth/deploy.sh rollback --with-database --yes")
 		assert.Contains(t, output, "restoring the database of db")
-		assert.Equal(t, "Hello from the rehearsal", greeting(t, site.do(http.MethodGet, "https://"+domain+"/api/version", "")))
-		assert.NotContains(t, site.notes(), "written since")
-		assert.Contains(t, site.notes(), "kept through everything")
-		assert.Contains(t, r.ssh("sudo ls -t /data/dumps | head -n 1"), "_db.postgres", "what was taken away is in a dump")
-		_, err := r.trySSH("sudo /opt/berth/deploy.sh rollback --with-database", "nonsense\n")
+		assert.Equal(t, "Hello from the rehearsal", rehearsed.Greeting(t, site.Do(http.MethodGet, "https://"+rehearsed.Domain+"/api/version", "")))
+		assert.NotContains(t, site.Notes(), "written since")
+		assert.Contains(t, site.Notes(), "kept through everything")
+		assert.Contains(t, r.SSH("sudo ls -t /data/dumps | head -n 1"), "_db.postgres", "what was taken away is in a dump")
+		_, err := r.TrySSH("sudo /opt/berth/deploy.sh rollback --with-database", "nonsense\n")
 		require.Error(t, err, "nobody confirmed")
 	})
 	t.Run("the maintenance page is served and nothing else, but for the authority", func(t *testing.T) {
-		r, site := r.in(t), site.in(t)
-		r.ssh("sudo /opt/berth/deploy.sh maintenance on; echo x | sudo tee /var/lib/berth/acme/.well-known/acme-challenge/token")
-		response := site.do(http.MethodGet, "https://"+domain+"/api/notes", "")
+		r, site := r.In(t), site.In(t)
+		r.SSH("sudo /opt/berth/deploy.sh maintenance on; echo x | sudo tee /var/lib/berth/acme/.well-known/acme-challenge/token")
+		response := site.Do(http.MethodGet, "https://"+rehearsed.Domain+"/api/notes", "")
 		assert.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
 		assert.Equal(t, "60", response.Header.Get("Retry-After"))
-		assert.Equal(t, http.StatusOK, site.do(http.MethodGet, "http://"+domain+"/.well-known/acme-challenge/token", "").StatusCode)
-		r.ssh("sudo /opt/berth/deploy.sh maintenance off")
-		assert.Equal(t, http.StatusOK, site.do(http.MethodGet, "https://"+domain+"/api/notes", "").StatusCode)
+		assert.Equal(t, http.StatusOK, site.Do(http.MethodGet, "http://"+rehearsed.Domain+"/.well-known/acme-challenge/token", "").StatusCode)
+		r.SSH("sudo /opt/berth/deploy.sh maintenance off")
+		assert.Equal(t, http.StatusOK, site.Do(http.MethodGet, "https://"+rehearsed.Domain+"/api/notes", "").StatusCode)
 	})
 	t.Run("an image built elsewhere is pulled by digest with the stack's credentials", func(t *testing.T) {
-		r := r.in(t)
-		digest := r.ssh(registry)
+		r := r.In(t)
+		digest := r.SSH(registry)
 		require.Regexp(t, "^sha256:[0-9a-f]{64}$", digest)
-		output := r.run("up", "--set", "images.web=127.0.0.1:5000/web@"+digest, "--set", `!registries["127.0.0.1:5000"]=you:`+registryPassword)
+		output := r.Run("up", "--set", "images.web=127.0.0.1:5000/web@"+digest, "--set", `!registries["127.0.0.1:5000"]=you:`+registryPassword)
 		assert.Contains(t, output, "pulling 127.0.0.1:5000/web@"+digest)
 		assert.NotContains(t, output, "building web")
 		assert.NotContains(t, output, registryPassword)
-		assert.NotContains(t, r.backend(), registryPassword)
-		assert.Contains(t, r.ssh("sudo docker ps --filter label=com.docker.compose.service=web --format '{{.Image}}'"), "berth/web:")
+		assert.NotContains(t, r.Backend(), registryPassword)
+		assert.Contains(t, r.SSH("sudo docker ps --filter label=com.docker.compose.service=web --format '{{.Image}}'"), "berth/web:")
 	})
 	t.Run("another stack's release does not go out on this server", func(t *testing.T) {
-		r := r.in(t)
-		r.ssh("echo elsewhere | sudo tee /data/stack")
-		output, err := r.try("up", "--set", "environment.GREETING=from another stack")
+		r := r.In(t)
+		r.SSH("echo elsewhere | sudo tee /data/stack")
+		output, err := r.Try("up", "--set", "environment.GREETING=from another stack")
 		require.Error(t, err)
 		assert.Contains(t, output, "this server's data belongs to stack elsewhere, and this is a release of stack rehearsal")
-		r.ssh("echo rehearsal | sudo tee /data/stack")
-		assert.Contains(t, r.ssh("sudo /opt/berth/deploy.sh status"), "serves; kept: ")
+		r.SSH("echo rehearsal | sudo tee /data/stack")
+		assert.Contains(t, r.SSH("sudo /opt/berth/deploy.sh status"), "serves; kept: ")
 	})
 	t.Run("an update that was killed is taken up again", func(t *testing.T) {
-		r := r.in(t)
-		r.killed("release", "up", "--set", "environment.GREETING=taken up")
-		r.run("up")
-		assert.Equal(t, "taken up", greeting(t, site.in(t).do(http.MethodGet, "https://"+domain+"/api/version", "")))
+		r := r.In(t)
+		r.Killed("release", "up", "--set", "environment.GREETING=taken up")
+		r.Run("up")
+		assert.Equal(t, "taken up", rehearsed.Greeting(t, site.In(t).Do(http.MethodGet, "https://"+rehearsed.Domain+"/api/version", "")))
 	})
 	t.Run("a replaced instance serves the same data with the same certificate", func(t *testing.T) {
-		r, site := r.in(t), site.in(t)
-		before := account.only("aws:ec2/instance:Instance").ID
-		serial := site.do(http.MethodGet, "https://"+domain+"/", "").TLS.PeerCertificates[0].SerialNumber
-		output := r.run("up", "--set", "ami="+otherAMI)
-		assert.NotEqual(t, before, r.account().only("aws:ec2/instance:Instance").ID)
-		assert.Contains(t, changed(output), "volume")
-		site.client.CloseIdleConnections()
-		assert.Contains(t, site.notes(), "kept through everything")
-		assert.Equal(t, serial, site.do(http.MethodGet, "https://"+domain+"/", "").TLS.PeerCertificates[0].SerialNumber)
+		r, site := r.In(t), site.In(t)
+		before := account.Only("aws:ec2/instance:Instance").ID
+		serial := site.Do(http.MethodGet, "https://"+rehearsed.Domain+"/", "").TLS.PeerCertificates[0].SerialNumber
+		output := r.Run("up", "--set", "ami="+rehearsed.OtherAMI)
+		assert.NotEqual(t, before, r.Account().Only("aws:ec2/instance:Instance").ID)
+		assert.Contains(t, rehearsed.Changed(output), "volume")
+		site.Client.CloseIdleConnections()
+		assert.Contains(t, site.Notes(), "kept through everything")
+		assert.Equal(t, serial, site.Do(http.MethodGet, "https://"+rehearsed.Domain+"/", "").TLS.PeerCertificates[0].SerialNumber)
 	})
 	t.Run("a bigger volume grows with its file system", func(t *testing.T) {
-		r := r.in(t)
-		output := r.run("up", "--set", "volumeSize=24")
-		assert.ElementsMatch(t, []string{"data", "volume"}, changed(output))
-		assert.Equal(t, "24", r.ssh("df --output=size --block-size=1G /data | tail -n 1"))
+		r := r.In(t)
+		output := r.Run("up", "--set", "volumeSize=24")
+		assert.ElementsMatch(t, []string{"data", "volume"}, rehearsed.Changed(output))
+		assert.Equal(t, "24", r.SSH("df --output=size --block-size=1G /data | tail -n 1"))
 	})
 	t.Run("renewal by the timer's unit replaces the certificate and nginx serves it", func(t *testing.T) {
-		r, site := r.in(t), site.in(t)
+		r, site := r.In(t), site.In(t)
 		serial := func() string {
-			site.client.CloseIdleConnections()
-			return site.do(http.MethodGet, "https://"+domain+"/", "").TLS.PeerCertificates[0].SerialNumber.String()
+			site.Client.CloseIdleConnections()
+			return site.Do(http.MethodGet, "https://"+rehearsed.Domain+"/", "").TLS.PeerCertificates[0].SerialNumber.String()
 		}
 		before := serial()
-		r.ssh("sudo systemctl start berth-certificate.service")
+		r.SSH("sudo systemctl start berth-certificate.service")
 		assert.Equal(t, before, serial(), "a certificate with most of its life left is kept")
 		// certbot's own way to say that a certificate is due sooner than its lifetime would have it.
-		r.ssh("sudo sed -i '1i renew_before_expiry = 4000 days' /etc/letsencrypt/renewal/berth.conf && sudo systemctl start berth-certificate.service")
+		r.SSH("sudo sed -i '1i renew_before_expiry = 4000 days' /etc/letsencrypt/renewal/berth.conf && sudo systemctl start berth-certificate.service")
 		// nginx puts a reload through in its own time.
 		assert.Eventually(t, func() bool { return serial() != before }, 10*time.Second, 100*time.Millisecond, "the new certificate is served")
-		assert.Contains(t, r.ssh("systemctl list-timers --all --no-legend berth-certificate.timer"), "berth-certificate.timer")
+		assert.Contains(t, r.SSH("systemctl list-timers --all --no-legend berth-certificate.timer"), "berth-certificate.timer")
 	})
 	t.Run("the certificate's state is told, and the placeholder is a command away", func(t *testing.T) {
-		r, site := r.in(t), site.in(t)
+		r, site := r.In(t), site.In(t)
 		var status struct {
 			Severity int
 			Names    []string
 			Issuer   string
 		}
-		require.NoError(t, json.Unmarshal([]byte(r.ssh("sudo /opt/berth/ssl-manager.sh check --json")), &status))
+		require.NoError(t, json.Unmarshal([]byte(r.SSH("sudo /opt/berth/ssl-manager.sh check --json")), &status))
 		assert.Equal(t, 0, status.Severity)
-		assert.ElementsMatch(t, []string{domain, "www." + domain}, status.Names)
-		r.ssh("sudo /opt/berth/ssl-manager.sh revert")
-		output, err := r.trySSH("sudo /opt/berth/ssl-manager.sh check", "")
+		assert.ElementsMatch(t, []string{rehearsed.Domain, "www." + rehearsed.Domain}, status.Names)
+		r.SSH("sudo /opt/berth/ssl-manager.sh revert")
+		output, err := r.TrySSH("sudo /opt/berth/ssl-manager.sh check", "")
 		require.Error(t, err, "the exit code is a warning's")
 		assert.Contains(t, output, `issued by "placeholder"`)
 		assert.Contains(t, output, "sudo /opt/berth/ssl-manager.sh generate")
-		r.ssh("sudo /opt/berth/ssl-manager.sh install")
+		r.SSH("sudo /opt/berth/ssl-manager.sh install")
 		// nginx puts a reload through in its own time.
-		assert.Eventually(t, func() bool { _, err := r.trySSH("sudo /opt/berth/ssl-manager.sh check", ""); return err == nil }, 10*time.Second, 100*time.Millisecond)
-		site.client.CloseIdleConnections()
-		assert.Equal(t, http.StatusOK, site.do(http.MethodGet, "https://"+domain+"/", "").StatusCode)
+		assert.Eventually(t, func() bool { _, err := r.TrySSH("sudo /opt/berth/ssl-manager.sh check", ""); return err == nil }, 10*time.Second, 100*time.Millisecond)
+		site.Client.CloseIdleConnections()
+		assert.Equal(t, http.StatusOK, site.Do(http.MethodGet, "https://"+rehearsed.Domain+"/", "").StatusCode)
 	})
 	t.Run("an authority that refused is not asked again at once", func(t *testing.T) {
-		r := r.in(t)
-		output, err := r.trySSH(`sudo bash -c 'source /etc/berth/certificate.env; printf "%s\n1\n%s\n" "$(date +%s)" "$NAMES" >/data/tls/refused
+		r := r.In(t)
+		output, err := r.TrySSH(`sudo bash -c 'source /etc/berth/certificate.env; printf "%s\n1\n%s\n" "$(date +%s)" "$NAMES" >/data/tls/refused
 mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/away /data/letsencrypt/live; rm /data/tls/refused" EXIT
 /opt/berth/ssl-manager.sh generate'`, "")
 		require.Error(t, err)
 		assert.Contains(t, output, "the authority refused before, so it is asked again from")
 	})
 	t.Run("the health check says how everything is, and finds what is wrong", func(t *testing.T) {
-		r := r.in(t)
-		r.ssh("sudo systemctl start berth-dump.service")
-		verdicts := r.health()
+		r := r.In(t)
+		r.SSH("sudo systemctl start berth-dump.service")
+		verdicts := r.Health()
 		for _, check := range []string{"release", "containers", "database", "site", "certificate", "backup", "disk", "clock", "reboot", "units"} {
 			assert.Equal(t, "ok", verdicts[check], check)
 		}
@@ -308,28 +272,28 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 		for _, check := range []string{"root", "memory", "swap", "load"} {
 			assert.NotEmpty(t, verdicts[check], check)
 		}
-		output, _ := r.trySSH("sudo /opt/berth/health-check.sh", "")
+		output, _ := r.TrySSH("sudo /opt/berth/health-check.sh", "")
 		assert.Regexp(t, `(?m)^ok +database +db answers a query$`, output)
 		assert.NotContains(t, output, "\x1b")
-		r.ssh("sudo docker stop $(sudo docker ps --quiet --filter label=com.docker.compose.service=db)")
-		verdicts = r.health()
+		r.SSH("sudo docker stop $(sudo docker ps --quiet --filter label=com.docker.compose.service=db)")
+		verdicts = r.Health()
 		assert.Equal(t, "critical", verdicts["containers"])
 		assert.Equal(t, "critical", verdicts["database"])
-		_, err := r.trySSH("sudo /opt/berth/health-check.sh", "")
+		_, err := r.TrySSH("sudo /opt/berth/health-check.sh", "")
 		var exit *exec.ExitError
 		require.ErrorAs(t, err, &exit)
 		assert.Equal(t, 2, exit.ExitCode())
 		// Releasing again heals.
-		r.ssh("sudo /opt/berth/deploy.sh")
-		verdicts = r.health()
+		r.SSH("sudo /opt/berth/deploy.sh")
+		verdicts = r.Health()
 		assert.Equal(t, "ok", verdicts["containers"])
 		assert.Equal(t, "ok", verdicts["database"])
-		assert.Contains(t, r.ssh("systemctl list-timers --all --no-legend"), "berth-health.timer")
+		assert.Contains(t, r.SSH("systemctl list-timers --all --no-legend"), "berth-health.timer")
 	})
 	t.Run("no weak cipher, on neither door", func(t *testing.T) {
-		r := r.in(t)
-		r.ssh("sudo DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install sslscan ssh-audit")
-		tls := r.ssh("sslscan --no-colour --sni-name=" + domain + " 127.0.0.1:443")
+		r := r.In(t)
+		r.SSH("sudo DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install sslscan ssh-audit")
+		tls := r.SSH("sslscan --no-colour --sni-name=" + rehearsed.Domain + " 127.0.0.1:443")
 		for _, old := range []string{"SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1"} {
 			assert.Regexp(t, old+` +disabled`, tls)
 		}
@@ -341,59 +305,59 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 		}
 		assert.Contains(t, tls, "Compression disabled")
 		// ssh-audit's exit code is 0 only without a warning.
-		output, err := r.trySSH("ssh-audit --level=warn --no-colors 127.0.0.1", "")
+		output, err := r.TrySSH("ssh-audit --level=warn --no-colors 127.0.0.1", "")
 		require.NoErrorf(t, err, "%s", output)
-		settings := r.ssh("sudo sshd -T")
+		settings := r.SSH("sudo sshd -T")
 		for _, line := range []string{"permitrootlogin no", "passwordauthentication no", "allowusers admin"} {
 			assert.Contains(t, settings, line)
 		}
 	})
 	t.Run("a full disk is mailed and leaves the site up, and the space comes back", func(t *testing.T) {
-		r, site := r.in(t), site.in(t)
-		assert.Contains(t, r.run("up", "--set", "alarmEmail=ops@example.test"), "dashboard")
-		r.ssh("sudo systemctl start berth-health.service")
-		assert.NotContains(t, r.mails(), "ALARM: \"app.example.test disk\" in eu-central-1 to ops@example.test")
-		r.ssh(fillDisk)
-		r.ssh("sudo systemctl start berth-health.service")
-		assert.Contains(t, r.mails(), "ALARM: \"app.example.test disk\" in eu-central-1 to ops@example.test")
-		output, err := r.trySSH("sudo /opt/berth/health-check.sh", "")
+		r, site := r.In(t), site.In(t)
+		assert.Contains(t, r.Run("up", "--set", "alarmEmail=ops@example.test"), "dashboard")
+		r.SSH("sudo systemctl start berth-health.service")
+		assert.NotContains(t, r.Mails(), "ALARM: \"app.example.test disk\" in eu-central-1 to ops@example.test")
+		r.SSH(fillDisk)
+		r.SSH("sudo systemctl start berth-health.service")
+		assert.Contains(t, r.Mails(), "ALARM: \"app.example.test disk\" in eu-central-1 to ops@example.test")
+		output, err := r.TrySSH("sudo /opt/berth/health-check.sh", "")
 		require.Error(t, err)
 		assert.Regexp(t, `(?m)^critical +disk +/data is \d+ % full; see what takes it`, output)
-		site.write("written with the disk full")
-		assert.Contains(t, site.notes(), "written with the disk full")
-		assert.Contains(t, r.ssh("sudo /opt/berth/log-monitor.sh sizes"), "dumps of the databases")
-		before := r.ssh("df --output=avail --block-size=1M /data | tail -n 1")
-		assert.Regexp(t, `freed \d{3,} MiB`, r.ssh("sudo /opt/berth/log-monitor.sh clean"))
-		t.Logf("free: %s MiB, then %s MiB", before, r.ssh("df --output=avail --block-size=1M /data | tail -n 1"))
-		assert.Contains(t, site.notes(), "kept through everything")
-		r.ssh("sudo rm /data/fill")
+		site.Write("written with the disk full")
+		assert.Contains(t, site.Notes(), "written with the disk full")
+		assert.Contains(t, r.SSH("sudo /opt/berth/log-monitor.sh sizes"), "dumps of the databases")
+		before := r.SSH("df --output=avail --block-size=1M /data | tail -n 1")
+		assert.Regexp(t, `freed \d{3,} MiB`, r.SSH("sudo /opt/berth/log-monitor.sh clean"))
+		t.Logf("free: %s MiB, then %s MiB", before, r.SSH("df --output=avail --block-size=1M /data | tail -n 1"))
+		assert.Contains(t, site.Notes(), "kept through everything")
+		r.SSH("sudo rm /data/fill")
 		// The alarm looks at a minute: what is pushed in the next one ends it.
 		assert.Eventually(t, func() bool {
-			r.ssh("sudo systemctl start berth-health.service")
-			return slices.Contains(r.mails(), "OK: \"app.example.test disk\" in eu-central-1 to ops@example.test")
+			r.SSH("sudo systemctl start berth-health.service")
+			return slices.Contains(r.Mails(), "OK: \"app.example.test disk\" in eu-central-1 to ops@example.test")
 		}, 3*time.Minute, 5*time.Second)
-		view := r.ssh("sudo /opt/berth/log-monitor.sh view web --since 1h --grep 'get / '")
+		view := r.SSH("sudo /opt/berth/log-monitor.sh view web --since 1h --grep 'get / '")
 		for line := range strings.Lines(view) {
 			assert.Regexp(t, `^web \| \S+ .*GET / `, line)
 		}
 		assert.NotEmpty(t, view)
-		assert.Contains(t, r.ssh("sudo /opt/berth/log-monitor.sh view --since 1h"), "db | ")
-		assert.Contains(t, r.ssh("sudo /opt/berth/log-monitor.sh rotate"), "new log files")
+		assert.Contains(t, r.SSH("sudo /opt/berth/log-monitor.sh view --since 1h"), "db | ")
+		assert.Contains(t, r.SSH("sudo /opt/berth/log-monitor.sh rotate"), "new log files")
 	})
 	t.Run("a dump is copied off site, by a server that may add and nothing else", func(t *testing.T) {
-		r := r.in(t)
-		r.run("up", "--set", "dumpBucket=true")
-		r.ssh("sudo systemctl start berth-dump.service")
-		bucket := r.account().only("aws:s3/bucketV2:BucketV2").output("bucket")
-		copies, err := filepath.Glob(filepath.Join(r.dir, "s3", bucket, "dumps", "*_db.postgres"))
+		r := r.In(t)
+		r.Run("up", "--set", "dumpBucket=true")
+		r.SSH("sudo systemctl start berth-dump.service")
+		bucket := r.Account().Only("aws:s3/bucketV2:BucketV2").Output("bucket")
+		copies, err := filepath.Glob(filepath.Join(r.Dir, "s3", bucket, "dumps", "*_db.postgres"))
 		require.NoError(t, err)
 		require.Len(t, copies, 1)
 		content, err := os.ReadFile(copies[0])
 		require.NoError(t, err)
 		assert.Equal(t, "PGDMP", string(content[:5]))
 		// AWS takes away an empty bucket alone, and Berth empties none.
-		require.NoError(t, os.RemoveAll(filepath.Join(r.dir, "s3", bucket)))
-		r.run("up", "--set", "dumpBucket=false")
+		require.NoError(t, os.RemoveAll(filepath.Join(r.Dir, "s3", bucket)))
+		r.Run("up", "--set", "dumpBucket=false")
 	})
 	t.Run("the runbook's commands on the server run", func(t *testing.T) {
 		pages, err := filepath.Glob("../docs/runbook/*.md")
@@ -404,43 +368,43 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 			require.NoError(t, err)
 			for _, block := range runbook.Blocks(text) {
 				if block.Kind == runbook.Host {
-					output, err := r.in(t).trySSH("set -e\n"+block.Script, "")
+					output, err := r.In(t).TrySSH("set -e\n"+block.Script, "")
 					assert.NoErrorf(t, err, "%s:\n%s\n%s", page, block.Script, output)
 				}
 			}
 		}
 	})
 	t.Run("a snapshot comes back on a new server", func(t *testing.T) {
-		r, site := r.in(t), site.in(t)
-		site.write("in the snapshot")
-		snapshot := strings.TrimSpace(r.run("snapshot"))
-		site.write("after the snapshot")
-		before := r.account().only("aws:ebs/volume:Volume").ID
-		r.run("up", "--set", "volumeSnapshot="+snapshot)
-		assert.NotEqual(t, before, r.account().only("aws:ebs/volume:Volume").ID)
-		site.client.CloseIdleConnections()
-		assert.Contains(t, site.notes(), "in the snapshot")
-		assert.NotContains(t, site.notes(), "after the snapshot")
+		r, site := r.In(t), site.In(t)
+		site.Write("in the snapshot")
+		snapshot := strings.TrimSpace(r.Run("snapshot"))
+		site.Write("after the snapshot")
+		before := r.Account().Only("aws:ebs/volume:Volume").ID
+		r.Run("up", "--set", "volumeSnapshot="+snapshot)
+		assert.NotEqual(t, before, r.Account().Only("aws:ebs/volume:Volume").ID)
+		site.Client.CloseIdleConnections()
+		assert.Contains(t, site.Notes(), "in the snapshot")
+		assert.NotContains(t, site.Notes(), "after the snapshot")
 	})
 	t.Run("with protection on, destroy refuses and says how to go on", func(t *testing.T) {
-		r := r.in(t)
-		r.run("up", "--set", "protect=true")
-		before := r.account().inventory()
-		output, err := r.try("destroy")
+		r := r.In(t)
+		r.Run("up", "--set", "protect=true")
+		before := r.Account().Inventory()
+		output, err := r.Try("destroy")
 		require.Error(t, err)
 		assert.Contains(t, output, "pulumi config set berth:protect false")
-		assert.Equal(t, before, r.account().inventory(), "nothing was destroyed")
-		r.run("up", "--set", "protect=false")
+		assert.Equal(t, before, r.Account().Inventory(), "nothing was destroyed")
+		r.Run("up", "--set", "protect=false")
 	})
 	t.Run("destroy leaves the final snapshot and nothing else", func(t *testing.T) {
-		r := r.in(t)
-		output := r.run("destroy")
+		r := r.In(t)
+		output := r.Run("destroy")
 		assert.Contains(t, output, "SSH connections opened: 0")
-		for _, line := range r.account().inventory() {
+		for _, line := range r.Account().Inventory() {
 			assert.Truef(t, strings.HasPrefix(line, "aws:ebs/snapshot:Snapshot") || strings.HasPrefix(line, "aws:route53/zone:Zone"), "left: %s", line)
 		}
-		assert.NotEmpty(t, r.account().all("aws:ebs/snapshot:Snapshot"))
-		r.run("clean")
-		assert.Empty(t, dockerObjects(t, r.name))
+		assert.NotEmpty(t, r.Account().All("aws:ebs/snapshot:Snapshot"))
+		r.Run("clean")
+		assert.Empty(t, rehearsed.DockerObjects(t, r.Name))
 	})
 }

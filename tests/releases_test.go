@@ -3,11 +3,6 @@ package tests
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,55 +12,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"berth/tests/load"
+	"berth/tests/rehearsed"
 )
-
-// newApp copies the load app, with the sample app's database, so that a test can commit to it, and gives the rehearsal's
-// arguments for its one service.
-func newApp(t *testing.T, r *rehearsal) []string {
-	t.Helper()
-	r.app = filepath.Join(t.TempDir(), "app")
-	require.NoError(t, os.CopyFS(r.app, os.DirFS("apps/load")))
-	require.NoError(t, os.CopyFS(filepath.Join(r.app, "db"), os.DirFS("sample-app/db")))
-	var settings []string
-	for _, setting := range []string{
-		"routes[0].service=web", "routes[0].port=8000", "routes[0].health=/healthz", "routes[1].path=/count", "routes[1].service=web", "routes[1].port=8000",
-		"migration.service=web", "migration.command=python3 migrate.py", "drainWithin=15", "healthyWithin=12",
-	} {
-		settings = append(settings, "--set", setting)
-	}
-	return settings
-}
-
-// commit changes files of the app; the next up commits them.
-func (r *rehearsal) commit(files map[string]string) {
-	r.t.Helper()
-	for name, content := range files {
-		require.NoError(r.t, os.WriteFile(filepath.Join(r.app, name), []byte(content), 0o644))
-	}
-}
-
-// named puts the first and the last commit of the app's repository in place of FIRST and LAST.
-func (r *rehearsal) named(text string) string {
-	r.t.Helper()
-	for name, revision := range map[string][]string{"FIRST": {"--max-parents=0", "main"}, "LAST": {"--max-count=1", "main"}} {
-		sha, err := exec.CommandContext(r.t.Context(), "git", append([]string{"--git-dir", filepath.Join(r.dir, "repository", "app.git"), "rev-list"}, revision...)...).Output()
-		require.NoError(r.t, err)
-		text = strings.ReplaceAll(text, name, strings.TrimSpace(string(sha)))
-	}
-	return text
-}
 
 // TestReleasesNobodyNotices releases, rolls back and fails to release under load: 100 requests a second, open WebSockets,
 // 5 s downloads, writes. Nothing of it may fail, and the right version answers at the end.
 func TestReleasesNobodyNotices(t *testing.T) {
-	r := newRehearsal(t, "berth-load")
-	settings := newApp(t, r)
-	r.commit(map[string]string{"VERSION": "v1"})
-	r.run(append([]string{"up"}, settings...)...)
-	address := r.account().only("aws:ec2/eip:Eip").output("publicIp")
+	r := rehearsed.New(t, "berth-load")
+	settings := r.LoadApp()
+	r.Commit(map[string]string{"VERSION": "v1"})
+	r.Run(append([]string{"up"}, settings...)...)
+	address := r.Account().Only("aws:ec2/eip:Eip").Output("publicIp")
 	roots := x509.NewCertPool()
-	require.True(t, roots.AppendCertsFromPEM([]byte(r.file("root.pem"))))
-	target := load.Target{Domain: domain, Address: address, Roots: roots}
+	require.True(t, roots.AppendCertsFromPEM([]byte(r.File("root.pem"))))
+	target := load.Target{Domain: rehearsed.Domain, Address: address, Roots: roots}
 	acknowledged := 0
 
 	for _, test := range []struct {
@@ -93,10 +53,10 @@ func TestReleasesNobodyNotices(t *testing.T) {
 		{name: "the next release works", files: map[string]string{"behaviour": "ok", "VERSION": "v4"}, version: "v4"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := r.in(t)
-			r.commit(test.files)
+			r := r.In(t)
+			r.Commit(test.files)
 			if test.name == "a redeploy" {
-				preview := r.run("preview")
+				preview := r.Run("preview")
 				assert.Regexp(t, "release: [0-9a-f]{12} -> [0-9a-f]{12}, 1 commit", preview)
 				assert.Contains(t, preview, "take over: web, worker")
 				assert.Contains(t, preview, "stay as they are, unless a variable of theirs changed: db")
@@ -108,11 +68,11 @@ func TestReleasesNobodyNotices(t *testing.T) {
 			var err error
 			switch {
 			case test.host != "":
-				output = r.ssh(r.named(test.host))
+				output = r.SSH(r.Named(test.host))
 			case test.ref != "":
-				output, err = r.try("up", "--set", "ref="+r.named(test.ref))
+				output, err = r.Try("up", "--set", "ref="+r.Named(test.ref))
 			default:
-				output, err = r.try("up")
+				output, err = r.Try("up")
 			}
 			assert.Contains(t, output, test.says)
 			if test.fails == "" {
@@ -135,49 +95,39 @@ func TestReleasesNobodyNotices(t *testing.T) {
 			last := slices.MaxFunc(report.Versions, func(a, b load.Version) int { return int(a.Last - b.Last) })
 			assert.Equal(t, test.version, last.Name)
 			acknowledged += len(report.Written)
-			assert.Equal(t, acknowledged, count(newSite(t, address, r.file("root.pem"))), "every write that was acknowledged is there")
+			assert.Equal(t, acknowledged, rehearsed.NewSite(t, address, r.File("root.pem")).Count(), "every write that was acknowledged is there")
 		})
 	}
 	t.Run("three releases are kept, and nothing of any other", func(t *testing.T) {
-		r := r.in(t)
-		kept := strings.Fields(r.ssh("sudo find /data/releases -mindepth 1 -maxdepth 1 -type d -not -name starting -printf '%f\n'"))
+		r := r.In(t)
+		kept := strings.Fields(r.SSH("sudo find /data/releases -mindepth 1 -maxdepth 1 -type d -not -name starting -printf '%f\n'"))
 		assert.Len(t, kept, 3)
-		projects := strings.Fields(r.ssh(`sudo docker ps --all --filter label=berth.release --format '{{.Label "berth.release"}}' | sort -u`))
+		projects := strings.Fields(r.SSH(`sudo docker ps --all --filter label=berth.release --format '{{.Label "berth.release"}}' | sort -u`))
 		assert.ElementsMatch(t, kept, projects)
-		networks := strings.Fields(r.ssh("sudo docker network ls --format '{{.Name}}' | grep ^release-"))
+		networks := strings.Fields(r.SSH("sudo docker network ls --format '{{.Name}}' | grep ^release-"))
 		assert.Len(t, networks, 3)
 		// web, worker and db: the latter is one image for all.
-		images := strings.Fields(r.ssh("sudo docker image ls --format '{{.Repository}}:{{.Tag}}' --filter reference='berth/*'"))
+		images := strings.Fields(r.SSH("sudo docker image ls --format '{{.Repository}}:{{.Tag}}' --filter reference='berth/*'"))
 		assert.Len(t, images, 7)
-		assert.Empty(t, r.ssh("sudo docker image ls --quiet --filter dangling=true"))
+		assert.Empty(t, r.SSH("sudo docker image ls --quiet --filter dangling=true"))
 	})
 	t.Run("a second release waits for the first and says for whom", func(t *testing.T) {
-		r := r.in(t)
-		output := r.ssh(`sudo bash -c 'exec 8>>/run/berth-release.lock; flock 8; printf "deploy by somebody since today" >/run/berth-release.lock; : >/run/held; while [ -e /run/held ]; do sleep 0.1; done' &
+		r := r.In(t)
+		output := r.SSH(`sudo bash -c 'exec 8>>/run/berth-release.lock; flock 8; printf "deploy by somebody since today" >/run/berth-release.lock; : >/run/held; while [ -e /run/held ]; do sleep 0.1; done' &
 until [ -e /run/held ]; do sleep 0.1; done
 (sudo /opt/berth/deploy.sh; echo done) >/tmp/second &
 timeout 20 bash -c 'until grep -s waiting /tmp/second; do sleep 0.1; done'; sudo rm /run/held; wait; cat /tmp/second`)
 		assert.Contains(t, output, "waiting, at most 600 seconds: deploy by somebody since today is at work")
 		assert.Contains(t, output, "done")
 		// Killed, a holder leaves no lock behind.
-		r.ssh("sudo timeout 5 bash -c 'exec 8>>/run/berth-release.lock; flock 8; kill -9 $$' || true")
-		assert.NotContains(t, r.ssh("sudo /opt/berth/deploy.sh"), "waiting")
+		r.SSH("sudo timeout 5 bash -c 'exec 8>>/run/berth-release.lock; flock 8; kill -9 $$' || true")
+		assert.NotContains(t, r.SSH("sudo /opt/berth/deploy.sh"), "waiting")
 	})
 	t.Run("history tells it all", func(t *testing.T) {
-		history := r.in(t).ssh("sudo /opt/berth/deploy.sh history")
+		history := r.In(t).SSH("sudo /opt/berth/deploy.sh history")
 		for _, word := range []string{"rollback", "images", "start", "migration", "rehearse", "verify", "failed", "released", "admin from"} {
 			assert.Contains(t, history, word)
 		}
 	})
-	t.Run("compose in the wild", func(t *testing.T) { testWild(t, r.in(t), newSite(t, address, r.file("root.pem"))) })
-}
-
-// count is the number of rows that the load app holds.
-func count(s *site) int {
-	s.t.Helper()
-	response := s.do(http.MethodGet, "https://"+domain+"/count", "")
-	require.Equal(s.t, http.StatusOK, response.StatusCode)
-	var answer struct{ Count int }
-	require.NoError(s.t, json.NewDecoder(response.Body).Decode(&answer))
-	return answer.Count
+	t.Run("compose in the wild", func(t *testing.T) { testWild(t, r.In(t), rehearsed.NewSite(t, address, r.File("root.pem"))) })
 }

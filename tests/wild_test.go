@@ -17,6 +17,8 @@ import (
 	"al.essio.dev/pkg/shellescape"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"berth/tests/rehearsed"
 )
 
 // wildApp is a case of apps/wild; apps/README.md says what its fields are.
@@ -33,15 +35,15 @@ type wildApp struct {
 
 // testWild deploys, redeploys and rolls back every app of apps/wild on a rehearsal's host, by the script that 'pulumi up'
 // runs there.
-func testWild(t *testing.T, r *rehearsal, site *site) {
+func testWild(t *testing.T, r *rehearsed.Rehearsal, site *rehearsed.Site) {
 	cases, err := filepath.Glob("apps/wild/*/case.json")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(cases), 10)
 	for _, file := range cases {
 		folder := filepath.Dir(file)
 		t.Run(filepath.Base(folder), func(t *testing.T) {
-			r, site := r.in(t), site.in(t)
-			r.ssh(wildAway)
+			r, site := r.In(t), site.In(t)
+			r.SSH(wildAway)
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
 			var app wildApp
@@ -55,18 +57,18 @@ func testWild(t *testing.T, r *rehearsal, site *site) {
 			if app.StatefulLater == nil {
 				app.StatefulLater = app.Stateful
 			}
-			r.sshInput(wildRepository, packed(t, app.assemble(t, folder)))
-			commits := strings.Fields(r.ssh("git -C /tmp/wild rev-parse v1 v2"))
+			r.SSHInput(wildRepository, packed(t, app.assemble(t, folder)))
+			commits := strings.Fields(r.SSH("git -C /tmp/wild rev-parse v1 v2"))
 			release := func(version, command string) string {
 				commit := commits[0]
 				if version == "v2" {
 					commit = commits[1]
 				}
-				r.sshInput("sudo bash -euc 'umask 077; cat > /etc/berth/release.env'", app.settings(t, commit))
-				r.sshInput("sudo bash -euc 'umask 077; cat > /etc/berth/app.env'", app.environment())
-				output := r.ssh("sudo /opt/berth/deploy.sh " + command)
+				r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/release.env'", app.settings(t, commit))
+				r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/app.env'", app.environment())
+				output := r.SSH("sudo /opt/berth/deploy.sh " + command)
 				for path, want := range app.Contains {
-					response := site.do(http.MethodGet, "https://"+domain+path, "")
+					response := site.Do(http.MethodGet, "https://"+rehearsed.Domain+path, "")
 					body, err := io.ReadAll(response.Body)
 					require.NoError(t, err)
 					require.Containsf(t, string(body), strings.ReplaceAll(want, "VERSION", version), "%s %s of %s: %s\n%s", command, path, version, response.Status, output)
@@ -74,14 +76,14 @@ func testWild(t *testing.T, r *rehearsal, site *site) {
 				return output
 			}
 			stateful := func() []string {
-				return strings.Fields(r.ssh(`sudo docker ps --filter label=com.docker.compose.project=app --format '{{.Label "com.docker.compose.service"}}'`))
+				return strings.Fields(r.SSH(`sudo docker ps --filter label=com.docker.compose.project=app --format '{{.Label "com.docker.compose.service"}}'`))
 			}
 			output := release("v1", "deploy")
 			for _, line := range app.Says {
 				assert.Contains(t, output, line)
 			}
 			assert.ElementsMatch(t, app.Stateful, stateful(), "what outlasts a release")
-			before := r.ssh("sudo docker ps --quiet --filter label=com.docker.compose.project=app")
+			before := r.SSH("sudo docker ps --quiet --filter label=com.docker.compose.project=app")
 			app.inDatabase(r, app.Restores.Fill)
 			output = release("v2", "deploy")
 			for _, line := range app.SaysLater {
@@ -89,7 +91,7 @@ func testWild(t *testing.T, r *rehearsal, site *site) {
 			}
 			assert.ElementsMatch(t, app.StatefulLater, stateful())
 			if app.SaysLater == nil && app.Stateful != nil && len(app.StatefulLater) == len(app.Stateful) {
-				assert.Equal(t, before, r.ssh("sudo docker ps --quiet --filter label=com.docker.compose.project=app"), "what did not change was not touched")
+				assert.Equal(t, before, r.SSH("sudo docker ps --quiet --filter label=com.docker.compose.project=app"), "what did not change was not touched")
 			}
 			if app.Restores.Service != "" {
 				app.inDatabase(r, app.Restores.Change)
@@ -100,19 +102,19 @@ func testWild(t *testing.T, r *rehearsal, site *site) {
 			}
 			release("v2", "deploy")
 			assert.Contains(t, release("v2", "deploy"), "serves already")
-			running := strings.Fields(r.ssh(`sudo docker ps --filter label=berth.release --format '{{.Label "berth.release"}}' | sort -u`))
+			running := strings.Fields(r.SSH(`sudo docker ps --filter label=berth.release --format '{{.Label "berth.release"}}' | sort -u`))
 			assert.LessOrEqual(t, len(running), 1, "one release runs")
 		})
 	}
-	r.ssh(wildAway)
+	r.SSH(wildAway)
 }
 
 // inDatabase runs a command in the service whose data is restored.
-func (a *wildApp) inDatabase(r *rehearsal, command string) string {
+func (a *wildApp) inDatabase(r *rehearsed.Rehearsal, command string) string {
 	if command == "" {
 		return ""
 	}
-	return r.ssh(`sudo docker exec "$(sudo docker ps --quiet --filter label=com.docker.compose.service=` + a.Restores.Service + `)" sh -c ` + shellescape.Quote(command))
+	return r.SSH(`sudo docker exec "$(sudo docker ps --quiet --filter label=com.docker.compose.service=` + a.Restores.Service + `)" sh -c ` + shellescape.Quote(command))
 }
 
 // assemble lays both versions of an app into folders v1 and v2 of a new one.
@@ -190,7 +192,7 @@ func (a *wildApp) settings(t *testing.T, commit string) string {
 	require.NoError(t, err)
 	var text strings.Builder
 	for name, value := range map[string]string{
-		"DOMAIN": domain, "REPOSITORY": "/srv/wild", "COMMIT": commit, "COMPOSE_FILE": "compose.yaml", "STRATEGY": a.Strategy,
+		"DOMAIN": rehearsed.Domain, "REPOSITORY": "/srv/wild", "COMMIT": commit, "COMPOSE_FILE": "compose.yaml", "STRATEGY": a.Strategy,
 		"HEALTHY_WITHIN": "60", "DRAIN_WITHIN": "10", "KEEP": "3", "APP": string(app),
 	} {
 		fmt.Fprintf(&text, "%s=%s\n", name, shellescape.Quote(value))

@@ -1,4 +1,4 @@
-package tests
+package rehearsed
 
 import (
 	"context"
@@ -15,21 +15,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const domain = "app.example.test"
+// Domain is the rehearsal's site.
+const Domain = "app.example.test"
 
-// site is a visitor that trusts nothing but the rehearsal's authority.
-type site struct {
+// Site is a visitor that trusts nothing but the rehearsal's authority.
+type Site struct {
 	t       *testing.T
 	address string
-	client  *http.Client
+	Client  *http.Client
 }
 
-func newSite(t *testing.T, address, roots string) *site {
+// NewSite is the site at an address, whose authority's certificate is roots, as PEM.
+func NewSite(t *testing.T, address, roots string) *Site {
 	t.Helper()
 	pool := x509.NewCertPool()
 	require.True(t, pool.AppendCertsFromPEM([]byte(roots)))
 	dialer := &net.Dialer{Timeout: 5 * time.Second}
-	return &site{t: t, address: address, client: &http.Client{
+	return &Site{t: t, address: address, Client: &http.Client{
 		Timeout: 30 * time.Second,
 		Transport: &http.Transport{
 			TLSClientConfig:   &tls.Config{RootCAs: pool},
@@ -46,23 +48,24 @@ func newSite(t *testing.T, address, roots string) *site {
 	}}
 }
 
-func (s *site) do(method, url, body string) *http.Response {
+// Do asks once and follows no redirection.
+func (s *Site) Do(method, url, body string) *http.Response {
 	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), method, url, strings.NewReader(body))
 	require.NoError(s.t, err)
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	response, err := s.client.Do(request)
+	response, err := s.Client.Do(request)
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { _ = response.Body.Close() })
 	return response
 }
 
-// notes are the texts of the app's notes, as the API gives them.
-func (s *site) notes() []string {
+// Notes are the texts of the app's notes, as the API gives them.
+func (s *Site) Notes() []string {
 	s.t.Helper()
-	response := s.do(http.MethodGet, "https://"+domain+"/api/notes", "")
+	response := s.Do(http.MethodGet, "https://"+Domain+"/api/notes", "")
 	require.Equal(s.t, http.StatusOK, response.StatusCode)
 	var notes []struct{ Text string }
 	require.NoError(s.t, json.NewDecoder(response.Body).Decode(&notes))
@@ -73,18 +76,19 @@ func (s *site) notes() []string {
 	return texts
 }
 
-func (s *site) write(text string) {
+// Write adds a note.
+func (s *Site) Write(text string) {
 	s.t.Helper()
 	body, err := json.Marshal(map[string]string{"text": text})
 	require.NoError(s.t, err)
-	response := s.do(http.MethodPost, "https://"+domain+"/api/notes", string(body))
+	response := s.Do(http.MethodPost, "https://"+Domain+"/api/notes", string(body))
 	answer, err := io.ReadAll(response.Body)
 	require.NoError(s.t, err)
 	require.Equalf(s.t, http.StatusCreated, response.StatusCode, "%s", answer)
 }
 
-// closed says that nothing answers on a port: the connection is dropped, not refused.
-func (s *site) closed(port string) {
+// Closed says that nothing answers on a port: the connection is dropped, not refused.
+func (s *Site) Closed(port string) {
 	s.t.Helper()
 	connection, err := net.DialTimeout("tcp", net.JoinHostPort(s.address, port), time.Second)
 	if err == nil {
@@ -94,4 +98,14 @@ func (s *site) closed(port string) {
 	var timeout net.Error
 	require.ErrorAs(s.t, err, &timeout)
 	require.Truef(s.t, timeout.Timeout(), "port %s refuses, so something lets the packets through: %v", port, err)
+}
+
+// Count is the number of rows that the load app holds.
+func (s *Site) Count() int {
+	s.t.Helper()
+	response := s.Do(http.MethodGet, "https://"+Domain+"/count", "")
+	require.Equal(s.t, http.StatusOK, response.StatusCode)
+	var answer struct{ Count int }
+	require.NoError(s.t, json.NewDecoder(response.Body).Decode(&answer))
+	return answer.Count
 }

@@ -1,4 +1,4 @@
-package tests
+package rehearsed
 
 import (
 	"encoding/json"
@@ -14,43 +14,47 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// otherAMI is the second machine image that the AWS stand-in knows.
-const otherAMI = "ami-0fedcba9876543210"
+// OtherAMI is the second machine image that the AWS stand-in knows.
+const OtherAMI = "ami-0fedcba9876543210"
 
-// account is what the AWS stand-in keeps.
-type account struct {
+// Account is what the AWS stand-in keeps.
+type Account struct {
 	t         *testing.T
-	Resources map[string]*resource
+	Resources map[string]*Resource
 }
 
-type resource struct {
+// Resource is one of the account's: its Pulumi type, its AWS id, its outputs.
+type Resource struct {
 	t        *testing.T
 	Type, ID string
 	Outputs  map[string]any
 }
 
-func (r *resource) output(name string) string {
+// Output is a property that is a string.
+func (r *Resource) Output(name string) string {
 	r.t.Helper()
 	text, ok := r.Outputs[name].(string)
 	require.Truef(r.t, ok, "%s %s has no %s", r.Type, r.ID, name)
 	return text
 }
 
-// in is the rehearsal for a subtest.
-func (r *rehearsal) in(t *testing.T) *rehearsal { own := *r; own.t = t; return &own }
+// In is the rehearsal for a subtest.
+func (r *Rehearsal) In(t *testing.T) *Rehearsal { own := *r; own.t = t; return &own }
 
-// in is the site for a subtest.
-func (s *site) in(t *testing.T) *site { own := *s; own.t = t; return &own }
+// In is the site for a subtest.
+func (s *Site) In(t *testing.T) *Site { own := *s; own.t = t; return &own }
 
-func (r *rehearsal) account() *account {
+// Account reads what the AWS stand-in keeps now.
+func (r *Rehearsal) Account() *Account {
 	r.t.Helper()
-	a := &account{t: r.t}
-	require.NoError(r.t, json.Unmarshal([]byte(r.file("aws/aws.json")), a))
+	a := &Account{t: r.t}
+	require.NoError(r.t, json.Unmarshal([]byte(r.File("aws/aws.json")), a))
 	return a
 }
 
-func (a *account) all(typ string) []*resource {
-	var found []*resource
+// All are the resources of a type.
+func (a *Account) All(typ string) []*Resource {
+	var found []*Resource
 	for _, resource := range a.Resources {
 		if resource.Type == typ {
 			resource.t = a.t
@@ -60,14 +64,16 @@ func (a *account) all(typ string) []*resource {
 	return found
 }
 
-func (a *account) only(typ string) *resource {
+// Only is the one resource of a type.
+func (a *Account) Only(typ string) *Resource {
 	a.t.Helper()
-	found := a.all(typ)
+	found := a.All(typ)
 	require.Lenf(a.t, found, 1, "%s", typ)
 	return found[0]
 }
 
-func (a *account) inventory() []string {
+// Inventory lists everything, sorted: a line with type and id each.
+func (a *Account) Inventory() []string {
 	var lines []string
 	for _, resource := range a.Resources {
 		lines = append(lines, resource.Type+" "+resource.ID)
@@ -76,11 +82,11 @@ func (a *account) inventory() []string {
 	return lines
 }
 
-// backend is everything that Pulumi keeps of the stack, in one text.
-func (r *rehearsal) backend() string {
+// Backend is everything that Pulumi keeps of the stack, in one text.
+func (r *Rehearsal) Backend() string {
 	r.t.Helper()
 	var all strings.Builder
-	require.NoError(r.t, filepath.WalkDir(filepath.Join(r.dir, "backend"), func(path string, entry os.DirEntry, err error) error {
+	require.NoError(r.t, filepath.WalkDir(filepath.Join(r.Dir, "backend"), func(path string, entry os.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -95,8 +101,8 @@ func (r *rehearsal) backend() string {
 // changedLine is a line of Pulumi's progress that says a custom resource was made, updated or replaced.
 var changedLine = regexp.MustCompile(`(?m)^ *(?:\+|~|\+\+|\+-|--|-) +(?:aws|command|tls):\S+ +(\S+) +(?:created|updated|replaced|create|update)\b`)
 
-// changed lists the resources that an up changed, each once.
-func changed(output string) []string {
+// Changed lists the resources that an up changed, each once.
+func Changed(output string) []string {
 	var names []string
 	for _, match := range changedLine.FindAllStringSubmatch(output, -1) {
 		if !slices.Contains(names, match[1]) {
@@ -106,7 +112,8 @@ func changed(output string) []string {
 	return names
 }
 
-func greeting(t *testing.T, response *http.Response) string {
+// Greeting is what the sample app's API says its variable GREETING is.
+func Greeting(t *testing.T, response *http.Response) string {
 	t.Helper()
 	require.Equal(t, http.StatusOK, response.StatusCode)
 	var version struct{ Greeting string }
@@ -114,8 +121,8 @@ func greeting(t *testing.T, response *http.Response) string {
 	return version.Greeting
 }
 
-// dockerObjects lists containers, networks and volumes that carry the rehearsal's label.
-func dockerObjects(t *testing.T, name string) []string {
+// DockerObjects lists containers, networks and volumes that carry the rehearsal's label.
+func DockerObjects(t *testing.T, name string) []string {
 	t.Helper()
 	var found []string
 	for _, args := range [][]string{{"container", "ls", "--all"}, {"network", "ls"}, {"volume", "ls"}} {

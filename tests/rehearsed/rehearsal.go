@@ -1,6 +1,6 @@
-// Package tests drives the rehearsal as its user does, from the command line, and looks at the site as a visitor
+// Package rehearsed drives the rehearsal as its user does, from the command line, and looks at the site as a visitor
 // does.
-package tests
+package rehearsed
 
 import (
 	"bufio"
@@ -17,53 +17,71 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rehearsal is one rehearsal of the tests' own, beside any that a person has standing.
-type rehearsal struct {
-	t    *testing.T
-	name string
-	dir  string
-	bin  string
-	app  string
+// Rehearsal is one rehearsal of the tests' own, beside any that a person has standing.
+type Rehearsal struct {
+	t *testing.T
+	// Name and Dir are the rehearsal's own, Bin is the folder of its programs and Project Berth's.
+	Name, Dir, Bin, Project string
+	// App is the folder of the app that is released.
+	App string
 }
 
-// newRehearsal begins from nothing: what an interrupted run left is taken away first, and what this one makes at the
+// New begins from nothing: what an interrupted run left is taken away first, and what this one makes at the
 // end, unless BERTH_KEEP is set. With BERTH_REUSE it goes on with what is there.
-func newRehearsal(t *testing.T, name string) *rehearsal {
+func New(t *testing.T, name string) *Rehearsal {
 	t.Helper()
 	bin := os.Getenv("BERTH_BIN")
 	require.NotEmpty(t, bin, "BERTH_BIN names the folder of the rehearsal's programs; run the tests with: make test-e2e")
-	r := &rehearsal{t: t, name: name, dir: filepath.Join(os.TempDir(), name), bin: bin, app: "sample-app"}
+	project := root(t)
+	r := &Rehearsal{t: t, Name: name, Dir: filepath.Join(os.TempDir(), name), Bin: bin, Project: project,
+		App: filepath.Join(project, "tests", "sample-app")}
 	// While developing, a test may go on where another one ended.
 	if os.Getenv("BERTH_REUSE") != "" {
 		return r
 	}
-	r.run("clean")
+	r.Run("clean")
 	others, err := exec.CommandContext(t.Context(), "docker", "network", "ls", "--quiet", "--filter", "label=berth.rehearsal").Output()
 	require.NoError(t, err)
 	require.Empty(t, string(others), "another rehearsal stands on the same addresses; take it down first: make rehearse-clean")
 	t.Cleanup(func() {
 		if os.Getenv("BERTH_KEEP") == "" {
-			r.run("clean")
+			r.Run("clean")
 		}
 	})
 	return r
 }
 
-// run runs one command of the rehearsal and returns what it printed; it has to succeed.
-func (r *rehearsal) run(args ...string) string {
+// root is Berth's own folder, above the test's.
+func root(t *testing.T) string {
+	t.Helper()
+	folder, err := os.Getwd()
+	require.NoError(t, err)
+	for {
+		if _, err := os.Stat(filepath.Join(folder, "Pulumi.yaml")); err == nil {
+			return folder
+		}
+		parent := filepath.Dir(folder)
+		require.NotEqual(t, folder, parent, "no Pulumi.yaml above the test's folder")
+		folder = parent
+	}
+}
+
+// Run runs one command of the rehearsal and returns what it printed; it has to succeed.
+func (r *Rehearsal) Run(args ...string) string {
 	r.t.Helper()
-	output, err := r.try(args...)
+	output, err := r.Try(args...)
 	require.NoErrorf(r.t, err, "rehearsal %s:\n%s", strings.Join(args, " "), output)
 	return output
 }
 
-// try is run for a command that may fail.
-func (r *rehearsal) try(args ...string) (string, error) {
+// Try is Run for a command that may fail.
+func (r *Rehearsal) Try(args ...string) (string, error) {
 	r.t.Helper()
-	return r.tryWith("", args...)
+	return r.TryWith("", args...)
 }
 
-func (r *rehearsal) tryWith(input string, args ...string) (string, error) {
+// TryWith is Try with a standard input.
+func (r *Rehearsal) TryWith(input string, args ...string) (string, error) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Minute)
 	defer cancel()
@@ -72,7 +90,7 @@ func (r *rehearsal) tryWith(input string, args ...string) (string, error) {
 		defer cancel()
 	}
 	began := time.Now()
-	command := exec.CommandContext(ctx, filepath.Join(r.bin, "rehearsal"),
+	command := exec.CommandContext(ctx, filepath.Join(r.Bin, "rehearsal"),
 		append(r.arguments(), args...)...)
 	command.Stdin = strings.NewReader(input)
 	var output bytes.Buffer
@@ -82,28 +100,28 @@ func (r *rehearsal) tryWith(input string, args ...string) (string, error) {
 	return output.String(), err
 }
 
-// ssh runs a command on the host; it has to succeed.
-func (r *rehearsal) ssh(command string) string {
+// SSH runs a command on the host; it has to succeed.
+func (r *Rehearsal) SSH(command string) string {
 	r.t.Helper()
-	return r.sshInput(command, "")
+	return r.SSHInput(command, "")
 }
 
-// sshInput runs a command on the host with an input.
-func (r *rehearsal) sshInput(command, input string) string {
+// SSHInput runs a command on the host with an input.
+func (r *Rehearsal) SSHInput(command, input string) string {
 	r.t.Helper()
-	output, err := r.trySSH(command, input)
+	output, err := r.TrySSH(command, input)
 	require.NoErrorf(r.t, err, "%s:\n%s", command, output)
 	return strings.TrimSpace(output)
 }
 
-// trySSH is sshInput for a command that may fail. The first goes through the rehearsal's own ssh, which leaves the key
+// TrySSH is SSHInput for a command that may fail. The first goes through the rehearsal's own ssh, which leaves the key
 // and the host's where the next ones find them: it asks the engine for them, which takes a second.
-func (r *rehearsal) trySSH(command, input string) (string, error) {
+func (r *Rehearsal) TrySSH(command, input string) (string, error) {
 	r.t.Helper()
-	key, hosts := filepath.Join(r.dir, "ssh_key"), filepath.Join(r.dir, "known_hosts")
+	key, hosts := filepath.Join(r.Dir, "ssh_key"), filepath.Join(r.Dir, "known_hosts")
 	known, err := os.ReadFile(hosts)
 	if err != nil {
-		return r.tryWith(input, "ssh", "--", command)
+		return r.TryWith(input, "ssh", "--", command)
 	}
 	address, _, _ := strings.Cut(string(known), " ")
 	ssh := exec.CommandContext(r.t.Context(), "ssh", "-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes",
@@ -113,10 +131,10 @@ func (r *rehearsal) trySSH(command, input string) (string, error) {
 	return string(output), err
 }
 
-// killed runs a command and kills it, with the engine it started, once its output names a word.
-func (r *rehearsal) killed(word string, args ...string) {
+// Killed runs a command and kills it, with the engine it started, once its output names a word.
+func (r *Rehearsal) Killed(word string, args ...string) {
 	r.t.Helper()
-	command := exec.CommandContext(r.t.Context(), filepath.Join(r.bin, "rehearsal"), append(r.arguments(), args...)...)
+	command := exec.CommandContext(r.t.Context(), filepath.Join(r.Bin, "rehearsal"), append(r.arguments(), args...)...)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	output, err := command.StdoutPipe()
 	require.NoError(r.t, err)
@@ -134,14 +152,14 @@ func (r *rehearsal) killed(word string, args ...string) {
 }
 
 // arguments are those of every command of this rehearsal.
-func (r *rehearsal) arguments() []string {
-	return []string{"--name", r.name, "--dir", r.dir, "--project", "..", "--app", r.app, "--command-provider", "stand-in"}
+func (r *Rehearsal) arguments() []string {
+	return []string{"--name", r.Name, "--dir", r.Dir, "--project", r.Project, "--app", r.App, "--command-provider", "stand-in"}
 }
 
-// file reads a file of the rehearsal's state.
-func (r *rehearsal) file(name string) string {
+// File reads a file of the rehearsal's state.
+func (r *Rehearsal) File(name string) string {
 	r.t.Helper()
-	content, err := os.ReadFile(filepath.Join(r.dir, name))
+	content, err := os.ReadFile(filepath.Join(r.Dir, name))
 	require.NoError(r.t, err)
 	return string(content)
 }
