@@ -32,6 +32,8 @@ type Provider struct {
 	world World
 
 	lock sync.Mutex
+	// faults guards the account's file of them.
+	faults sync.Mutex
 	// configured is what each of the engine's connections was configured with: the engine has one for each of a stack's
 	// providers, and they differ in region.
 	configured map[string]settings
@@ -239,11 +241,24 @@ func (p *Provider) apply(ctx context.Context, at, id string, inputs map[string]a
 	if err != nil {
 		return nil, err
 	}
+	operation := "create"
+	if id != "" {
+		operation = "update"
+	}
+	var result *Resource
+	err = p.disturbed(ctx, operation, name.Name(), func() error {
+		result, err = p.change(ctx, name, kind, id, inputs)
+		return err
+	})
+	return result, err
+}
+
+func (p *Provider) change(ctx context.Context, name urn.URN, kind *kind, id string, inputs map[string]any) (*Resource, error) {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	var result *Resource
 	given := p.settingsOf(ctx)
-	err = change(p.dir, func(account *Account) error {
+	err := change(p.dir, func(account *Account) error {
 		c := &call{account: account, kind: kind, typ: string(name.Type()), id: id, region: given.region, defaultTags: given.defaultTags, inputs: inputs, outputs: map[string]any{}}
 		run := kind.create
 		if id != "" {
@@ -335,11 +350,17 @@ func (p *Provider) Delete(ctx context.Context, request *pulumirpc.DeleteRequest)
 	if err != nil {
 		return nil, err
 	}
+	return &emptypb.Empty{}, p.disturbed(ctx, "delete", name.Name(), func() error {
+		return p.delete(ctx, name, kind, request.GetId())
+	})
+}
+
+func (p *Provider) delete(ctx context.Context, name urn.URN, kind *kind, id string) error {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	given := p.settingsOf(ctx)
-	return &emptypb.Empty{}, change(p.dir, func(account *Account) error {
-		c := &call{account: account, kind: kind, typ: string(name.Type()), id: request.GetId(), region: given.region}
+	return change(p.dir, func(account *Account) error {
+		c := &call{account: account, kind: kind, typ: string(name.Type()), id: id, region: given.region}
 		if c.old = account.get(c.typ, c.id); c.old == nil {
 			return nil
 		}
