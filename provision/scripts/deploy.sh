@@ -45,7 +45,11 @@ EOF
 # What a release that fails has to know.
 ACTION="" STEP="" OLD="" NEW="" SWITCHED="" CHANGED="" DATA_TOUCHED="" REASON="" DEADLINE=0 UNWELL=""
 
-step() { STEP=$1; }
+# step names what a release is at: in the log, and where it ends in the record of a failed one.
+step() {
+  STEP=$1
+  [ /dev/fd/3 -ef /dev/fd/1 ] || printf -- '--- step %s\n' "$1"
+}
 
 # deploy releases COMMIT with the settings as they are.
 deploy() {

@@ -3,14 +3,12 @@
 package rehearsed
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -129,26 +127,6 @@ func (r *Rehearsal) TrySSH(command, input string) (string, error) {
 	ssh.Stdin = strings.NewReader(input)
 	output, err := ssh.CombinedOutput()
 	return string(output), err
-}
-
-// Killed runs a command and kills it, with the engine it started, once its output names a word.
-func (r *Rehearsal) Killed(word string, args ...string) {
-	r.t.Helper()
-	command := exec.CommandContext(r.t.Context(), filepath.Join(r.Bin, "rehearsal"), append(r.arguments(), args...)...)
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	output, err := command.StdoutPipe()
-	require.NoError(r.t, err)
-	require.NoError(r.t, command.Start())
-	named := false
-	for lines := bufio.NewScanner(output); lines.Scan(); {
-		if strings.Contains(lines.Text(), word) {
-			named = true
-			require.NoError(r.t, syscall.Kill(-command.Process.Pid, syscall.SIGKILL))
-			break
-		}
-	}
-	require.Truef(r.t, named, "the output never named %s", word)
-	require.Error(r.t, command.Wait())
 }
 
 // arguments are those of every command of this rehearsal.
