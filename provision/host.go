@@ -121,11 +121,11 @@ type builder struct {
 
 // bootstrap declares the two commands that come before the scripts are on the server.
 func (b *builder) bootstrap() error {
-	firstBoot, err := script("first-boot.sh")
+	firstBoot, err := Script("first-boot.sh")
 	if err != nil {
 		return err
 	}
-	install, err := script("install.sh")
+	install, err := Script("install.sh")
 	if err != nil {
 		return err
 	}

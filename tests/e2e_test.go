@@ -130,6 +130,7 @@ func TestFromNothingToHTTPSAndBack(t *testing.T) {
 		}
 		assert.Equal(t, host, r.ssh(`token=$(curl -s -X PUT http://169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'); curl -s -H "X-aws-ec2-metadata-token: $token" http://169.254.169.254/latest/meta-data/iam/security-credentials/`))
 	})
+	testResident(t, r)
 	t.Run("a row written through the API can be read back", func(t *testing.T) {
 		site := site.in(t)
 		site.write("kept through everything")
@@ -340,6 +341,7 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 			assert.Regexp(t, "GCM|CHACHA20", cipher[2])
 		}
 		assert.Contains(t, tls, "Compression disabled")
+		testTLS(t, r)
 		// ssh-audit's exit code is 0 only without a warning.
 		output, err := r.trySSH("ssh-audit --level=warn --no-colors 127.0.0.1", "")
 		require.NoErrorf(t, err, "%s", output)
@@ -380,6 +382,8 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 		assert.Contains(t, r.ssh("sudo /opt/berth/log-monitor.sh view --since 1h"), "db | ")
 		assert.Contains(t, r.ssh("sudo /opt/berth/log-monitor.sh rotate"), "new log files")
 	})
+	testAlarms(t, r)
+	testCertificates(t, r, address)
 	t.Run("a dump is copied off site, by a server that may add and nothing else", func(t *testing.T) {
 		r := r.in(t)
 		r.run("up", "--set", "dumpBucket=true")

@@ -102,7 +102,7 @@ renew() {
     generate
     return
   fi
-  if verify_dns 60 && verify_http && patiently renew_once; then return; fi
+  if verify_dns 15 && verify_http && patiently renew_once; then return; fi
   say "renewal failed; the site stays on the certificate it has; the next try: $(next_look)"
   return 1
 }

@@ -22,11 +22,9 @@ import (
 
 	"berth/config"
 	"berth/infra"
+	"berth/provision"
 	"berth/rehearsal/aws"
 )
-
-// pushScript is what the server sends its metrics with.
-const pushScript = "../../provision/scripts/health/push.sh"
 
 // program is the real one's declarations.
 type program struct {
@@ -104,7 +102,9 @@ func body(t *testing.T, domain string, found checks) string {
 			fmt.Fprintf(&results, "{\"name\": %q, \"value\": %d}\n", name, value)
 		}
 	}
-	bash := exec.CommandContext(t.Context(), "bash", "-euc", "source "+pushScript+"; metrics")
+	script, err := provision.Script("health/push.sh")
+	require.NoError(t, err)
+	bash := exec.CommandContext(t.Context(), "bash", "-euc", script+"\nmetrics")
 	bash.Env = append(os.Environ(), "DOMAIN="+domain, "RESULTS="+results.String(), "WORST="+strconv.Itoa(found["worst"]))
 	output, err := bash.CombinedOutput()
 	require.NoErrorf(t, err, "%s", output)

@@ -1,0 +1,254 @@
+package tests
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// aged puts a certificate of the site's names in the place of the one that certbot keeps, from an authority of its own: of
+// so many days, so many per cent of which are over. Its output is the serial number, in decimal.
+const aged = `sudo bash -euc '
+exec 3>&1 >/root/aged.log 2>&1
+live=/etc/letsencrypt/live/berth
+sed -i /renew_before_expiry/d /etc/letsencrypt/renewal/berth.conf
+source /etc/berth/certificate.env
+cd "$(mktemp -d)"
+begin=$(($(date +%%s) - %[1]d * 864 * %[2]d)) end=$(($(date +%%s) + %[1]d * 864 * (100 - %[2]d)))
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=an older authority" -keyout ca.key -out ca.pem
+openssl req -new -key $live/privkey.pem -subj / -addext "subjectAltName=DNS:${NAMES// /,DNS:}" -out site.csr
+openssl x509 -req -in site.csr -CA ca.pem -CAkey ca.key -copy_extensions copy \
+  -not_before "$(date --utc --date @$begin +%%Y%%m%%d%%H%%M%%SZ)" -not_after "$(date --utc --date @$end +%%Y%%m%%d%%H%%M%%SZ)" -out site.pem
+cat site.pem >$live/cert.pem
+cat ca.pem >$live/chain.pem
+cat site.pem ca.pem >$live/fullchain.pem
+/opt/berth/ssl-manager.sh install
+python3 -c "print(int(\"$(openssl x509 -in site.pem -noout -serial | cut -d = -f 2)\", 16))" >&3'`
+
+// served is the certificate that visitors of a name get, whoever signed it, and nil where there is none.
+func served(address, name string) *x509.Certificate {
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	connection, err := tls.DialWithDialer(dialer, "tcp", net.JoinHostPort(address, "443"), &tls.Config{ServerName: name, InsecureSkipVerify: true})
+	if err != nil {
+		return nil
+	}
+	defer connection.Close()
+	return connection.ConnectionState().PeerCertificates[0]
+}
+
+// serves waits until visitors get, or no longer get, the certificate with a serial number: nginx puts a reload through in
+// its own time.
+func serves(t *testing.T, address, serial string, wanted bool) {
+	t.Helper()
+	require.Eventuallyf(t, func() bool {
+		certificate := served(address, domain)
+		return certificate != nil && (certificate.SerialNumber.String() == serial) == wanted
+	}, 20*time.Second, 100*time.Millisecond, "serial number %s is served: %t", serial, wanted)
+}
+
+// age makes the served certificate one of so many days, so many per cent of which are over.
+func (r *rehearsal) age(address string, days, percent int) (serial string) {
+	r.t.Helper()
+	serial = r.ssh(fmt.Sprintf(aged, days, percent))
+	serves(r.t, address, serial, true)
+	return serial
+}
+
+// orders counts the certificates that the authority was ever asked for.
+func (r *rehearsal) orders() int {
+	r.t.Helper()
+	log, err := exec.CommandContext(r.t.Context(), "docker", "logs", r.name+"-acme").CombinedOutput()
+	require.NoError(r.t, err)
+	return strings.Count(string(log), "Added order ")
+}
+
+// authority takes the certificate authority off the network, or puts it back.
+func (r *rehearsal) authority(there bool) {
+	r.t.Helper()
+	args := []string{"network", "disconnect", r.name + "-internet", r.name + "-acme"}
+	if there {
+		args = []string{"network", "connect", "--ip", "198.51.100.3", r.name + "-internet", r.name + "-acme"}
+	}
+	output, err := exec.CommandContext(r.t.Context(), "docker", args...).CombinedOutput()
+	require.NoErrorf(r.t, err, "%s", output)
+}
+
+// renew runs the timer's unit, which has to succeed or has to fail, and gives what it said.
+func (r *rehearsal) renew(succeeds bool) string {
+	r.t.Helper()
+	output, err := r.trySSH(`since=$(date +%s); sudo systemctl start berth-certificate.service; code=$?
+sudo journalctl --no-pager --output cat --unit berth-certificate.service --since @$since; exit $code`, "")
+	require.Equalf(r.t, succeeds, err == nil, "%s", output)
+	return output
+}
+
+// unset takes back a setting that --set made.
+func (r *rehearsal) unset(path string) {
+	r.t.Helper()
+	var kept []struct {
+		Path, Value string
+		Secret      bool
+	}
+	file := filepath.Join(r.dir, "settings.json")
+	require.NoError(r.t, json.Unmarshal([]byte(r.file("settings.json")), &kept))
+	for i, setting := range kept {
+		if setting.Path == path {
+			kept = slices.Delete(kept, i, i+1)
+			break
+		}
+	}
+	text, err := json.Marshal(kept)
+	require.NoError(r.t, err)
+	require.NoError(r.t, os.WriteFile(file, text, 0o600))
+}
+
+// testCertificates goes through what happens to a certificate in its life. Alarms are on.
+func testCertificates(t *testing.T, r *rehearsal, address string) {
+	t.Run("renewal is looked at twice a day, not by all servers at once", func(t *testing.T) {
+		timer := r.in(t).ssh("systemctl cat berth-certificate.timer")
+		for _, line := range []string{"OnCalendar=*-*-* 0,12:0:00", "RandomizedDelaySec=21600", "Persistent=true"} {
+			assert.Contains(t, timer, line)
+		}
+		assert.Equal(t, "active", r.in(t).ssh("systemctl is-active berth-certificate.timer"))
+	})
+	for _, life := range []struct{ days, early, due int }{{90, 65, 68}, {45, 65, 68}, {6, 48, 52}} {
+		t.Run(fmt.Sprintf("a certificate of %d days is renewed by fraction of its life", life.days), func(t *testing.T) {
+			r := r.in(t)
+			serial, orders := r.age(address, life.days, life.early), r.orders()
+			r.renew(true)
+			assert.Equal(t, orders, r.orders(), "nobody was asked")
+			serves(t, address, serial, true)
+			serial = r.age(address, life.days, life.due)
+			r.renew(true)
+			assert.Equal(t, orders+1, r.orders())
+			serves(t, address, serial, false)
+			assert.Contains(t, served(address, domain).Issuer.CommonName, "Pebble")
+		})
+	}
+	t.Run("the authority is not asked while DNS or HTTP is wrong", func(t *testing.T) {
+		r := r.in(t)
+		serial, orders := r.age(address, 90, 70), r.orders()
+		r.ssh("echo 192.0.2.1 www." + domain + " | sudo tee -a /etc/hosts")
+		assert.Contains(t, r.renew(false), "www."+domain+" does not lead to "+address+" (it leads to: 192.0.2.1)")
+		r.ssh("sudo cp /etc/hosts /root/hosts && grep -v ^192.0.2.1 /root/hosts | sudo tee /etc/hosts")
+		r.ssh("sudo cp /etc/nginx/conf.d/berth.conf /root/berth.conf && sudo sed -i 's/\\(listen .*\\)\\b80\\b/\\18081/' /etc/nginx/conf.d/berth.conf && sudo systemctl reload nginx")
+		require.Eventually(t, func() bool {
+			_, err := r.trySSH("curl --silent --max-time 3 http://"+domain+"/", "")
+			return err != nil
+		}, 20*time.Second, 100*time.Millisecond)
+		assert.Contains(t, r.renew(false), "http://"+domain+"/ does not answer from this server")
+		assert.Equal(t, orders, r.orders())
+		serves(t, address, serial, true)
+		r.ssh("sudo cp /root/berth.conf /etc/nginx/conf.d/berth.conf && sudo systemctl reload nginx")
+		require.Eventually(t, func() bool {
+			_, err := r.trySSH("curl --silent --max-time 3 http://"+domain+"/", "")
+			return err == nil
+		}, 20*time.Second, 100*time.Millisecond)
+		r.renew(true)
+		assert.Equal(t, orders+1, r.orders())
+	})
+	t.Run("a renewal that fails leaves the old certificate, is mailed when it is late, and is made up for", func(t *testing.T) {
+		r := r.in(t)
+		r.authority(false)
+		away := true
+		t.Cleanup(func() {
+			if away {
+				_ = exec.Command("docker", "network", "connect", "--ip", "198.51.100.3", r.name+"-internet", r.name+"-acme").Run()
+			}
+		})
+		serial := r.age(address, 90, 70)
+		assert.Contains(t, r.renew(false), "renewal failed; the site stays on the certificate it has; the next try: ")
+		serves(t, address, serial, true)
+		assert.Equal(t, "ok", r.health()["certificate"], "there is a month left")
+		assert.Equal(t, "warning", r.health()["units"])
+
+		before := len(r.mails())
+		serial = r.age(address, 6, 88)
+		r.renew(false)
+		serves(t, address, serial, true)
+		output, err := r.trySSH("sudo /opt/berth/ssl-manager.sh check", "")
+		require.Error(t, err)
+		assert.Regexp(t, `1[67] hours are left, and it was due for renewal 2 days ago; why that failed`, output)
+		mailed(r, before, "ALARM", "certificate")
+
+		r.authority(true)
+		away = false
+		r.renew(true)
+		serves(t, address, serial, false)
+		assert.Equal(t, "ok", r.health()["certificate"])
+		mailed(r, before, "OK", "certificate")
+		_, err = r.trySSH("sudo test -e /data/tls/refused", "")
+		assert.Error(t, err, "an authority that was not there has not refused")
+	})
+	t.Run("a site that is left with the placeholder is mailed", func(t *testing.T) {
+		r, before := r.in(t), len(r.mails())
+		r.ssh("sudo /opt/berth/ssl-manager.sh revert")
+		mailed(r, before, "ALARM", "certificate")
+		r.ssh("sudo /opt/berth/ssl-manager.sh install")
+		mailed(r, before, "OK", "certificate")
+	})
+	t.Run("another name or another kind of certificate asks for another, and so does the way back", func(t *testing.T) {
+		r := r.in(t)
+		blog := "blog." + domain
+		orders := r.orders()
+		output := r.run("up", "--set", "aliases[1]="+blog, "--set", "acmeProfile=shortlived")
+		assert.Subset(t, changed(output), []string{"edge", "certificate"})
+		certificate := served(address, blog)
+		require.NotNil(t, certificate)
+		assert.ElementsMatch(t, []string{domain, "www." + domain, blog}, certificate.DNSNames)
+		assert.Less(t, certificate.NotAfter.Sub(certificate.NotBefore), 7*24*time.Hour)
+		assert.Equal(t, orders+2, r.orders(), "one of staging, one of the authority")
+		r.renew(true)
+		assert.Equal(t, orders+2, r.orders())
+
+		r.unset("aliases[1]")
+		r.run("up", "--set", "acmeProfile=classic")
+		certificate = served(address, domain)
+		assert.ElementsMatch(t, []string{domain, "www." + domain}, certificate.DNSNames)
+		assert.Greater(t, certificate.NotAfter.Sub(certificate.NotBefore), 80*24*time.Hour)
+		assert.Nil(t, served(address, blog), "the name is no longer the site's")
+	})
+	t.Run("without systemd, cron renews", func(t *testing.T) {
+		r := r.in(t)
+		r.ssh("sudo DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install cron && sudo systemctl disable --quiet --now cron")
+		serial := r.age(address, 90, 70)
+		output := r.ssh(withoutSystemd)
+		assert.Contains(t, output, "/etc/cron.d/berth-certificate:0 0,12 * * * root ")
+		assert.Contains(t, output, "/etc/cron.d/berth-certificate:JITTER=21600")
+		assert.Regexp(t, `(?m)^/etc/cron.d/berth-health:\* \* \* \* \* root .* /opt/berth/health-check.sh --push >>`, output)
+		assert.Regexp(t, `(?m)^/etc/cron.d/berth-dump:30 2 \* \* \* root .* /opt/berth/deploy.sh dump >>`, output)
+		assert.Contains(t, output, "next look: by cron, twice a day")
+		serves(t, address, serial, false)
+		assert.Contains(t, served(address, domain).Issuer.CommonName, "Pebble")
+	})
+}
+
+// withoutSystemd hides systemd from everything it runs, has the timers set up, and has cron renew the certificate within
+// the minute.
+const withoutSystemd = `sudo unshare --mount bash -euc '
+mount -t tmpfs tmpfs /run/systemd
+mount -t tmpfs tmpfs /etc/cron.d
+/opt/berth/ssl-manager.sh setup-cron
+(source /opt/berth/lib.sh && eval "$(grep -h "^  timer " /opt/berth/steps/operations.sh)")
+grep "" /etc/cron.d/*
+rm /etc/cron.d/berth-health /etc/cron.d/berth-dump
+/opt/berth/ssl-manager.sh check
+sed -i -e "s/^JITTER=.*/JITTER=0/" -e "s/^0 0,12 /* * /" /etc/cron.d/berth-certificate
+before=$(readlink /etc/letsencrypt/live/berth/cert.pem)
+cron -f & trap "kill $!" EXIT
+timeout 150 bash -c "while [ \$(readlink /etc/letsencrypt/live/berth/cert.pem) = $before ]; do sleep 0.2; done"
+# It is done when nobody holds its lock.
+flock /run/berth-certificate.cron true
+cat /var/log/berth/berth-certificate.log'`
