@@ -43,7 +43,7 @@ func (r *rehearsal) metrics() map[string]map[string]any {
 func testAlarms(t *testing.T, r *rehearsal) {
 	t.Run("every alarm on the server looks at a metric that the server sends", func(t *testing.T) {
 		r := r.in(t)
-		r.ssh("sudo systemctl start berth-health.service")
+		r.ssh("sudo systemctl start berth-dump.service berth-health.service")
 		metrics, alarms := r.metrics(), 0
 		for _, alarm := range r.account().all("aws:cloudwatch/metricAlarm:MetricAlarm") {
 			if alarm.output("namespace") == "Berth" {

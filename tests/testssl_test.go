@@ -37,8 +37,8 @@ cat findings.json`)
 		}
 	}
 	// It looked, and at what it was to look at.
-	for _, seen := range []string{"TLS1_3", "cipherlist_NULL", "FS", "HSTS", "heartbleed", "ROBOT", "cert_chain_of_trust", "overall_grade"} {
-		assert.Contains(t, grades, seen)
+	for _, seen := range []string{"TLS1_3", "cipherlist_NULL", "FS", "HSTS_time", "heartbleed", "ROBOT", "cert_chain_of_trust", "overall_grade"} {
+		assert.NotEmpty(t, grades[seen], seen)
 	}
 	t.Logf("overall grade: %s", grades["overall_grade"])
 }

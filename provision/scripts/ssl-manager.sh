@@ -95,11 +95,17 @@ install_certificate() {
   reload_nginx
 }
 
-# renew looks first whether the authority would find the site; whether it is time is certbot's to say.
+# renew asks when it is time, and the authority would find the site.
 renew() {
+  local END LIFE LEFT MARGIN
   if ! covers "$LIVE" || ! as_set; then
     # shellcheck disable=SC2119
     generate
+    return
+  fi
+  times "$LIVE"
+  if [ "$LEFT" -gt "$MARGIN" ]; then
+    say "renewal is due on $(date --utc --date "@$((END - MARGIN))" +%F)"
     return
   fi
   if verify_dns 15 && verify_http && patiently renew_once; then return; fi

@@ -50,10 +50,9 @@ rehearse_with_staging() {
   return "$code"
 }
 
-# renew_once asks only when it is time: that is certbot's own rule.
 renew_once() {
   trust_roots
-  timeout 600 certbot renew --non-interactive --cert-name "$CERTIFICATE_NAME" --no-random-sleep-on-renew
+  timeout 600 certbot renew --non-interactive --quiet --cert-name "$CERTIFICATE_NAME" --force-renewal --no-random-sleep-on-renew
 }
 
 # An authority that refused is asked again after a pause: an hour, then twice as long each time, at most twelve. Source of

@@ -20,15 +20,15 @@ as_set() {
     [ "$(sed -n 's/^required_profile = //p' "$settings")" = "${PROFILE:-}" ]
 }
 
-# date_of prints a date of the served certificate, startdate or enddate, in seconds since 1970.
-date_of() { date --utc --date "$(openssl x509 -in "$TLS/current/fullchain.pem" -noout "-$1" | cut -d = -f 2)" +%s; }
+# date_of prints a date of the certificate in folder $1, startdate or enddate, in seconds since 1970.
+date_of() { date --utc --date "$(openssl x509 -in "$1/fullchain.pem" -noout "-$2" | cut -d = -f 2)" +%s; }
 
-# times sets END, the end of the served certificate in seconds since 1970, and in seconds LIFE, what is LEFT of it, and
-# the MARGIN with which it is renewed: a third of its life, and half of one that is shorter than ten days. Source: certbot
-# 4.0, "should_autorenew".
+# times sets END, the end of the certificate in folder $1 in seconds since 1970, and in seconds LIFE, what is LEFT of it,
+# and the MARGIN with which it is renewed: a third of its life, and half of one that is shorter than ten days. Source:
+# certbot 4.1, "should_autorenew"; Debian 13's certbot 4.0 takes 30 days for any certificate.
 times() {
-  END=$(date_of enddate)
-  LIFE=$((END - $(date_of startdate)))
+  END=$(date_of "$1" enddate)
+  LIFE=$((END - $(date_of "$1" startdate)))
   LEFT=$((END - $(date +%s)))
   MARGIN=$((LIFE / 3))
   [ "$LIFE" -ge 864000 ] || MARGIN=$((LIFE / 2))
@@ -94,7 +94,7 @@ next_look() {
 check() {
   local ISSUER END LIFE LEFT MARGIN SEVERITY REASON PERCENT
   ISSUER=$(openssl x509 -in "$TLS/current/fullchain.pem" -noout -issuer -nameopt multiline | sed -n 's/^ *commonName *= //p')
-  times
+  times "$TLS/current"
   judge
   if [ "${1:-}" = --json ]; then
     jq -n --arg issuer "$ISSUER" --argjson end "$END" --argjson days $((LEFT / 86400)) --argjson percent "$PERCENT" --argjson severity "$SEVERITY" \
