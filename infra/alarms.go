@@ -91,7 +91,7 @@ func serverAlarms() []alarm {
 		description: "A container has been unhealthy for three minutes: look with docker ps and docker logs, or go back with sudo /opt/berth/deploy.sh rollback.",
 		namespace:   MetricNamespace, metric: "UnhealthyContainers", statistic: "Minimum", comparison: above, threshold: 0, period: 60, periods: 3,
 	}, {
-		name:        "certificate",
+		name: "certificate",
 		// By fraction of life, since a certificate lives for 6 days or for 90; it is renewed with a third left. One that no
 		// authority signed counts as 0. The best of five minutes, so that a first 'pulumi up' sends no mail.
 		description: "Less than a sixth of the certificate's life is left and it was not renewed, or the site has none but the placeholder: run sudo /opt/berth/ssl-manager.sh check, which says why and what to do.",

@@ -221,8 +221,9 @@ func testCertificates(t *testing.T, r *rehearsal, address string) {
 	})
 	t.Run("without systemd, cron renews", func(t *testing.T) {
 		r := r.in(t)
-		r.ssh("sudo DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install cron && sudo systemctl disable --quiet --now cron")
+		r.ssh("sudo DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install cron && sudo sed -i /pam_loginuid/d /etc/pam.d/cron && sudo systemctl disable --quiet --now cron")
 		serial := r.age(address, 90, 70)
+		// Without pam_loginuid, since the rehearsal's host may not set the login id that it is there for.
 		output := r.ssh(withoutSystemd)
 		assert.Contains(t, output, "/etc/cron.d/berth-certificate:0 0,12 * * * root ")
 		assert.Contains(t, output, "/etc/cron.d/berth-certificate:JITTER=21600")
