@@ -43,7 +43,7 @@ func served(address, name string) *x509.Certificate {
 	if err != nil {
 		return nil
 	}
-	defer connection.Close()
+	defer func() { _ = connection.Close() }()
 	return connection.ConnectionState().PeerCertificates[0]
 }
 
@@ -219,36 +219,5 @@ func testCertificates(t *testing.T, r *rehearsal, address string) {
 		assert.Greater(t, certificate.NotAfter.Sub(certificate.NotBefore), 80*24*time.Hour)
 		assert.Nil(t, served(address, blog), "the name is no longer the site's")
 	})
-	t.Run("without systemd, cron renews", func(t *testing.T) {
-		r := r.in(t)
-		r.ssh("sudo DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install cron && sudo sed -i /pam_loginuid/d /etc/pam.d/cron && sudo systemctl disable --quiet --now cron")
-		serial := r.age(address, 90, 70)
-		// Without pam_loginuid, since the rehearsal's host may not set the login id that it is there for.
-		output := r.ssh(withoutSystemd)
-		assert.Contains(t, output, "/etc/cron.d/berth-certificate:0 0,12 * * * root ")
-		assert.Contains(t, output, "/etc/cron.d/berth-certificate:JITTER=21600")
-		assert.Regexp(t, `(?m)^/etc/cron.d/berth-health:\* \* \* \* \* root .* /opt/berth/health-check.sh --push >>`, output)
-		assert.Regexp(t, `(?m)^/etc/cron.d/berth-dump:30 2 \* \* \* root .* /opt/berth/deploy.sh dump >>`, output)
-		assert.Contains(t, output, "next look: by cron, twice a day")
-		serves(t, address, serial, false)
-		assert.Contains(t, served(address, domain).Issuer.CommonName, "Pebble")
-	})
+	testCron(t, r, address)
 }
-
-// withoutSystemd hides systemd from everything it runs, has the timers set up, and has cron renew the certificate within
-// the minute.
-const withoutSystemd = `sudo unshare --mount bash -euc '
-mount -t tmpfs tmpfs /run/systemd
-mount -t tmpfs tmpfs /etc/cron.d
-/opt/berth/ssl-manager.sh setup-cron
-(source /opt/berth/lib.sh && eval "$(grep -h "^  timer " /opt/berth/steps/operations.sh)")
-grep "" /etc/cron.d/*
-rm /etc/cron.d/berth-health /etc/cron.d/berth-dump
-/opt/berth/ssl-manager.sh check
-sed -i -e "s/^JITTER=.*/JITTER=0/" -e "s/^0 0,12 /* * /" /etc/cron.d/berth-certificate
-before=$(readlink /etc/letsencrypt/live/berth/cert.pem)
-cron -f & trap "kill $!" EXIT
-timeout 150 bash -c "while [ \$(readlink /etc/letsencrypt/live/berth/cert.pem) = $before ]; do sleep 0.2; done"
-# It is done when nobody holds its lock.
-flock /run/berth-certificate.cron true
-cat /var/log/berth/berth-certificate.log'`

@@ -108,7 +108,9 @@ EOF
   harden_ssh
   update_by_itself
   systemctl daemon-reload
-  systemctl restart systemd-journald unattended-upgrades
+  systemctl restart systemd-journald
+  # A restart would end an upgrade that is at work, so it is done only where Debian's process is still there.
+  [ "$(systemctl show --property MainPID --value unattended-upgrades)" -eq 0 ] || systemctl restart unattended-upgrades
   systemctl enable --quiet --now logrotate.timer
   systemctl restart logrotate.timer
   say "SSH takes keys of $SSH_USER alone, logs are bounded, health is looked at every minute, databases are dumped every night, security updates come by themselves"
