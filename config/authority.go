@@ -14,6 +14,7 @@ const maxEmail = 254
 
 var (
 	localPart     = regexp.MustCompile(`^[A-Za-z0-9._%+-]+$`)
+	profileText   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 	directoryText = regexp.MustCompile(`^https://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~%/-]*)?$`)
 )
 
@@ -33,6 +34,9 @@ func (l *loader) authority() {
 	a.StagingDirectory = l.text("acmeStagingDirectory", staging)
 	if a.StagingDirectory != a.Directory {
 		l.directory("acmeStagingDirectory", a.StagingDirectory)
+	}
+	if a.Profile = l.raw("acmeProfile"); a.Profile != "" && !profileText.MatchString(a.Profile) {
+		l.problem("acmeProfile", a.Profile, "the name of a profile is required, one of those that the authority's directory lists", set("acmeProfile", "shortlived"))
 	}
 	if a.Roots = l.raw("acmeRoots"); a.Roots != "" && !certificates(a.Roots) {
 		l.problem("acmeRoots", "", "PEM certificates are required: what your own authority's HTTPS is trusted by", "cat root.pem | pulumi config set berth:acmeRoots")

@@ -85,6 +85,8 @@ type Route struct {
 // ACME is the certificate authority that is asked, after its staging twin.
 type ACME struct {
 	Email, Directory, StagingDirectory string
+	// Profile is the kind of certificate to ask for, one of those that the directory names, "" for its default.
+	Profile string
 	// Roots are PEM certificates that an authority's own HTTPS is trusted by beside the public ones, "" for none.
 	Roots string
 }

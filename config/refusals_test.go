@@ -149,6 +149,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"acmeStagingDirectory", "ftp://ca.example.com", "acmeStagingDirectory", "https", "pulumi config set berth:acmeStagingDirectory"},
 		{"acmeDirectory", "https://ca.example.com/;x", "acmeDirectory", "https", "pulumi config set berth:acmeDirectory"},
 		{"acmeDirectory", "http://ca.example.com", "acmeDirectory", "https", "pulumi config set berth:acmeDirectory"},
+		{"acmeProfile", "short lived", "acmeProfile", "profile", "pulumi config set berth:acmeProfile"},
+		{"acmeProfile", "--dry-run;x", "acmeProfile", "profile", "pulumi config set berth:acmeProfile"},
 		{"acmeRoots", "nonsense", "acmeRoots", "PEM", "pulumi config set berth:acmeRoots"},
 		{"alarmEmail", "you at example", "alarmEmail", "one e-mail address", "pulumi config set berth:alarmEmail you@example.com"},
 		{"alarmEmail", "a@example.com,b@example.com", "alarmEmail", "one e-mail address", "pulumi config set berth:alarmEmail you@example.com"},

@@ -53,6 +53,7 @@ func TestDefaultsAreThoseOfTheProjectFile(t *testing.T) {
 	assert.Equal(t, defaults("ref"), cfg.Ref)
 	assert.Equal(t, defaults("composeFile"), cfg.ComposeFile)
 	assert.Equal(t, defaults("acmeDirectory"), cfg.ACME.Directory)
+	assert.Equal(t, defaults("acmeProfile"), cfg.ACME.Profile)
 	assert.Equal(t, defaults("releaseStrategy"), cfg.ReleaseStrategy)
 	assert.Equal(t, defaults("healthyWithin"), cfg.HealthyWithin)
 	assert.Equal(t, defaults("drainWithin"), cfg.DrainWithin)
@@ -106,13 +107,14 @@ func TestTheSampleShowsDefaults(t *testing.T) {
 	assert.NotEmpty(t, shown.SubnetID)
 	assert.NotEmpty(t, shown.AlarmEmail)
 	assert.NotEmpty(t, shown.VolumeSnapshot)
+	assert.NotEmpty(t, shown.ACME.Profile)
 	assert.NotEmpty(t, shown.Tags)
 	assert.Equal(t, &Migration{Service: "api", Command: "./migrate"}, shown.Migration)
 	assert.Equal(t, "mongo", shown.Database.Service)
 	assert.NotEmpty(t, shown.Images)
 	shown.Migration, shown.Database, shown.Images, plain.Images = nil, nil, nil, nil
 	shown.AMI, shown.SubnetID, shown.Tags, plain.Tags = "", "", nil, nil
-	shown.AlarmEmail, shown.VolumeSnapshot = "", ""
+	shown.AlarmEmail, shown.VolumeSnapshot, shown.ACME.Profile = "", "", ""
 	plain.Environment, shown.Environment = nil, nil
 	assert.Equal(t, plain, shown)
 }

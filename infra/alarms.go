@@ -27,12 +27,12 @@ const (
 )
 
 // alarms are those of the stack's own region.
-func alarms(region, stack string, instance pulumi.IDOutput) []alarm {
+func alarms(region, domain string, instance pulumi.IDOutput) []alarm {
 	all := append(instanceAlarms(region), serverAlarms()...)
 	for i := range all {
 		switch a := &all[i]; a.namespace {
 		case MetricNamespace:
-			a.dimensions = pulumi.StringMap{MetricDimension: pulumi.String(stack)}
+			a.dimensions = pulumi.StringMap{MetricDimension: pulumi.String(domain)}
 		default:
 			a.dimensions = pulumi.StringMap{"InstanceId": instance.ToStringOutput()}
 		}
@@ -91,9 +91,11 @@ func serverAlarms() []alarm {
 		description: "A container has been unhealthy for three minutes: look with docker ps and docker logs, or go back with sudo /opt/berth/deploy.sh rollback.",
 		namespace:   MetricNamespace, metric: "UnhealthyContainers", statistic: "Minimum", comparison: above, threshold: 0, period: 60, periods: 3,
 	}, {
-		name:        "certificate",
-		description: "The certificate ends in less than 14 days and was not renewed: look why with sudo /opt/berth/ssl-manager.sh generate.",
-		namespace:   MetricNamespace, metric: "CertificateDays", statistic: "Minimum", comparison: below, threshold: 14, period: 300, periods: 1,
+		name: "certificate",
+		// By fraction of life, since a certificate lives for 6 days or for 90; it is renewed with a third left. One that no
+		// authority signed counts as 0. The best of five minutes, so that a first 'pulumi up' sends no mail.
+		description: "Less than a sixth of the certificate's life is left and it was not renewed, or the site has none but the placeholder: run sudo /opt/berth/ssl-manager.sh check, which says why and what to do.",
+		namespace:   MetricNamespace, metric: "CertificateLife", statistic: "Maximum", comparison: below, threshold: 17, period: 300, periods: 1,
 	}, {
 		name:        "backup",
 		description: "No database has been dumped for more than 26 hours: look in /var/log/berth why, and at the room on /data.",

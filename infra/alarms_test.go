@@ -25,7 +25,7 @@ func TestAlarmsAreThoseOfTheManual(t *testing.T) {
 		"disk":              "Berth DiskUsed GreaterThanThreshold 80 1x60 notBreaching",
 		"swap":              "Berth SwapUsed GreaterThanThreshold 50 5x60 notBreaching",
 		"containers":        "Berth UnhealthyContainers GreaterThanThreshold 0 3x60 notBreaching",
-		"certificate":       "Berth CertificateDays LessThanThreshold 14 1x300 notBreaching",
+		"certificate":       "Berth CertificateLife LessThanThreshold 17 1x300 notBreaching",
 		"backup":            "Berth BackupAge GreaterThanThreshold 26 1x300 notBreaching",
 		"health":            "Berth HealthCheck GreaterThanOrEqualToThreshold 2 2x60 notBreaching",
 		"site":              "AWS/Route53 HealthCheckStatus LessThanThreshold 1 1x60 notBreaching",
@@ -50,10 +50,10 @@ func TestEveryAlarmSaysWhatToDoAndWhenItIsOver(t *testing.T) {
 	}
 }
 
-func TestAlarmsAreOnThisServerAndThisStack(t *testing.T) {
+func TestAlarmsAreOnThisServerAndThisSite(t *testing.T) {
 	c := declare(t, watched, nil)
 	for _, a := range c.of("cloudwatch/metricAlarm:MetricAlarm") {
-		want := map[string]any{"Stack": "production"}
+		want := map[string]any{"Domain": "app.example.com"}
 		switch text(a, "namespace") {
 		case "AWS/EC2":
 			want = map[string]any{"InstanceId": "server-id"}

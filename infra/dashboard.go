@@ -7,7 +7,7 @@ import (
 
 // board is what the dashboard shows.
 type board struct {
-	domain, region, stack, instance, check string
+	domain, region, instance, check string
 	// alarms are the ARNs of the stack's own region.
 	alarms []string
 }
@@ -43,7 +43,7 @@ func (b board) body() (string, error) {
 	})
 	memory.Properties["annotations"] = map[string]any{"horizontal": []map[string]any{{"label": "alarm", "value": 80}}}
 	network := b.graph(16, 10, 8, "Network (bytes)", 0, 0, [][]any{b.seen("NetworkIn", "in", "Sum"), b.seen("NetworkOut", "out", "Sum")})
-	certificate := b.number(0, 16, "Certificate: days left", b.own("CertificateDays", "days", "Minimum"))
+	certificate := b.number(0, 16, "Certificate: life left (%), renewed at 33", b.own("CertificateLife", "%", "Minimum"))
 	backup := b.number(12, 16, "Last backup: hours ago", b.own("BackupAge", "hours", "Maximum"))
 
 	text, err := json.Marshal(map[string]any{"widgets": []widget{
@@ -57,7 +57,7 @@ func (b board) body() (string, error) {
 
 // own is one of the server's own metrics, seen one of EC2's.
 func (b board) own(metric, label, statistic string) []any {
-	return []any{MetricNamespace, metric, MetricDimension, b.stack, map[string]any{"label": label, "stat": statistic}}
+	return []any{MetricNamespace, metric, MetricDimension, b.domain, map[string]any{"label": label, "stat": statistic}}
 }
 
 func (b board) seen(metric, label, statistic string) []any {

@@ -16,9 +16,10 @@ import (
 
 const (
 	// MetricNamespace is where the server's own metrics stand, each with the one dimension MetricDimension, whose value
-	// is the stack's name. The server may write to no other namespace.
+	// is the site's domain: it outlasts a server, and unlike a stack's name no two in an account share it, since alarms
+	// are named after it. The server may write to no other namespace.
 	MetricNamespace = "Berth"
-	MetricDimension = "Stack"
+	MetricDimension = "Domain"
 
 	// healthRegion is the one region that has the metrics of Route 53's health checks. Source: Route 53 Developer
 	// Guide, "Monitoring health checks using CloudWatch".
@@ -51,7 +52,7 @@ func newMonitoring(
 		return nil, err
 	}
 	var arns pulumi.StringArray
-	for _, a := range alarms(cfg.Region, ctx.Stack(), env.Server.InstanceID) {
+	for _, a := range alarms(cfg.Region, cfg.Domain, env.Server.InstanceID) {
 		declared, err := m.alarm(ctx, cfg, a, topic)
 		if err != nil {
 			return nil, err
@@ -187,10 +188,9 @@ func healthPath(cfg *config.Config) string {
 func (m *Monitoring) dashboard(
 	ctx *pulumi.Context, cfg *config.Config, instance, check pulumi.IDOutput, arns pulumi.StringArray,
 ) error {
-	stack := ctx.Stack()
 	body := pulumi.All(instance, check, arns.ToStringArrayOutput()).ApplyT(func(values []any) (string, error) {
 		return board{
-			domain: cfg.Domain, region: cfg.Region, stack: stack,
+			domain: cfg.Domain, region: cfg.Region,
 			instance: string(values[0].(pulumi.ID)), check: string(values[1].(pulumi.ID)), alarms: values[2].([]string),
 		}.body()
 	}).(pulumi.StringOutput)

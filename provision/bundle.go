@@ -84,8 +84,8 @@ func fingerprint(names ...string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil))[:12], nil
 }
 
-// script reads a script that is sent as it is, because it runs before any are installed.
-func script(name string) (string, error) {
+// Script reads one of the scripts, named by its path below provision/scripts. The error is fs.ErrNotExist.
+func Script(name string) (string, error) {
 	content, err := scripts.ReadFile("scripts/" + name)
 	return string(content), err
 }

@@ -88,20 +88,25 @@ func sequence(cfg *config.Config, environment *infra.Environment, stack, commit 
 		return nil, err
 	}
 	operations := environment.Backups.Bucket.ApplyT(func(bucket string) string {
-		return operationsSettings(cfg, stack, bucket)
+		return operationsSettings(cfg, bucket)
 	}).(pulumi.StringOutput)
 	checks, err := under("health")
 	if err != nil {
 		return nil, err
 	}
+	certificate, err := under("certificate")
+	if err != nil {
+		return nil, err
+	}
+	certificate = append(certificate, "ssl-manager.sh")
 	return []step{
 		{name: "volume", seconds: 300, settings: volume},
 		{name: "packages", seconds: 900},
-		{name: "edge", seconds: 120, scripts: []string{"ssl-manager.sh", "edge/starting.conf", "edge/starting.html", "edge/maintenance.html", "edge/proxy.conf"}, settings: edge},
+		{name: "edge", seconds: 120, scripts: append(slices.Clone(certificate), "edge/starting.conf", "edge/starting.html", "edge/maintenance.html", "edge/proxy.conf"), settings: edge},
 		{name: "release", seconds: 3600, scripts: append(slices.Clone(parts), "deploy.sh", "aws.sh"), settings: release},
 		{name: "operations", seconds: 600, settings: operations, scripts: append(slices.Clone(parts), append(checks, "health-check.sh", "log-monitor.sh", "aws.sh")...)},
 		// The certificate follows the edge's settings: another name asks for another certificate.
-		{name: "certificate", seconds: 1800, scripts: []string{"ssl-manager.sh"}, settings: edge},
+		{name: "certificate", seconds: 1800, scripts: certificate, settings: edge},
 	}, nil
 }
 
@@ -116,11 +121,11 @@ type builder struct {
 
 // bootstrap declares the two commands that come before the scripts are on the server.
 func (b *builder) bootstrap() error {
-	firstBoot, err := script("first-boot.sh")
+	firstBoot, err := Script("first-boot.sh")
 	if err != nil {
 		return err
 	}
-	install, err := script("install.sh")
+	install, err := Script("install.sh")
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func plan(model, given map[string]any) (*Plan, error) {
 
 // runJQ runs one of the server's jq programs and gives its first result as JSON.
 func runJQ(name string, input any) ([]byte, error) {
-	program, err := script(name)
+	program, err := Script(name)
 	if err != nil {
 		return nil, err
 	}

@@ -188,7 +188,7 @@ func TestBuildFlags(t *testing.T) {
 	var input any
 	require.NoError(t, json.Unmarshal([]byte(`{"app":{"secrets":{"s":{"file":"/src/s"}}},"builds":[{"build":{"context":"/src/web","dockerfile":"docker/Dockerfile","target":"final",
 	  "args":{"GREETING":"it's $5","UID":"1000","NONE":null},"labels":{"a":"b c"},"extra_hosts":["x=1.2.3.4"],"secrets":[{"source":"s"}]}}]}`), &input))
-	program, err := script("release/build.jq")
+	program, err := Script("release/build.jq")
 	require.NoError(t, err)
 	given := func(what string) []string {
 		query, err := gojq.Parse(program)

@@ -41,6 +41,7 @@ func edgeSettings(cfg *config.Config, address string) (string, error) {
 		"EMAIL", cfg.ACME.Email,
 		"DIRECTORY", cfg.ACME.Directory,
 		"STAGING_DIRECTORY", cfg.ACME.StagingDirectory,
+		"PROFILE", cfg.ACME.Profile,
 	)
 	return assignments("DOMAIN", cfg.Domain, "NGINX", nginx, "CERTIFICATE_SETTINGS", certificate, "ACME_ROOTS", strings.TrimSpace(cfg.ACME.Roots)), nil
 }
@@ -107,12 +108,12 @@ func releaseSettings(cfg *config.Config, stack, commit string) (string, error) {
 
 // operationsSettings tells the health check whether to push what it finds, and the nightly dump which bucket, "" for
 // none, takes a copy.
-func operationsSettings(cfg *config.Config, stack, bucket string) string {
+func operationsSettings(cfg *config.Config, bucket string) string {
 	monitored := ""
 	if cfg.AlarmEmail != "" {
 		monitored = "yes"
 	}
-	return assignments("SSH_USER", infra.User, "OPERATIONS_SETTINGS", assignments("STACK", stack, "REGION", cfg.Region, "MONITORED", monitored, "BUCKET", bucket))
+	return assignments("SSH_USER", infra.User, "OPERATIONS_SETTINGS", assignments("DOMAIN", cfg.Domain, "REGION", cfg.Region, "MONITORED", monitored, "BUCKET", bucket))
 }
 
 // dockerHub is how Docker's client files credentials for Docker Hub. Source: docker/cli, "IndexServer".

@@ -46,6 +46,8 @@ func (r *rehearsal) settings() ([]stack.Setting, error) {
 		{Path: "acmeEmail", Value: "operator@example.test"},
 		{Path: "acmeDirectory", Value: r.world.ACMEDirectory()},
 		{Path: "acmeRoots", Value: roots},
+		// Pebble takes any of its profiles where none is asked for.
+		{Path: "acmeProfile", Value: "classic"},
 		// A rehearsal is there to be taken down; try protection with --set protect=true.
 		{Path: "protect", Value: "false"},
 	}

@@ -94,6 +94,7 @@ func TestFromNothingToHTTPSAndBack(t *testing.T) {
 		}
 		assert.Equal(t, host, r.SSH(`token=$(curl -s -X PUT http://169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'); curl -s -H "X-aws-ec2-metadata-token: $token" http://169.254.169.254/latest/meta-data/iam/security-credentials/`))
 	})
+	testResident(t, r)
 	t.Run("a row written through the API can be read back", func(t *testing.T) {
 		site := site.In(t)
 		site.Write("kept through everything")
@@ -230,10 +231,10 @@ except Exception: print("unreachable")'`))
 		before := serial()
 		r.SSH("sudo systemctl start berth-certificate.service")
 		assert.Equal(t, before, serial(), "a certificate with most of its life left is kept")
-		// certbot's own way to say that a certificate is due sooner than its lifetime would have it.
-		r.SSH("sudo sed -i '1i renew_before_expiry = 4000 days' /etc/letsencrypt/renewal/berth.conf && sudo systemctl start berth-certificate.service")
-		// nginx puts a reload through in its own time.
-		assert.Eventually(t, func() bool { return serial() != before }, 10*time.Second, 100*time.Millisecond, "the new certificate is served")
+		old := age(r, address, 90, 70)
+		renew(r, true)
+		serves(t, address, old, false)
+		assert.NotEqual(t, before, serial(), "the new certificate is served")
 		assert.Contains(t, r.SSH("systemctl list-timers --all --no-legend berth-certificate.timer"), "berth-certificate.timer")
 	})
 	t.Run("the certificate's state is told, and the placeholder is a command away", func(t *testing.T) {
@@ -308,6 +309,7 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 			assert.Regexp(t, "GCM|CHACHA20", cipher[2])
 		}
 		assert.Contains(t, tls, "Compression disabled")
+		testTLS(t, r)
 		// ssh-audit's exit code is 0 only without a warning.
 		output, err := r.TrySSH("ssh-audit --level=warn --no-colors 127.0.0.1", "")
 		require.NoErrorf(t, err, "%s", output)
@@ -348,6 +350,8 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 		assert.Contains(t, r.SSH("sudo /opt/berth/log-monitor.sh view --since 1h"), "db | ")
 		assert.Contains(t, r.SSH("sudo /opt/berth/log-monitor.sh rotate"), "new log files")
 	})
+	testAlarms(t, r)
+	testCertificates(t, r, address)
 	t.Run("a dump is copied off site, by a server that may add and nothing else", func(t *testing.T) {
 		r := r.In(t)
 		r.Run("up", "--set", "dumpBucket=true")

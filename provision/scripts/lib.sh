@@ -67,11 +67,28 @@ put_nginx() {
     fail "nginx refuses its configuration (the lines above say where); what it serves now stays"
   fi
   [ -z "$before" ] || rm -f "$before"
-  systemctl reload-or-restart nginx
+  apply_nginx
 }
 
-# timer has systemd run $3, described by $2, as unit $1, when the lines of $4 say.
+# systemd_runs says whether this system was booted with systemd. Source: sd_booted(3).
+systemd_runs() { [ -d /run/systemd/system ]; }
+
+# apply_nginx has nginx take its configuration, and starts it where it does not run.
+apply_nginx() {
+  if systemd_runs; then systemctl reload-or-restart nginx; else nginx -s reload 2>/dev/null || nginx; fi
+}
+
+# timer has $3, described by $2, run as $1 in minutes $4 of hours $5, each a number, a list or *, which systemd and cron
+# both read; by up to $6 seconds later, so that not every server begins at once. Where there is no systemd, cron does it.
 timer() {
+  if systemd_runs; then timer_of_systemd "$@"; else timer_of_cron "$@"; fi
+}
+
+timer_of_systemd() {
+  local persistent=true
+  # What runs every hour need not be made up for.
+  [ "$5" != "*" ] || persistent=false
+  rm -f "/etc/cron.d/$1"
   put "/etc/systemd/system/$1.service" 0644 <<EOF
 [Unit]
 Description=$2
@@ -88,7 +105,10 @@ EOF
 Description=$2
 
 [Timer]
-$4
+OnCalendar=*-*-* $5:$4:00
+RandomizedDelaySec=$6
+AccuracySec=10s
+Persistent=$persistent
 
 [Install]
 WantedBy=timers.target
@@ -97,7 +117,20 @@ EOF
   systemctl enable --quiet --now "$1.timer"
 }
 
+# timer_of_cron keeps a run from beginning while the one before is still at work, as systemd does.
+timer_of_cron() {
+  [ -d /etc/cron.d ] || fail "there is neither systemd nor cron to run '$3'; install one: sudo apt-get install cron"
+  (umask 077 && mkdir -p /var/log/berth)
+  put "/etc/cron.d/$1" 0644 <<EOF
+# $2
+SHELL=/bin/bash
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+JITTER=$6
+$4 $5 * * * root sleep "\$(shuf -i 0-\$JITTER -n 1)"; nice flock --nonblock /run/$1.cron $3 >>/var/log/berth/$1.log 2>&1
+EOF
+}
+
 reload_nginx() {
   nginx -t -q || fail "nginx refuses its configuration (the lines above say where); what it serves now stays"
-  systemctl reload-or-restart nginx
+  apply_nginx
 }

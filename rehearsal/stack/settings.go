@@ -18,6 +18,15 @@ type Setting struct {
 // configure makes the settings the stack's whole configuration and reads it back into all, as the engine hands it to
 // a program: so the program sees what a stack file would give it.
 func configure(ctx context.Context, stack auto.Stack, settings []Setting, all map[string]string) error {
+	// What an earlier run set and this one does not is taken back.
+	file, err := stack.Workspace().StackSettings(ctx, stack.Name())
+	if err == nil {
+		file.Config = nil
+		err = stack.Workspace().SaveStackSettings(ctx, stack.Name(), file)
+	}
+	if err != nil {
+		return fmt.Errorf("begin the stack's settings anew: %w", err)
+	}
 	values := auto.ConfigMap{}
 	for _, setting := range settings {
 		values["berth:"+setting.Path] = auto.ConfigValue{Value: setting.Value, Secret: setting.Secret}

@@ -49,6 +49,9 @@ func New(t *testing.T, name string) *Rehearsal {
 	return r
 }
 
+// T is the test that the rehearsal is used in.
+func (r *Rehearsal) T() *testing.T { return r.t }
+
 // root is Berth's own folder, above the test's.
 func root(t *testing.T) string {
 	t.Helper()

@@ -9,15 +9,15 @@ push_metrics() {
 
 # metrics prints the body of a PutMetricData request of CloudWatch's query protocol.
 metrics() {
-  jq -s -r --arg stack "$STACK" --argjson worst "$WORST" '
+  jq -s -r --arg domain "$DOMAIN" --argjson worst "$WORST" '
     (map({key: .name, value: .value}) | from_entries) as $values
     | [["MemoryUsed", "Percent", $values.memory], ["DiskUsed", "Percent", $values.disk], ["SwapUsed", "Percent", $values.swap],
-       ["UnhealthyContainers", "Count", $values.containers], ["CertificateDays", "Count", $values.certificate],
+       ["UnhealthyContainers", "Count", $values.containers], ["CertificateLife", "Percent", $values.certificate],
        ["BackupAge", "Count", $values.backup], ["HealthCheck", "None", $worst]]
     | map(select(.[2] != null))
     | ["Action=PutMetricData", "Version=2010-08-01", "Namespace=Berth"]
       + [to_entries[] | "MetricData.member.\(.key + 1)." as $at | .value as $m
          | "\($at)MetricName=\($m[0])", "\($at)Unit=\($m[1])", "\($at)Value=\($m[2])",
-           "\($at)Dimensions.member.1.Name=Stack", "\($at)Dimensions.member.1.Value=\($stack | @uri)"]
+           "\($at)Dimensions.member.1.Name=Domain", "\($at)Dimensions.member.1.Value=\($domain | @uri)"]
     | join("&")' <<<"$RESULTS"
 }

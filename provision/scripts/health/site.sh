@@ -71,7 +71,7 @@ check_routes() {
 check_certificate() {
   local status
   status=$(/opt/berth/ssl-manager.sh check --json) || true
-  result certificate "$(jq -r '.severity' <<<"$status")" "$(jq -r '.reason' <<<"$status")" "$(jq -r '.days' <<<"$status")"
+  result certificate "$(jq -r '.severity' <<<"$status")" "$(jq -r '.reason' <<<"$status")" "$(jq -r '.lifeLeft' <<<"$status")"
 }
 
 check_dumps() {

@@ -18,7 +18,7 @@ lead() {
     fail "nginx refuses the routes of $2 (the lines above say where)"
   fi
   old=$(workers)
-  systemctl reload-or-restart nginx
+  apply_nginx
   await 30 retired "$old" || fail "nginx did not take up its configuration within 30 seconds; look with: sudo tail /var/log/nginx/error.log"
 }
 

@@ -1,0 +1,81 @@
+# Asking an authority, within its limits. Sourced by ssl-manager.sh.
+# shellcheck shell=bash disable=SC2153
+
+# PASSING is the exit code for what is a matter of the moment and no refusal.
+readonly PASSING=75
+
+# passing says whether certbot's last run failed for a matter of the moment, on the authority's side or on the way there.
+# certbot begins its log anew in every run.
+passing() {
+  grep ':ERROR:' "$LOGS/letsencrypt.log" 2>/dev/null |
+    grep -Ei 'anti-replay nonce|serverInternal|connection (refused|reset|aborted)|timed out|timeout=|no route to host|network is unreachable|temporarily unavailable|name resolution|name or service not known' >/dev/null
+}
+
+# patiently runs certbot again when what failed may go well in a moment; a refusal is not tried again.
+patiently() {
+  local try
+  for try in 1 2 3; do
+    "$@" && return
+    passing || return 1
+    [ "$try" -lt 3 ] || return "$PASSING"
+    say "that did not go through, but may in a moment; trying again"
+    sleep $((try * 3))
+  done
+}
+
+trust_roots() { [ ! -s "$BERTH_ETC/acme-roots.pem" ] || export REQUESTS_CA_BUNDLE=$BERTH_ETC/acme-roots.pem; }
+
+# ask gets a certificate from directory $1; the other arguments go to certbot, with $LOGS its folder of logs.
+ask() { patiently ask_once "$@"; }
+
+ask_once() {
+  local directory=$1 name arguments=()
+  shift
+  for name in $NAMES; do arguments+=(--domain "$name"); done
+  [ -z "${PROFILE:-}" ] || arguments+=(--required-profile "$PROFILE")
+  trust_roots
+  # It is asked because another certificate is wanted, so none that stands is a reason not to.
+  timeout 300 certbot certonly --non-interactive --quiet --agree-tos --email "$EMAIL" --server "$directory" \
+    --logs-dir "$LOGS" --webroot --webroot-path "$WEBROOT" --cert-name "$CERTIFICATE_NAME" --renew-with-new-domains --force-renewal \
+    "${arguments[@]}" "$@"
+}
+
+rehearse_with_staging() {
+  local folder code=0
+  folder=$(mktemp -d)
+  mkdir "$folder/logs"
+  LOGS=$folder/logs ask "$STAGING_DIRECTORY" --config-dir "$folder/config" --work-dir "$folder/work" || code=$?
+  [ "$code" -eq 0 ] || tail -n 20 "$folder/logs/letsencrypt.log" 2>/dev/null || true
+  rm -rf "$folder"
+  return "$code"
+}
+
+renew_once() {
+  trust_roots
+  timeout 600 certbot renew --non-interactive --quiet --cert-name "$CERTIFICATE_NAME" --force-renewal --no-random-sleep-on-renew
+}
+
+# An authority that refused is asked again after a pause: an hour, then twice as long each time, at most twelve. Source of
+# the first: Let's Encrypt allows five failed validations of a name an hour. Other names begin anew.
+readonly REFUSED=$TLS/refused PAUSE=3600 LONGEST_PAUSE=43200
+
+# refused notes a refusal, which an authority that was not reached ($1 is PASSING) did not give.
+refused() {
+  local times=0
+  [ "$1" -ne "$PASSING" ] || return 0
+  if [ -s "$REFUSED" ] && [ "$(sed -n 3p "$REFUSED")" = "$NAMES" ]; then times=$(sed -n 2p "$REFUSED"); fi
+  printf '%s\n%s\n%s\n' "$(date +%s)" $((times + 1)) "$NAMES" | put "$REFUSED" 0600
+}
+
+# pausing says whether it is too early to ask again.
+pausing() {
+  local pause next times
+  if [ ! -s "$REFUSED" ] || [ "$(sed -n 3p "$REFUSED")" != "$NAMES" ]; then return 1; fi
+  times=$(sed -n 2p "$REFUSED")
+  # Five hours' doubling is beyond the longest pause, and a shift by more than a word holds is none.
+  pause=$((PAUSE << (times < 6 ? times - 1 : 5)))
+  [ "$pause" -le "$LONGEST_PAUSE" ] || pause=$LONGEST_PAUSE
+  next=$(($(sed -n 1p "$REFUSED") + pause))
+  [ "$(date +%s)" -lt "$next" ] || return 1
+  say "the authority refused before, so it is asked again from $(date --utc --date "@$next" +%FT%TZ) on; sooner: sudo /opt/berth/ssl-manager.sh generate --now"
+}

@@ -1,0 +1,32 @@
+# Whether an authority would find the site. A try that fails counts against the authority's limits, so it is not asked
+# before. Sourced by ssl-manager.sh.
+# shellcheck shell=bash disable=SC2153
+
+resolves() {
+  getent ahostsv4 "$1" | cut -d ' ' -f 1 | grep -Fx "$ADDRESS" >/dev/null
+}
+
+# verify_dns waits for every name to lead here, for $1 seconds each.
+verify_dns() {
+  local name
+  for name in $NAMES; do
+    await "$1" resolves "$name" || {
+      say "$name does not lead to $ADDRESS (it leads to: $(getent ahostsv4 "$name" | cut -d ' ' -f 1 | sort -u | paste -sd ' ')); point it there, or delegate the zone to the name servers that 'pulumi stack output nameServers' shows"
+      return 1
+    }
+  done
+}
+
+verify_http() {
+  local name token=berth-$RANDOM$RANDOM answer
+  put "$WEBROOT/.well-known/acme-challenge/$token" 0644 <<<"$token"
+  for name in $NAMES; do
+    answer=$(curl --silent --max-time 10 "http://$name/.well-known/acme-challenge/$token") || true
+    if [ "$answer" != "$token" ]; then
+      say "http://$name/ does not answer from this server; is port 80 open to the world?"
+      rm -f "$WEBROOT/.well-known/acme-challenge/$token"
+      return 1
+    fi
+  done
+  rm -f "$WEBROOT/.well-known/acme-challenge/$token"
+}

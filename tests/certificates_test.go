@@ -1,0 +1,227 @@
+package tests
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"berth/tests/rehearsed"
+)
+
+// aged puts a certificate of the site's names in the place of the one that certbot keeps, from an authority of its own: of
+// so many days, so many per cent of which are over. Its output is the serial number, in decimal.
+const aged = `sudo bash -euc '
+exec 3>&1 >/root/aged.log 2>&1
+live=/etc/letsencrypt/live/berth
+source /etc/berth/certificate.env
+cd "$(mktemp -d)"
+begin=$(($(date +%%s) - %[1]d * 864 * %[2]d)) end=$(($(date +%%s) + %[1]d * 864 * (100 - %[2]d)))
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=an older authority" -keyout ca.key -out ca.pem
+openssl req -new -key $live/privkey.pem -subj / -addext "subjectAltName=DNS:${NAMES// /,DNS:}" -out site.csr
+openssl x509 -req -in site.csr -CA ca.pem -CAkey ca.key -copy_extensions copy \
+  -not_before "$(date --utc --date @$begin +%%Y%%m%%d%%H%%M%%SZ)" -not_after "$(date --utc --date @$end +%%Y%%m%%d%%H%%M%%SZ)" -out site.pem
+cat site.pem >$live/cert.pem
+cat ca.pem >$live/chain.pem
+cat site.pem ca.pem >$live/fullchain.pem
+/opt/berth/ssl-manager.sh install
+python3 -c "print(int(\"$(openssl x509 -in site.pem -noout -serial | cut -d = -f 2)\", 16))" >&3'`
+
+// served is the certificate that visitors of a name get, whoever signed it, and nil where there is none.
+func served(address, name string) *x509.Certificate {
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	connection, err := tls.DialWithDialer(dialer, "tcp", net.JoinHostPort(address, "443"), &tls.Config{ServerName: name, InsecureSkipVerify: true})
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = connection.Close() }()
+	return connection.ConnectionState().PeerCertificates[0]
+}
+
+// serves waits until visitors get, or no longer get, the certificate with a serial number: nginx puts a reload through in
+// its own time.
+func serves(t *testing.T, address, serial string, wanted bool) {
+	t.Helper()
+	require.Eventuallyf(t, func() bool {
+		certificate := served(address, rehearsed.Domain)
+		return certificate != nil && (certificate.SerialNumber.String() == serial) == wanted
+	}, 20*time.Second, 100*time.Millisecond, "serial number %s is served: %t", serial, wanted)
+}
+
+// age makes the served certificate one of so many days, so many per cent of which are over.
+func age(r *rehearsed.Rehearsal, address string, days, percent int) (serial string) {
+	r.T().Helper()
+	serial = r.SSH(fmt.Sprintf(aged, days, percent))
+	serves(r.T(), address, serial, true)
+	return serial
+}
+
+// ordered counts the certificates that the authority was ever asked for.
+func ordered(r *rehearsed.Rehearsal) int {
+	r.T().Helper()
+	log, err := exec.CommandContext(r.T().Context(), "docker", "logs", r.Name+"-acme").CombinedOutput()
+	require.NoError(r.T(), err)
+	return strings.Count(string(log), "Added order ")
+}
+
+// authority takes the certificate authority off the network, or puts it back.
+func authority(r *rehearsed.Rehearsal, there bool) {
+	r.T().Helper()
+	args := []string{"network", "disconnect", r.Name + "-internet", r.Name + "-acme"}
+	if there {
+		args = []string{"network", "connect", "--ip", "198.51.100.3", r.Name + "-internet", r.Name + "-acme"}
+	}
+	output, err := exec.CommandContext(r.T().Context(), "docker", args...).CombinedOutput()
+	require.NoErrorf(r.T(), err, "%s", output)
+}
+
+// renew runs the timer's unit, which has to succeed or has to fail, and gives what it said.
+func renew(r *rehearsed.Rehearsal, succeeds bool) string {
+	r.T().Helper()
+	// systemd starts a unit five times in ten seconds and then no more, which nobody but a test does.
+	output, err := r.TrySSH(`since=$(date +%s); sudo systemctl reset-failed berth-certificate.service
+sudo systemctl start berth-certificate.service; code=$?
+sudo journalctl --no-pager --output cat --unit berth-certificate.service --since @$since; exit $code`, "")
+	require.Equalf(r.T(), succeeds, err == nil, "%s", output)
+	return output
+}
+
+// unset takes back a setting that --set made.
+func unset(r *rehearsed.Rehearsal, path string) {
+	r.T().Helper()
+	var kept []struct {
+		Path, Value string
+		Secret      bool
+	}
+	file := filepath.Join(r.Dir, "settings.json")
+	require.NoError(r.T(), json.Unmarshal([]byte(r.File("settings.json")), &kept))
+	for i, setting := range kept {
+		if setting.Path == path {
+			kept = slices.Delete(kept, i, i+1)
+			break
+		}
+	}
+	text, err := json.Marshal(kept)
+	require.NoError(r.T(), err)
+	require.NoError(r.T(), os.WriteFile(file, text, 0o600))
+}
+
+// testCertificates goes through what happens to a certificate in its life. Alarms are on.
+func testCertificates(t *testing.T, r *rehearsed.Rehearsal, address string) {
+	t.Run("renewal is looked at twice a day, not by all servers at once", func(t *testing.T) {
+		timer := r.In(t).SSH("systemctl cat berth-certificate.timer")
+		for _, line := range []string{"OnCalendar=*-*-* 0,12:0:00", "RandomizedDelaySec=21600", "Persistent=true"} {
+			assert.Contains(t, timer, line)
+		}
+		assert.Equal(t, "active", r.In(t).SSH("systemctl is-active berth-certificate.timer"))
+	})
+	for _, life := range []struct{ days, early, due int }{{90, 65, 68}, {45, 65, 68}, {6, 48, 52}} {
+		t.Run(fmt.Sprintf("a certificate of %d days is renewed by fraction of its life", life.days), func(t *testing.T) {
+			r := r.In(t)
+			serial, orders := age(r, address, life.days, life.early), ordered(r)
+			renew(r, true)
+			assert.Equal(t, orders, ordered(r), "nobody was asked")
+			serves(t, address, serial, true)
+			serial = age(r, address, life.days, life.due)
+			renew(r, true)
+			assert.Equal(t, orders+1, ordered(r))
+			serves(t, address, serial, false)
+			assert.Contains(t, served(address, rehearsed.Domain).Issuer.CommonName, "Pebble")
+		})
+	}
+	t.Run("the authority is not asked while DNS or HTTP is wrong", func(t *testing.T) {
+		r := r.In(t)
+		serial, orders := age(r, address, 90, 70), ordered(r)
+		r.SSH("sudo cp /etc/hosts /root/hosts && echo 192.0.2.1 www." + rehearsed.Domain + " | sudo tee -a /etc/hosts")
+		assert.Contains(t, renew(r, false), "www."+rehearsed.Domain+" does not lead to "+address+" (it leads to: 192.0.2.1)")
+		r.SSH("sudo cp /root/hosts /etc/hosts")
+		r.SSH("sudo cp /etc/nginx/conf.d/berth.conf /root/berth.conf && sudo sed -i 's/\\(listen .*\\)\\b80\\b/\\18081/' /etc/nginx/conf.d/berth.conf && sudo systemctl reload nginx")
+		require.Eventually(t, func() bool {
+			_, err := r.TrySSH("curl --silent --max-time 3 http://"+rehearsed.Domain+"/", "")
+			return err != nil
+		}, 20*time.Second, 100*time.Millisecond)
+		assert.Contains(t, renew(r, false), "http://"+rehearsed.Domain+"/ does not answer from this server")
+		assert.Equal(t, orders, ordered(r))
+		serves(t, address, serial, true)
+		r.SSH("sudo cp /root/berth.conf /etc/nginx/conf.d/berth.conf && sudo systemctl reload nginx")
+		require.Eventually(t, func() bool {
+			_, err := r.TrySSH("curl --silent --max-time 3 http://"+rehearsed.Domain+"/", "")
+			return err == nil
+		}, 20*time.Second, 100*time.Millisecond)
+		renew(r, true)
+		assert.Equal(t, orders+1, ordered(r))
+	})
+	t.Run("a renewal that fails leaves the old certificate, is mailed when it is late, and is made up for", func(t *testing.T) {
+		r := r.In(t)
+		authority(r, false)
+		away := true
+		t.Cleanup(func() {
+			if away {
+				_ = exec.Command("docker", "network", "connect", "--ip", "198.51.100.3", r.Name+"-internet", r.Name+"-acme").Run()
+			}
+		})
+		serial := age(r, address, 90, 70)
+		assert.Contains(t, renew(r, false), "renewal failed; the site stays on the certificate it has; the next try: ")
+		serves(t, address, serial, true)
+		assert.Equal(t, "ok", r.Health()["certificate"], "there is a month left")
+		assert.Equal(t, "warning", r.Health()["units"])
+
+		before := len(r.Mails())
+		serial = age(r, address, 6, 88)
+		renew(r, false)
+		serves(t, address, serial, true)
+		output, err := r.TrySSH("sudo /opt/berth/ssl-manager.sh check", "")
+		require.Error(t, err)
+		assert.Regexp(t, `1[67] hours are left, and it was due for renewal 2 days ago; why that failed`, output)
+		mailed(r, before, "ALARM", "certificate")
+
+		authority(r, true)
+		away = false
+		renew(r, true)
+		serves(t, address, serial, false)
+		assert.Equal(t, "ok", r.Health()["certificate"])
+		mailed(r, before, "OK", "certificate")
+		_, err = r.TrySSH("sudo test -e /data/tls/refused", "")
+		assert.Error(t, err, "an authority that was not there has not refused")
+	})
+	t.Run("a site that is left with the placeholder is mailed", func(t *testing.T) {
+		r, before := r.In(t), len(r.Mails())
+		r.SSH("sudo /opt/berth/ssl-manager.sh revert")
+		mailed(r, before, "ALARM", "certificate")
+		r.SSH("sudo /opt/berth/ssl-manager.sh install")
+		mailed(r, before, "OK", "certificate")
+	})
+	t.Run("another name or another kind of certificate asks for another, and so does the way back", func(t *testing.T) {
+		r := r.In(t)
+		blog := "blog." + rehearsed.Domain
+		orders := ordered(r)
+		output := r.Run("up", "--set", "aliases[1]="+blog, "--set", "acmeProfile=shortlived")
+		assert.Subset(t, rehearsed.Changed(output), []string{"edge", "certificate"})
+		certificate := served(address, blog)
+		require.NotNil(t, certificate)
+		assert.ElementsMatch(t, []string{rehearsed.Domain, "www." + rehearsed.Domain, blog}, certificate.DNSNames)
+		assert.Less(t, certificate.NotAfter.Sub(certificate.NotBefore), 7*24*time.Hour)
+		assert.Equal(t, orders+2, ordered(r), "one of staging, one of the authority")
+		renew(r, true)
+		assert.Equal(t, orders+2, ordered(r))
+
+		unset(r, "aliases[1]")
+		r.Run("up", "--set", "acmeProfile=classic")
+		certificate = served(address, rehearsed.Domain)
+		assert.ElementsMatch(t, []string{rehearsed.Domain, "www." + rehearsed.Domain}, certificate.DNSNames)
+		assert.Greater(t, certificate.NotAfter.Sub(certificate.NotBefore), 80*24*time.Hour)
+		assert.Nil(t, served(address, blog), "the name is no longer the site's")
+	})
+	testCron(t, r, address)
+}
