@@ -23,6 +23,9 @@ import (
 
 const section = "Attackers"
 
+// outsiderAddress is the attacker's on the rehearsal's internet, far from those that the rehearsal gives out.
+const outsiderAddress = "198.51.100.250"
+
 // Scene is a rehearsal with an attacker beside it: a container on the rehearsal's internet that is not the operator's.
 type Scene struct {
 	rehearsal *rehearsed.Rehearsal
@@ -49,16 +52,26 @@ func New(t *testing.T, r *rehearsed.Rehearsal) *Scene {
 	require.NoErrorf(t, err, "%s", output)
 	image := docker(t, "container", "inspect", "--format", "{{.Config.Image}}", r.Name+"-dns")
 	_ = exec.CommandContext(t.Context(), "docker", "rm", "--force", s.outsider).Run()
-	docker(t, "run", "--detach", "--name", s.outsider, "--label", "berth.rehearsal="+r.Name, "--network", r.Name+"-internet",
-		"--sysctl", "net.ipv6.conf.all.disable_ipv6=0", "--volume", s.probe+":/probe:ro", image, "/probe", "relay", ":1080")
+	docker(t, "run", "--detach", "--name", s.outsider, "--label", "berth.rehearsal="+r.Name, "--network", r.Name+"-internet", "--ip", outsiderAddress,
+		"--cap-add", "NET_ADMIN", "--sysctl", "net.ipv6.conf.all.disable_ipv6=0", "--volume", s.probe+":/probe:ro", image, "/probe", "relay", ":1080")
 	t.Cleanup(func() {
 		require.NoError(t, exec.Command("docker", "rm", "--force", s.outsider).Run())
 	})
 	// IPv6 is the subnet's; the rehearsal's internet has none.
 	docker(t, "network", "connect", r.Name+"-"+instance.Output("subnetId"), s.outsider)
-	s.relay = docker(t, "container", "inspect", "--format", fmt.Sprintf("{{with index .NetworkSettings.Networks %q}}{{.IPAddress}}{{end}}", r.Name+"-internet"), s.outsider) + ":1080"
+	s.relay = outsiderAddress + ":1080"
 	s.tells = strings.HasPrefix(s.exchange(t, "443", rehearsed.Domain, strings.NewReader(get("/seen", rehearsed.Domain))), "HTTP/1.1 200 ")
 	return s
+}
+
+// Quick is the part that takes seconds, for any app that stands.
+func Quick(t *testing.T, r *rehearsed.Rehearsal) {
+	s := New(t, r)
+	t.Run("only the site's own names lead to it", s.Names)
+	t.Run("the authority's folder is not left", s.Paths)
+	t.Run("no request is smuggled over HTTP/1.1", s.Smuggling)
+	t.Run("no request is smuggled over HTTP/2", s.HTTP2)
+	t.Run("more than enough is refused", s.TooMuch)
 }
 
 func docker(t *testing.T, args ...string) string {

@@ -164,7 +164,7 @@ func (s *Scene) Siege(t *testing.T) {
 	}
 	s.nothingArrived(t)
 	row := func(r load.Report) string {
-		return fmt.Sprintf("%d of %d failed, p50 %d ms, p99 %d ms", r.Failed, r.Sent, r.P50.Milliseconds(), r.P99.Milliseconds())
+		return fmt.Sprintf("%d of %d failed, p50 %.1f ms, p99 %.1f ms", r.Failed, r.Sent, r.P50.Seconds()*1000, r.P99.Seconds()*1000)
 	}
 	report.Add(t, section, fmt.Sprintf("%d requests a second without an attack, %s", rate, calm), row(before))
 	report.Add(t, section, fmt.Sprintf("%d requests a second with %d connections slow in the handshake, %d in the header, %d in the body, and hostile requests, %s", rate, slow, slow, slow, siege), row(under))
@@ -172,11 +172,11 @@ func (s *Scene) Siege(t *testing.T) {
 }
 
 // share is how many requests of one address nginx takes at a time. The site's configuration has the other end.
-const share = 1024
+const share = 2048
 
 // Greedy begins more uploads from one address than that has a share in.
 func (s *Scene) Greedy(t *testing.T) {
-	const greedy = 1500
+	const greedy = share + 500
 	ctx, stop := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	var held, refused atomic.Int64
