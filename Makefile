@@ -17,7 +17,7 @@ GO_FOLDERS := . rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
 .PHONY: rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-snapshot \
-        test test-unit test-e2e bench lint tools machine test-machine settings-table help
+        test test-unit test-e2e test-attackers bench lint tools machine test-machine settings-table help
 
 help:
 	@echo 'make rehearse           the whole way from nothing to HTTPS, offline (a second run is an update)'
@@ -25,6 +25,7 @@ help:
 	@echo 'make rehearse-ssh       log in to the host         make rehearse-status   what stands'
 	@echo 'make rehearse-destroy   pulumi destroy             make rehearse-clean    take everything away'
 	@echo 'make test               every test                 make test-unit         the fast ones'
+	@echo 'make test-attackers     what attackers get, longer than in make test'
 	@echo 'make bench              releases beside other ways to release, as ratios'
 
 rehearse: machine tools
@@ -44,7 +45,11 @@ test-unit: test-machine tools
 	cd tests && go test -count=1 ./report ./runbook ./workflows
 
 test-e2e: test-machine tools
-	cd tests && BERTH_BIN=$(BIN) go test -count=1 -timeout 60m -v ./...
+	cd tests && BERTH_BIN=$(BIN) go test -count=1 -timeout 60m -v . ./load
+
+# What attackers get, beside what make test looks at of it: a rehearsal of its own, and a minute under siege.
+test-attackers: test-machine tools
+	cd tests && BERTH_BIN=$(BIN) go test -count=1 -timeout 60m -v ./attackers
 
 # What visitors notice of a release, beside other ways to release; ROUNDS of it.
 ROUNDS ?= 3

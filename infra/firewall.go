@@ -19,7 +19,8 @@ const (
 )
 
 // Firewall is the server's security group: SSH from the operator's ranges, HTTP and HTTPS from everywhere, and nothing
-// else in. It is the only firewall: one on the host would be bypassed by the ports that Docker publishes.
+// else in. It alone stands against the outside: a firewall on the host would be bypassed by the ports that Docker
+// publishes. The one there keeps containers from the server's own services, which this one never sees.
 type Firewall struct {
 	pulumi.ResourceState
 

@@ -135,7 +135,7 @@ func TestTheStepsAreThoseOfTheManualInOrder(t *testing.T) {
 			steps = append(steps, step)
 		}
 	}
-	assert.Equal(t, []string{"first-boot", "scripts", "volume", "packages", "edge", "release", "operations", "certificate"}, steps)
+	assert.Equal(t, []string{"first-boot", "scripts", "volume", "packages", "firewall", "edge", "release", "operations", "certificate"}, steps)
 }
 
 func TestEveryStepIsPinnedLimitedAndFreeOfSecrets(t *testing.T) {

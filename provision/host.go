@@ -51,7 +51,11 @@ func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment
 	if err != nil {
 		return nil, err
 	}
-	builder := builder{ctx: ctx, host: host, environment: environment, after: append([]pulumi.Resource{
+	guarded, err := guard(ctx)
+	if err != nil {
+		return nil, err
+	}
+	builder := builder{ctx: ctx, host: host, environment: environment, guarded: guarded, after: append([]pulumi.Resource{
 		environment.Server.Attachment, environment.Server.Association,
 	}, environment.DNS.Records...)}
 	if err := builder.bootstrap(); err != nil {
@@ -102,6 +106,7 @@ func sequence(cfg *config.Config, environment *infra.Environment, stack, commit 
 	return []step{
 		{name: "volume", seconds: 300, settings: volume},
 		{name: "packages", seconds: 900},
+		{name: "firewall", seconds: 60, scripts: []string{"edge/firewall.nft"}},
 		{name: "edge", seconds: 120, scripts: append(slices.Clone(certificate), "edge/starting.conf", "edge/starting.html", "edge/maintenance.html", "edge/proxy.conf"), settings: edge},
 		{name: "release", seconds: 3600, scripts: append(slices.Clone(parts), "deploy.sh", "aws.sh"), settings: release},
 		{name: "operations", seconds: 600, settings: operations, scripts: append(slices.Clone(parts), append(checks, "health-check.sh", "log-monitor.sh", "aws.sh")...)},
@@ -115,6 +120,7 @@ type builder struct {
 	ctx         *pulumi.Context
 	host        *Host
 	environment *infra.Environment
+	guarded     *pulumi.ResourceHookBinding
 	// after is what the next command waits for.
 	after []pulumi.Resource
 }
@@ -169,7 +175,7 @@ func (b *builder) command(name string, triggers pulumi.Array, create string, std
 		args.Stdin = stdin.ToStringOutput().ToStringPtrOutput()
 	}
 	command, err := remote.NewCommand(b.ctx, name, args,
-		pulumi.Parent(b.host), pulumi.DependsOn(b.after), pulumi.DeletedWith(b.environment.Server.Instance))
+		pulumi.Parent(b.host), pulumi.DependsOn(b.after), pulumi.DeletedWith(b.environment.Server.Instance), pulumi.ResourceHooks(b.guarded))
 	if err != nil {
 		return nil, fmt.Errorf("declare step %s: %w", name, err)
 	}

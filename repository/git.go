@@ -91,6 +91,12 @@ func (r *Repository) git(ctx context.Context, environment []string, stdin string
 		return "", context.Cause(ctx)
 	}
 	failed := &gitError{command: subcommand(args), said: sentence(stderr.String()), cause: err}
+	// Source: ssh of OpenSSH says so whenever a pinned key does not match.
+	if r.keys != "" && strings.Contains(failed.said, "Host key verification failed") {
+		host, _, _ := sshHost(r.cfg.Repository)
+		return "", fmt.Errorf("%s does not show the SSH host key of berth:repositoryHostKey (%s), so somebody else answers there, or it has a new key: nothing was sent; "+
+			"compare with the key that the git host publishes, and only then: pulumi config set berth:repositoryHostKey 'ssh-ed25519 …'", host, pinnedKey(r.cfg))
+	}
 	if strings.Contains(failed.said, r.mirror) {
 		failed.said += "; the copy can be taken away, it is made anew: rm -rf " + shellescape.Quote(r.mirror)
 	}

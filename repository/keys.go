@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"al.essio.dev/pkg/shellescape"
+	"golang.org/x/crypto/ssh"
 
 	"berth/config"
 )
@@ -49,6 +50,15 @@ func KnownHosts(cfg *config.Config) string {
 		host = "[" + host + "]:" + port
 	}
 	return host + " " + cfg.RepositoryHostKey
+}
+
+// pinnedKey is the fingerprint of the git host's key, as ssh shows it.
+func pinnedKey(cfg *config.Config) string {
+	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(cfg.RepositoryHostKey))
+	if err != nil {
+		return cfg.RepositoryHostKey
+	}
+	return ssh.FingerprintSHA256(key)
 }
 
 // sshHost takes the host and port out of a repository that is reached over SSH, in either of git's two spellings.

@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 )
@@ -29,7 +30,13 @@ func configure(ctx context.Context, stack auto.Stack, settings []Setting, all ma
 	}
 	values := auto.ConfigMap{}
 	for _, setting := range settings {
-		values["berth:"+setting.Path] = auto.ConfigValue{Value: setting.Value, Secret: setting.Secret}
+		if setting.Secret {
+			if err := configureSecret(ctx, stack, setting); err != nil {
+				return err
+			}
+			continue
+		}
+		values["berth:"+setting.Path] = auto.ConfigValue{Value: setting.Value}
 	}
 	if err := stack.SetAllConfigWithOptions(ctx, values, &auto.ConfigOptions{Path: true}); err != nil {
 		return fmt.Errorf("write the stack's settings: %w", err)
@@ -40,6 +47,22 @@ func configure(ctx context.Context, stack auto.Stack, settings []Setting, all ma
 	}
 	for key, value := range config {
 		all[key] = value.Value
+	}
+	return nil
+}
+
+// configureSecret sets a secret by the CLI's standard input, as an operator does: the Automation API has only arguments for
+// it, which every user of the machine sees.
+func configureSecret(ctx context.Context, stack auto.Stack, setting Setting) error {
+	workspace := stack.Workspace()
+	environment := []string{"PULUMI_HOME=" + workspace.PulumiHome()}
+	for name, value := range workspace.GetEnvVars() {
+		environment = append(environment, name+"="+value)
+	}
+	_, said, _, err := workspace.PulumiCommand().Run(ctx, workspace.WorkDir(), strings.NewReader(setting.Value), nil, nil, environment,
+		"config", "set", "--stack", stack.Name(), "--path", "--secret", "--non-interactive", "berth:"+setting.Path)
+	if err != nil {
+		return fmt.Errorf("write the stack's setting %s: %w: %s", setting.Path, err, said)
 	}
 	return nil
 }

@@ -11,15 +11,32 @@ git_mirror() {
 
 has_commit() { git_mirror cat-file -e "$COMMIT^{commit}" 2>/dev/null; }
 
+# refused_key says whether the git host showed another key than the pinned one; $1 is what git said.
+refused_key() { [ -s "$BERTH_ETC/deploy_key" ] && grep -F 'Host key verification failed' "$1" >/dev/null; }
+
+# fetch_from fetches from the repository and explains a failure that has a cause worth naming.
+fetch_from() {
+  local said code=0
+  said=$(mktemp)
+  LC_ALL=C git_mirror fetch --quiet "$@" 2>"$said" || code=$?
+  cat "$said" >&2
+  if [ "$code" -ne 0 ] && refused_key "$said"; then
+    rm -f "$said"
+    fail "$REPOSITORY does not show the SSH host key of berth:repositoryHostKey, so somebody else answers there, or it has a new key: nothing was sent; compare with the key that the git host publishes, and only then: pulumi config set berth:repositoryHostKey 'ssh-ed25519 ...'"
+  fi
+  rm -f "$said"
+  return "$code"
+}
+
 fetch() {
   [ -d "$MIRROR" ] || git init --quiet --bare "$MIRROR"
   if ! has_commit; then
     say "fetching $REPOSITORY"
-    git_mirror fetch --quiet --force --prune "$REPOSITORY" '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*' ||
+    fetch_from --force --prune "$REPOSITORY" '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*' ||
       fail "cannot fetch $REPOSITORY from the server; the lines above say why; a private repository needs a deploy key: cat key | pulumi config set --secret berth:deployKey"
   fi
   # One that no branch or tag holds any longer may still be there for who knows its name.
-  has_commit || git_mirror fetch --quiet "$REPOSITORY" "$COMMIT" || true
+  has_commit || fetch_from "$REPOSITORY" "$COMMIT" || true
   has_commit || fail "$REPOSITORY has no branch or tag that holds commit $COMMIT; push it, or choose another: pulumi config set berth:ref main"
 }
 

@@ -6,6 +6,20 @@ source /opt/berth/lib.sh
 # shellcheck disable=SC1091
 source /dev/stdin
 
+# widen raises Debian's limit of 768 connections a worker, which one visitor could exhaust. Each takes a file, and with the
+# app behind it two. Every request is a connection to the app, whose port rests for a minute when it ends: from 470 requests
+# a second on there would be none left, were they not used again.
+widen() {
+  put /etc/sysctl.d/61-berth-edge.conf 0644 <<<"net.ipv4.tcp_tw_reuse = 1"
+  sysctl --quiet --load /etc/sysctl.d/61-berth-edge.conf
+  local file=/etc/nginx/nginx.conf limit='worker_connections 8192;'
+  [ -e /etc/nginx/modules-enabled/10-berth.conf ] || put_nginx /etc/nginx/modules-enabled/10-berth.conf <<<"worker_rlimit_nofile 20000;"
+  if grep -F "$limit" "$file" >/dev/null; then return; fi
+  put_nginx "$file" < <(sed -E "s/worker_connections +[0-9]+;/$limit/" "$file")
+  grep -F "$limit" "$file" >/dev/null ||
+    fail "$file has no line worker_connections to raise; put Debian's own file back: sudo apt-get install --reinstall -o Dpkg::Options::=--force-confnew -o Dpkg::Options::=--force-confask nginx-common"
+}
+
 main() {
   # What nginx's workers read; a file with a secret in it has its own mode.
   umask 022
@@ -13,7 +27,6 @@ main() {
   install -d -m 0755 /etc/nginx/berth /var/lib/berth/acme/.well-known/acme-challenge /var/lib/berth/pages
   put /var/lib/berth/pages/starting.html 0644 <"/opt/berth/edge/starting.html"
   put /var/lib/berth/pages/maintenance.html 0644 <"/opt/berth/edge/maintenance.html"
-  put /etc/nginx/berth/proxy.conf 0644 <"/opt/berth/edge/proxy.conf"
   put "$BERTH_ETC/certificate.env" 0600 <<<"$CERTIFICATE_SETTINGS"
   put "$BERTH_ETC/acme-roots.pem" 0644 <<<"$ACME_ROOTS"
   /opt/berth/ssl-manager.sh placeholder
@@ -22,7 +35,10 @@ main() {
   put "$DATA/releases/starting/routes.conf" 0600 <"/opt/berth/edge/starting.conf"
   [ -e "$DATA/releases/current/routes.conf" ] || ln -sfn starting "$DATA/releases/current"
   ln -sfn "$(readlink "$DATA/releases/current")" "$DATA/releases/next"
+  # What the routes include may use what the site defines.
   put_nginx /etc/nginx/conf.d/berth.conf <<<"$NGINX"
+  put_nginx /etc/nginx/berth/proxy.conf <"/opt/berth/edge/proxy.conf"
+  widen
   await 30 curl --silent --fail --output /dev/null --max-time 5 --header "Host: $DOMAIN" http://127.0.0.1/ ||
     fail "nginx does not answer on port 80; look with: systemctl status nginx"
   say "nginx answers on ports 80 and 443"

@@ -48,7 +48,8 @@ EOF
 }
 
 # Security updates by themselves, and the reboot that some need in a quiet hour: containers are stopped in their own
-# time, and everything comes back without a hand.
+# time, and everything comes back without a hand. A file that a step changed stays: with a question open, the update would
+# be passed over.
 update_by_itself() {
   put /etc/apt/apt.conf.d/52berth 0644 <<EOF
 APT::Periodic::Update-Package-Lists "1";
@@ -56,6 +57,7 @@ APT::Periodic::Unattended-Upgrade "1";
 Unattended-Upgrade::Automatic-Reboot "true";
 Unattended-Upgrade::Automatic-Reboot-Time "03:30";
 Unattended-Upgrade::Remove-Unused-Kernel-Packages "true";
+DPkg::Options { "--force-confdef"; "--force-confold"; };
 EOF
   # A shutdown waits for an upgrade that is at work. Debian has a process of 17 MB stay for that; it is enough to begin it
   # with the shutdown.

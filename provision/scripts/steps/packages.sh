@@ -4,7 +4,7 @@ set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
 
-readonly PACKAGES=(docker.io docker-cli docker-compose docker-buildx nginx-light certbot git jq openssl curl iproute2 procps bsdextrautils logrotate unattended-upgrades)
+readonly PACKAGES=(docker.io docker-cli docker-compose docker-buildx nginx-light certbot nftables git jq openssl curl iproute2 procps bsdextrautils logrotate unattended-upgrades)
 
 installed() {
   [ "$(dpkg-query --show --showformat '${db:Status-Abbrev}\n' "${PACKAGES[@]}" 2>/dev/null | grep -c '^ii')" -eq "${#PACKAGES[@]}" ]

@@ -19,6 +19,7 @@ routes = web.RouteTableDef()
 POOL = web.AppKey("pool", asyncpg.Pool)
 SOCKETS = web.AppKey("sockets", weakref.WeakSet)
 ASKED = web.AppKey("asked", dict)
+SMUGGLED = web.AppKey("smuggled", list)
 
 
 @routes.get("/")
@@ -62,6 +63,21 @@ async def download(request):
     return response
 
 
+@routes.post("/echo")
+@routes.get("/echo")
+async def reflect(request):
+    body = await request.text()
+    return web.json_response({"method": request.method, "path": request.raw_path, "headers": {name.lower(): value for name, value in request.headers.items()}, "body": body})
+
+
+@routes.get("/seen")
+async def seen(request):
+    paths = list(request.app[SMUGGLED])
+    if "forget" in request.query:
+        request.app[SMUGGLED].clear()
+    return web.json_response(paths)
+
+
 @routes.get("/ws")
 async def echo(request):
     socket = web.WebSocketResponse(heartbeat=20)
@@ -75,6 +91,9 @@ async def echo(request):
 
 @web.middleware
 async def behave(request, handler):
+    # What should not have come here.
+    if request.raw_path.startswith("/smuggled"):
+        request.app[SMUGGLED].append(request.raw_path)
     # Asked directly it is well; whoever comes through the edge gets an error.
     if BEHAVIOUR == "broken-after" and request.headers.get("X-Real-IP"):
         return web.Response(status=500, text="broken")
@@ -103,6 +122,7 @@ def main():
     app = web.Application(middlewares=[behave])
     app[SOCKETS] = weakref.WeakSet()
     app[ASKED] = {"times": 0}
+    app[SMUGGLED] = []
     app.add_routes(routes)
     app.cleanup_ctx.append(connect)
     app.on_shutdown.append(close_sockets)

@@ -1,0 +1,25 @@
+package attackers
+
+import (
+	"testing"
+
+	"berth/tests/rehearsed"
+)
+
+// TestAttackers stands a rehearsal of its own, with an app that tells what it was asked for.
+func TestAttackers(t *testing.T) {
+	r := rehearsed.New(t, "berth-attackers")
+	settings := r.LoadApp()
+	t.Run("no secret is found where it does not belong", func(t *testing.T) { Canaries(t, r.In(t), settings) })
+	t.Run("quick", func(t *testing.T) { Quick(t, r.In(t)) })
+	s := New(t, r)
+	t.Run("strangers reach two ports", s.FromOutside)
+	t.Run("containers reach two ports of their server", s.FromContainers)
+	t.Run("containers do not reach the instance's metadata", s.Metadata)
+	t.Run("headers of a proxy are the edge's", s.Forged)
+	t.Run("the site stays up under load and attack", s.Siege)
+	t.Run("one address does not take every connection", s.Greedy)
+	t.Run("another server in the middle is refused", s.Impostor)
+	t.Run("another git host in the middle is refused", s.GitImpostor)
+	t.Run("containers reach two ports after a reboot", s.AfterReboot)
+}

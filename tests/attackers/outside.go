@@ -1,0 +1,111 @@
+package attackers
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"berth/tests/report"
+)
+
+// scanned is what the probe says of an address: ports that are open, that refuse and that stay silent, and of a few
+// UDP ports those that answer and those that refuse.
+type scanned struct {
+	Address         string
+	Open            []int
+	Refused, Silent int
+	UDP             []int
+	UDPRefused      int
+}
+
+const allPorts = 65535
+
+// FromOutside asks every TCP port of the server, over IPv4 and IPv6, from a place that is not the operator's.
+func (s *Scene) FromOutside(t *testing.T) {
+	var results []scanned
+	require.NoError(t, json.Unmarshal([]byte(docker(t, "exec", s.outsider, "/probe", "scan", s.address, s.v6)), &results))
+	require.Len(t, results, 2)
+	for _, result := range results {
+		assert.Equal(t, []int{80, 443}, result.Open, result.Address)
+		assert.Equal(t, allPorts-2, result.Silent, "%s: a port that refuses is one that packets get to", result.Address)
+		assert.Empty(t, result.UDP, result.Address)
+		assert.Zero(t, result.UDPRefused, result.Address)
+	}
+	report.Add(t, section, "TCP ports that answer strangers, of 65535 over IPv4 and over IPv6", fmt.Sprintf("%v and %v", results[0].Open, results[1].Open))
+}
+
+// scanFromApp runs the probe in a container of the app's image: in the network of the app's release, and in one that
+// speaks IPv6, where the server has an address, too.
+const scanFromApp = `set -euo pipefail
+image=$(docker ps --filter label=berth.release --format '{{.Image}}' | head -n 1)
+scan() { docker run --rm --network "$1" --volume /usr/local/bin/probe:/probe:ro --entrypoint /probe "$image" scan "${@:2}"; }
+docker network create --ipv6 --subnet fd00:6::/64 six >/dev/null
+trap 'docker network rm six >/dev/null' EXIT
+addresses() { ip -json "$1" addr | jq -r '.[] | select(.ifname != "lo") | .addr_info[] | select(.scope == "global") | .local' | sort -u; }
+scan "$(docker network ls --filter label=com.docker.compose.network --format '{{.Name}}' | grep '^release-' | head -n 1)" $(addresses -4)
+scan six $(addresses -6)
+`
+
+// askMetadata asks for the instance's metadata as an app would that somebody made ask. Over IPv6 the attacker's container
+// stands in at $1, and is reached by its own address $2: so it is the address that the server's firewall closes.
+const askMetadata = `set -euo pipefail
+image=$(docker ps --filter label=berth.release --format '{{.Image}}' | head -n 1)
+docker network create --ipv6 --subnet fd00:6::/64 six >/dev/null
+ip -6 route replace "$1/128" via "$2" dev eth0
+trap 'docker network rm six >/dev/null; ip -6 route del "$1/128"' EXIT
+ask() { docker run --rm --network six --entrypoint python3 "$image" -c 'import socket, sys, time
+for _ in range(5):
+  try: socket.create_connection(sys.argv[1:3], 2).close(); print("reached"); break
+  except OSError: time.sleep(0.2)
+else: print("unreachable")' "$@"; }
+ask "$2" 1080
+timeout 5 bash -c "</dev/tcp/$1/1080" && echo reached
+ask "$1" 1080
+ask 169.254.169.254 80
+`
+
+// Metadata asks for the instance's metadata from a container, over IPv4 and IPv6.
+func (s *Scene) Metadata(t *testing.T) {
+	const metadata = "fd00:ec2::254"
+	own := docker(t, "container", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}{{end}}", s.outsider)
+	docker(t, "exec", s.outsider, "sh", "-c", "ip -6 addr replace "+metadata+"/128 dev lo; ip -6 route replace fd00:6::/64 via "+s.v6)
+	said := s.rehearsal.In(t).SSHInput("sudo bash -s "+metadata+" "+own, askMetadata)
+	assert.Equal(t, []string{"reached", "reached", "unreachable", "unreachable"}, strings.Fields(said), "the container's network works, the server reaches it, the container does not")
+	report.Add(t, section, "The instance's metadata from a container, over IPv4 and IPv6", "unreachable")
+}
+
+// FromContainers asks every TCP port of the server on each of its addresses from inside the app.
+func (s *Scene) FromContainers(t *testing.T) {
+	r := s.rehearsal.In(t)
+	docker(t, "cp", s.probe, s.host+":/usr/local/bin/probe")
+	decoder := json.NewDecoder(strings.NewReader(r.SSHInput("sudo bash -s", scanFromApp)))
+	var addresses []string
+	for decoder.More() {
+		var results []scanned
+		require.NoError(t, decoder.Decode(&results))
+		for _, result := range results {
+			addresses = append(addresses, result.Address)
+			assert.Equal(t, []int{80, 443}, result.Open, result.Address)
+			assert.Empty(t, result.UDP, result.Address)
+		}
+	}
+	require.Subset(t, addresses, []string{s.address, s.v6, "fd00:6::1", "172.17.0.1"})
+	report.Add(t, section, "TCP ports of the server that the app's containers reach, of 65535 on each of its addresses", fmt.Sprintf("80 and 443 (%d addresses)", len(addresses)))
+}
+
+// AfterReboot restarts the server and looks at what containers reach then. Its network outlives that here, so the rules are
+// taken away while it is down, as a kernel that starts anew has none.
+func (s *Scene) AfterReboot(t *testing.T) {
+	docker(t, "stop", "--time", "30", s.host)
+	docker(t, "exec", strings.Replace(s.host, s.rehearsal.Name+"-", s.rehearsal.Name+"-eni-", 1), "nft", "delete", "table", "inet", "berth")
+	docker(t, "start", s.host)
+	require.Eventually(t, func() bool {
+		_, err := s.rehearsal.In(t).TrySSH("sudo docker ps --quiet --filter label=berth.release --filter health=healthy | grep .", "")
+		return err == nil
+	}, patience, pause, "the app is back")
+	s.FromContainers(t)
+}
