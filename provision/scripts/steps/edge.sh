@@ -35,7 +35,9 @@ main() {
   put "$DATA/releases/starting/routes.conf" 0600 <"/opt/berth/edge/starting.conf"
   [ -e "$DATA/releases/current/routes.conf" ] || ln -sfn starting "$DATA/releases/current"
   ln -sfn "$(readlink "$DATA/releases/current")" "$DATA/releases/next"
-  # What the routes include may use what the site defines.
+  # The two need one another: the site's routes, which a replaced server finds on the volume, include the file, and it uses
+  # what the site defines. Where it is not there yet, nothing includes it yet either.
+  [ -e /etc/nginx/berth/proxy.conf ] || put /etc/nginx/berth/proxy.conf 0644 <"/opt/berth/edge/proxy.conf"
   put_nginx /etc/nginx/conf.d/berth.conf <<<"$NGINX"
   put_nginx /etc/nginx/berth/proxy.conf <"/opt/berth/edge/proxy.conf"
   widen
