@@ -61,7 +61,7 @@ func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *reposi
 		}
 		lines = append(history, r.Plan.Changes(there)...)
 	}
-	for _, advice := range r.Plan.Advice {
+	for _, advice := range r.Advice {
 		lines = append(lines, "advice: "+advice)
 	}
 	return strings.Join(lines, "\n  "), nil

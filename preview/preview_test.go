@@ -143,3 +143,31 @@ func TestAFolderThatOnlyAHiddenFileKeepsIsData(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{"web": "it keeps files in uploads"}, release.Plan.Because)
 }
+
+func TestAdviceNamesTheLine(t *testing.T) {
+	s := newSource(t)
+	s.commit("first", map[string]string{"web/Dockerfile": "FROM scratch\nHEALTHCHECK --interval=5s CMD true\n", "compose.yaml": `services:
+  web:
+    build: web
+    ports: ["80:80"]
+  worker:
+    image: x
+    environment:
+      PASSWORD: hunter2
+`})
+	release, err := Make(t.Context(), s.cfg, s.repo, s.git("rev-parse", "HEAD"))
+	require.NoError(t, err)
+	text := strings.Join(release.Advice, "\n")
+	for _, line := range []string{
+		"compose.yaml: the repository has no .env.example", "compose.yaml:4: the published ports of web stay closed", "compose.yaml:5: worker has no restart policy",
+		"compose.yaml:6: the image x of worker", "compose.yaml:8: the value of PASSWORD of worker can be read by everyone",
+	} {
+		assert.Contains(t, text, line)
+	}
+	assert.Len(t, release.Advice, 5, "the image has a health check of its own:\n%s", text)
+	assert.NotContains(t, text, "hunter2")
+	s.commit("an example", map[string]string{".env.example": "PASSWORD=\n"})
+	release, err = Make(t.Context(), s.cfg, s.repo, s.git("rev-parse", "HEAD"))
+	require.NoError(t, err)
+	assert.NotContains(t, strings.Join(release.Advice, "\n"), ".env.example")
+}

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -25,6 +24,8 @@ import (
 type Release struct {
 	SHA  string
 	Plan *provision.Plan
+	// Advice is what would better be otherwise in the app's files, as "FILE:LINE: sentence".
+	Advice []string
 }
 
 // Make reads a commit of the repository and plans its release. The error names everything that keeps it from going
@@ -54,7 +55,8 @@ func Make(ctx context.Context, cfg *config.Config, repo *repository.Repository, 
 	if problems = append(problems, made.Problems...); len(problems) > 0 {
 		return nil, refusal(sha, problems)
 	}
-	return &Release{SHA: sha, Plan: made}, nil
+	advice, err := advise(cfg, folder, made)
+	return &Release{SHA: sha, Plan: made, Advice: advice}, err
 }
 
 func refusal(sha string, problems []string) error {
@@ -63,9 +65,8 @@ func refusal(sha string, problems []string) error {
 
 // missing are the variables that the app's .env.example names and the stack lacks, as problems.
 func missing(ctx context.Context, cfg *config.Config, repo *repository.Repository, sha string) ([]string, error) {
-	const name = ".env.example"
 	var problems []string
-	for _, file := range slices.Compact([]string{path.Join(path.Dir(cfg.ComposeFile), name), name}) {
+	for _, file := range examples(cfg) {
 		text, err := repo.File(ctx, sha, file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

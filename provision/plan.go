@@ -16,18 +16,24 @@ import (
 // Plan is what a release does with the services of an app, as release/plan.jq tells it on the operator's machine and
 // on the server alike.
 type Plan struct {
-	// Problems are sentences that keep the app from being released, Advice sentences worth knowing.
-	Problems, Advice []string
+	// Problems are sentences that keep the app from being released.
+	Problems []string
+	// Advice is what would better be otherwise.
+	Advice []Advice
 	// Stateless services start anew with every release, Stateful ones outlast it; Because says why.
 	Stateless, Stateful []string
 	Because             map[string]string
 	Builds              []struct {
 		Services []string
 		Material string
+		Build    struct{ Context, Dockerfile string }
 	}
 	Pulls []struct{ Service, Reference string }
 	Data  struct{ Services map[string]any }
 }
+
+// Advice is a sentence about a key of a service in the compose file.
+type Advice struct{ Service, Key, Text string }
 
 // Commit is what of an app a plan is made from.
 type Commit struct {

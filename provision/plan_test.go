@@ -106,9 +106,9 @@ func TestPlanSplitsTheApp(t *testing.T) {
 	assert.Equal(t, []any{map[string]any{"service": "db", "network": "back", "aliases": []any{"database", "db"}}}, at(whole, "join"))
 	assert.Equal(t, []any{map[string]any{"service": "db", "kind": "postgres"}}, at(whole, "databases"))
 	assert.Empty(t, made.Problems)
-	text := strings.Join(made.Advice, "\n")
-	assert.Contains(t, text, "container_name my-api of api")
-	assert.Contains(t, text, "published ports of db stay closed")
+	text := advised(made)
+	assert.Contains(t, text, "api container_name: the container_name my-api of api")
+	assert.Contains(t, text, "db ports: the published ports of db stay closed")
 }
 
 func TestPlanKeepsTheLoopbackPortOfARoutedStatefulService(t *testing.T) {
@@ -209,4 +209,37 @@ func TestBuildFlags(t *testing.T) {
 	assert.Equal(t, []string{"--file", "/src/web/docker/Dockerfile", "--build-arg", "GREETING", "--build-arg", "UID=1000", "--target", "final", "--label", "a=b c",
 		"--add-host", "x:1.2.3.4", "--secret", "id=s,src=/src/s", "--", "/src/web"}, given("flags"))
 	assert.Equal(t, []string{"GREETING", "it's $5"}, given("values"))
+}
+
+// advised is a plan's advice, a line each: service, key, sentence.
+func advised(made *Plan) string {
+	var lines []string
+	for _, advice := range made.Advice {
+		lines = append(lines, advice.Service+" "+advice.Key+": "+advice.Text)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestPlanAdvises(t *testing.T) {
+	healthy := `,"healthcheck":{"test":["CMD","true"]},"restart":"always"`
+	web := `"web":{"image":"x:1"` + healthy + `}`
+	for _, c := range []struct{ services, advice string }{
+		{`"web":{"image":"x:1"}`, "web healthcheck: web has no health check, so it counts as ready"},
+		{web + `,"db":{"image":"postgres:17"}`, "db healthcheck: db has no health check, so nothing waits"},
+		{web + `,"worker":{"image":"x:1"}`, "worker restart: worker has no restart policy"},
+		{web + `,"other":{"image":"x"` + healthy + `}`, "other image: the image x of other can be another one tomorrow"},
+		{web + `,"other":{"image":"x:latest"` + healthy + `}`, "other image: the image x:latest of other"},
+		{web + `,"other":{"image":"x:1","volumes":[{"type":"volume","target":"/v"}]` + healthy + `}`, "other volumes: other has an anonymous volume at /v"},
+		{`"web":{"build":{"context":"/src/web"},"volumes":[{"type":"bind","source":"/src/web","target":"/app"}]` + healthy + `}`, "web volumes: web mounts committed files over what its image holds at /app"},
+		{`"web":{"build":{"context":"/src/web"},"volumes":[{"type":"bind","source":"/src/web/src","target":"/app"}]` + healthy + `}`, "web volumes: web mounts committed files"},
+		{`"web":{"image":"x:1","deploy":{"replicas":2}` + healthy + `}`, "web deploy: web runs once"},
+	} {
+		made, _ := planned(t, `{"services":{`+c.services+`}}`, map[string]any{"trees": map[string]any{"/src/web": "t1", "/src/web/src": "t2", "/src/conf": "t3"}})
+		assert.Contains(t, advised(made), c.advice)
+		assert.Len(t, made.Advice, 1, "%s", advised(made))
+	}
+	quiet := web + `,"api":{"build":{"context":"/src/web"},"volumes":[{"type":"bind","source":"/src/conf","target":"/etc/conf"}],"depends_on":{"once":{"condition":"service_completed_successfully"}}` + healthy +
+		`},"once":{"image":"x:1"},"db":{"image":"postgres:17","healthcheck":{"test":["CMD","true"]}}`
+	made, _ := planned(t, `{"services":{`+quiet+`}}`, map[string]any{"trees": map[string]any{"/src/web": "t1", "/src/conf": "t3"}})
+	assert.Empty(t, advised(made))
 }

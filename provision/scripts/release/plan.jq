@@ -11,7 +11,7 @@
 #   strategy  "blue-green" or "stop-first"
 #   migration {service, command} or null         database {service, dump, restore} or null
 # Output: {id, problems, advice, because, stateful, stateless, builds, pulls, files, volumes, app, data, join, routes,
-# ports, stores, databases}. app and data are compose files, problems and advice sentences.
+# ports, stores, databases}. app and data are compose files, problems are sentences, advice is of {service, key, text}.
 
 def known_store: test("(^|/)(postgres|postgresql|postgis|timescaledb|timescaledb-ha|pgvector|mysql|mysql-server|mariadb|percona|mongo|mongodb|redis|valkey|keydb|clickhouse|clickhouse-server|cassandra|couchdb|elasticsearch|opensearch|influxdb|rabbitmq|meilisearch|minio)([:@].*)?$");
 
@@ -199,16 +199,24 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
     advice: [
       ($services | to_entries[] | .key as $name | .value
         | (select(.container_name != null and $because[$name] == null)
-            | "the container_name \(.container_name) of \($name) is only a name on its networks here, since two releases stand side by side"),
+            | {key: "container_name", text: "the container_name \(.container_name) of \($name) is only a name on its networks here, since two releases stand side by side; other services may use it or the service's own name"}),
           (select((.ports // []) != [])
-            | "the published ports of \($name) stay closed: the site is reached through its routes"),
+            | {key: "ports", text: "the published ports of \($name) stay closed on the server, where the site is reached through its routes; publish them in compose.override.yaml, which stays on the laptop"}),
           (select($because[$name] == null) | .volumes[]? | select(.type == "volume" and (.source // "") == "")
-            | "\($name) has an anonymous volume at \(.target), which starts empty with every release; a named volume would keep its content"),
+            | {key: "volumes", text: "\($name) has an anonymous volume at \(.target), which starts empty with every release; a named volume keeps its content"}),
+          (.build as $build | select($build != null) | .volumes[]?
+            | select(.type == "bind" and (.source | below($given.source) and committed($given)))
+            | select((.source | below($build.context)) or (.source as $source | $build.context | below($source)))
+            | {key: "volumes", text: "\($name) mounts committed files over what its image holds at \(.target), so what was built is not what runs; move the mount to compose.override.yaml, which stays on the laptop"}),
           (select((.deploy.replicas // .scale // 1) > 1 and ($routed | index([$name])))
-            | "\($name) runs once: a routed service is not scaled"),
-          (select(($routed | index([$name])) and (.healthcheck == null or .healthcheck.disable == true))
-            | "\($name) has no health check, so it counts as ready when it answers on its port; a healthcheck in the compose file would be surer")),
+            | {key: (if .scale then "scale" else "deploy" end), text: "\($name) runs once: a routed service is not scaled"}),
+          (select((.restart // "no") == "no" and $because[$name] == null and ([$routed[], $once[]] | index([$name]) | not))
+            | {key: "restart", text: "\($name) has no restart policy, so it stays down after a crash or a reboot; add to it: restart: unless-stopped"}),
+          (select((.healthcheck == null or .healthcheck.disable == true) and ($because[$name] != null or ($routed | index([$name]))))
+            | {key: "healthcheck", text: (if $because[$name] == null then "\($name) has no health check, so it counts as ready when it answers on its port; a healthcheck: in the compose file is surer"
+                else "\($name) has no health check, so nothing waits until it is ready; give it a healthcheck: and let others depend on it with condition: service_healthy" end)})
+        | .service = $name),
       ($pulls[] | select(.reference | test("@sha256:") or (test(":[^/]+$") and (endswith(":latest") | not)) | not)
-        | "the image \(.reference) of \(.service) can be another one tomorrow; name a version or a digest")
+        | {service, key: "image", text: "the image \(.reference) of \(.service) can be another one tomorrow; name a version or a digest"})
     ]
   }

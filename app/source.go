@@ -1,0 +1,150 @@
+package app
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Source is a compose file as its author wrote it, to point at lines of. What it includes or extends is not in it.
+type Source struct{ services *yaml.Node }
+
+// ReadSource reads a compose file's text. One that is not YAML has no lines to point at; Load says what is wrong with it.
+func ReadSource(text []byte) *Source {
+	var document yaml.Node
+	if err := yaml.Unmarshal(text, &document); err != nil || len(document.Content) == 0 {
+		return &Source{}
+	}
+	_, services := field(document.Content[0], "services")
+	return &Source{services: services}
+}
+
+// Line is where a service has a key, from 1: the key's own line, that of the service where it lacks the key, or 0 where
+// the file does not have the service.
+func (s *Source) Line(service, key string) int {
+	name, definition := field(s.services, service)
+	if name == nil {
+		return 0
+	}
+	if at, _ := field(definition, key); at != nil {
+		return at.Line
+	}
+	return name.Line
+}
+
+// field finds a key of a mapping, through aliases and merges (<<), as its key's and its value's node.
+func field(mapping *yaml.Node, key string) (at, value *yaml.Node) {
+	mapping = resolved(mapping)
+	if mapping == nil || mapping.Kind != yaml.MappingNode {
+		return nil, nil
+	}
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return mapping.Content[i], resolved(mapping.Content[i+1])
+		}
+	}
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Tag != "!!merge" {
+			continue
+		}
+		merged := []*yaml.Node{mapping.Content[i+1]}
+		if list := resolved(mapping.Content[i+1]); list != nil && list.Kind == yaml.SequenceNode {
+			merged = list.Content
+		}
+		for _, one := range merged {
+			if at, value := field(one, key); at != nil {
+				return at, value
+			}
+		}
+	}
+	return nil, nil
+}
+
+func resolved(node *yaml.Node) *yaml.Node {
+	for node != nil && node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	return node
+}
+
+var (
+	// secretName matches variables that hold a secret by the words in their name; NAME_FILE holds a path.
+	secretName = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS?)$`)
+	// inURL matches a password in a URL.
+	inURL = regexp.MustCompile(`://[^/@:\s]*:([^@/\s]+)@`)
+	// reference matches ${NAME} and $NAME; its first group is the name, its second a default.
+	reference = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)(?::?-([^}]*))?[^}]*\}?`)
+)
+
+// Exposed lists the services' variables whose secret stands in the file itself, as "SERVICE NAME", with their lines.
+// A reference to the environment is none, but its default is.
+func (s *Source) Exposed() map[string]int {
+	found := map[string]int{}
+	services := resolved(s.services)
+	if services == nil || services.Kind != yaml.MappingNode {
+		return found
+	}
+	for i := 0; i+1 < len(services.Content); i += 2 {
+		_, environment := field(services.Content[i+1], "environment")
+		for _, variable := range variables(environment) {
+			if exposes(variable.name, variable.value) {
+				found[fmt.Sprintf("%s %s", services.Content[i].Value, variable.name)] = variable.line
+			}
+		}
+	}
+	return found
+}
+
+type variable struct {
+	name, value string
+	line        int
+}
+
+// variables are those of an environment, which is a mapping or a list of NAME=value.
+func variables(environment *yaml.Node) (all []variable) {
+	if environment == nil {
+		return nil
+	}
+	switch environment.Kind {
+	case yaml.SequenceNode:
+		for _, node := range environment.Content {
+			name, value, _ := strings.Cut(resolved(node).Value, "=")
+			all = append(all, variable{name, value, node.Line})
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(environment.Content); i += 2 {
+			key, value := environment.Content[i], resolved(environment.Content[i+1])
+			if key.Tag == "!!merge" {
+				merged := []*yaml.Node{value}
+				if value.Kind == yaml.SequenceNode {
+					merged = value.Content
+				}
+				for _, one := range merged {
+					all = append(all, variables(resolved(one))...)
+				}
+				continue
+			}
+			all = append(all, variable{key.Value, value.Value, key.Line})
+		}
+	}
+	return all
+}
+
+func exposes(name, value string) bool {
+	if password := inURL.FindStringSubmatch(value); password != nil {
+		return literal(password[1])
+	}
+	return secretName.MatchString(name) && literal(value)
+}
+
+// literal says whether a value holds words of its own: beside references to the environment, or as their default.
+func literal(value string) bool {
+	references := reference.FindAllStringSubmatch(value, -1)
+	if slices.ContainsFunc(references, func(found []string) bool { return found[2] != "" }) {
+		return true
+	}
+	return strings.TrimSpace(value) != "" && len(references) == 0
+}
