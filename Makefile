@@ -6,6 +6,8 @@ BIN   := $(CACHE)/bin
 
 # Settings for one rehearsal: make rehearse SET=instanceType=t3.small
 SET ?=
+# An app of your own to rehearse, a folder or a git URL: make rehearse APP=../my-app
+APP ?=
 REHEARSAL = $(BIN)/rehearsal --project . $(foreach setting,$(SET),--set '$(setting)')
 
 # When this began, for the time that a rehearsal prints.
@@ -21,6 +23,7 @@ SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
 help:
 	@echo 'make rehearse           the whole way from nothing to HTTPS, offline (a second run is an update)'
+	@echo 'make rehearse APP=DIR   the same with an app of your own: a folder or a git URL with a compose file'
 	@echo 'make rehearse-preview   what a run would change    make rehearse-refresh  read the account back'
 	@echo 'make rehearse-ssh       log in to the host         make rehearse-status   what stands'
 	@echo 'make rehearse-destroy   pulumi destroy             make rehearse-clean    take everything away'
@@ -29,7 +32,7 @@ help:
 	@echo 'make bench              releases beside other ways to release, as ratios'
 
 rehearse: machine tools
-	$(REHEARSAL) up
+	$(REHEARSAL) $(if $(APP),try '$(APP)',up)
 
 rehearse-preview rehearse-refresh rehearse-destroy: rehearse-%: machine tools
 	$(REHEARSAL) $*

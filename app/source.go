@@ -71,8 +71,9 @@ func resolved(node *yaml.Node) *yaml.Node {
 }
 
 var (
-	// secretName matches variables that hold a secret by the words in their name; NAME_FILE holds a path.
-	secretName = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS?)$`)
+	// secretName matches variables that hold a secret by the words that end their name; NAME_FILE holds a path.
+	secretName = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|PASS|SECRET|TOKEN|KEY|CREDENTIALS?)$`)
+	publicName = regexp.MustCompile(`(?i)(PUBLIC|PUBLISHABLE|SITE)_?KEY$`)
 	// inURL matches a password in a URL.
 	inURL = regexp.MustCompile(`://[^/@:\s]*:([^@/\s]+)@`)
 	// reference matches ${NAME} and $NAME; its first group is the name, its second a default.
@@ -137,8 +138,11 @@ func exposes(name, value string) bool {
 	if password := inURL.FindStringSubmatch(value); password != nil {
 		return literal(password[1])
 	}
-	return secretName.MatchString(name) && literal(value)
+	return IsSecret(name) && literal(value)
 }
+
+// IsSecret says whether a variable holds a secret, going by its name.
+func IsSecret(name string) bool { return secretName.MatchString(name) && !publicName.MatchString(name) }
 
 // literal says whether a value holds words of its own: beside references to the environment, or as their default.
 func literal(value string) bool {

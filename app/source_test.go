@@ -20,6 +20,7 @@ services:
     build: .
     environment:
       <<: *shared
+      SITE_KEY: public
       DATABASE_URL: postgres://app:hunter2@db/app
       SAFE_URL: postgres://app:${PASSWORD}@db/app
       TOKEN: ${TOKEN}
@@ -40,7 +41,7 @@ func TestLine(t *testing.T) {
 		service, key string
 		line         int
 	}{
-		{"web", "image", 9}, {"web", "restart", 2}, {"web", "healthcheck", 7}, {"db", "image", 23}, {"gone", "image", 0},
+		{"web", "image", 9}, {"web", "restart", 2}, {"web", "healthcheck", 7}, {"db", "image", 24}, {"gone", "image", 0},
 	} {
 		assert.Equal(t, c.line, source.Line(c.service, c.key), "%s %s", c.service, c.key)
 	}
@@ -51,5 +52,5 @@ func TestLine(t *testing.T) {
 }
 
 func TestExposed(t *testing.T) {
-	assert.Equal(t, map[string]int{"web API_KEY": 4, "api API_KEY": 4, "api DATABASE_URL": 15, "db POSTGRES_PASSWORD": 25}, ReadSource([]byte(written)).Exposed())
+	assert.Equal(t, map[string]int{"web API_KEY": 4, "api API_KEY": 4, "api DATABASE_URL": 16, "db POSTGRES_PASSWORD": 26}, ReadSource([]byte(written)).Exposed())
 }

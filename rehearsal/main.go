@@ -44,7 +44,7 @@ func root() *cobra.Command {
 	flags.StringVar(&options.Dir, "dir", "", "folder of the rehearsal's state (default: the user's cache folder)")
 	flags.StringVar(&options.Bin, "bin", "", "folder of pulumi, pebble, rehearsal-dns and rehearsal-imds (default: this program's own)")
 	flags.StringVar(&options.Project, "project", ".", "Berth's own folder, with Pulumi.yaml")
-	flags.StringVar(&options.App, "app", "tests/sample-app", "folder of the app, with compose.yaml")
+	flags.StringVar(&options.App, "app", "", "folder of the app, with compose.yaml (default: the one that try was given, or the sample app)")
 	flags.StringVar(&options.Command, "command-provider", "auto", "auto, real (pulumi-resource-command) or stand-in")
 	flags.StringArrayVar(&options.Set, "set", nil, "a setting to keep on the stack, as path=value (instanceType=t3.small); a leading ! makes it a secret")
 	command.AddCommand(
@@ -55,6 +55,7 @@ func root() *cobra.Command {
 		simple(options, "clean", "Take away everything of the rehearsal: containers, networks, disks, state", (*rehearsal).clean),
 		simple(options, "snapshot", "Take a snapshot of the data volume, as a lifecycle policy does every night, and say its id", (*rehearsal).snapshot),
 		simple(options, "status", "List what the account holds and what runs here", (*rehearsal).status),
+		tryCommand(options),
 		sshCommand(options),
 	)
 	return command
@@ -67,6 +68,16 @@ func simple(options *options, name, short string, run func(*rehearsal, context.C
 			return err
 		}
 		return run(rehearsal, command.Context())
+	}}
+}
+
+func tryCommand(options *options) *cobra.Command {
+	return &cobra.Command{Use: "try FOLDER|URL", Short: "Rehearse an app of your own, with settings guessed from its files", Args: cobra.ExactArgs(1), RunE: func(command *cobra.Command, args []string) error {
+		rehearsal, err := open(options)
+		if err != nil {
+			return err
+		}
+		return rehearsal.try(command.Context(), args[0])
 	}}
 }
 

@@ -51,6 +51,10 @@ func open(given *options) (*rehearsal, error) {
 		}
 		chosen.Bin = filepath.Dir(self)
 	}
+	named := chosen.App != ""
+	if !named {
+		chosen.App = filepath.Join(chosen.Project, "tests", "sample-app")
+	}
 	for _, path := range []*string{&chosen.Dir, &chosen.Bin, &chosen.Project, &chosen.App} {
 		absolute, err := filepath.Abs(*path)
 		if err != nil {
@@ -65,7 +69,12 @@ func open(given *options) (*rehearsal, error) {
 	if err := os.Setenv("BERTH_CACHE", filepath.Join(chosen.Dir, "cache")); err != nil {
 		return nil, err
 	}
-	return &rehearsal{options: chosen, world: &ec2host.World{Name: chosen.Name, Dir: chosen.Dir, Bin: chosen.Bin}}, nil
+	opened := &rehearsal{options: chosen, world: &ec2host.World{Name: chosen.Name, Dir: chosen.Dir, Bin: chosen.Bin}}
+	own, err := opened.kept()
+	if own != nil && !named {
+		opened.App = own.Folder
+	}
+	return opened, err
 }
 
 // checkMachine says what is missing before anything is made.

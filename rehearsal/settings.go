@@ -24,10 +24,6 @@ func (r *rehearsal) settings() ([]stack.Setting, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the authority's root: %w; make it: make rehearse", err)
 	}
-	password, err := r.databasePassword()
-	if err != nil {
-		return nil, err
-	}
 	settings := []stack.Setting{
 		{Path: "domain", Value: domain},
 		{Path: "aliases[0]", Value: alias},
@@ -35,14 +31,6 @@ func (r *rehearsal) settings() ([]stack.Setting, error) {
 		{Path: "repository", Value: r.world.GitURL()},
 		{Path: "repositoryHostKey", Value: hostKey},
 		{Path: "deployKey", Value: deployKey, Secret: true},
-		{Path: "routes[0].path", Value: "/"},
-		{Path: "routes[0].service", Value: "web"},
-		{Path: "routes[0].port", Value: "80"},
-		{Path: "routes[1].path", Value: "/api/"},
-		{Path: "routes[1].service", Value: "api"},
-		{Path: "routes[1].port", Value: "8000"},
-		{Path: "environment.GREETING", Value: "Hello from the rehearsal"},
-		{Path: "secrets.DATABASE_PASSWORD", Value: password, Secret: true},
 		{Path: "acmeEmail", Value: "operator@example.test"},
 		{Path: "acmeDirectory", Value: r.world.ACMEDirectory()},
 		{Path: "acmeRoots", Value: roots},
@@ -51,8 +39,34 @@ func (r *rehearsal) settings() ([]stack.Setting, error) {
 		// A rehearsal is there to be taken down; try protection with --set protect=true.
 		{Path: "protect", Value: "false"},
 	}
+	theirs, err := r.appsOwn()
+	if err != nil {
+		return nil, err
+	}
 	given, err := r.keptSettings()
-	return append(settings, given...), err
+	return slices.Concat(settings, theirs, given), err
+}
+
+// appsOwn are the settings that are the app's: those that were guessed for the one that is tried, or the sample app's.
+func (r *rehearsal) appsOwn() ([]stack.Setting, error) {
+	own, err := r.kept()
+	if err != nil {
+		return nil, err
+	}
+	if own != nil && own.Folder == r.App {
+		return own.Settings, nil
+	}
+	password, err := r.databasePassword()
+	return []stack.Setting{
+		{Path: "routes[0].path", Value: "/"},
+		{Path: "routes[0].service", Value: "web"},
+		{Path: "routes[0].port", Value: "80"},
+		{Path: "routes[1].path", Value: "/api/"},
+		{Path: "routes[1].service", Value: "api"},
+		{Path: "routes[1].port", Value: "8000"},
+		{Path: "environment.GREETING", Value: "Hello from the rehearsal"},
+		{Path: "secrets.DATABASE_PASSWORD", Value: password, Secret: true},
+	}, err
 }
 
 // keptSettings are those that --set named, now or in an earlier run: a later run without them is no change.

@@ -20,7 +20,7 @@ type Rehearsal struct {
 	t *testing.T
 	// Name and Dir are the rehearsal's own, Bin is the folder of its programs and Project Berth's.
 	Name, Dir, Bin, Project string
-	// App is the folder of the app that is released.
+	// App is the folder of the app that is released; "" leaves the choice to the rehearsal.
 	App string
 }
 
@@ -134,7 +134,11 @@ func (r *Rehearsal) TrySSH(command, input string) (string, error) {
 
 // arguments are those of every command of this rehearsal.
 func (r *Rehearsal) arguments() []string {
-	return []string{"--name", r.Name, "--dir", r.Dir, "--project", r.Project, "--app", r.App, "--command-provider", "stand-in"}
+	arguments := []string{"--name", r.Name, "--dir", r.Dir, "--project", r.Project, "--command-provider", "stand-in"}
+	if r.App != "" {
+		arguments = append(arguments, "--app", r.App)
+	}
+	return arguments
 }
 
 // File reads a file of the rehearsal's state.

@@ -62,6 +62,17 @@ func (s *Site) Do(method, url, body string) *http.Response {
 	return response
 }
 
+// Page is what a page answers with 200 OK.
+func (s *Site) Page(url string) string {
+	s.t.Helper()
+	response := s.Do(http.MethodGet, url, "")
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(s.t, err)
+	require.Equalf(s.t, http.StatusOK, response.StatusCode, "%s", text)
+	return string(text)
+}
+
 // Notes are the texts of the app's notes, as the API gives them.
 func (s *Site) Notes() []string {
 	s.t.Helper()

@@ -79,7 +79,7 @@ plan() {
     '$app + {id: $id, commit: $commit, source: $source, base: $base, ports: $ports, trees: $trees[0], binds: ($data + "/binds"), files: ($data + "/files")}' |
     jq -s -f /opt/berth/release/plan.jq "$folder/model.json" - >"$folder/plan.json"
   rm -f "$folder/model.json" "$folder/trees.json"
-  jq -r '.advice[]' "$folder/plan.json" | while read -r line; do say "advice: $line"; done
+  jq -r '.advice[].text' "$folder/plan.json" | while read -r line; do say "advice: $line"; done
   if [ "$(jq '.problems | length' "$folder/plan.json")" -gt 0 ]; then
     jq -r '.problems[]' "$folder/plan.json" | while read -r line; do say "$line"; done
     fail "commit ${COMMIT:0:12} cannot be released as it is; what runs is left as it was"

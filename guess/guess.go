@@ -1,0 +1,210 @@
+// Package guess reads from an app's own files what a stack of it would be set to: a first set of settings, to be looked
+// at by the one who knows the app.
+package guess
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+
+	"berth/app"
+	"berth/config"
+	"berth/provision"
+)
+
+// Settings are what was guessed.
+type Settings struct {
+	// ComposeFile is its path in the app's folder.
+	ComposeFile string
+	Routes      []config.Route
+	// Unrouted are services that answer on a port and that no route leads to, as "SERVICE:PORT".
+	Unrouted []string
+	// Environment are the variables of .env.example with its values; Secrets the names of those that a value of one's own
+	// has to be made for.
+	Environment map[string]string
+	Secrets     []string
+}
+
+// composeFiles are the names that Compose looks for, in its order.
+var composeFiles = []string{"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"}
+
+// From reads the app in a folder that is thrown away afterwards: a .env.production is written to it. given are variables
+// that are known already. The error says in a sentence what is missing.
+func From(ctx context.Context, folder string, given map[string]string) (*Settings, error) {
+	guessed := &Settings{Environment: map[string]string{}}
+	for _, name := range composeFiles {
+		if _, err := os.Stat(filepath.Join(folder, name)); err == nil {
+			guessed.ComposeFile = name
+			break
+		}
+	}
+	if guessed.ComposeFile == "" {
+		return nil, fmt.Errorf("the app has no compose file at its top; looked for %s", strings.Join(composeFiles, ", "))
+	}
+	if err := guessed.variables(folder, given); err != nil {
+		return nil, err
+	}
+	known := maps.Clone(guessed.Environment)
+	for _, name := range guessed.Secrets {
+		known[name] = "guessed"
+	}
+	maps.Copy(known, given)
+	model, err := app.Load(ctx, folder, guessed.ComposeFile, known)
+	if err != nil {
+		return nil, err
+	}
+	// The plan is asked only which services hold data; that the route leads nowhere yet is no matter.
+	unset := &config.Config{ReleaseStrategy: config.BlueGreen, Routes: []config.Route{{Path: "/"}}}
+	plan, err := provision.MakePlan(unset, provision.Commit{SHA: "guess", Folder: folder, Model: model.JSON, Tree: func(path string) (string, error) {
+		if _, err := os.Stat(filepath.Join(folder, filepath.FromSlash(path))); err != nil {
+			return "", nil // What is not there has no hash.
+		}
+		return "there", nil
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return guessed, guessed.routes(model.JSON, plan.Stateful)
+}
+
+func (s *Settings) variables(folder string, given map[string]string) error {
+	text, err := os.ReadFile(filepath.Join(folder, ".env.example"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// An example is often half prose: where it is no env file, its names are known and its values are not.
+	values, err := dotenv.UnmarshalBytesWithLookup(text, func(string) (string, bool) { return "", false })
+	if err != nil {
+		values = map[string]string{}
+	}
+	have := map[string]bool{}
+	for name := range given {
+		have[name] = true
+	}
+	for _, name := range app.Missing(text, have) {
+		if app.IsSecret(name) {
+			s.Secrets = append(s.Secrets, name)
+			continue
+		}
+		s.Environment[name] = values[name]
+	}
+	return nil
+}
+
+// service is what of a service tells where it answers.
+type service struct {
+	name  string
+	Build *struct{ Context, Dockerfile string }
+	Ports []struct {
+		Target   int
+		Protocol string
+	}
+	Expose []json.RawMessage
+	port   int
+}
+
+// exposed is a port that a Dockerfile says its image answers on.
+var exposed = regexp.MustCompile(`(?im)^\s*EXPOSE\s+(\d+)`)
+
+// answers finds the service's port, 0 for none. Published says whether the compose file publishes it.
+func (s *service) answers() (port int, published bool) {
+	for _, one := range s.Ports {
+		if one.Protocol != "udp" {
+			return one.Target, true
+		}
+	}
+	for _, one := range s.Expose {
+		if port, err := strconv.Atoi(strings.Trim(string(one), `"`)); err == nil {
+			return port, false
+		}
+	}
+	if s.Build == nil {
+		return 0, false
+	}
+	name := s.Build.Dockerfile
+	if name == "" {
+		name = "Dockerfile"
+	}
+	text, err := os.ReadFile(filepath.Join(s.Build.Context, name))
+	found := exposed.FindSubmatch(text)
+	if err != nil || found == nil {
+		return 0, false
+	}
+	port, _ = strconv.Atoi(string(found[1]))
+	return port, false
+}
+
+var (
+	fronts = []string{"proxy", "nginx", "caddy", "traefik", "web", "frontend", "front", "www", "ui", "site", "client", "app"}
+	apis   = []string{"api", "backend", "server"}
+)
+
+// routes leads / to the service that looks most like the front, and /api/ to one that is named so. Where the compose file
+// publishes ports of services, those are the ones that it wants to be reached.
+func (s *Settings) routes(model []byte, stateful []string) error {
+	var read struct{ Services map[string]*service }
+	if err := json.Unmarshal(model, &read); err != nil {
+		return fmt.Errorf("read the compose file's model: %w", err)
+	}
+	var all, public []*service
+	for _, name := range slices.Sorted(maps.Keys(read.Services)) {
+		one := read.Services[name]
+		one.name = name
+		published := false
+		if one.port, published = one.answers(); one.port == 0 || slices.Contains(stateful, name) {
+			continue
+		}
+		all = append(all, one)
+		if published {
+			public = append(public, one)
+		}
+	}
+	if len(public) == 0 {
+		public = all
+	}
+	if len(public) == 0 {
+		return fmt.Errorf("no service of %s says on which port it answers (ports:, expose:, or EXPOSE in its Dockerfile), so no route can be guessed; its services: %s",
+			s.ComposeFile, strings.Join(slices.Sorted(maps.Keys(read.Services)), ", "))
+	}
+	front := pick(public, fronts)
+	if front == nil {
+		front = public[0]
+	}
+	s.Routes = []config.Route{{Path: "/", Service: front.name, Port: front.port}}
+	api := pick(slices.DeleteFunc(slices.Clone(public), func(one *service) bool { return one == front }), apis)
+	if api != nil {
+		s.Routes = append(s.Routes, config.Route{Path: "/api/", Service: api.name, Port: api.port})
+	}
+	for _, one := range all {
+		if one != front && one != api {
+			s.Unrouted = append(s.Unrouted, fmt.Sprintf("%s:%d", one.name, one.port))
+		}
+	}
+	return nil
+}
+
+// pick is the service whose name comes first in names, nil for none.
+func pick(services []*service, names []string) *service {
+	for _, name := range names {
+		for _, one := range services {
+			if one.name == name {
+				return one
+			}
+		}
+	}
+	return nil
+}

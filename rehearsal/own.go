@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/term"
+
+	"berth/guess"
+	"berth/rehearsal/aws"
+	"berth/rehearsal/stack"
+)
+
+// ownApp is an app of the operator's own that the rehearsal was told to try. It is kept, so that later commands mean the
+// same one.
+type ownApp struct {
+	// Name is the folder or URL that was given, Folder where its files are.
+	Name, Folder string
+	// Settings are those of the stack that are the app's.
+	Settings []stack.Setting
+}
+
+// isURL matches what git takes for a repository elsewhere: a URL, or user@host:path.
+var isURL = regexp.MustCompile(`^([a-z+]+://|[\w.-]+@[\w.-]+:)`)
+
+func (r *rehearsal) ownAppFile() string { return filepath.Join(r.Dir, "app.json") }
+
+// kept is the app that was tried last, nil for none.
+func (r *rehearsal) kept() (*ownApp, error) {
+	text, err := os.ReadFile(r.ownAppFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	own := &ownApp{}
+	if err == nil {
+		err = json.Unmarshal(text, own)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read which app is rehearsed: %w; begin anew: make rehearse-clean", err)
+	}
+	return own, nil
+}
+
+// try rehearses an app of the operator's own: what can be told from its files is shown for a confirmation, then it goes
+// the way of every app, preview first.
+func (r *rehearsal) try(ctx context.Context, name string) error {
+	if err := checkMachine(ctx); err != nil {
+		return err
+	}
+	own, err := r.own(ctx, name)
+	if err != nil {
+		return err
+	}
+	r.App = own.Folder
+	if err := r.world.Publish(ctx, own.Folder); err != nil {
+		return err
+	}
+	guessed, err := r.guess(ctx)
+	if err != nil {
+		return fmt.Errorf("%w; what cannot be guessed can be said: make rehearse APP=%s SET=\"routes[0].path=/ routes[0].service=web routes[0].port=80\"", err, name)
+	}
+	if own.Settings, err = appSettings(guessed, own.Settings); err != nil {
+		return err
+	}
+	show(name, guessed)
+	if err := confirm(name); err != nil {
+		return err
+	}
+	text, err := json.Marshal(own)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(r.ownAppFile(), text, 0o600); err != nil {
+		return err
+	}
+	if err := r.preview(ctx); err != nil {
+		return err
+	}
+	return r.up(ctx)
+}
+
+// own finds the app's files. A rehearsal that stands with another app keeps it.
+func (r *rehearsal) own(ctx context.Context, name string) (*ownApp, error) {
+	before, err := r.kept()
+	if err != nil {
+		return nil, err
+	}
+	account, err := aws.Read(filepath.Join(r.Dir, "aws"))
+	if err != nil {
+		return nil, err
+	}
+	stands := len(account.OfType("aws:ec2/instance:Instance")) > 0
+	if stands && (before == nil || before.Name != name) {
+		return nil, errors.New("this rehearsal stands with another app; take it down first: make rehearse-clean")
+	}
+	own := &ownApp{Name: name, Folder: name}
+	if before != nil && before.Name == name {
+		own.Settings = before.Settings
+	}
+	if isURL.MatchString(name) {
+		own.Folder = filepath.Join(r.Dir, "app")
+		if err := os.RemoveAll(own.Folder); err != nil {
+			return nil, err
+		}
+		clone := exec.CommandContext(ctx, "git", "clone", "--quiet", "--depth", "1", "--", name, own.Folder)
+		clone.Stdout, clone.Stderr = os.Stdout, os.Stderr
+		if err := clone.Run(); err != nil {
+			return nil, fmt.Errorf("clone %s: %w; the lines above say why", name, err)
+		}
+		return own, nil
+	}
+	if own.Folder, err = filepath.Abs(name); err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(own.Folder); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("the app %s is neither a folder nor a git URL; give it the folder with the compose file: make rehearse APP=../my-app", name)
+	}
+	return own, nil
+}
+
+// guess looks at what would be released: the files that git takes.
+func (r *rehearsal) guess(ctx context.Context) (*guess.Settings, error) {
+	folder, err := os.MkdirTemp("", "berth-guess-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	if err := r.world.Checkout(ctx, folder); err != nil {
+		return nil, err
+	}
+	given := map[string]string{}
+	settings, err := r.keptSettings()
+	if err != nil {
+		return nil, err
+	}
+	for _, setting := range settings {
+		for _, kind := range []string{"environment.", "secrets."} {
+			if name, ok := strings.CutPrefix(setting.Path, kind); ok {
+				given[name] = setting.Value
+			}
+		}
+	}
+	return guess.From(ctx, folder, given)
+}
+
+// appSettings are the stack's settings for what was guessed. A secret that was made before stays: a database remembers the
+// one it was made with.
+func appSettings(guessed *guess.Settings, before []stack.Setting) ([]stack.Setting, error) {
+	settings := []stack.Setting{{Path: "composeFile", Value: guessed.ComposeFile}}
+	for i, route := range guessed.Routes {
+		at := fmt.Sprintf("routes[%d].", i)
+		settings = append(settings, stack.Setting{Path: at + "path", Value: route.Path},
+			stack.Setting{Path: at + "service", Value: route.Service}, stack.Setting{Path: at + "port", Value: fmt.Sprint(route.Port)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(guessed.Environment)) {
+		settings = append(settings, stack.Setting{Path: "environment." + name, Value: guessed.Environment[name]})
+	}
+	for _, name := range guessed.Secrets {
+		setting := stack.Setting{Path: "secrets." + name, Value: rand.Text(), Secret: true}
+		for _, made := range before {
+			if made.Path == setting.Path {
+				setting = made
+			}
+		}
+		settings = append(settings, setting)
+	}
+	return settings, nil
+}
+
+// show says what was guessed.
+func show(name string, guessed *guess.Settings) {
+	fmt.Printf("\n%s, as far as %s and .env.example tell:\n", name, guessed.ComposeFile)
+	for _, route := range guessed.Routes {
+		fmt.Printf("  route      %-6s -> port %d of %s\n", route.Path, route.Port, route.Service)
+	}
+	for _, service := range guessed.Unrouted {
+		fmt.Printf("  no route   %s answers on a port and is reached by the other services alone\n", service)
+	}
+	for _, variable := range slices.Sorted(maps.Keys(guessed.Environment)) {
+		fmt.Printf("  variable   %s=%s\n", variable, guessed.Environment[variable])
+	}
+	for _, variable := range guessed.Secrets {
+		fmt.Printf("  secret     %s, a random one\n", variable)
+	}
+	fmt.Printf("Otherwise: make rehearse APP=%s SET=\"routes[0].service=web routes[0].port=80 environment.NAME=value\"\n", name)
+}
+
+// confirm asks whoever can be asked.
+func confirm(name string) error {
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		fmt.Print("Taken as it is: there is no terminal to ask.\n\n")
+		return nil
+	}
+	fmt.Print("Rehearse it like this? [Y/n] ")
+	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	if err != nil {
+		return err
+	}
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "" && answer != "y" && answer != "yes" {
+		return fmt.Errorf("nothing was done; say it otherwise with SET, as above: make rehearse APP=%s SET=…", name)
+	}
+	return nil
+}
