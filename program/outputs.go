@@ -34,7 +34,7 @@ func export(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environm
 	if environment.Monitoring != nil {
 		ctx.Export("dashboard", environment.Monitoring.Dashboard)
 	}
-	ctx.Export("next", next(cfg, host.CertificateOutput))
+	ctx.Export("next", summarize(ctx, cfg, environment, host, next(cfg, host.CertificateOutput)))
 	return nil
 }
 
@@ -62,16 +62,15 @@ const placeholderIssuer = "placeholder"
 
 // next is one sentence about what to do now.
 func next(cfg *config.Config, output pulumi.StringOutput) pulumi.StringOutput {
-	key := "pulumi stack output --show-secrets sshPrivateKey > key.pem && chmod 600 key.pem; pulumi stack output sshHostKey >> ~/.ssh/known_hosts; then connect with the command in 'ssh'."
 	sentence := output.ApplyT(func(text string) string {
 		if issuer, _ := parseCertificate(text); issuer != placeholderIssuer {
-			return fmt.Sprintf("Open https://%s/. To log in: %s", cfg.Domain, key)
+			return fmt.Sprintf("open https://%s/", cfg.Domain)
 		}
-		advice := fmt.Sprintf("The site answers with a self-signed certificate; the certificate step's lines say why. Most often a name does not lead to 'address' yet: %s", strings.Join(cfg.Names(), ", "))
+		advice := fmt.Sprintf("the site answers with a self-signed certificate; the certificate step's lines say why. Most often a name does not lead to 'address' yet: %s", strings.Join(cfg.Names(), ", "))
 		if cfg.CreateZone {
-			advice = fmt.Sprintf("The site answers with a self-signed certificate until %s is delegated: enter 'nameServers' for it at your registrar", cfg.Zone)
+			advice = fmt.Sprintf("the site answers with a self-signed certificate until %s is delegated: enter 'nameServers' for it at your registrar", cfg.Zone)
 		}
-		return advice + "; the server tries again twice a day, or at once: sudo /opt/berth/ssl-manager.sh generate. To log in: " + key
+		return advice + "; the server tries again twice a day, or at once: sudo /opt/berth/ssl-manager.sh generate"
 	})
 	return pulumi.Unsecret(sentence).(pulumi.StringOutput)
 }

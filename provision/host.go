@@ -28,6 +28,15 @@ type Host struct {
 	Commit pulumi.StringOutput
 	// CertificateOutput is what the certificate step printed; its last line is that of ssl-manager.sh check.
 	CertificateOutput pulumi.StringOutput
+	// Ready is known when the first step can begin, Steps are all of them in their order.
+	Ready pulumi.Output
+	Steps []Step
+}
+
+// Step is a remote command of the sequence and what it printed, known when it has ended.
+type Step struct {
+	Name   string
+	Output pulumi.StringOutput
 }
 
 // step is one remote command of the sequence.
@@ -58,6 +67,11 @@ func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment
 	builder := builder{ctx: ctx, host: host, environment: environment, guarded: guarded, after: append([]pulumi.Resource{
 		environment.Server.Attachment, environment.Server.Association,
 	}, environment.DNS.Records...)}
+	var waits []any
+	for _, resource := range builder.after {
+		waits = append(waits, resource.URN())
+	}
+	host.Ready = pulumi.All(waits...)
 	if err := builder.bootstrap(); err != nil {
 		return nil, err
 	}
@@ -180,5 +194,6 @@ func (b *builder) command(name string, triggers pulumi.Array, create string, std
 		return nil, fmt.Errorf("declare step %s: %w", name, err)
 	}
 	b.after = []pulumi.Resource{command}
+	b.host.Steps = append(b.host.Steps, Step{name, command.Stdout})
 	return command, nil
 }

@@ -1,0 +1,68 @@
+// Package cost estimates what an environment costs a month.
+package cost
+
+import (
+	"fmt"
+	"strings"
+
+	"berth/config"
+)
+
+// Prices are AWS's list prices for eu-central-1 in USD without tax, as known in 2025; docs/costs.md shows the arithmetic.
+const (
+	hours       = 730.0  // a month
+	gigabyte    = 0.0952 // gp3, a GB and month
+	ipv4        = 0.005  // a public address, an hour
+	zone        = 0.50   // a hosted zone, a month
+	systemDisk  = 8.0    // GB
+	metric      = 0.30   // a custom metric of CloudWatch, a month
+	alarm       = 0.10   // an alarm, a month
+	healthCheck = 1.50   // Route 53, of what AWS does not host in its eyes, over HTTPS, a month
+	pushes      = 0.43   // PutMetricData once a minute, a month
+)
+
+// What monitoring declares: infra/monitoring.go and provision/scripts/health/push.sh.
+const (
+	metrics = 7
+	alarms  = 12
+)
+
+// server is the price of a size, an hour.
+var server = map[string]float64{
+	"t3.nano": 0.0060, "t3.micro": 0.0120, "t3.small": 0.0240, "t3.medium": 0.0480, "t3.large": 0.0960, "t3.xlarge": 0.1920, "t3.2xlarge": 0.3840,
+	"t3a.nano": 0.0054, "t3a.micro": 0.0108, "t3a.small": 0.0216, "t3a.medium": 0.0432, "t3a.large": 0.0864, "t3a.xlarge": 0.1728, "t3a.2xlarge": 0.3456,
+}
+
+// Part is one thing that is paid for, in USD a month.
+type Part struct {
+	Name string
+	USD  float64
+}
+
+// Monthly lists what a stack pays for whatever its use. Traffic, snapshots and CPU credits come on top.
+func Monthly(cfg *config.Config) (parts []Part) {
+	parts = []Part{
+		{cfg.InstanceType, server[cfg.InstanceType] * hours},
+		{fmt.Sprintf("%d GB of gp3", cfg.VolumeSize+int(systemDisk)), (float64(cfg.VolumeSize) + systemDisk) * gigabyte},
+		{"IPv4 address", ipv4 * hours},
+		{"hosted zone", zone},
+	}
+	if cfg.AlarmEmail != "" {
+		parts = append(parts, Part{"monitoring", metrics*metric + alarms*alarm + healthCheck + pushes})
+	}
+	return parts
+}
+
+// Sentence is Monthly in one line.
+func Sentence(cfg *config.Config) string {
+	total, words := 0.0, []string{}
+	for _, part := range Monthly(cfg) {
+		total += part.USD
+		words = append(words, fmt.Sprintf("%s %.2f", part.Name, part.USD))
+	}
+	where := ""
+	if cfg.Region != "eu-central-1" {
+		where = ", at the prices of eu-central-1"
+	}
+	return fmt.Sprintf("about %.0f USD a month%s: %s; traffic and snapshots by use", total, where, strings.Join(words, ", "))
+}
