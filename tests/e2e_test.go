@@ -369,6 +369,7 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 		require.NoError(t, os.RemoveAll(filepath.Join(r.Dir, "s3", bucket)))
 		r.Run("up", "--set", "dumpBucket=false")
 	})
+	t.Run("the state fits a terminal and a browser", func(t *testing.T) { statusPage(t, r.In(t)) })
 	t.Run("the runbook's commands on the server run", func(t *testing.T) {
 		pages, err := filepath.Glob("../docs/runbook/*.md")
 		require.NoError(t, err)

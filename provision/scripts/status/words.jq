@@ -1,0 +1,15 @@
+# What both pages say.
+def verdict: ["ok", "warning", "critical"][.];
+
+# headline is the state in one sentence.
+def headline:
+  ([.checks[] | select(.severity > 0)] | length) as $bad
+  | if $bad == 0 then "everything is well" elif $bad == 1 then "1 check is not well" else "\($bad) checks are not well" end;
+
+# minute is a time to the minute, as people write it.
+def minute: .[0:16] | sub("T"; " ");
+
+def services: [.services[] | {name: .service, status: (.status | sub("^Up "; "up ")), kept: .outlasts}];
+
+# gauges are the checks that are a share of something.
+def gauges: [.checks[] | select(.name | IN("disk", "root", "memory", "swap")) | {name, value: ((.value // 0) | floor), severity}];
