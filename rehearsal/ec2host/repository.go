@@ -48,7 +48,7 @@ func (w *World) Checkout(ctx context.Context, folder string) error {
 	command := exec.CommandContext(ctx, "git", "--git-dir", w.path("repository", "app.git"), "--work-tree", folder, "checkout", "--quiet", "main", "--", ".")
 	// The index beside the repository is Publish's.
 	index := folder + ".index"
-	defer os.Remove(index)
+	defer func() { _ = os.Remove(index) }() // Not there when git failed before.
 	command.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "GIT_INDEX_FILE="+index)
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("check the app out: %w: %s", err, tail(string(output), 5))

@@ -11,10 +11,11 @@ def table(rows): "<table>" + ([rows] | join("")) + "</table>";
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 header{display:flex;justify-content:space-between;align-items:baseline;flex-wrap:wrap;gap:.5rem}
 h1{font-size:1.4rem;margin:0}h2{font-size:.8rem;letter-spacing:.08em;text-transform:uppercase;opacity:.65;margin:1.8rem 0 .4rem}
-table{border-collapse:collapse;width:100%}td{padding:.3rem .8rem .3rem 0;border-top:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
-td:first-child{white-space:nowrap;width:12rem}time,small{opacity:.65}
+table{border-collapse:collapse;width:100%}tr{border-top:1px solid var(--line)}td{padding:.3rem .8rem .3rem 0;vertical-align:top}
+td:first-child{white-space:nowrap;width:12rem}b{white-space:nowrap}time,small{opacity:.65}
 .s0{color:var(--ok)}.s1{color:var(--warning)}.s2{color:var(--critical)}
-meter{width:100%;height:1.1rem}.state{font-size:1.1rem;margin:.4rem 0 0}
+meter{width:10rem;height:1.1rem}@media(max-width:40rem){table,tbody{display:block}tr{display:flex;flex-wrap:wrap;gap:0 .8rem;padding:.3rem 0}td{padding:0;overflow-wrap:anywhere}td:first-child{width:100%;opacity:.65}}
+.state{font-size:1.1rem;margin:.4rem 0 0}
 </style></head><body>",
 "<header><h1>\(.domain | @html)</h1><time>\(.time | words::minute) UTC</time></header>",
 "<p class=state>\(badge(.severity)) \(words::headline)</p>",
