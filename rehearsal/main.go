@@ -57,6 +57,7 @@ func root() *cobra.Command {
 		simple(options, "status", "List what the account holds and what runs here", (*rehearsal).status),
 		tryCommand(options),
 		sshCommand(options),
+		shellCommand(options),
 	)
 	return command
 }
@@ -78,6 +79,16 @@ func tryCommand(options *options) *cobra.Command {
 			return err
 		}
 		return rehearsal.try(command.Context(), args[0])
+	}}
+}
+
+func shellCommand(options *options) *cobra.Command {
+	return &cobra.Command{Use: "shell [-- COMMAND…]", Short: "Work on the rehearsal with the pulumi command, as in production", RunE: func(command *cobra.Command, args []string) error {
+		rehearsal, err := open(options)
+		if err != nil {
+			return err
+		}
+		return rehearsal.shell(command.Context(), args)
 	}}
 }
 

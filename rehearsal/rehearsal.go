@@ -240,9 +240,13 @@ func (r *rehearsal) ssh(ctx context.Context, args []string) error {
 	}
 	arguments := append([]string{"-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile=" + hosts,
 		"-o", "StrictHostKeyChecking=yes", "admin@" + access.Address}, args...)
-	command := exec.CommandContext(ctx, "ssh", arguments...)
+	return pass(exec.CommandContext(ctx, "ssh", arguments...))
+}
+
+// pass runs a command in the terminal of this one and passes its exit status on.
+func pass(command *exec.Cmd) error {
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
-	err = command.Run()
+	err := command.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return exitStatus(exit.ExitCode())

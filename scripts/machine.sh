@@ -17,7 +17,7 @@ missing() {
     printf 'git git\nssh openssh-client\n'
     # Where a registry answers, no image has to be bootstrapped; only root could.
     [ "$(id -u)" -ne 0 ] || printf 'debootstrap debootstrap\n'
-    [ "$1" != test ] || printf 'shellcheck shellcheck\njq jq\nnft nftables\nchromium chromium\ncertutil libnss3-tools\n'
+    [ "$1" != test ] || printf 'shellcheck shellcheck\njq jq\naws awscli\nnft nftables\nchromium chromium\ncertutil libnss3-tools\n'
   )
 }
 

@@ -17,7 +17,6 @@ import (
 
 	"berth/tests/attackers"
 	"berth/tests/rehearsed"
-	"berth/tests/runbook"
 )
 
 // hostile is a variable's value with everything that quoting gets wrong: it has to reach the page as it is.
@@ -370,21 +369,7 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 		r.Run("up", "--set", "dumpBucket=false")
 	})
 	t.Run("the state fits a terminal and a browser", func(t *testing.T) { statusPage(t, r.In(t)) })
-	t.Run("the runbook's commands on the server run", func(t *testing.T) {
-		pages, err := filepath.Glob("../docs/runbook/*.md")
-		require.NoError(t, err)
-		require.Greater(t, len(pages), 10)
-		for _, page := range pages {
-			text, err := os.ReadFile(page)
-			require.NoError(t, err)
-			for _, block := range runbook.Blocks(text) {
-				if block.Kind == runbook.Host {
-					output, err := r.In(t).TrySSH("set -e\n"+block.Script, "")
-					assert.NoErrorf(t, err, "%s:\n%s\n%s", page, block.Script, output)
-				}
-			}
-		}
-	})
+	t.Run("the runbook's commands on the server and for a rehearsal run", func(t *testing.T) { rehearseTheRunbook(t, r.In(t)) })
 	t.Run("a snapshot comes back on a new server", func(t *testing.T) {
 		r, site := r.In(t), site.In(t)
 		site.Write("in the snapshot")

@@ -25,13 +25,18 @@ const messageLimit = 400 << 20
 
 // Serve listens on a free port of the loopback interface and serves a provider there until stop is called.
 func Serve(server pulumirpc.ResourceProviderServer) (port int, stop func(), err error) {
+	return ServeWith(func(service *grpc.Server) { pulumirpc.RegisterResourceProviderServer(service, server) })
+}
+
+// ServeWith is Serve for a plugin of any kind, which register adds to the server.
+func ServeWith(register func(*grpc.Server)) (port int, stop func(), err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, nil, fmt.Errorf("listen for the engine: %w", err)
 	}
 	options := append(rpcutil.OpenTracingServerInterceptorOptions(nil), grpc.MaxRecvMsgSize(messageLimit))
 	service := grpc.NewServer(options...)
-	pulumirpc.RegisterResourceProviderServer(service, server)
+	register(service)
 	go func() { _ = service.Serve(listener) }() // It ends, with nil, when stop is called.
 	return listener.Addr().(*net.TCPAddr).Port, service.Stop, nil
 }

@@ -50,6 +50,8 @@ type Stack struct {
 	stack     auto.Stack
 	providers *providers
 	held      *flock.Flock
+	// variables are those of the CLI's environment.
+	variables map[string]string
 }
 
 // Open selects the stack, making it when there is none, writes its settings and starts the providers. Close stops
@@ -109,7 +111,22 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 		providers.stop()
 		return nil, fmt.Errorf("open the stack: %w", err)
 	}
-	return &Stack{stack: stack, providers: providers, held: held}, nil
+	variables["PULUMI_HOME"] = home
+	return &Stack{stack: stack, providers: providers, held: held, variables: variables}, nil
+}
+
+// Environment is what the CLI needs to work on this stack beside the rehearsal's own commands, as NAME=value.
+func (s *Stack) Environment() []string {
+	var all []string
+	for name, value := range s.variables {
+		all = append(all, name+"="+value)
+	}
+	return all
+}
+
+// SettingsFile is the file with the stack's configuration, as the rehearsal's own commands write it.
+func (s *Stack) SettingsFile() string {
+	return filepath.Join(s.stack.Workspace().WorkDir(), "Pulumi."+Name+".yaml")
 }
 
 // Close stops the providers and lets others at the rehearsal.

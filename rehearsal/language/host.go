@@ -1,0 +1,97 @@
+// Package language stands in for pulumi-language-go, Pulumi's host for programs in Go: the engine attaches to it and it
+// runs a built program, as the real one does once it has built it.
+package language
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/constant"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"berth/rehearsal/provider"
+)
+
+// host runs one program.
+type host struct {
+	pulumirpc.UnimplementedLanguageRuntimeServer
+	program string
+	lock    sync.Mutex
+	engine  string
+}
+
+// Serve serves the host of a built program on a port of its own, which PULUMI_DEBUG_LANGUAGES names to the engine.
+func Serve(program string) (port int, stop func(), err error) {
+	return provider.ServeWith(func(server *grpc.Server) {
+		pulumirpc.RegisterLanguageRuntimeServer(server, &host{program: program})
+	})
+}
+
+// Handshake tells where the engine listens. Each command that attaches has an engine of its own.
+func (h *host) Handshake(_ context.Context, request *pulumirpc.LanguageHandshakeRequest) (*pulumirpc.LanguageHandshakeResponse, error) {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	h.engine = request.GetEngineAddress()
+	return &pulumirpc.LanguageHandshakeResponse{}, nil
+}
+
+func (*host) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
+	return &pulumirpc.PluginInfo{Version: "1.0.0"}, nil
+}
+
+// GetRequiredPackages names none: the providers are attached.
+func (*host) GetRequiredPackages(context.Context, *pulumirpc.GetRequiredPackagesRequest) (*pulumirpc.GetRequiredPackagesResponse, error) {
+	return &pulumirpc.GetRequiredPackagesResponse{}, nil
+}
+
+func (*host) RuntimeOptionsPrompts(context.Context, *pulumirpc.RuntimeOptionsRequest) (*pulumirpc.RuntimeOptionsResponse, error) {
+	return &pulumirpc.RuntimeOptionsResponse{}, nil
+}
+
+// Run runs the program in a process of its own, told by its environment what to do.
+func (h *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumirpc.RunResponse, error) {
+	settings, err := json.Marshal(request.GetConfig())
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := json.Marshal(request.GetConfigSecretKeys())
+	if err != nil {
+		return nil, err
+	}
+	h.lock.Lock()
+	engine := h.engine
+	h.lock.Unlock()
+	command := exec.CommandContext(ctx, h.program)
+	if info := request.GetInfo(); info != nil {
+		command.Dir = info.GetProgramDirectory()
+	}
+	command.Env = os.Environ()
+	for name, value := range map[string]string{
+		pulumi.EnvProject: request.GetProject(), pulumi.EnvStack: request.GetStack(), pulumi.EnvOrganization: request.GetOrganization(),
+		pulumi.EnvConfig: string(settings), pulumi.EnvConfigSecretKeys: string(secrets),
+		pulumi.EnvDryRun: strconv.FormatBool(request.GetDryRun()), pulumi.EnvParallel: strconv.Itoa(int(request.GetParallel())),
+		pulumi.EnvMonitor: request.GetMonitorAddress(), pulumi.EnvEngine: engine,
+	} {
+		command.Env = append(command.Env, name+"="+value)
+	}
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	err = command.Run()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && exit.ExitCode() == constant.ExitStatusLoggedError:
+		// The program has told the engine what went wrong.
+		return &pulumirpc.RunResponse{Bail: true}, nil
+	case err != nil:
+		return &pulumirpc.RunResponse{Error: fmt.Sprintf("run %s: %s", h.program, err)}, nil
+	}
+	return &pulumirpc.RunResponse{}, nil
+}
