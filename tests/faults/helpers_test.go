@@ -1,0 +1,167 @@
+// Package faults breaks a rehearsal on purpose, over and over, and says what became of it. make test-faults runs it; its
+// figures stand in docs/reliability.md.
+package faults
+
+import (
+	_ "embed"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"berth/tests/rehearsed"
+)
+
+//go:embed end_state.sh
+var endStateScript string
+
+// endState is what the account and the server have come to, without what differs between two of a kind.
+func endState(r *rehearsed.Rehearsal) []string {
+	lines := strings.Split(r.SSHInput("sudo bash", endStateScript), "\n")
+	for _, resource := range r.Account().Inventory() {
+		typ, _, _ := strings.Cut(resource, " ")
+		lines = append(lines, "account "+typ)
+	}
+	return lines
+}
+
+// converged says that the last up left everything as it ought to be: the same as want, nothing more to do, and the row
+// that was written is there.
+func converged(t *testing.T, r *rehearsed.Rehearsal, want []string, row string) {
+	t.Helper()
+	output := r.Run("up")
+	assert.Contains(t, output, "SSH connections opened: 0", "a second up has nothing to do")
+	if want != nil {
+		assert.Equal(t, strings.Join(want, "\n"), strings.Join(endState(r), "\n"))
+	}
+	if row != "" {
+		assert.Contains(t, site(t, r).Notes(), row)
+	}
+}
+
+func site(t *testing.T, r *rehearsed.Rehearsal) *rehearsed.Site {
+	t.Helper()
+	return rehearsed.NewSite(t, r.Account().Only("aws:ec2/eip:Eip").Output("publicIp"), r.File("root.pem"))
+}
+
+// said are the lines that remote steps have said in an output, as "step: line", numbers and waits left out, so that a
+// line of a second try is the same.
+func said(output string) []string {
+	var lines []string
+	for _, match := range regexp.MustCompile(`(?m)command:remote:Command (\S+) +(?:creating|updating|replacing)\S* \([^)]*\) (.+)$`).FindAllStringSubmatch(output, -1) {
+		line := match[1] + ": " + regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f-]*`).ReplaceAllString(match[2], "N")
+		if !strings.Contains(line, "Dial") && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// cutAtEveryLine runs up again and again. At the first line of each run that none before has said, cut is called. It ends
+// with the up that goes through, and gives the lines at which it was cut.
+func cutAtEveryLine(t *testing.T, r *rehearsed.Rehearsal, args []string, cut func(up *rehearsed.Running, line string)) []string {
+	t.Helper()
+	var seen []string
+	for range 100 {
+		up := r.Start(append([]string{"up"}, args...)...)
+		line := up.Await(func(output string) string {
+			for _, line := range said(output) {
+				if !slices.Contains(seen, line) {
+					return line
+				}
+			}
+			return ""
+		})
+		if line == "" {
+			output, err := up.Wait()
+			require.NoErrorf(t, err, "the up after %d cuts:\n%s", len(seen), output)
+			return seen
+		}
+		seen = append(seen, line)
+		t.Logf("cut %d: %s", len(seen), line)
+		cut(up, line)
+		_, _ = up.Wait()
+		args = nil // Settings are kept.
+	}
+	t.Fatalf("a hundred cuts and no end; the last at %s", seen[len(seen)-1])
+	return nil
+}
+
+// host is the container of the rehearsal's one instance.
+func host(t *testing.T, r *rehearsed.Rehearsal) string {
+	t.Helper()
+	names := strings.Fields(docker(t, "ps", "--all", "--filter", "label=berth.rehearsal="+r.Name, "--filter", "label=berth.role=host", "--format", "{{.Names}}"))
+	require.Len(t, names, 1)
+	return names[0]
+}
+
+func docker(t *testing.T, args ...string) string {
+	t.Helper()
+	output, err := exec.CommandContext(t.Context(), "docker", args...).CombinedOutput()
+	require.NoErrorf(t, err, "docker %s:\n%s", strings.Join(args, " "), output)
+	return strings.TrimSpace(string(output))
+}
+
+// powerCut is a server's power going and coming back: every process ends at once and the machine boots.
+func powerCut(t *testing.T, name string) {
+	t.Helper()
+	docker(t, "kill", name)
+	docker(t, "start", name)
+}
+
+// fault is the AWS stand-in's aws.Fault.
+type fault struct {
+	Operation, Name, Kind, Error string
+	Seconds                      float64
+	Times                        int
+}
+
+// disturb leaves faults for the AWS stand-in and forgets those that came to pass.
+func disturb(t *testing.T, r *rehearsed.Rehearsal, faults []fault) {
+	t.Helper()
+	text, err := json.Marshal(faults)
+	require.NoError(t, err)
+	folder := filepath.Join(r.Dir, "aws")
+	require.NoError(t, os.MkdirAll(folder, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "faults.json"), text, 0o600))
+	require.NoError(t, os.RemoveAll(filepath.Join(folder, "faulted")))
+}
+
+// faulted are the faults that came to pass since disturb, as "hold create vpc".
+func faulted(r *rehearsed.Rehearsal) []string {
+	text, err := os.ReadFile(filepath.Join(r.Dir, "aws", "faulted"))
+	if err != nil {
+		return nil
+	}
+	return strings.Split(strings.TrimSpace(string(text)), "\n")
+}
+
+// awaitFault waits until a fault came to pass, and is false when the command ended without one.
+func awaitFault(r *rehearsed.Rehearsal, up *rehearsed.Running) bool {
+	// The file comes to be in another process that says nothing of it.
+	for len(faulted(r)) == 0 {
+		select {
+		case <-up.Ended():
+			return len(faulted(r)) > 0
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return true
+}
+
+// declared are the names of the AWS resources that a preview of nothing shows.
+func declared(output string) []string {
+	var names []string
+	for _, match := range regexp.MustCompile(`(?m)^ *\+ +aws:\S+ +(\S+) +create\b`).FindAllStringSubmatch(output, -1) {
+		names = append(names, match[1])
+	}
+	return names
+}

@@ -1,0 +1,99 @@
+package faults
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"berth/tests/rehearsed"
+	"berth/tests/report"
+)
+
+const interruptions = "Interruptions"
+
+// TestInterrupted kills Pulumi, cuts SSH and cuts the power in the middle of everything that an up does, and runs up
+// again.
+func TestInterrupted(t *testing.T) {
+	r := rehearsed.New(t, "berth-faults")
+	names := declared(r.Run("preview"))
+	require.Greater(t, len(names), 20)
+	var want []string
+	const row = "kept through every cut"
+
+	t.Run("nobody disturbs, to compare with", func(t *testing.T) {
+		r := r.In(t)
+		r.Run("up")
+		want = endState(r)
+		r.Run("destroy")
+		r.Run("clean")
+	})
+	t.Run("Pulumi is killed while AWS makes a resource", func(t *testing.T) {
+		r := r.In(t)
+		waiting := slices.Clone(names)
+		for len(waiting) > 0 {
+			var faults []fault
+			for _, name := range waiting {
+				faults = append(faults, fault{Operation: "create", Name: name, Kind: "hold"})
+			}
+			disturb(t, r, faults)
+			up := r.Start("up")
+			if !awaitFault(r, up) {
+				output, _ := up.Wait()
+				t.Fatalf("nothing was held, of %v:\n%s", waiting, output)
+			}
+			up.Kill()
+			_, _ = up.Wait()
+			// One cut, one resource: what was also held is cut once more, when it is its turn.
+			name := strings.Fields(faulted(r)[0])[2]
+			waiting = slices.Delete(waiting, slices.Index(waiting, name), slices.Index(waiting, name)+1)
+		}
+		disturb(t, r, nil)
+		lines := cutAtEveryLine(t, r, nil, func(up *rehearsed.Running, _ string) { up.Kill() })
+		converged(t, r, want, "")
+		report.Add(t, interruptions, "Pulumi killed while AWS makes a resource, then `pulumi up`", figure(t, len(names), "resources"))
+		report.Add(t, interruptions, "Pulumi killed at a line of a step, then `pulumi up`", figure(t, len(lines), "lines"))
+	})
+	site(t, r).Write(row)
+	for _, kind := range []struct {
+		row string
+		ami string
+		cut func(t *testing.T, r *rehearsed.Rehearsal) func(up *rehearsed.Running, line string)
+	}{
+		{"the SSH connection cut at a line of a step, then `pulumi up`", rehearsed.OtherAMI, func(t *testing.T, r *rehearsed.Rehearsal) func(*rehearsed.Running, string) {
+			return func(*rehearsed.Running, string) {
+				docker(t, "exec", host(t, r), "bash", "-c", "pkill -KILL -u admin sshd || pkill -KILL sshd-session")
+			}
+		}},
+		{"the server's power cut at a line of a step, then `pulumi up`", firstAMI, func(t *testing.T, r *rehearsed.Rehearsal) func(*rehearsed.Running, string) {
+			return func(*rehearsed.Running, string) { powerCut(t, host(t, r)) }
+		}},
+	} {
+		t.Run(kind.row, func(t *testing.T) {
+			r := r.In(t)
+			began := time.Now()
+			// A new server has every step before it, and the volume of the old one.
+			lines := cutAtEveryLine(t, r, []string{"--set", "ami=" + kind.ami}, kind.cut(t, r))
+			converged(t, r, want, row)
+			report.Add(t, interruptions, strings.ToUpper(kind.row[:1])+kind.row[1:], figure(t, len(lines), "lines"))
+			t.Logf("took %s", time.Since(began).Round(time.Second))
+		})
+	}
+}
+
+// firstAMI is the machine image that a rehearsal begins with.
+const firstAMI = "ami-0123456789abcdef0"
+
+// figure says how many of the cuts converged: all, or none that can be told apart.
+func figure(t *testing.T, cuts int, what string) string {
+	t.Helper()
+	assert.Positive(t, cuts)
+	if t.Failed() {
+		return fmt.Sprintf("not every one of %d %s converged", cuts, what)
+	}
+	return fmt.Sprintf("%d of %d %s", cuts, cuts, what)
+}
