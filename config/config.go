@@ -9,6 +9,8 @@ import (
 
 // Config is one environment as its stack describes it, with defaults filled in and every value validated.
 type Config struct {
+	// Allow names what the app may reach beyond its containers; see Allowable.
+	Allow []string
 	// Domain is the site's name, Aliases its further names: DNS names in lower case.
 	Domain  string
 	Aliases []string

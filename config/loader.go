@@ -16,7 +16,7 @@ const namespace = "berth:"
 // Keys are all settings, sorted, without their namespace.
 func Keys() []string {
 	return []string{
-		"acmeDirectory", "acmeEmail", "acmeProfile", "acmeRoots", "acmeStagingDirectory", "alarmEmail", "aliases", "ami",
+		"acmeDirectory", "acmeEmail", "acmeProfile", "acmeRoots", "acmeStagingDirectory", "alarmEmail", "aliases", "allow", "ami",
 		"availabilityZone", "composeFile", "createZone", "database", "deployKey", "domain", "drainWithin",
 		"dumpBucket", "environment", "healthyWithin", "images", "instanceType", "keepReleases", "migration",
 		"operatorCidrs", "protect", "ref", "region", "registries", "releaseStrategy", "repository",

@@ -26,6 +26,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"aliases", `["WWW.example.com"]`, "aliases[0]", "lower case", "pulumi config set --path 'berth:aliases[0]' www.example.com"},
 		{"aliases", `["www.example.com",["x"]]`, "aliases[1]", "DNS name", "pulumi config set --path 'berth:aliases[1]'"},
 		{"aliases", names(100), "aliases", "at most 100 names; there are 101", "pulumi config rm"},
+		{"allow", `["root"]`, "allow[0]", "one of capabilities, devices, docker-socket, host-mounts, host-namespaces, privileged, unconfined", "pulumi config rm --path 'berth:allow[0]'"},
+		{"allow", `"privileged"`, "allow", "a list", "pulumi config rm berth:allow && pulumi config set --path 'berth:allow[0]'"},
 		{"aliases", `"www"`, "aliases", "a list", "pulumi config rm berth:aliases && pulumi config set --path 'berth:aliases[0]'"},
 		{"domain", "co.uk", "zone", "no zone follows", "pulumi config set berth:zone co.uk"},
 		{"domain", strings.Repeat("a", 64) + ".example.com", "domain", "63", "pulumi config set berth:domain"},

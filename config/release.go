@@ -1,9 +1,11 @@
 package config
 
 import (
+	"fmt"
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,6 +39,21 @@ func (l *loader) release() {
 		l.problem("composeFile", c.ComposeFile, "a path inside the repository that ends in .yaml or .yml is required; it may not lead out of it", set("composeFile", "compose.yaml"))
 	}
 	l.routes()
+	l.allow()
+}
+
+// Allowable are the names that allow takes: what provision/scripts/release/trust.jq refuses otherwise.
+var Allowable = []string{"capabilities", "devices", "docker-socket", "host-mounts", "host-namespaces", "privileged", "unconfined"}
+
+// allow reads what the app may reach beyond its containers.
+func (l *loader) allow() {
+	l.config.Allow, _ = l.list("allow", "a list of names", setAnew("allow", "allow[0]", "host-mounts"))
+	for i, name := range l.config.Allow {
+		if !slices.Contains(Allowable, name) {
+			at := fmt.Sprintf("allow[%d]", i)
+			l.problem(at, name, "one of "+strings.Join(Allowable, ", ")+" is required", remove(at))
+		}
+	}
 }
 
 func (l *loader) repository() {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -110,6 +111,9 @@ func plan(ctx context.Context, cfg *config.Config, repo *repository.Repository, 
 	}
 	for _, service := range slices.Sorted(maps.Keys(model.EnvFiles)) {
 		for _, file := range model.EnvFiles[service] {
+			if path.IsAbs(file) && !slices.Contains(cfg.Allow, "host-mounts") {
+				made.Problems = append(made.Problems, fmt.Sprintf("service %s reads %s of the server; name a file of the repository, or .env.production, in %s; or, if you trust the repository: pulumi config set --path 'berth:allow[%d]' host-mounts", service, file, cfg.ComposeFile, len(cfg.Allow)))
+			}
 			if laptop.MatchString(file) {
 				made.Problems = append(made.Problems, fmt.Sprintf("service %s reads %s, which is meant for a laptop and does not reach the server; name .env.production in %s instead, which the stack's variables become", service, file, cfg.ComposeFile))
 			}

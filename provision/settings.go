@@ -53,6 +53,8 @@ type appGiven struct {
 	Strategy  string            `json:"strategy"`
 	Migration *config.Migration `json:"migration"`
 	Database  *config.Database  `json:"database"`
+	// Allow is for release/trust.jq.
+	Allow []string `json:"allow,omitempty"`
 }
 
 type appRoute struct {
@@ -64,7 +66,7 @@ type appRoute struct {
 
 // appSettings is the app as JSON.
 func appSettings(cfg *config.Config) (string, error) {
-	given := appGiven{Images: map[string]string{}, Strategy: cfg.ReleaseStrategy, Migration: cfg.Migration, Database: cfg.Database}
+	given := appGiven{Images: map[string]string{}, Strategy: cfg.ReleaseStrategy, Migration: cfg.Migration, Database: cfg.Database, Allow: cfg.Allow}
 	for _, route := range cfg.Routes {
 		given.Routes = append(given.Routes, appRoute(route))
 	}

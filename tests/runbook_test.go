@@ -41,6 +41,19 @@ func newOperator(t *testing.T, r *rehearsed.Rehearsal) *operator {
 	return o
 }
 
+// cutOff kills an update that gives the site one more name, while AWS makes its first record.
+func (o *operator) cutOff(t *testing.T, kind string) {
+	t.Helper()
+	o.must("pulumi config set --path 'berth:aliases[1]' cut.example.test")
+	o.Disturb(rehearsed.Fault{Operation: "create", Kind: kind})
+	up := o.Start("shell", "--", "pulumi", "up", "--yes")
+	cut := o.AwaitFault(up)
+	up.Kill()
+	output, _ := up.Wait()
+	require.True(t, cut, output)
+	o.Disturb()
+}
+
 // in is the operator of a subtest.
 func (o *operator) in(t *testing.T) *operator { own := *o; own.Rehearsal = o.In(t); return &own }
 
@@ -137,7 +150,9 @@ func TestTheRunbookAsItStands(t *testing.T) {
 		o.must("pulumi up")
 		assert.Equal(t, "broken", site.Page("https://"+rehearsed.Domain+"/"))
 		o.block("release-broke.md", "v1.4.1", first)
-		assert.Contains(t, site.Page("https://"+rehearsed.Domain+"/"), "<title>")
+		page := site.Page("https://" + rehearsed.Domain + "/")
+		assert.Contains(t, page, "<title>")
+		o.Commit(map[string]string{"web/index.html": page})
 		o.must("pulumi config set berth:ref main")
 	})
 	page("grow-the-volume.md", func(t *testing.T, o *operator, _ *rehearsed.Site) {
@@ -182,9 +197,41 @@ func TestTheRunbookAsItStands(t *testing.T) {
 		o.block(page)
 		assert.NotEqual(t, before, o.Account().Only("aws:ec2/instance:Instance").ID)
 	})
+	page("interrupted.md", func(t *testing.T, o *operator, _ *rehearsed.Site) {
+		const page = "interrupted.md"
+		records := len(o.Account().All("aws:route53/record:Record"))
+		o.cutOff(t, "hold")
+		output, err := o.shell("pulumi up", "")
+		require.Error(t, err)
+		assert.Contains(t, output, "currently locked")
+		o.block(page)
+		assert.Len(t, o.Account().All("aws:route53/record:Record"), records+2, "A and AAAA of the new name")
+
+		empty := filepath.Join(o.Dir, "backend", ".pulumi", "stacks", "berth", "rehearsal.json.attrs")
+		require.NoError(t, os.WriteFile(empty, nil, 0o600))
+		output, err = o.shell("pulumi stack", "")
+		require.Error(t, err)
+		assert.Contains(t, output, "EOF")
+		o.block(page, "~/berth-state", filepath.Join(o.Dir, "backend"))
+
+		o.must("pulumi config rm --path 'berth:aliases[1]' && pulumi up && pulumi config set --path 'berth:aliases[1]' cut.example.test")
+		o.cutOff(t, "lose")
+		var lost string
+		for _, record := range o.Account().All("aws:route53/record:Record") {
+			if strings.HasPrefix(record.Output("name"), "cut.") {
+				lost = record.ID
+			}
+		}
+		o.must("pulumi cancel --yes")
+		o.block(page, "vpc-0123456789abcdef0", lost)
+		assert.Len(t, o.Account().All("aws:route53/record:Record"), records+2)
+		o.block(page)
+		assert.Contains(t, o.block(page), "unchanged")
+		o.must("pulumi config rm --path 'berth:aliases[1]' && pulumi up")
+	})
 	page("change-domain.md", func(t *testing.T, o *operator, site *rehearsed.Site) {
 		o.block("change-domain.md", "new.example.com", "new.example.test")
-		assert.Equal(t, http.StatusMovedPermanently, site.Do(http.MethodGet, "https://new.example.test/", "").StatusCode)
+		assert.Contains(t, site.Page("https://new.example.test/"), "<title>")
 		o.block("change-domain.md", "new.example.com", "new.example.test", "app.example.com", rehearsed.Domain)
 		site.Client.CloseIdleConnections()
 		assert.Contains(t, site.Page("https://new.example.test/"), "<title>")

@@ -31,6 +31,7 @@ type wildApp struct {
 	Restores                struct{ Service, Fill, Change, Show, Want string }
 	Migration               map[string]string
 	Strategy                string
+	Allow                   []string
 }
 
 // testWild deploys, redeploys and rolls back every app of apps/wild on a rehearsal's host, by the script that 'pulumi up'
@@ -188,7 +189,7 @@ func (a *wildApp) settings(t *testing.T, commit string) string {
 			route["health"] = ""
 		}
 	}
-	app, err := json.Marshal(map[string]any{"routes": a.Routes, "images": map[string]string{}, "strategy": a.Strategy, "migration": a.Migration, "database": nil})
+	app, err := json.Marshal(map[string]any{"routes": a.Routes, "images": map[string]string{}, "strategy": a.Strategy, "migration": a.Migration, "database": nil, "allow": a.Allow})
 	require.NoError(t, err)
 	var text strings.Builder
 	for name, value := range map[string]string{

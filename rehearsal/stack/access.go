@@ -31,15 +31,22 @@ func (s *Stack) Access(ctx context.Context) (Access, error) {
 	}
 	keys := map[string]map[string]json.RawMessage{}
 	var access Access
+	var operators string
 	for _, resource := range deployment.Resources {
 		switch resource.Type {
 		case "tls:index/privateKey:PrivateKey":
 			keys[resource.URN[len(resource.URN)-len("client-key"):]] = resource.Outputs
 		case "aws:ec2/eip:Eip":
 			access.Address = plain(resource.Outputs["publicIp"])
+		case "pulumi:pulumi:Stack":
+			// A key of the operator's own is no resource.
+			operators = plain(resource.Outputs["sshPrivateKey"])
 		}
 	}
 	access.PrivateKey = plain(keys["client-key"]["privateKeyOpenssh"])
+	if access.PrivateKey == "" {
+		access.PrivateKey = operators
+	}
 	access.HostKey = plain(keys["::host-key"]["publicKeyOpenssh"])
 	if access.Address == "" || access.PrivateKey == "" || access.HostKey == "" {
 		return Access{}, errors.New("there is no host to log in to; make one: make rehearse")

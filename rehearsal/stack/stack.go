@@ -89,7 +89,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 		"PULUMI_CONFIG_PASSPHRASE":                    passphrase,
 		"PULUMI_SKIP_UPDATE_CHECK":                    "true",
 		"PULUMI_DEBUG_PROVIDERS":                      providers.attach(),
-		"PULUMI_BACKEND_URL":                          "file://" + filepath.Join(options.Dir, "backend"),
+		"PULUMI_BACKEND_URL":                          "file://" + filepath.Join(options.Dir, "backend") + "?metadata=skip",
 		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
 	}
 	if providers.realCommand != "" {

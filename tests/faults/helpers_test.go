@@ -4,15 +4,11 @@ package faults
 
 import (
 	_ "embed"
-	"encoding/json"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -115,46 +111,6 @@ func powerCut(t *testing.T, name string) {
 	t.Helper()
 	docker(t, "kill", name)
 	docker(t, "start", name)
-}
-
-// fault is the AWS stand-in's aws.Fault.
-type fault struct {
-	Operation, Name, Kind, Error string
-	Seconds                      float64
-	Times                        int
-}
-
-// disturb leaves faults for the AWS stand-in and forgets those that came to pass.
-func disturb(t *testing.T, r *rehearsed.Rehearsal, faults []fault) {
-	t.Helper()
-	text, err := json.Marshal(faults)
-	require.NoError(t, err)
-	folder := filepath.Join(r.Dir, "aws")
-	require.NoError(t, os.MkdirAll(folder, 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "faults.json"), text, 0o600))
-	require.NoError(t, os.RemoveAll(filepath.Join(folder, "faulted")))
-}
-
-// faulted are the faults that came to pass since disturb, as "hold create vpc".
-func faulted(r *rehearsed.Rehearsal) []string {
-	text, err := os.ReadFile(filepath.Join(r.Dir, "aws", "faulted"))
-	if err != nil {
-		return nil
-	}
-	return strings.Split(strings.TrimSpace(string(text)), "\n")
-}
-
-// awaitFault waits until a fault came to pass, and is false when the command ended without one.
-func awaitFault(r *rehearsed.Rehearsal, up *rehearsed.Running) bool {
-	// The file comes to be in another process that says nothing of it.
-	for len(faulted(r)) == 0 {
-		select {
-		case <-up.Ended():
-			return len(faulted(r)) > 0
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-	return true
 }
 
 // declared are the names of the AWS resources that a preview of nothing shows.

@@ -36,23 +36,23 @@ func TestInterrupted(t *testing.T) {
 		r := r.In(t)
 		waiting := slices.Clone(names)
 		for len(waiting) > 0 {
-			var faults []fault
+			var faults []rehearsed.Fault
 			for _, name := range waiting {
-				faults = append(faults, fault{Operation: "create", Name: name, Kind: "hold"})
+				faults = append(faults, rehearsed.Fault{Operation: "create", Name: name, Kind: "hold"})
 			}
-			disturb(t, r, faults)
+			r.Disturb(faults...)
 			up := r.Start("up")
-			if !awaitFault(r, up) {
+			if !r.AwaitFault(up) {
 				output, _ := up.Wait()
 				t.Fatalf("nothing was held, of %v:\n%s", waiting, output)
 			}
 			up.Kill()
 			_, _ = up.Wait()
 			// One cut, one resource: what was also held is cut once more, when it is its turn.
-			name := strings.Fields(faulted(r)[0])[2]
+			name := strings.Fields(r.Faulted()[0])[2]
 			waiting = slices.Delete(waiting, slices.Index(waiting, name), slices.Index(waiting, name)+1)
 		}
-		disturb(t, r, nil)
+		r.Disturb()
 		lines := cutAtEveryLine(t, r, nil, func(up *rehearsed.Running, _ string) { up.Kill() })
 		converged(t, r, want, "")
 		report.Add(t, interruptions, "Pulumi killed while AWS makes a resource, then `pulumi up`", figure(t, len(names), "resources"))

@@ -57,6 +57,34 @@ routed_ports() {
   if [ -n "$OLD" ]; then jq -c .ports "$RELEASES/$OLD/plan.json"; else echo '{}'; fi
 }
 
+# lead_out prints a line for each symbolic link of the checkout $1 behind which lies something of the server's. Compose and
+# Docker follow them as root.
+lead_out() {
+  local link target root
+  root=$(realpath "$1")
+  find "$1" -type l -print0 | while IFS= read -r -d '' link; do
+    target=$(realpath -e "$link" 2>/dev/null) || continue
+    case $target in
+      "$root" | "$root"/*) ;;
+      *) printf '%q is a link to %q of the server; commit the file itself, or, if you trust the repository: pulumi config set --path '"'berth:allow[0]'"' host-mounts\n' "${link#"$1"/}" "$target" ;;
+    esac
+  done
+}
+
+# refusals prints what keeps the release in folder $1 from going out, a line each.
+refusals() {
+  jq -r '.[].text' "$1/trust.json"
+  jq -r '.problems[]' "$1/plan.json"
+}
+
+# refuse ends the release where there is a sentence in $1.
+refuse() {
+  local line
+  [ -n "$1" ] || return 0
+  while read -r line; do say "$line"; done <<<"$1"
+  fail "commit ${COMMIT:0:12} cannot be released as it is; what runs is left as it was"
+}
+
 # plan makes folder $1 of a new release: checkout, compose files, routes. Nothing that runs is touched.
 plan() {
   local folder=$1 source=$1/source file
@@ -66,6 +94,7 @@ plan() {
   put "$folder/.env.production" 0600 <"$BERTH_ETC/app.env"
   check_out "$source"
   file=$(compose_path "$source")
+  if [ "$(jq 'any(.allow[]?; . == "host-mounts")' <<<"$APP")" = false ]; then refuse "$(lead_out "$source")"; fi
   # Where the app's own file names it (env_file); not for longer, or it would be copied into images.
   put "$(dirname "$file")/.env.production" 0600 <"$folder/.env.production"
   docker compose --project-name app --env-file "$folder/.env.production" --file "$file" config --format json >"$folder/model.json" ||
@@ -74,16 +103,15 @@ plan() {
   jq -r --arg source "$source" '[(.services // {} | .[] | (.build.context // empty), (.volumes[]? | select(.type == "bind") | .source)),
       ((.secrets // {})[], (.configs // {})[] | .file // empty)]
     | unique[] | select(. == $source or startswith($source + "/"))' "$folder/model.json" | trees "$source" >"$folder/trees.json"
+  jq --arg source "$source" --argjson app "$APP" '[., {source: $source, allow: $app.allow}]' "$folder/model.json" | jq -f /opt/berth/release/trust.jq >"$folder/trust.json"
   jq -n --argjson app "$APP" --slurpfile trees "$folder/trees.json" --argjson ports "$(routed_ports)" --arg id "$(basename "$folder")" \
     --arg commit "$COMMIT" --arg source "$source" --argjson base $((FIRST_PORT + 100 * $(cat "$folder/slot"))) --arg data "$DATA" \
     '$app + {id: $id, commit: $commit, source: $source, base: $base, ports: $ports, trees: $trees[0], binds: ($data + "/binds"), files: ($data + "/files")}' |
     jq -s -f /opt/berth/release/plan.jq "$folder/model.json" - >"$folder/plan.json"
-  rm -f "$folder/model.json" "$folder/trees.json"
+  rm -f "$folder/model.json"
   jq -r '.advice[].text' "$folder/plan.json" | while read -r line; do say "advice: $line"; done
-  if [ "$(jq '.problems | length' "$folder/plan.json")" -gt 0 ]; then
-    jq -r '.problems[]' "$folder/plan.json" | while read -r line; do say "$line"; done
-    fail "commit ${COMMIT:0:12} cannot be released as it is; what runs is left as it was"
-  fi
+  refuse "$(refusals "$folder")"
+  rm -f "$folder/trees.json" "$folder/trust.json"
   keep_files "$folder/plan.json"
   routes "$folder/plan.json" >"$folder/routes.conf"
 }
