@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What a server has come to, as text that two servers of the same release have in common. Ids, dates and sizes are not in it.
 set -euo pipefail
 

@@ -34,7 +34,7 @@ func TestInterrupted(t *testing.T) {
 	})
 	t.Run("Pulumi is killed while AWS makes a resource", func(t *testing.T) {
 		r := r.In(t)
-		waiting := slices.Clone(names)
+		waiting, unheard := slices.Clone(names), 0
 		for len(waiting) > 0 {
 			var faults []rehearsed.Fault
 			for _, name := range waiting {
@@ -48,13 +48,18 @@ func TestInterrupted(t *testing.T) {
 			}
 			up.Kill()
 			_, _ = up.Wait()
-			// One cut, one resource: what was also held is cut once more, when it is its turn.
-			name := strings.Fields(r.Faulted()[0])[2]
-			waiting = slices.Delete(waiting, slices.Index(waiting, name), slices.Index(waiting, name)+1)
+			for _, line := range r.Faulted() {
+				if at := slices.Index(waiting, strings.Fields(line)[2]); at >= 0 {
+					waiting = slices.Delete(waiting, at, at+1)
+				}
+			}
+			r.Disturb()
+			unheard += recoverPending(t, r)
 		}
 		r.Disturb()
 		lines := cutAtEveryLine(t, r, nil, func(up *rehearsed.Running, _ string) { up.Kill() })
 		converged(t, r, want, "")
+		report.Add(t, interruptions, "Of these, made by AWS without Pulumi's knowing, and handed to it", fmt.Sprintf("%d resources", unheard))
 		report.Add(t, interruptions, "Pulumi killed while AWS makes a resource, then `pulumi up`", figure(t, len(names), "resources"))
 		report.Add(t, interruptions, "Pulumi killed at a line of a step, then `pulumi up`", figure(t, len(lines), "lines"))
 	})

@@ -25,9 +25,9 @@ type Account struct {
 
 // Resource is one of the account's: its Pulumi type, its AWS id, its outputs.
 type Resource struct {
-	t        *testing.T
-	Type, ID string
-	Outputs  map[string]any
+	t               *testing.T
+	Type, ID        string
+	Inputs, Outputs map[string]any
 }
 
 // Output is a property that is a string.

@@ -81,6 +81,13 @@ func (r *Rehearsal) Try(args ...string) (string, error) {
 	return r.TryWith("", args...)
 }
 
+// TryOutput is Try without what goes to standard error.
+func (r *Rehearsal) TryOutput(args ...string) (string, error) {
+	r.t.Helper()
+	output, err := exec.CommandContext(r.t.Context(), filepath.Join(r.Bin, "rehearsal"), append(r.arguments(), args...)...).Output()
+	return string(output), err
+}
+
 // TryWith is Try with a standard input.
 func (r *Rehearsal) TryWith(input string, args ...string) (string, error) {
 	r.t.Helper()

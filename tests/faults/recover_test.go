@@ -1,0 +1,75 @@
+package faults
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"berth/tests/rehearsed"
+)
+
+// resource is one of Pulumi's state.
+type resource struct {
+	URN, Type, ID string
+	Inputs        map[string]any
+}
+
+// recoverPending does what docs/runbook/interrupted.md says where Pulumi asked AWS for something and was killed before it
+// heard the answer: what AWS has is handed to it by its id, the rest is forgotten. It says how many AWS had.
+func recoverPending(t *testing.T, r *rehearsed.Rehearsal) int {
+	t.Helper()
+	exported, err := r.TryOutput("shell", "--", "bash", "-c", "pulumi cancel --yes >/dev/null 2>&1; pulumi stack export")
+	require.NoError(t, err, exported)
+	var state struct {
+		Deployment struct {
+			Resources  []resource
+			Operations []struct {
+				Resource resource
+				Type     string
+			} `json:"pending_operations"`
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(exported), &state), exported)
+	if len(state.Deployment.Operations) == 0 {
+		return 0
+	}
+	known := map[string]bool{}
+	for _, one := range state.Deployment.Resources {
+		known[one.Type+" "+one.ID] = true
+	}
+	account := r.Account().Resources
+	command, found := []string{"shell", "--", "pulumi", "refresh", "--yes", "--clear-pending-creates"}, 0
+	for _, operation := range state.Deployment.Operations {
+		if operation.Type != "creating" {
+			continue
+		}
+		for _, key := range slices.Sorted(maps.Keys(account)) {
+			one := account[key]
+			if one.Type != operation.Resource.Type || known[one.Type+" "+one.ID] || !same(operation.Resource.Inputs, one.Inputs) {
+				continue
+			}
+			known[one.Type+" "+one.ID] = true
+			command = append(command, "--import-pending-creates", operation.Resource.URN, "--import-pending-creates", one.ID)
+			found++
+			break
+		}
+	}
+	output, err := r.Try(command...)
+	require.NoErrorf(t, err, "%s:\n%s", strings.Join(command, " "), output)
+	return found
+}
+
+// same says whether AWS was asked for just this. Pulumi adds keys of its own.
+func same(asked, has map[string]any) bool {
+	for name, value := range asked {
+		if !strings.HasPrefix(name, "__") && !reflect.DeepEqual(value, has[name]) {
+			return false
+		}
+	}
+	return true
+}
