@@ -18,17 +18,19 @@ PULUMI_VERSION := v3.259.0
 GO_FOLDERS := . rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
-.PHONY: rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-snapshot \
-        test test-unit test-e2e test-attackers bench lint tools machine test-machine settings-table help
+.PHONY: rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
+        rehearse-snapshot push test test-faults test-unit test-e2e test-attackers bench lint vulnerabilities sbom tools machine test-machine settings-table help
 
 help:
 	@echo 'make rehearse           the whole way from nothing to HTTPS, offline (a second run is an update)'
 	@echo 'make rehearse APP=DIR   the same with an app of your own: a folder or a git URL with a compose file'
 	@echo 'make rehearse-preview   what a run would change    make rehearse-refresh  read the account back'
 	@echo 'make rehearse-ssh       log in to the host         make rehearse-status   what stands'
+	@echo 'make rehearse-shell     the pulumi command on it   make push              scripts onto the host, in seconds'
 	@echo 'make rehearse-destroy   pulumi destroy             make rehearse-clean    take everything away'
 	@echo 'make test               every test                 make test-unit         the fast ones'
 	@echo 'make test-attackers     what attackers get, longer than in make test'
+	@echo 'make test-faults        that, and everything interrupted and broken; writes docs/reliability.md'
 	@echo 'make bench              releases beside other ways to release, as ratios'
 
 rehearse: machine tools
@@ -37,7 +39,7 @@ rehearse: machine tools
 rehearse-preview rehearse-refresh rehearse-destroy: rehearse-%: machine tools
 	$(REHEARSAL) $*
 
-rehearse-clean rehearse-status rehearse-ssh rehearse-snapshot: rehearse-%: machine tools
+rehearse-clean rehearse-status rehearse-ssh rehearse-shell rehearse-snapshot: rehearse-%: machine tools
 	@$(REHEARSAL) $*
 
 test: lint test-unit test-e2e
@@ -54,6 +56,10 @@ test-e2e: test-machine tools
 test-attackers: test-machine tools
 	cd tests && BERTH_BIN=$(BIN) go test -count=1 -timeout 60m -v ./attackers
 
+# What interruptions, faults and power cuts leave behind; the figures go to docs/reliability.md.
+test-faults: test-machine tools
+	cd tests && BERTH_BIN=$(BIN) BERTH_FIGURES=$(CURDIR)/docs/reliability.md go test -count=1 -p 1 -timeout 90m -v ./faults ./attackers
+
 # What visitors notice of a release, beside other ways to release; ROUNDS of it.
 ROUNDS ?= 3
 bench: test-machine tools
@@ -67,11 +73,29 @@ lint: test-machine
 	    go vet ./...) || exit 1; \
 	done
 	@mkdir -p $(BIN)
-	@cd tools/lint && go build -o $(BIN)/ tool
+	@cd tools/lint && go build -o $(BIN)/ github.com/kisielk/errcheck github.com/rhysd/actionlint/cmd/actionlint github.com/securego/gosec/v2/cmd/gosec honnef.co/go/tools/cmd/staticcheck
 	@echo 'actionlint: .github/workflows' && $(BIN)/actionlint
+	@# What an operator runs. It reads files and starts git by names that it is given (G304, G204): that is its work.
+	@echo 'gosec' && $(BIN)/gosec -quiet -exclude=G204,G304 -exclude-dir=tests -exclude-dir=rehearsal -exclude-dir=tools ./...
 	@for folder in $(GO_FOLDERS); do \
 	  (cd $$folder && $(BIN)/errcheck -exclude $(CURDIR)/tools/lint/errcheck.txt ./... && $(BIN)/staticcheck ./...) || exit 1; \
 	done
+
+# The scripts as they are in this checkout, onto the standing rehearsal's host: what a changed one does is seen in seconds.
+push:
+	@tar --create --gzip --mode=755 --directory provision/scripts . | $(REHEARSAL) ssh -- sudo tar --extract --gzip --no-same-owner --directory /opt/berth
+
+# Known vulnerabilities of what is called. It asks the Go project's database, so CI does it and make test does not.
+vulnerabilities:
+	@mkdir -p $(BIN)
+	@cd tools/lint && go build -o $(BIN)/ golang.org/x/vuln/cmd/govulncheck
+	@for folder in $(GO_FOLDERS); do (cd $$folder && $(BIN)/govulncheck ./...) || exit 1; done
+
+# What a release is made of, in CycloneDX's format.
+sbom:
+	@mkdir -p $(BIN)
+	@cd tools/lint && go build -o $(BIN)/ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+	@$(BIN)/cyclonedx-gomod app -json -licenses -packages -output bom.json . && echo bom.json
 
 # The README's settings table is Pulumi.yaml's.
 settings-table:

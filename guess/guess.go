@@ -79,7 +79,13 @@ func From(ctx context.Context, folder string, given map[string]string) (*Setting
 }
 
 func (s *Settings) variables(folder string, given map[string]string) error {
-	text, err := os.ReadFile(filepath.Join(folder, ".env.example"))
+	// An app may be a stranger's: a link does not lead out of its folder.
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return err
+	}
+	text, err := root.ReadFile(".env.example")
+	err = errors.Join(err, root.Close())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -139,9 +145,13 @@ func (s *service) answers() (port int, published bool) {
 	if name == "" {
 		name = "Dockerfile"
 	}
-	text, err := os.ReadFile(filepath.Join(s.Build.Context, name))
+	root, err := os.OpenRoot(s.Build.Context)
+	if err != nil {
+		return 0, false
+	}
+	text, err := root.ReadFile(name)
 	found := exposed.FindSubmatch(text)
-	if err != nil || found == nil {
+	if err = errors.Join(err, root.Close()); err != nil || found == nil {
 		return 0, false
 	}
 	port, _ = strconv.Atoi(string(found[1]))

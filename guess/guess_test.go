@@ -67,3 +67,11 @@ func TestWhatCannotBeGuessedIsSaid(t *testing.T) {
 		require.ErrorContains(t, err, reason)
 	}
 }
+
+func TestALinkDoesNotLeadOutOfTheApp(t *testing.T) {
+	elsewhere := filepath.Join(folder(t, map[string]string{"credentials": "STOLEN=canary\n"}), "credentials")
+	dir := folder(t, map[string]string{"compose.yaml": "services: {web: {image: 'x:1', expose: [80]}}"})
+	require.NoError(t, os.Symlink(elsewhere, filepath.Join(dir, ".env.example")))
+	_, err := From(t.Context(), dir, nil)
+	require.ErrorContains(t, err, "escapes")
+}

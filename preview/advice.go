@@ -1,6 +1,7 @@
 package preview
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -17,7 +18,7 @@ import (
 
 // advise says what works and should not stay as it is, in the order of the compose file's lines.
 func advise(cfg *config.Config, folder string, plan *provision.Plan) ([]string, error) {
-	text, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(cfg.ComposeFile)))
+	text, err := readIn(folder, cfg.ComposeFile)
 	if err != nil {
 		return nil, fmt.Errorf("read %s once more: %w", cfg.ComposeFile, err)
 	}
@@ -54,6 +55,16 @@ func advise(cfg *config.Config, folder string, plan *provision.Plan) ([]string, 
 	return sentences, nil
 }
 
+// readIn reads a file of a folder that strangers filled: a link does not lead out of it.
+func readIn(folder, name string) ([]byte, error) {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, err
+	}
+	text, err := root.ReadFile(filepath.FromSlash(name))
+	return text, errors.Join(err, root.Close())
+}
+
 // instruction is a Dockerfile's own health check, which an image built from it brings along.
 var instruction = regexp.MustCompile(`(?im)^\s*HEALTHCHECK\s+(--|CMD)`)
 
@@ -67,7 +78,7 @@ func hasHealthCheck(plan *provision.Plan, service string) bool {
 			name = "Dockerfile"
 		}
 		// A context that is no folder of the checkout has nothing to look at.
-		text, err := os.ReadFile(filepath.Join(build.Build.Context, name))
+		text, err := readIn(build.Build.Context, name)
 		return err == nil && instruction.Match(text)
 	}
 	return false

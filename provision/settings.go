@@ -20,7 +20,7 @@ import (
 func assignments(pairs ...string) string {
 	var text strings.Builder
 	for i := 0; i < len(pairs); i += 2 {
-		fmt.Fprintf(&text, "%s=%s\n", pairs[i], shellescape.Quote(pairs[i+1]))
+		fmt.Fprintf(&text, "%s=%s\n", pairs[i], shellescape.Quote(pairs[i+1])) // #nosec G602 -- they come in pairs
 	}
 	return text.String()
 }

@@ -32,14 +32,22 @@ func (r *rehearsal) shell(ctx context.Context, args []string) error {
 		if len(args) == 0 {
 			args = []string{"bash"}
 		}
-		command := exec.CommandContext(ctx, args[0], args[1:]...)
-		command.Dir = folder
-		command.Env = append(os.Environ(), engine.Environment()...)
-		command.Env = append(command.Env, fmt.Sprintf("PULUMI_DEBUG_LANGUAGES=go:%d", port), "PATH="+r.Bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+		// The command itself is looked for there, too.
+		if err := os.Setenv("PATH", r.Bin+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
+			return err
+		}
+		environment := append(append(os.Environ(), engine.Environment()...), fmt.Sprintf("PULUMI_DEBUG_LANGUAGES=go:%d", port))
 		if !term.IsTerminal(int(os.Stdin.Fd())) {
 			// Nobody is there to confirm.
-			command.Env = append(command.Env, "PULUMI_SKIP_CONFIRMATIONS=true")
+			environment = append(environment, "PULUMI_SKIP_CONFIRMATIONS=true")
 		}
+		choose := exec.CommandContext(ctx, "pulumi", "stack", "select", stack.Name)
+		choose.Dir, choose.Env = folder, environment
+		if output, err := choose.CombinedOutput(); err != nil {
+			return fmt.Errorf("choose the stack: %w:\n%s", err, output)
+		}
+		command := exec.CommandContext(ctx, args[0], args[1:]...)
+		command.Dir, command.Env = folder, environment
 		return pass(command)
 	})
 }

@@ -38,7 +38,7 @@ func releaseStale(ctx context.Context, stack auto.Stack, dir string) error {
 	if err != nil || !left {
 		return err
 	}
-	fmt.Println("An earlier run was killed; taking its lock away.")
+	fmt.Fprintln(os.Stderr, "An earlier run was killed; taking its lock away.")
 	if err := stack.Cancel(ctx); err != nil {
 		return fmt.Errorf("take away the lock of a killed run: %w", err)
 	}
