@@ -62,6 +62,9 @@ func (s *Site) Do(method, url, body string) *http.Response {
 	return response
 }
 
+// T is the test that the site is used in.
+func (s *Site) T() *testing.T { return s.t }
+
 // Page is what a page answers with 200 OK.
 func (s *Site) Page(url string) string {
 	s.t.Helper()
