@@ -235,7 +235,7 @@ func (r *rehearsal) ssh(ctx context.Context, args []string) error {
 		return err
 	}
 	key, hosts := filepath.Join(r.Dir, "ssh_key"), filepath.Join(r.Dir, "known_hosts")
-	if err := errors.Join(os.WriteFile(key, []byte(access.PrivateKey), 0o600), os.WriteFile(hosts, []byte(access.Address+" "+access.HostKey), 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(key, []byte(strings.TrimRight(access.PrivateKey, "\n")+"\n"), 0o600), os.WriteFile(hosts, []byte(access.Address+" "+access.HostKey), 0o600)); err != nil {
 		return err
 	}
 	arguments := append([]string{"-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile=" + hosts,

@@ -201,15 +201,13 @@ func TestTheRunbookAsItStands(t *testing.T) {
 		const page = "interrupted.md"
 		records := len(o.Account().All("aws:route53/record:Record"))
 		o.cutOff(t, "hold")
-		output, err := o.shell("pulumi up", "")
-		require.Error(t, err)
-		assert.Contains(t, output, "currently locked")
-		o.block(page)
+		// A rehearsal sees that nobody is at work and takes the lock away itself; the command is there for a stack in production.
+		assert.Contains(t, o.block(page), "taking its lock away")
 		assert.Len(t, o.Account().All("aws:route53/record:Record"), records+2, "A and AAAA of the new name")
 
 		empty := filepath.Join(o.Dir, "backend", ".pulumi", "stacks", "berth", "rehearsal.json.attrs")
 		require.NoError(t, os.WriteFile(empty, nil, 0o600))
-		output, err = o.shell("pulumi stack", "")
+		output, err := o.shell("pulumi stack", "")
 		require.Error(t, err)
 		assert.Contains(t, output, "EOF")
 		o.block(page, "~/berth-state", filepath.Join(o.Dir, "backend"))

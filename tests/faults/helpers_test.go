@@ -21,11 +21,14 @@ var endStateScript string
 
 // endState is what the account and the server have come to, without what differs between two of a kind.
 func endState(r *rehearsed.Rehearsal) []string {
-	lines := strings.Split(r.SSHInput("sudo bash", endStateScript), "\n")
+	// A release is named by its commit and by a salt of the server's.
+	state := regexp.MustCompile(`[0-9a-f]{12}-[0-9a-f]{6}`).ReplaceAllString(r.SSHInput("sudo bash", endStateScript), "RELEASE")
+	lines := strings.Split(state, "\n")
 	for _, resource := range r.Account().Inventory() {
 		typ, _, _ := strings.Cut(resource, " ")
 		lines = append(lines, "account "+typ)
 	}
+	slices.Sort(lines)
 	return lines
 }
 
@@ -53,7 +56,11 @@ func site(t *testing.T, r *rehearsed.Rehearsal) *rehearsed.Site {
 func said(output string) []string {
 	var lines []string
 	for _, match := range regexp.MustCompile(`(?m)command:remote:Command (\S+) +(?:creating|updating|replacing)\S* \([^)]*\) (.+)$`).FindAllStringSubmatch(output, -1) {
-		line := match[1] + ": " + regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f-]*`).ReplaceAllString(match[2], "N")
+		said := regexp.MustCompile(`^\[diff: [^\]]*\];? ?`).ReplaceAllString(match[2], "")
+		if said == "" {
+			continue
+		}
+		line := match[1] + ": " + regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f-]*`).ReplaceAllString(said, "N")
 		if !strings.Contains(line, "Dial") && !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
