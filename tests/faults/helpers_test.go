@@ -55,7 +55,7 @@ func site(t *testing.T, r *rehearsed.Rehearsal) *rehearsed.Site {
 // line of a second try is the same.
 func said(output string) []string {
 	var lines []string
-	for _, match := range regexp.MustCompile(`(?m)command:remote:Command (\S+) +(?:creating|updating|replacing)\S* \([^)]*\) (.+)$`).FindAllStringSubmatch(output, -1) {
+	for _, match := range regexp.MustCompile(`(?m)command:remote:Command (\S+) +(?:creating|updating|replacing)[^(]*\([^)]*\) (.+)$`).FindAllStringSubmatch(output, -1) {
 		said := regexp.MustCompile(`^\[diff: [^\]]*\];? ?`).ReplaceAllString(match[2], "")
 		if said == "" {
 			continue
