@@ -55,10 +55,12 @@ func TestReleasesCut(t *testing.T) {
 				command := release(r, next, fmt.Sprintf("%s:%d", name, nth), how)
 				if how == "kill" {
 					watched := watch(s)
+					defer func() {
+						asked, failed := watched()
+						assert.Positive(t, asked)
+						assert.Zero(t, failed, "of %d requests", asked)
+					}()
 					assert.Contains(t, r.SSH(command), "cut at "+name)
-					asked, failed := watched()
-					assert.Positive(t, asked)
-					assert.Zero(t, failed, "of %d requests", asked)
 				} else {
 					running := r.Start("ssh", "--", command)
 					require.NotEmpty(t, running.Await(func(output string) string { return regexp.MustCompile("reached " + name).FindString(output) }))

@@ -51,7 +51,9 @@ func TestActionsArePinned(t *testing.T) {
 func TestNothingIsAllowedUnlessAJobSaysSo(t *testing.T) {
 	for name, text := range workflows(t) {
 		assert.Contains(t, text, "\npermissions: {}\n", name)
-		assert.NotContains(t, text, "contents: write", name)
+		if name != "release.yml" { // It makes the release, for a tag alone.
+			assert.NotContains(t, text, "contents: write", name)
+		}
 		assert.NotRegexp(t, `pull_request_target|AWS_ACCESS_KEY|AWS_SECRET`, text, name)
 		assert.Equal(t, strings.Count(text, "actions/checkout@"), strings.Count(text, "persist-credentials: false"), name)
 		assert.NotRegexp(t, `secrets\.[^P]|secrets\.P[^U]`, text, "%s: the passphrase is the one secret", name)

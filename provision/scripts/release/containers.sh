@@ -134,7 +134,9 @@ start_again() {
 stop_others() {
   local id
   for id in $(docker ps --filter label=berth.release --format '{{.Label "berth.release"}}' | sort -u); do
-    [ "$id" = "$1" ] || stop_release "$id"
+    [ "$id" != "$1" ] || continue
+    [ ! -e "$RELEASES/$id/plan.json" ] || drain "$id" "$1"
+    stop_release "$id"
   done
 }
 

@@ -47,10 +47,18 @@ drained() { [ "$(open_connections "$1" "$2")" -eq 0 ]; }
 
 # drain waits for the open requests and WebSockets of release $1, now that $2 gets the new ones.
 drain() {
-  drained "$1" "$2" && return
-  say "draining $(open_connections "$1" "$2") open connections, at most $DRAIN_WITHIN seconds"
-  await "$DRAIN_WITHIN" drained "$1" "$2" || say "$(open_connections "$1" "$2") connections are still open and end now"
+  if ! drained "$1" "$2"; then
+    say "draining $(open_connections "$1" "$2") open connections, at most $DRAIN_WITHIN seconds"
+    await "$DRAIN_WITHIN" drained "$1" "$2" || say "$(open_connections "$1" "$2") connections are still open and end now"
+  fi
+  # A worker of before the switch leads nowhere once release $1 has stopped, and a busy HTTP/2 connection may stay with it for
+  # a thousand requests: between two of them it is ended, and comes back to a worker of now.
+  await 2 gone_workers || pkill --parent "$(cat /run/nginx.pid)" --full "$LEAVING" || true
 }
+
+readonly LEAVING='^nginx: worker process is shutting down$'
+
+gone_workers() { ! pgrep --parent "$(cat /run/nginx.pid)" --full "$LEAVING" >/dev/null; }
 
 # site_answers asks for every route of release $1 as a visitor would, by the public name, on port $2 of this server.
 site_answers() {
