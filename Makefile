@@ -19,7 +19,7 @@ GO_FOLDERS := . rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
 .PHONY: rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
-        rehearse-snapshot push test test-faults test-unit test-e2e test-attackers bench lint vulnerabilities sbom tools machine test-machine settings-table help
+        rehearse-snapshot push test test-faults test-runbook test-unit test-e2e test-attackers bench lint vulnerabilities sbom tools machine test-machine settings-table help
 
 help:
 	@echo 'make rehearse           the whole way from nothing to HTTPS, offline (a second run is an update)'
@@ -55,6 +55,10 @@ test-e2e: test-machine tools
 # What attackers get, beside what make test looks at of it: a rehearsal of its own, and a minute under siege.
 test-attackers: test-machine tools
 	cd tests && BERTH_BIN=$(BIN) go test -count=1 -timeout 60m -v ./attackers
+
+# Every command of the runbook's pages for the operator, with Pulumi's own command.
+test-runbook: test-machine tools
+	cd tests && BERTH_BIN=$(BIN) BERTH_RUNBOOK=1 go test -count=1 -timeout 30m -run TestTheRunbook -v .
 
 # What interruptions, faults and power cuts leave behind; the figures go to docs/reliability.md.
 test-faults: test-machine tools

@@ -50,10 +50,6 @@ func TestTheWorldFails(t *testing.T) {
 			breaks: func(r *rehearsed.Rehearsal) {
 				r.Disturb(rehearsed.Fault{Operation: "create", Kind: "late", Seconds: 15})
 			}},
-		{name: "the git host is down", args: []string{"up", "--set", "environment.GREETING=unreachable"}, row: "The git host is down, then `pulumi up`",
-			breaks: func(r *rehearsed.Rehearsal) { docker(t, "stop", "--time", "1", r.Name+"-git") },
-			// The rehearsal starts what is down of its own; the one who breaks it here does it for good.
-			heals: true},
 		{name: "the volume is another stack's", args: []string{"up", "--set", "environment.GREETING=foreign"}, row: "The volume belongs to another stack",
 			breaks: func(r *rehearsed.Rehearsal) { r.SSH("echo someone-else | sudo tee /data/stack") },
 			says:   []string{"this server's data belongs to stack someone-else", "pulumi stack select someone-else", "sudo rm /data/stack"},
