@@ -20,6 +20,7 @@ import (
 type options struct {
 	Name, Dir, Bin, Project, App, Command string
 	Set                                   []string
+	AlarmPeriod                           time.Duration
 }
 
 // rehearsal is one rehearsal on this machine.
@@ -69,7 +70,7 @@ func open(given *options) (*rehearsal, error) {
 	if err := os.Setenv("BERTH_CACHE", filepath.Join(chosen.Dir, "cache")); err != nil {
 		return nil, err
 	}
-	opened := &rehearsal{options: chosen, world: &ec2host.World{Name: chosen.Name, Dir: chosen.Dir, Bin: chosen.Bin}}
+	opened := &rehearsal{options: chosen, world: &ec2host.World{Name: chosen.Name, Dir: chosen.Dir, Bin: chosen.Bin, AlarmPeriod: chosen.AlarmPeriod}}
 	own, err := opened.kept()
 	if own != nil && !named {
 		opened.App = own.Folder

@@ -31,8 +31,8 @@ func quiet(r *rehearsed.Rehearsal) int {
 	return len(r.Mails())
 }
 
-// mailed looks at the health until alarms were mailed with a state, after so many mails. Alarms look at whole minutes, up
-// to three of them.
+// mailed looks at the health until alarms were mailed with a state, after so many mails. Alarms look at
+// up to three whole periods.
 func mailed(r *rehearsed.Rehearsal, after int, state string, alarms ...string) {
 	r.T().Helper()
 	require.Eventuallyf(r.T(), func() bool {

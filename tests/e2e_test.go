@@ -338,7 +338,7 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 		t.Logf("free: %s MiB, then %s MiB", before, r.SSH("df --output=avail --block-size=1M /data | tail -n 1"))
 		assert.Contains(t, site.Notes(), "kept through everything")
 		r.SSH("sudo rm /data/fill")
-		// The alarm looks at a minute: what is pushed in the next one ends it.
+		// The alarm looks at a period: what is pushed in the next one ends it.
 		assert.Eventually(t, func() bool {
 			r.SSH("sudo systemctl start berth-health.service")
 			return slices.Contains(r.Mails(), "OK: \"app.example.test disk\" in eu-central-1 to ops@example.test")

@@ -111,7 +111,7 @@ func (s *Service) evaluate(account *aws.Account, now time.Time) error {
 		if !known {
 			old = State{State: stateInsufficient, Since: resource.Created, Reason: "Unchecked: Initial alarm creation", Actions: []string{}}
 		}
-		state, reason := a.judge(points, old.State, now)
+		state, reason := a.judge(points, old.State, now, s.period)
 		if state == old.State {
 			after[a.name] = old
 			continue
@@ -128,21 +128,20 @@ func (s *Service) evaluate(account *aws.Account, now time.Time) error {
 	return replace(filepath.Join(s.dir, alarmsFile), after)
 }
 
-// judge tells an alarm's state. Every period is a minute here, whatever the alarm says: a rehearsal does not wait for
-// a quarter of an hour.
-func (a alarm) judge(points []Datapoint, old string, now time.Time) (state, reason string) {
-	minutes := map[time.Time][]float64{}
+// judge tells an alarm's state.
+func (a alarm) judge(points []Datapoint, old string, now time.Time, period time.Duration) (state, reason string) {
+	periods := map[time.Time][]float64{}
 	for _, p := range points {
 		if p.Region == a.region() && p.Namespace == a.namespace && p.Metric == a.metric && maps.Equal(p.Dimensions, a.dimensions) && !p.Time.After(now) {
-			minute := p.Time.UTC().Truncate(time.Minute)
-			minutes[minute] = append(minutes[minute], p.Value)
+			began := p.Time.UTC().Truncate(period)
+			periods[began] = append(periods[began], p.Value)
 		}
 	}
 	// The newest periods that have data, as many as are looked at.
 	var values []float64
 	for i := range a.periods + slack {
-		if minute := minutes[now.Truncate(time.Minute).Add(-time.Duration(i)*time.Minute)]; len(minute) > 0 && len(values) < a.periods {
-			values = append(values, statistic(a.statistic, minute))
+		if one := periods[now.Truncate(period).Add(-time.Duration(i)*period)]; len(one) > 0 && len(values) < a.periods {
+			values = append(values, statistic(a.statistic, one))
 		}
 	}
 	bad := 0

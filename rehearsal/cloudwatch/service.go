@@ -20,13 +20,17 @@ type Service struct {
 	// notifications.jsonl.
 	account, dir string
 	now          func() time.Time
+	// period is how long each of an alarm's periods lasts here, whatever the alarm says: a rehearsal does not wait for a
+	// quarter of an hour.
+	period time.Duration
 
 	lock sync.Mutex
 }
 
-// New makes the service of the account that is kept in account, with its own files in dir.
-func New(account, dir string) *Service {
-	return &Service{account: account, dir: dir, now: time.Now}
+// New makes the service of the account that is kept in account, with its own files in dir, whose alarms look at periods
+// of that length.
+func New(account, dir string, period time.Duration) *Service {
+	return &Service{account: account, dir: dir, now: time.Now, period: period}
 }
 
 // namespace is that of the answers' XML.

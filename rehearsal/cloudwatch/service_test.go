@@ -39,7 +39,7 @@ func newFixture(t *testing.T) *fixture {
 	f.put(aws.SubscriptionType, topic+":1", map[string]any{"topic": topic, "protocol": "email", "endpoint": "you@example.test"})
 	f.put("aws:iam/rolePolicy:RolePolicy", "host:metrics", map[string]any{"policy": `{"Statement":[{"Effect":"Allow",
 		"Action":["cloudwatch:PutMetricData"],"Resource":["*"],"Condition":{"StringEquals":{"cloudwatch:namespace":"Berth"}}}]}`})
-	f.service = New(t.TempDir(), filepath.Join(t.TempDir(), "new"))
+	f.service = New(t.TempDir(), filepath.Join(t.TempDir(), "new"), time.Minute)
 	f.service.now = func() time.Time { return f.now }
 	f.alarm("memory", nil)
 	return f

@@ -51,7 +51,7 @@ func (w *World) runMonitoring(ctx context.Context) error {
 		"--volume", filepath.Join(w.Bin, "rehearsal-cloudwatch")+":/usr/local/bin/rehearsal-cloudwatch:ro",
 		"--volume", w.path("aws")+":/var/lib/aws:ro", "--volume", w.path("cloudwatch")+":/var/lib/cloudwatch",
 		AMIImage, "rehearsal-cloudwatch", "-account", "/var/lib/aws", "-state", "/var/lib/cloudwatch",
-		"-certificate", "/var/lib/cloudwatch/"+acmeAPICert, "-key", "/var/lib/cloudwatch/"+acmeAPIKey, "-every", "10s")
+		"-certificate", "/var/lib/cloudwatch/"+acmeAPICert, "-key", "/var/lib/cloudwatch/"+acmeAPIKey, "-every", "10s", "-period", w.AlarmPeriod.String())
 }
 
 // trust is the mount that makes a host trust the rehearsal's CloudWatch and S3.

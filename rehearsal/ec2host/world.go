@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"berth/rehearsal/aws"
 )
@@ -20,6 +21,8 @@ type World struct {
 	Dir string
 	// Bin is the folder of the programs that run inside containers: rehearsal-dns, rehearsal-imds and pebble.
 	Bin string
+	// AlarmPeriod is how long each period of an alarm lasts, whatever the alarm says.
+	AlarmPeriod time.Duration
 }
 
 // Addresses on the rehearsal's "internet", a Docker network in the range that RFC 5737 sets aside for documentation.

@@ -68,31 +68,39 @@ func said(output string) []string {
 	return lines
 }
 
-// cutAtEveryLine runs up again and again. At the first line of each run that none before has said, cut is called. It ends
-// with the up that goes through, and gives the lines at which it was cut.
+// cutAtEveryLine runs up again and again, and calls cut at every line that none before has said: a run that goes on after
+// a cut is cut again. It ends with the up that nothing was cut in, and gives the lines at which it was.
 func cutAtEveryLine(t *testing.T, r *rehearsed.Rehearsal, args []string, cut func(up *rehearsed.Running, line string)) []string {
 	t.Helper()
 	var seen []string
 	for range 100 {
 		up := r.Start(append([]string{"up"}, args...)...)
-		line := up.Await(func(output string) string {
-			for _, line := range said(output) {
-				if !slices.Contains(seen, line) {
-					return line
+		args = nil // Settings are kept.
+		before := len(seen)
+		for {
+			line := up.Await(func(output string) string {
+				for _, line := range said(output) {
+					if !slices.Contains(seen, line) {
+						return line
+					}
 				}
+				return ""
+			})
+			if line == "" {
+				break
 			}
-			return ""
-		})
-		if line == "" {
-			output, err := up.Wait()
+			seen = append(seen, line)
+			t.Logf("cut %d: %s", len(seen), line)
+			cut(up, line)
+			if up.Over() {
+				break // What else it said was not cut.
+			}
+		}
+		output, err := up.Wait()
+		if len(seen) == before {
 			require.NoErrorf(t, err, "the up after %d cuts:\n%s", len(seen), output)
 			return seen
 		}
-		seen = append(seen, line)
-		t.Logf("cut %d: %s", len(seen), line)
-		cut(up, line)
-		_, _ = up.Wait()
-		args = nil // Settings are kept.
 	}
 	t.Fatalf("a hundred cuts and no end; the last at %s", seen[len(seen)-1])
 	return nil

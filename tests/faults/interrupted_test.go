@@ -2,7 +2,6 @@ package faults
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,11 +33,15 @@ func TestInterrupted(t *testing.T) {
 	})
 	t.Run("Pulumi is killed while AWS makes a resource", func(t *testing.T) {
 		r := r.In(t)
-		waiting, unheard := slices.Clone(names), 0
+		// Each is cut twice: AWS has not made it yet, and AWS has made it.
+		waiting, unheard := map[string][]string{}, 0
+		for _, name := range names {
+			waiting[name] = []string{"hold", "lose"}
+		}
 		for len(waiting) > 0 {
 			var faults []rehearsed.Fault
-			for _, name := range waiting {
-				faults = append(faults, rehearsed.Fault{Operation: "create", Name: name, Kind: "hold"})
+			for name, kinds := range waiting {
+				faults = append(faults, rehearsed.Fault{Operation: "create", Name: name, Kind: kinds[0]})
 			}
 			r.Disturb(faults...)
 			up := r.Start("up")
@@ -49,18 +52,22 @@ func TestInterrupted(t *testing.T) {
 			up.Kill()
 			_, _ = up.Wait()
 			for _, line := range r.Faulted() {
-				if at := slices.Index(waiting, strings.Fields(line)[2]); at >= 0 {
-					waiting = slices.Delete(waiting, at, at+1)
+				name := strings.Fields(line)[2]
+				if waiting[name] = waiting[name][1:]; len(waiting[name]) == 0 {
+					delete(waiting, name)
 				}
 			}
 			r.Disturb()
 			unheard += recoverPending(t, r)
 		}
 		r.Disturb()
-		lines := cutAtEveryLine(t, r, nil, func(up *rehearsed.Running, _ string) { up.Kill() })
+		lines := cutAtEveryLine(t, r, nil, func(up *rehearsed.Running, _ string) {
+			up.Kill()
+			_, _ = up.Wait()
+		})
 		converged(t, r, want, "")
 		report.Add(t, interruptions, "Of these, made by AWS without Pulumi's knowing, and handed to it", fmt.Sprintf("%d resources", unheard))
-		report.Add(t, interruptions, "Pulumi killed while AWS makes a resource, then `pulumi up`", figure(t, len(names), "resources"))
+		report.Add(t, interruptions, "Pulumi killed before and after AWS makes a resource, then `pulumi up`", figure(t, 2*len(names), "cuts"))
 		report.Add(t, interruptions, "Pulumi killed at a line of a step, then `pulumi up`", figure(t, len(lines), "lines"))
 	})
 	site(t, r).Write(row)

@@ -43,7 +43,7 @@ func recoverPending(t *testing.T, r *rehearsed.Rehearsal) int {
 		known[one.Type+" "+one.ID] = true
 	}
 	account := r.Account().Resources
-	command, found := []string{"shell", "--", "pulumi", "refresh", "--yes"}, 0
+	var found []string
 	for _, operation := range state.Deployment.Operations {
 		if operation.Type != "creating" {
 			continue
@@ -54,17 +54,16 @@ func recoverPending(t *testing.T, r *rehearsed.Rehearsal) int {
 				continue
 			}
 			known[one.Type+" "+one.ID] = true
-			command = append(command, "--import-pending-creates", operation.Resource.URN, "--import-pending-creates", one.ID)
-			found++
+			urn := operation.Resource.URN
+			found = append(found, urn[strings.LastIndex(urn, "::")+2:]+"="+one.ID)
 			break
 		}
 	}
-	if found > 0 {
-		r.Run(command...)
+	if len(found) > 0 {
+		r.Run(append([]string{"shell", "--", r.Adopt()}, found...)...)
 	}
-	// Both in one command would forget all of them.
 	r.Run("shell", "--", "pulumi", "refresh", "--yes", "--clear-pending-creates")
-	return found
+	return len(found)
 }
 
 // same says whether AWS was asked for just this. Pulumi adds keys of its own.

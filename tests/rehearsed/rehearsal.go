@@ -139,9 +139,25 @@ func (r *Rehearsal) TrySSH(command, input string) (string, error) {
 	return string(output), err
 }
 
+// alarmPeriod is how long an alarm's periods last here: what takes AWS three minutes to mail takes 45 seconds. It is longer
+// than a look at the health takes, and five of them than the minute after which the server reports again.
+const alarmPeriod = "15s"
+
+// Adopt builds the command that go run ./adopt runs in Berth's folder, for the operator's folder of a rehearsal, and gives
+// its path.
+func (r *Rehearsal) Adopt() string {
+	r.t.Helper()
+	program := filepath.Join(r.Dir, "adopt")
+	build := exec.CommandContext(r.t.Context(), "go", "build", "-o", program, "./adopt")
+	build.Dir = r.Project
+	output, err := build.CombinedOutput()
+	require.NoErrorf(r.t, err, "%s", output)
+	return program
+}
+
 // arguments are those of every command of this rehearsal.
 func (r *Rehearsal) arguments() []string {
-	arguments := []string{"--name", r.Name, "--dir", r.Dir, "--project", r.Project, "--command-provider", "stand-in"}
+	arguments := []string{"--name", r.Name, "--dir", r.Dir, "--project", r.Project, "--command-provider", "stand-in", "--alarm-period", alarmPeriod}
 	if r.App != "" {
 		arguments = append(arguments, "--app", r.App)
 	}

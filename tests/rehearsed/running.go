@@ -65,6 +65,16 @@ func (r *Running) Await(found func(output string) string) string {
 // Kill ends the command and the engine that it started, at once.
 func (r *Running) Kill() { _ = syscall.Kill(-r.command.Process.Pid, syscall.SIGKILL) }
 
+// Over says whether the command has ended.
+func (r *Running) Over() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // Ended is closed when the command is.
 func (r *Running) Ended() <-chan struct{} { return r.ended }
 

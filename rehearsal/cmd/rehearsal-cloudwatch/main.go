@@ -25,6 +25,7 @@ func main() {
 	certificate := flag.String("certificate", "cloudwatch.pem", "file of the certificate, for monitoring.REGION.amazonaws.com")
 	key := flag.String("key", "cloudwatch.key", "file of its private key")
 	every := flag.Duration("every", time.Minute, "how often to look at the alarms")
+	period := flag.Duration("period", time.Minute, "how long each of an alarm's periods lasts")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -37,7 +38,7 @@ func main() {
 		if err != nil {
 			return err
 		}
-		return serve(ctx, listener, cloudwatch.New(*account, *state), *every)
+		return serve(ctx, listener, cloudwatch.New(*account, *state, *period), *every)
 	}()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rehearsal-cloudwatch:", err)

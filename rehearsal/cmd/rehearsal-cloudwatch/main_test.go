@@ -30,7 +30,7 @@ func TestAlarmsAreLookedAtWithoutACall(t *testing.T) {
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	service := cloudwatch.New(account, state)
+	service := cloudwatch.New(account, state, time.Minute)
 	go func() { ended <- serve(ctx, listener, service, 10*time.Millisecond) }()
 
 	response, err := http.Get("http://" + listener.Addr().String() + "/")
