@@ -8,7 +8,7 @@ import (
 	"berth/config"
 )
 
-// Prices are AWS's list prices for eu-central-1 in USD without tax, as known in 2025; docs/costs.md shows the arithmetic.
+// Prices are AWS's list prices for eu-central-1 in USD without tax; docs/costs.md has each one's source and the arithmetic.
 const (
 	hours       = 730.0  // a month
 	gigabyte    = 0.0952 // gp3, a GB and month
@@ -17,7 +17,7 @@ const (
 	systemDisk  = 8.0    // GB
 	metric      = 0.30   // a custom metric of CloudWatch, a month
 	alarm       = 0.10   // an alarm, a month
-	healthCheck = 1.50   // Route 53, of what AWS does not host in its eyes, over HTTPS, a month
+	healthCheck = 1.50   // Route 53, of an address of AWS's, over HTTPS, a month
 	pushes      = 0.43   // PutMetricData once a minute, a month
 )
 
