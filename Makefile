@@ -10,6 +10,10 @@ SET ?=
 APP ?=
 REHEARSAL = $(BIN)/rehearsal --project . $(foreach setting,$(SET),--set '$(setting)')
 
+# A first build fetches hundreds of modules, a line each, which nobody reads.
+SHELL := bash
+WITHOUT_DOWNLOADS := 2> >(grep -v '^go: downloading' >&2)
+
 # When this began, for the time that a rehearsal prints.
 export BERTH_BEGAN := $(shell date +%s)
 
@@ -34,7 +38,7 @@ help:
 	@echo 'make bench              releases beside other ways to release, as ratios'
 
 rehearse: machine tools
-	$(REHEARSAL) $(if $(APP),try '$(APP)',up)
+	@$(REHEARSAL) $(if $(APP),try '$(APP)',up)
 
 rehearse-preview rehearse-refresh rehearse-destroy: rehearse-%: machine tools
 	$(REHEARSAL) $*
@@ -109,14 +113,15 @@ settings-table:
 # seconds; the Pulumi CLI is linked only when its version changes.
 tools: $(BIN)/pulumi-$(PULUMI_VERSION)
 	@ln -sf pulumi-$(PULUMI_VERSION) $(BIN)/pulumi
-	@cd rehearsal && CGO_ENABLED=0 go build -o $(BIN)/ . ./cmd/... github.com/letsencrypt/pebble/v2/cmd/pebble
+	@[ -e $(BIN)/rehearsal ] || echo 'Building the rehearsal (about a minute, once)'
+	@cd rehearsal && CGO_ENABLED=0 go build -o $(BIN)/ . ./cmd/... github.com/letsencrypt/pebble/v2/cmd/pebble $(WITHOUT_DOWNLOADS)
 
 $(BIN)/pulumi-$(PULUMI_VERSION): tools/pulumi/go.mod
 	@echo 'Building the Pulumi CLI $(PULUMI_VERSION) from its Go module (about 3 minutes, once)'
 	@mkdir -p $(BIN)
-	cd tools/pulumi && go build -trimpath -o $@ \
+	@cd tools/pulumi && go build -trimpath -o $@ \
 	  -ldflags '-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)' \
-	  github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
+	  github.com/pulumi/pulumi/pkg/v3/cmd/pulumi $(WITHOUT_DOWNLOADS)
 
 # What the machine itself lacks: installed on Debian as root, named otherwise.
 machine:

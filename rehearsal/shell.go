@@ -15,6 +15,9 @@ import (
 	"berth/rehearsal/stack"
 )
 
+// builtProgram is where a project's program is, below the project's folder.
+var builtProgram = filepath.Join("bin", "berth")
+
 // shell runs a command, or a shell, in a folder where the pulumi command works on the rehearsal as it does on a stack in
 // production: the project, the stack's settings, and the program built and run as Pulumi's host for Go does it. Settings
 // made there stay there; the rehearsal's other commands have their own.
@@ -24,7 +27,7 @@ func (r *rehearsal) shell(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		port, stop, err := language.Serve(filepath.Join(folder, "bin", "berth"))
+		port, stop, err := language.Serve(builtProgram)
 		if err != nil {
 			return fmt.Errorf("serve the host for Go: %w", err)
 		}
@@ -58,7 +61,7 @@ func (r *rehearsal) operatorsFolder(ctx context.Context, engine *stack.Stack) (s
 	if err := os.MkdirAll(filepath.Join(folder, "bin"), 0o700); err != nil {
 		return "", err
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(folder, "bin", "berth"), ".")
+	build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(folder, builtProgram), ".")
 	build.Dir = r.Project
 	if output, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the program: %w:\n%s", err, output)

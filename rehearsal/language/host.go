@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"sync"
 
@@ -21,18 +22,19 @@ import (
 	"berth/rehearsal/provider"
 )
 
-// host runs one program.
+// host runs programs that are built already, each at the same path below its project's folder.
 type host struct {
 	pulumirpc.UnimplementedLanguageRuntimeServer
-	program string
-	lock    sync.Mutex
-	engine  string
+	path   string
+	lock   sync.Mutex
+	engine string
 }
 
-// Serve serves the host of a built program on a port of its own, which PULUMI_DEBUG_LANGUAGES names to the engine.
-func Serve(program string) (port int, stop func(), err error) {
+// Serve serves the host on a port of its own, which PULUMI_DEBUG_LANGUAGES names to the engine. A project's program is at
+// path below the project's folder.
+func Serve(path string) (port int, stop func(), err error) {
 	return provider.ServeWith(func(server *grpc.Server) {
-		pulumirpc.RegisterLanguageRuntimeServer(server, &host{program: program})
+		pulumirpc.RegisterLanguageRuntimeServer(server, &host{path: path})
 	})
 }
 
@@ -70,10 +72,9 @@ func (h *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumir
 	h.lock.Lock()
 	engine := h.engine
 	h.lock.Unlock()
-	command := exec.CommandContext(ctx, h.program)
-	if info := request.GetInfo(); info != nil {
-		command.Dir = info.GetProgramDirectory()
-	}
+	folder := request.GetInfo().GetProgramDirectory()
+	command := exec.CommandContext(ctx, filepath.Join(folder, h.path))
+	command.Dir = folder
 	command.Env = os.Environ()
 	for name, value := range map[string]string{
 		pulumi.EnvProject: request.GetProject(), pulumi.EnvStack: request.GetStack(), pulumi.EnvOrganization: request.GetOrganization(),
@@ -91,7 +92,7 @@ func (h *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumir
 		// The program has told the engine what went wrong.
 		return &pulumirpc.RunResponse{Bail: true}, nil
 	case err != nil:
-		return &pulumirpc.RunResponse{Error: fmt.Sprintf("run %s: %s", h.program, err)}, nil
+		return &pulumirpc.RunResponse{Error: fmt.Sprintf("run %s: %s", command.Path, err)}, nil
 	}
 	return &pulumirpc.RunResponse{}, nil
 }
