@@ -23,7 +23,7 @@ GO_FOLDERS := . rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
 .PHONY: rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
-        rehearse-snapshot push test test-faults test-runbook test-unit test-e2e test-attackers bench lint vulnerabilities sbom tools machine test-machine settings-table help
+        rehearse-snapshot push test test-faults test-runbook test-unit test-e2e test-attackers bench pictures lint vulnerabilities sbom tools machine test-machine settings-table help
 
 help:
 	@echo 'make rehearse           the whole way from nothing to HTTPS, offline (a second run is an update)'
@@ -36,6 +36,7 @@ help:
 	@echo 'make test-attackers     what attackers get, longer than in make test'
 	@echo 'make test-faults        that, and everything interrupted and broken; writes docs/reliability.md'
 	@echo 'make bench              releases beside other ways to release, as ratios'
+	@echo 'make pictures           the pictures of README and docs, from a rehearsal'
 
 rehearse: machine tools
 	@$(REHEARSAL) $(if $(APP),try '$(APP)',up)
@@ -72,6 +73,12 @@ test-faults: test-machine tools
 ROUNDS ?= 3
 bench: test-machine tools
 	cd tests && BERTH_BIN=$(BIN) BERTH_BENCH=$(ROUNDS) go test -count=1 -timeout 60m -run TestBench -v .
+
+# The pictures of README and docs, drawn from a rehearsal.
+pictures: test-machine tools
+	@scripts/machine.sh pictures
+	@mkdir -p docs/pictures
+	cd tests && BERTH_BIN=$(BIN) BERTH_PICTURES=$(CURDIR)/docs/pictures go test -count=1 -timeout 30m -run TestPictures -v .
 
 lint: test-machine
 	shellcheck --external-sources $(SCRIPTS)

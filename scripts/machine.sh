@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the machine ready: machine.sh rehearse | test. On Debian as root it installs and starts what is missing,
+# Makes the machine ready: machine.sh rehearse | test | pictures. On Debian as root it installs and starts what is missing,
 # with a line that says so; elsewhere it says exactly what to install.
 set -euo pipefail
 
@@ -17,6 +17,7 @@ missing() {
     printf 'git git\nssh openssh-client\n'
     # Where a registry answers, no image has to be bootstrapped; only root could.
     [ "$(id -u)" -ne 0 ] || printf 'debootstrap debootstrap\n'
+    [ "$1" != pictures ] || printf 'termtosvg termtosvg\nscript bsdutils\n'
     [ "$1" != test ] || printf 'shellcheck shellcheck\njq jq\naws awscli\nnft nftables\nchromium chromium\ncertutil libnss3-tools\n'
   )
 }

@@ -143,6 +143,11 @@ func (r *Rehearsal) TrySSH(command, input string) (string, error) {
 // than a look at the health takes, and five of them than the minute after which the server reports again.
 const alarmPeriod = "15s"
 
+// Command is one of this rehearsal's, as words of a command line.
+func (r *Rehearsal) Command(args ...string) []string {
+	return append(append([]string{filepath.Join(r.Bin, "rehearsal")}, r.arguments()...), args...)
+}
+
 // Adopt builds the command that go run ./adopt runs in Berth's folder, for the operator's folder of a rehearsal, and gives
 // its path.
 func (r *Rehearsal) Adopt() string {

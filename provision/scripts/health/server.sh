@@ -3,6 +3,8 @@
 
 # Per cent above which a warning and an alarm are due.
 readonly DISK_WARNING=80 DISK_CRITICAL=90 MEMORY_WARNING=80 MEMORY_CRITICAL=92 SWAP_WARNING=50 SWAP_CRITICAL=80
+# Per cent of the processors, by what waits for them.
+readonly LOAD_WARNING=200 LOAD_CRITICAL=400
 
 server_checks() {
   check_disk disk "$DATA"
@@ -28,14 +30,15 @@ check_memory_use() {
   used=$(awk '/^MemTotal:/ { total = $2 } /^MemAvailable:/ { free = $2 } END { print int(100 - 100 * free / total) }' /proc/meminfo)
   result memory "$(graded "$used" "$MEMORY_WARNING" "$MEMORY_CRITICAL")" "$used % in use$([ "$used" -le "$MEMORY_WARNING" ] || echo "; see by what: docker stats; or take a bigger server: pulumi config set berth:instanceType t3.small")" "$used"
   swap=$(awk '/^SwapTotal:/ { total = $2 } /^SwapFree:/ { free = $2 } END { print total ? int(100 - 100 * free / total) : 0 }' /proc/meminfo)
-  result swap "$(graded "$swap" "$SWAP_WARNING" "$SWAP_CRITICAL")" "$swap % in use" "$swap"
+  result swap "$(graded "$swap" "$SWAP_WARNING" "$SWAP_CRITICAL")" "$swap % in use$([ "$swap" -le "$SWAP_WARNING" ] || echo "; see by what: docker stats; or take a bigger server: pulumi config set berth:instanceType t3.small")" "$swap"
 }
 
 check_load() {
-  local load processors
+  local load processors share
   processors=$(nproc)
   load=$(cut -d ' ' -f 2 /proc/loadavg)
-  result load "$(graded "$(awk -v load="$load" -v processors="$processors" 'BEGIN { print int(100 * load / processors) }')" 200 400)" "$load over five minutes, on $processors processors"
+  share=$(awk -v load="$load" -v processors="$processors" 'BEGIN { print int(100 * load / processors) }')
+  result load "$(graded "$share" "$LOAD_WARNING" "$LOAD_CRITICAL")" "$load over five minutes, on $processors processors$([ "$share" -le "$LOAD_WARNING" ] || echo "; see by what: top, docker stats; or take a bigger server: pulumi config set berth:instanceType t3.large")"
 }
 
 check_clock() {
