@@ -4,6 +4,7 @@ package program
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -48,13 +49,16 @@ func Run(settings map[string]string) pulumi.RunFunc {
 }
 
 // choose resolves the commit and looks at it: what cannot be released is found before anything is touched, and a
-// preview says what would go out.
+// preview says what would go out. An update releases what its own preview showed, though the branch may have moved on since.
 func choose(ctx *pulumi.Context, cfg *config.Config) (string, error) {
 	repo, err := repository.Open(cfg)
 	if err != nil {
 		return "", err
 	}
 	defer repo.Close()
+	if commit := repo.Shown(); commit != "" && !ctx.DryRun() {
+		return commit, nil
+	}
 	commit, err := repo.Resolve(ctx.Context())
 	if err != nil {
 		return "", err
@@ -64,7 +68,7 @@ func choose(ctx *pulumi.Context, cfg *config.Config) (string, error) {
 		return "", err
 	}
 	if ctx.DryRun() {
-		err = release.Announce(ctx, cfg, repo)
+		err = errors.Join(release.Announce(ctx, cfg, repo), repo.Show(commit))
 	}
 	return commit, err
 }
