@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -70,35 +69,33 @@ func TestInterrupted(t *testing.T) {
 		report.Add(t, interruptions, "Pulumi killed before and after AWS makes a resource, then `pulumi up`", figure(t, 2*len(names), "cuts"))
 		report.Add(t, interruptions, "Pulumi killed at a line of a step, then `pulumi up`", figure(t, len(lines), "lines"))
 	})
-	site(t, r).Write(row)
 	for _, kind := range []struct {
-		row string
-		ami string
-		cut func(t *testing.T, r *rehearsed.Rehearsal) func(up *rehearsed.Running, line string)
+		what string
+		cut  func(t *testing.T, r *rehearsed.Rehearsal)
 	}{
-		{"the SSH connection cut at a line of a step, then `pulumi up`", rehearsed.OtherAMI, func(t *testing.T, r *rehearsed.Rehearsal) func(*rehearsed.Running, string) {
-			return func(*rehearsed.Running, string) {
-				docker(t, "exec", host(t, r), "bash", "-c", "pkill -KILL sshd-session || true")
-			}
+		{"The SSH connection", func(t *testing.T, r *rehearsed.Rehearsal) {
+			docker(t, "exec", host(t, r), "bash", "-c", "pkill -KILL sshd-session || true")
 		}},
-		{"the server's power cut at a line of a step, then `pulumi up`", firstAMI, func(t *testing.T, r *rehearsed.Rehearsal) func(*rehearsed.Running, string) {
-			return func(*rehearsed.Running, string) { powerCut(t, host(t, r)) }
-		}},
+		{"The server's power", func(t *testing.T, r *rehearsed.Rehearsal) { powerCut(t, host(t, r)) }},
 	} {
-		t.Run(kind.row, func(t *testing.T) {
+		t.Run(kind.what+" is cut while a server is replaced", func(t *testing.T) {
 			r := r.In(t)
-			began := time.Now()
+			site(t, r).Write(row)
 			// A new server has every step before it, and the volume of the old one.
-			lines := cutAtEveryLine(t, r, []string{"--set", "ami=" + kind.ami}, kind.cut(t, r))
+			lines := cutAtEveryLine(t, r, []string{"--set", "ami=" + rehearsed.OtherAMI}, func(*rehearsed.Running, string) { kind.cut(t, r) })
 			converged(t, r, want, row)
-			report.Add(t, interruptions, strings.ToUpper(kind.row[:1])+kind.row[1:], figure(t, len(lines), "lines"))
-			t.Logf("took %s", time.Since(began).Round(time.Second))
+			report.Add(t, interruptions, kind.what+" cut at a line of a step on a replaced server, then `pulumi up`", figure(t, len(lines), "lines"))
+		})
+		t.Run(kind.what+" is cut in the first update", func(t *testing.T) {
+			r := r.In(t)
+			r.Run("destroy")
+			r.Run("clean")
+			lines := cutAtEveryLine(t, r, nil, func(*rehearsed.Running, string) { kind.cut(t, r) })
+			converged(t, r, want, "")
+			report.Add(t, interruptions, kind.what+" cut at a line of a step on the first server, then `pulumi up`", figure(t, len(lines), "lines"))
 		})
 	}
 }
-
-// firstAMI is the machine image that a rehearsal begins with.
-const firstAMI = "ami-0123456789abcdef0"
 
 // figure says how many of the cuts converged: all, or none that can be told apart.
 func figure(t *testing.T, cuts int, what string) string {
