@@ -48,7 +48,7 @@ func (c *clock) ran() []string {
 	var lines []string
 	for i := 1; i < len(c.ends); i++ {
 		if took := c.ends[i].Sub(c.ends[i-1]); took >= shortest {
-			lines = append(lines, fmt.Sprintf("%s %.0f s", c.names[i], took.Seconds()))
+			lines = append(lines, fmt.Sprintf("%-12s %4.0f s", c.names[i], took.Seconds()))
 		}
 	}
 	return lines
@@ -59,7 +59,7 @@ func summary(cfg *config.Config, next, address, commit, certificateOutput string
 	until, _, _ = strings.Cut(until, "T")
 	steps := "none had to run"
 	if ran := watch.ran(); len(ran) > 0 {
-		steps = strings.Join(ran, ", ")
+		steps = strings.Join(ran, "\n               ")
 	}
 	login := fmt.Sprintf("ssh -i key.pem %s@%s", infra.User, address)
 	lines := []string{
@@ -68,7 +68,7 @@ func summary(cfg *config.Config, next, address, commit, certificateOutput string
 		"steps        " + steps,
 		"cost         " + cost.Sentence(cfg),
 		"next         " + next,
-		"log in       pulumi stack output --show-secrets sshPrivateKey > key.pem && chmod 600 key.pem",
+		"log in       (umask 077 && pulumi stack output --show-secrets sshPrivateKey >key.pem)",
 		"             pulumi stack output sshHostKey >> ~/.ssh/known_hosts",
 		"             " + login,
 		"look         " + login + " sudo /opt/berth/status.sh",
