@@ -23,7 +23,7 @@ GO_FOLDERS := . rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
 .PHONY: rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
-        rehearse-snapshot push test test-faults test-runbook test-unit test-e2e test-attackers bench pictures lint vulnerabilities sbom tools machine test-machine settings-table help
+        rehearse-snapshot rehearse-dashboard push test test-faults test-runbook test-unit test-e2e test-attackers bench pictures lint vulnerabilities sbom tools machine test-machine settings-table help
 
 help:
 	@echo 'make rehearse           the whole way from nothing to HTTPS, offline (a second run is an update)'
@@ -44,7 +44,7 @@ rehearse: machine tools
 rehearse-preview rehearse-refresh rehearse-destroy: rehearse-%: machine tools
 	$(REHEARSAL) $*
 
-rehearse-clean rehearse-status rehearse-ssh rehearse-shell rehearse-snapshot: rehearse-%: machine tools
+rehearse-clean rehearse-status rehearse-ssh rehearse-shell rehearse-snapshot rehearse-dashboard: rehearse-%: machine tools
 	@$(REHEARSAL) $*
 
 test: lint test-unit test-e2e

@@ -41,7 +41,9 @@ func (b board) body() (string, error) {
 	memory := b.graph(8, 10, 8, "Memory, disk, swap (%)", 0, 100, [][]any{
 		b.own("MemoryUsed", "memory", "Average"), b.own("DiskUsed", "disk", "Maximum"), b.own("SwapUsed", "swap", "Average"),
 	})
-	memory.Properties["annotations"] = map[string]any{"horizontal": []map[string]any{{"label": "alarm", "value": 80}}}
+	for _, graph := range []widget{processor, memory} {
+		graph.Properties["annotations"] = map[string]any{"horizontal": []map[string]any{{"label": "alarm", "value": 80}}}
+	}
 	network := b.graph(16, 10, 8, "Network (bytes)", 0, 0, [][]any{b.seen("NetworkIn", "in", "Sum"), b.seen("NetworkOut", "out", "Sum")})
 	certificate := b.number(0, 16, "Certificate: life left (%), renewed at 33", b.own("CertificateLife", "%", "Minimum"))
 	backup := b.number(12, 16, "Last backup: hours ago", b.own("BackupAge", "hours", "Maximum"))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"berth/rehearsal/aws"
+	"berth/rehearsal/cloudwatch"
 	"berth/rehearsal/ec2host"
 	"berth/rehearsal/stack"
 )
@@ -221,6 +222,21 @@ func (r *rehearsal) status(ctx context.Context) error {
 	}
 	fmt.Printf("In the account (%d):\n  %s\nOn this machine (%d):\n  %s\n", len(account.Inventory()),
 		strings.Join(account.Inventory(), "\n  "), len(objects), strings.Join(objects, "\n  "))
+	return nil
+}
+
+// dashboard draws CloudWatch's dashboard into a file and names it.
+func (r *rehearsal) dashboard(context.Context) error {
+	file := filepath.Join(r.Dir, "dashboard.html")
+	page, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	service := cloudwatch.New(filepath.Join(r.Dir, "aws"), filepath.Join(r.Dir, "cloudwatch"), r.AlarmPeriod)
+	if err := errors.Join(service.Draw(page), page.Close()); err != nil {
+		return err
+	}
+	fmt.Println(file)
 	return nil
 }
 

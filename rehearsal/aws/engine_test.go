@@ -111,7 +111,7 @@ func TestMonitoringStandsInItsRegions(t *testing.T) {
 	changes(t, stack)
 	account, err = Read(dir)
 	require.NoError(t, err)
-	for _, typ := range []string{TopicType, SubscriptionType, AlarmType, dashboardType, healthCheckType, lifecycleType} {
+	for _, typ := range []string{TopicType, SubscriptionType, AlarmType, DashboardType, healthCheckType, lifecycleType} {
 		assert.Empty(t, account.OfType(typ), typ)
 	}
 	cfg.Protect = false

@@ -17,8 +17,8 @@ const (
 	TopicType        = "aws:sns/topic:Topic"
 	SubscriptionType = "aws:sns/topicSubscription:TopicSubscription"
 	AlarmType        = "aws:cloudwatch/metricAlarm:MetricAlarm"
+	DashboardType    = "aws:cloudwatch/dashboard:Dashboard"
 
-	dashboardType   = "aws:cloudwatch/dashboard:Dashboard"
 	healthCheckType = "aws:route53/healthCheck:HealthCheck"
 )
 
@@ -42,7 +42,7 @@ func monitoringKinds() map[string]*kind {
 		TopicType:        {args: sns.TopicArgs{}, world: true, replaces: []string{"name", "namePrefix", "fifoTopic"}, named: "name", create: createTopic, remove: removeTopic},
 		SubscriptionType: {args: sns.TopicSubscriptionArgs{}, replaces: []string{"topic", "protocol", "endpoint"}, create: createSubscription},
 		AlarmType:        {args: cloudwatch.MetricAlarmArgs{}, replaces: []string{"name"}, named: "name", create: createAlarm, update: checkAlarm},
-		dashboardType:    {args: cloudwatch.DashboardArgs{}, replaces: []string{"dashboardName"}, create: createDashboard, update: checkDashboard},
+		DashboardType:    {args: cloudwatch.DashboardArgs{}, replaces: []string{"dashboardName"}, create: createDashboard, update: checkDashboard},
 		healthCheckType: {args: route53.HealthCheckArgs{}, replaces: []string{"type", "requestInterval", "measureLatency", "referenceName"},
 			create: createHealthCheck, update: checkHealthCheck},
 	}

@@ -42,8 +42,8 @@ func TestMonitoringIsTold(t *testing.T) {
 	assert.Equal(t, true, alarm["actionsEnabled"])
 	assert.Equal(t, "missing", alarm["treatMissingData"])
 
-	f.make(dashboardType, "dashboard", properties{"dashboardName": "app", "dashboardBody": `{"widgets":[{"type":"text","x":0,"y":0,"width":24,"height":2}]}`})
-	assert.Equal(t, "arn:aws:cloudwatch::123456789012:dashboard/app", f.get(dashboardType, "dashboard").Outputs["dashboardArn"])
+	f.make(DashboardType, "dashboard", properties{"dashboardName": "app", "dashboardBody": `{"widgets":[{"type":"text","x":0,"y":0,"width":24,"height":2}]}`})
+	assert.Equal(t, "arn:aws:cloudwatch::123456789012:dashboard/app", f.get(DashboardType, "dashboard").Outputs["dashboardArn"])
 	check := f.make(healthCheckType, "site", properties{"type": "HTTPS", "fqdn": "app.example.test", "requestInterval": 30.0, "failureThreshold": 3.0})
 	assert.Len(t, check, 36)
 
@@ -70,10 +70,10 @@ func TestWhatMonitoringRefuses(t *testing.T) {
 		{"requires the dimension InstanceId", AlarmType, alarmInputs(properties{"alarmActions": []any{"arn:aws:automate:eu-central-1:ec2:recover"}})},
 		{"At most 5", AlarmType, alarmInputs(properties{"okActions": []any{"a", "a", "a", "a", "a", "a"}})},
 		{"exists already", AlarmType, alarmInputs(properties{"name": "taken"})},
-		{"invalid characters", dashboardType, properties{"dashboardName": "a.b", "dashboardBody": "{}"}},
-		{"there are errors", dashboardType, properties{"dashboardName": "a", "dashboardBody": "{"}},
-		{"required property 'region'", dashboardType, properties{"dashboardName": "a", "dashboardBody": `{"widgets":[{"type":"metric","x":0,"y":0,"width":6,"height":6}]}`}},
-		{"outside of the grid", dashboardType, properties{"dashboardName": "a", "dashboardBody": `{"widgets":[{"type":"text","x":20,"y":0,"width":6,"height":6}]}`}},
+		{"invalid characters", DashboardType, properties{"dashboardName": "a.b", "dashboardBody": "{}"}},
+		{"there are errors", DashboardType, properties{"dashboardName": "a", "dashboardBody": "{"}},
+		{"required property 'region'", DashboardType, properties{"dashboardName": "a", "dashboardBody": `{"widgets":[{"type":"metric","x":0,"y":0,"width":6,"height":6}]}`}},
+		{"outside of the grid", DashboardType, properties{"dashboardName": "a", "dashboardBody": `{"widgets":[{"type":"text","x":20,"y":0,"width":6,"height":6}]}`}},
 		{"FullyQualifiedDomainName", healthCheckType, properties{"type": "HTTPS", "requestInterval": 30.0, "failureThreshold": 3.0}},
 		{"Request interval", healthCheckType, properties{"type": "HTTPS", "fqdn": "a.b", "requestInterval": 60.0, "failureThreshold": 3.0}},
 		{"Failure threshold", healthCheckType, properties{"type": "HTTPS", "fqdn": "a.b", "requestInterval": 30.0, "failureThreshold": 0.0}},

@@ -96,8 +96,8 @@ func (s *Service) States() (map[string]State, error) {
 }
 
 func (s *Service) evaluate(account *aws.Account, now time.Time) error {
-	var points []Datapoint
-	if err := read(filepath.Join(s.dir, metricsFile), &points); err != nil {
+	points, err := s.points()
+	if err != nil {
 		return err
 	}
 	before, err := s.States()

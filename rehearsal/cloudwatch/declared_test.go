@@ -82,7 +82,7 @@ func (p *program) onto(t *testing.T) *fixture {
 	f := newFixture(t)
 	f.account.Resources = map[string]*aws.Resource{}
 	for _, args := range p.declared {
-		if args.TypeToken == aws.AlarmType || args.TypeToken == "aws:iam/rolePolicy:RolePolicy" {
+		if slices.Contains([]string{aws.AlarmType, aws.DashboardType, "aws:iam/rolePolicy:RolePolicy"}, args.TypeToken) {
 			f.put(args.TypeToken, args.Name, outputs(args).Mappable())
 		}
 	}

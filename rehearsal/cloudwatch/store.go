@@ -23,12 +23,18 @@ const (
 
 // store adds datapoints to those that are there, and drops what no alarm looks at any more.
 func (s *Service) store(points []Datapoint, now time.Time) error {
-	var all []Datapoint
-	if err := read(filepath.Join(s.dir, metricsFile), &all); err != nil {
+	all, err := s.points()
+	if err != nil {
 		return err
 	}
 	all = slices.DeleteFunc(append(all, points...), func(p Datapoint) bool { return p.Time.Before(now.Add(-kept)) })
 	return replace(filepath.Join(s.dir, metricsFile), all)
+}
+
+// points are the datapoints that are there.
+func (s *Service) points() (all []Datapoint, err error) {
+	err = read(filepath.Join(s.dir, metricsFile), &all)
+	return all, err
 }
 
 // read reads a file of JSON; without one, into stays as it is.

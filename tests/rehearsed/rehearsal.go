@@ -139,9 +139,9 @@ func (r *Rehearsal) TrySSH(command, input string) (string, error) {
 	return string(output), err
 }
 
-// alarmPeriod is how long an alarm's periods last here: what takes AWS three minutes to mail takes 45 seconds. It is longer
-// than a look at the health takes, and five of them than the minute after which the server reports again.
-const alarmPeriod = "15s"
+// alarmPeriod is how long an alarm's periods last here: what takes AWS three minutes to mail takes one. It is longer than a
+// look at the health takes on a busy machine, and five of them than the minute after which the server reports again.
+const alarmPeriod = "20s"
 
 // Command is one of this rehearsal's, as words of a command line.
 func (r *Rehearsal) Command(args ...string) []string {
