@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -162,62 +160,4 @@ func (d *doctor) stackName() string {
 		return read.name
 	}
 	return d.chosen
-}
-
-// examples is the network that Pulumi.production.yaml shows, which nobody has. Source: RFC 5737.
-var examples = netip.MustParsePrefix("203.0.113.0/24")
-
-// readable looks whether the settings can be read and are sound.
-func (d *doctor) readable(ctx context.Context) finding {
-	read, err := d.stack(ctx)
-	var known *unreadable
-	switch {
-	case errors.As(err, &known):
-		return fail(known.mend, "%s", known.reason)
-	case err != nil:
-		return fail("", "they cannot be read: %s", err)
-	}
-	if read.problems != nil {
-		wrong := fmt.Sprintf("%d settings of stack %s are wrong", len(read.problems.List), read.name)
-		if len(read.problems.List) == 1 {
-			wrong = "one setting of stack " + read.name + " is wrong"
-		}
-		found := fail("", "%s; the command that mends it stands beside each", wrong)
-		for _, problem := range read.problems.List {
-			found.Details = append(found.Details, problem.String())
-		}
-		return found
-	}
-	for i, network := range read.config.OperatorCIDRs {
-		if examples.Overlaps(network) {
-			return warn(fmt.Sprintf("pulumi config set --path 'berth:operatorCidrs[%d]' ADDRESS/32", i), "berth:operatorCidrs[%d] is %s, an example's network: SSH would be open to nobody, pulumi up among them", i, network)
-		}
-	}
-	return fine("stack %s: %s, from %s, in %s", read.name, read.config.Domain, read.config.Repository, read.config.Region)
-}
-
-// state looks where Pulumi keeps its state.
-func (d *doctor) state(ctx context.Context) finding {
-	output, err := d.runPulumi(ctx, "whoami", "--json")
-	if err != nil {
-		explained := explain(err, "production")
-		var known *unreadable
-		if errors.As(explained, &known) {
-			return fail(known.mend, "%s", known.reason)
-		}
-		return fail("", "ask Pulumi where its state is: %s", err)
-	}
-	var who struct{ URL string }
-	if err := json.Unmarshal([]byte(output), &who); err != nil {
-		return warn("", "where the state is kept is unknown: what pulumi whoami --json says is not what this doctor understands")
-	}
-	shown := who.URL
-	where, err := url.Parse(who.URL)
-	if err == nil {
-		shown = where.Redacted()
-	}
-	if strings.HasPrefix(who.URL, "file:") && (err != nil || where.Query().Get("metadata") != "skip") {
-		return warn("pulumi login "+shellescape.Quote(strings.SplitN(who.URL, "?", 2)[0]+"?metadata=skip"), "it is kept in %s; an update that is killed could leave it unreadable there (docs/state.md)", shown)
-	}
-	return fine("kept in %s", shown)
 }

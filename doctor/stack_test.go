@@ -9,33 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSettings(t *testing.T) {
-	b := newBench(t)
-	assert.Equal(t, finding{Reason: "stack production: app.example.com, from https://github.com/you/app.git, in eu-central-1"}, b.look((*doctor).readable))
-
-	b.set("operatorCidrs", "203.0.113.7/32")
-	found := b.look((*doctor).readable)
-	assert.Equal(t, warning, found.Verdict)
-	assert.Contains(t, found.Reason, "an example's network")
-
-	b.set("volumeSize", "1", "routes", "nonsense")
-	found = b.look((*doctor).readable)
-	assert.Equal(t, fails, found.Verdict)
-	assert.Equal(t, "2 settings of stack production are wrong; the command that mends it stands beside each", found.Reason)
-	require.Len(t, found.Details, 2)
-	assert.Contains(t, found.Details[0], "berth:volumeSize is \"1\"")
-	assert.Contains(t, found.Details[0], "Mend it: pulumi config set berth:volumeSize 20")
-
-	b.set("routes", "web:80")
-	assert.Contains(t, b.look((*doctor).readable).Reason, "one setting of stack production is wrong")
-	assert.Contains(t, b.look((*doctor).cost).Reason, "it was not looked at, as berth:volumeSize is wrong")
-	assert.Equal(t, ok, b.look((*doctor).repository).Verdict, "what is sound is looked at")
-
-	b.chosen = "you/berth/live"
-	b.set("volumeSize", "20", "operatorCidrs", "198.51.100.7/32")
-	assert.Contains(t, b.look((*doctor).readable).Reason, "stack live: ")
-}
-
 // TestSettingsThatCannotBeRead are explained in the cases that everyone meets; the words are Pulumi's.
 func TestSettingsThatCannotBeRead(t *testing.T) {
 	for said, want := range map[string]finding{
@@ -57,19 +30,6 @@ func TestSettingsThatCannotBeRead(t *testing.T) {
 	assert.Equal(t, ok, b.look((*doctor).readable).Verdict, "a stack that is named need not be selected")
 	b.pulumiHas("config", "nonsense")
 	assert.Contains(t, b.look((*doctor).readable).Reason, "is Pulumi much newer than Berth?")
-}
-
-func TestState(t *testing.T) {
-	b := newBench(t)
-	assert.Equal(t, finding{Reason: "kept in file://~/berth-state?metadata=skip"}, b.look((*doctor).state))
-	b.pulumiHas("whoami", `{"url":"s3://bucket?region=eu-central-1"}`)
-	assert.Equal(t, ok, b.look((*doctor).state).Verdict)
-	b.pulumiHas("whoami", `{"url":"file://~/berth-state"}`)
-	found := b.look((*doctor).state)
-	assert.Equal(t, warning, found.Verdict)
-	assert.Equal(t, "pulumi login 'file://~/berth-state?metadata=skip'", found.Mend)
-	b.pulumiHas("whoami", `{"url":"postgres://you:canary-5b1f@db/pulumi"}`)
-	assert.NotContains(t, b.look((*doctor).state).Reason, "canary-5b1f")
 }
 
 // TestPulumiSaysWhatTheDoctorUnderstands asks the real CLI. It needs BERTH_PULUMI to name it.

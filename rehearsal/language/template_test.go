@@ -2,7 +2,10 @@ package language
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"net/http/cgi"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -61,12 +64,45 @@ func (m *maker) run(script string, input ...string) string {
 	return output
 }
 
-// new answers what `pulumi new` asks: name, description, stack, and then the settings in the order of their names.
-func (m *maker) new(answers ...string) string {
+// berth is Berth's own folder.
+func berth(t *testing.T) string {
+	t.Helper()
+	folder, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	return folder
+}
+
+// serve makes Berth, as git would take it from this folder, a repository that is reached over HTTPS.
+func (m *maker) serve() (url string) {
 	m.t.Helper()
-	berth, err := filepath.Abs("../..")
+	programs, err := exec.CommandContext(m.t.Context(), "git", "--exec-path").Output()
 	require.NoError(m.t, err)
-	output := m.run("PULUMI_TEST_INTERACTIVE=true pulumi new --dir "+m.folder+" "+berth, answers...)
+	root := m.t.TempDir()
+	repository := filepath.Join(root, "you", "berth.git")
+	for _, args := range [][]string{
+		{"init", "--quiet", "--bare", "--initial-branch=main", repository},
+		{"--git-dir", repository, "--work-tree", berth(m.t), "add", "--all", "."},
+		{"--git-dir", repository, "--work-tree", berth(m.t), "-c", "user.name=T", "-c", "user.email=t@example.com", "commit", "--quiet", "--message", "Berth"},
+	} {
+		command := exec.CommandContext(m.t.Context(), "git", args...)
+		command.Dir, command.Env = berth(m.t), append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull)
+		output, err := command.CombinedOutput()
+		require.NoErrorf(m.t, err, "git %v: %s", args, output)
+	}
+	server := httptest.NewTLSServer(&cgi.Handler{
+		Path: filepath.Join(strings.TrimSpace(string(programs)), "git-http-backend"), Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1"},
+	})
+	m.t.Cleanup(server.Close)
+	trusted := filepath.Join(root, "trusted.pem")
+	require.NoError(m.t, os.WriteFile(trusted, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
+	m.environment = append(m.environment, "SSL_CERT_FILE="+trusted)
+	return server.URL + "/you/berth.git"
+}
+
+// new answers what `pulumi new` asks: name, description, stack, and then the settings in the order of their names.
+func (m *maker) new(template string, answers ...string) string {
+	m.t.Helper()
+	output := m.run("PULUMI_TEST_INTERACTIVE=true pulumi new --dir "+m.folder+" "+template, answers...)
 	// In a second working tree of a repository .git is a file, and copied.
 	require.NoError(m.t, os.RemoveAll(filepath.Join(m.folder, ".git")))
 	return output
@@ -91,7 +127,7 @@ func (m *maker) settings(project string) (*config.Config, *config.Problems) {
 func TestPulumiNewMakesAProjectThatRuns(t *testing.T) {
 	m := newMaker(t)
 	// Nothing listens on port 1 (tcpmux).
-	said := m.new("shop", "", "live", "you@example.com", "shop.example.com", "203.0.113.7/32", "", "https://127.0.0.1:1/app.git", "api:8000")
+	said := m.new(berth(t), "shop", "", "live", "you@example.com", "shop.example.com", "203.0.113.7/32", "", "https://127.0.0.1:1/app.git", "api:8000")
 	assert.Contains(t, said, "make doctor")
 	for _, asked := range []string{"(berth:acmeEmail)", "(berth:domain)", "(berth:operatorCidrs)", "(berth:region) (eu-central-1)", "(berth:repository)", "(berth:routes) (web:80)"} {
 		assert.Contains(t, said, asked)
@@ -128,11 +164,11 @@ func TestPulumiNewMakesAProjectThatRuns(t *testing.T) {
 	assert.Contains(t, output, "shop:volumeSize: berth:volumeSize is set, too, to something else; one of them has to go. Mend it: pulumi config rm shop:volumeSize")
 }
 
-// TestPulumiNewWithoutAnswers is reported with the commands that mend it. The stack is called as the sample is, which stays
-// the manual that it was.
+// TestPulumiNewWithoutAnswers is reported with the commands that mend it. The template comes from a git host, and the stack
+// is called as the sample is, which stays the manual that it was.
 func TestPulumiNewWithoutAnswers(t *testing.T) {
 	m := newMaker(t)
-	m.new("", "", "production", "", "", "", "", "", "")
+	m.new(m.serve(), "", "", "production", "", "", "", "", "", "")
 	manual, err := os.ReadFile(filepath.Join(m.folder, "Pulumi.production.yaml"))
 	require.NoError(t, err)
 	assert.Contains(t, string(manual), "Start yours with `pulumi stack init production`")
