@@ -46,6 +46,7 @@ func (r *rehearsal) shell(ctx context.Context, args []string) error {
 			return fmt.Errorf("lead the aws command to the account: %w", err)
 		}
 		if len(args) == 0 {
+			fmt.Printf("Here pulumi and aws work on the rehearsal, and so does the doctor: make -C %s doctor\n", r.Project)
 			args = []string{"bash"}
 		}
 		// The command itself is looked for there, too.
