@@ -19,24 +19,33 @@ export BERTH_BEGAN := $(shell date +%s)
 
 PULUMI_VERSION := v3.259.0
 
-GO_FOLDERS := . rehearsal tests
+GO_FOLDERS := . doctor rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
-.PHONY: rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
+.PHONY: doctor rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
         rehearse-snapshot rehearse-dashboard push test test-faults test-runbook test-unit test-e2e test-attackers bench pictures lint vulnerabilities sbom tools machine test-machine settings-table help
 
 help:
+	@echo 'make doctor             what stands in the way of pulumi up on this machine and in the account (STACK=production)'
 	@echo 'make rehearse           the whole way from nothing to HTTPS, offline (a second run is an update)'
 	@echo 'make rehearse APP=DIR   the same with an app of your own: a folder or a git URL with a compose file'
 	@echo 'make rehearse-preview   what a run would change    make rehearse-refresh  read the account back'
 	@echo 'make rehearse-ssh       log in to the host         make rehearse-status   what stands'
-	@echo 'make rehearse-shell     the pulumi command on it   make push              scripts onto the host, in seconds'
+	@echo 'make rehearse-shell     pulumi and aws on it       make push              scripts onto the host, in seconds'
 	@echo 'make rehearse-destroy   pulumi destroy             make rehearse-clean    take everything away'
 	@echo 'make test               every test                 make test-unit         the fast ones'
 	@echo 'make test-attackers     what attackers get, longer than in make test'
 	@echo 'make test-faults        that, and everything interrupted and broken; writes docs/reliability.md'
 	@echo 'make bench              releases beside other ways to release, as ratios'
 	@echo 'make pictures           the pictures of README and docs, from a rehearsal'
+
+# What stands in the way of `pulumi up`, before it; JSON=yes prints it for programs. A warning is no error of make's. In
+# make rehearse-shell BERTH_OPERATOR is where the stack's settings are.
+doctor:
+	@command -v go >/dev/null || { echo 'There is no go on this machine, with which Berth is built: install it from https://go.dev/dl/' >&2; exit 2; }
+	@[ -x $(BIN)/doctor ] || echo 'Building the doctor (a minute or two, once)' >&2
+	@mkdir -p $(BIN) && cd doctor && go build -o $(BIN)/ . $(WITHOUT_DOWNLOADS)
+	@$(BIN)/doctor --project '$(CURDIR)' --settings '$(or $(BERTH_OPERATOR),$(CURDIR))' $(if $(STACK),--stack '$(STACK)') $(if $(JSON),--json) || [ $$? -eq 1 ]
 
 rehearse: machine tools
 	@$(REHEARSAL) $(if $(APP),try '$(APP)',up)
@@ -52,6 +61,7 @@ test: lint test-unit test-e2e
 test-unit: test-machine tools
 	@for folder in . rehearsal; do (cd $$folder && BERTH_PULUMI=$(BIN)/pulumi go test ./...) || exit 1; done
 	# They read files above their module, which the cache of results does not see.
+	cd doctor && BERTH_PULUMI=$(BIN)/pulumi go test -count=1 ./...
 	cd tests && go test -count=1 ./report ./runbook ./workflows
 
 test-e2e: test-machine tools
@@ -91,7 +101,8 @@ lint: test-machine
 	@cd tools/lint && go build -o $(BIN)/ github.com/kisielk/errcheck github.com/rhysd/actionlint/cmd/actionlint github.com/securego/gosec/v2/cmd/gosec honnef.co/go/tools/cmd/staticcheck
 	@echo 'actionlint: .github/workflows' && $(BIN)/actionlint
 	@# What an operator runs. It reads files and starts git by names that it is given (G304, G204): that is its work.
-	@echo 'gosec' && $(BIN)/gosec -quiet -exclude=G204,G304 -exclude-dir=tests -exclude-dir=rehearsal -exclude-dir=tools ./...
+	@echo 'gosec' && $(BIN)/gosec -quiet -exclude=G204,G304 -exclude-dir=tests -exclude-dir=rehearsal -exclude-dir=tools -exclude-dir=doctor ./... && \
+	  cd doctor && $(BIN)/gosec -quiet -exclude=G204,G304 ./...
 	@for folder in $(GO_FOLDERS); do \
 	  (cd $$folder && $(BIN)/errcheck -exclude $(CURDIR)/tools/lint/errcheck.txt ./... && $(BIN)/staticcheck ./...) || exit 1; \
 	done

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -57,6 +58,14 @@ func TestLoadFillsInDefaults(t *testing.T) {
 	cfg, err = Load(with("acmeDirectory", "https://ca.example.com/dir"), allSecret)
 	require.NoError(t, err)
 	assert.Equal(t, cfg.ACME.Directory, cfg.ACME.StagingDirectory)
+}
+
+// TestWhatPulumiNewAsksForIsText: its prompts know no lists.
+func TestWhatPulumiNewAsksForIsText(t *testing.T) {
+	cfg, err := Load(with("operatorCidrs", "203.0.113.7/32", "routes", "web:8080"), allSecret)
+	require.NoError(t, err)
+	assert.Equal(t, []netip.Prefix{netip.MustParsePrefix("203.0.113.7/32")}, cfg.OperatorCIDRs)
+	assert.Equal(t, []Route{{Path: "/", Service: "web", Port: 8080}}, cfg.Routes)
 }
 
 // TestACommandThatLooksLikeANumberIsOne: pulumi config set --path writes true and 1 without quotes.

@@ -88,7 +88,10 @@ func knownSize(size string) string {
 
 func (l *loader) operators() {
 	mend := set("operatorCidrs[0]", "203.0.113.7/32")
-	texts, ok := l.list("operatorCidrs", "a list of networks", setAnew("operatorCidrs", "operatorCidrs[0]", "203.0.113.7/32"))
+	texts, ok := []string{l.word("operatorCidrs")}, true
+	if texts[0] == "" {
+		texts, ok = l.list("operatorCidrs", "a network or a list of networks", setAnew("operatorCidrs", "operatorCidrs[0]", "203.0.113.7/32"))
+	}
 	if !ok {
 		return
 	}

@@ -97,10 +97,23 @@ func nearest(name string, known []string) string {
 // itself would otherwise refuse a missing one with a message that helps less.
 func (l *loader) raw(key string) string {
 	value := l.settings[namespace+key]
-	if trimmed := strings.TrimSpace(value); trimmed == "[]" || trimmed == "{}" || trimmed == "null" {
+	if unset(value) {
 		return ""
 	}
 	return value
+}
+
+func unset(value string) bool {
+	return slices.Contains([]string{"", "[]", "{}", "null"}, strings.TrimSpace(value))
+}
+
+// word is the text of a setting that is otherwise a list, "" where it is one: `pulumi new` asks for texts alone.
+func (l *loader) word(key string) string {
+	text := strings.TrimSpace(l.raw(key))
+	if strings.IndexAny(text, "[{\"") == 0 {
+		return ""
+	}
+	return text
 }
 
 // text reads a string setting.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,6 +45,14 @@ func (p *Problems) Error() string {
 		lines = append(lines, "  - "+problem.String())
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Concern says whether something is wrong with one of these settings, which are named without their namespace.
+func (p *Problems) Concern(keys ...string) bool {
+	return p != nil && slices.ContainsFunc(p.List, func(problem Problem) bool {
+		_, path, _ := strings.Cut(problem.Setting, ":")
+		return slices.Contains(keys, root(path))
+	})
 }
 
 // redacted is a value without the credentials that have no place in it: what stands before the @ of a URL, and private

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -28,13 +29,16 @@ func setRoute(i int, path, service, port string) string {
 
 // routes reads which paths lead where.
 func (l *loader) routes() {
-	mend := setRoute(0, "/", "web", "80")
+	if word := l.word("routes"); word != "" {
+		l.onlyRoute(word)
+		return
+	}
 	var elements []json.RawMessage
-	if !l.decode("routes", &elements, "a list of {path, service, port}", "pulumi config rm berth:routes && "+mend) {
+	if !l.decode("routes", &elements, "a list of {path, service, port}", "pulumi config rm berth:routes && "+setRoute(0, "/", "web", "80")) {
 		return
 	}
 	if len(elements) == 0 {
-		l.problem("routes", "", "at least one route is required, from / to a service of the compose file and its port", mend)
+		l.problem("routes", "", "at least one route is required, from / to a service of the compose file and its port", set("routes", "web:80"))
 		return
 	}
 	seen := map[string]bool{}
@@ -68,6 +72,17 @@ func (l *loader) routes() {
 	if !seen["/"] {
 		l.problem("routes", "", "no route begins at /, so the site itself would lead nowhere", setRoute(len(elements), "/", "web", "80"))
 	}
+}
+
+// onlyRoute reads the route of a site that one service answers, as its name and port.
+func (l *loader) onlyRoute(word string) {
+	service, digits, _ := strings.Cut(word, ":")
+	port, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || port == 0 || !serviceText.MatchString(service) {
+		l.problem("routes", word, "a service of the compose file and its port are required, such as web:80, or a list of {path, service, port}", set("routes", "web:80"))
+		return
+	}
+	l.config.Routes = []Route{{Path: "/", Service: service, Port: int(port)}}
 }
 
 // route reads one route and refuses fields that are none or are missing.

@@ -9,18 +9,21 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// setting is one as Pulumi.yaml declares it.
+type setting struct {
+	Type, Description string
+	Default           any
+}
+
 // SettingsTable makes the README's table of settings of the project file Pulumi.yaml: a row a setting, required ones
 // first.
 func SettingsTable(project []byte) (string, error) {
-	var file struct {
-		Config map[string]struct {
-			Type, Description string
-			Default           any
-		}
-	}
+	var file struct{ Config map[string]setting }
 	if err := yaml.Unmarshal(project, &file); err != nil {
 		return "", fmt.Errorf("read Pulumi.yaml: %w", err)
 	}
+	// `pulumi new` adds a key of Pulumi's own.
+	maps.DeleteFunc(file.Config, func(name string, _ setting) bool { return strings.Contains(name, ":") })
 	names := slices.SortedFunc(maps.Keys(file.Config), func(a, b string) int {
 		required := func(name string) int {
 			if strings.HasPrefix(file.Config[name].Description, "Required.") {
@@ -37,6 +40,9 @@ func SettingsTable(project []byte) (string, error) {
 	table.WriteString("| setting | type | default | what it does |\n|---|---|---|---|\n")
 	for _, name := range names {
 		setting := file.Config[name]
+		if setting.Type == "" {
+			setting.Type = "text or array"
+		}
 		fallback := fmt.Sprint(setting.Default)
 		if fallback == "[]" || fallback == "map[]" {
 			fallback = ""

@@ -39,11 +39,27 @@ type Part struct {
 	USD  float64
 }
 
-// Monthly lists what a stack pays for whatever its use. Traffic, snapshots and CPU credits come on top.
-func Monthly(cfg *config.Config) (parts []Part) {
+// Prices are those that differ between regions.
+type Prices struct {
+	// Region is whose they are.
+	Region string
+	// Server is an hour of the stack's size, Gigabyte a month of gp3's.
+	Server, Gigabyte float64
+}
+
+// Listed are the prices that Berth knows.
+func Listed(cfg *config.Config) Prices {
+	return Prices{Region: "eu-central-1", Server: server[cfg.InstanceType], Gigabyte: gigabyte}
+}
+
+// Monthly lists what a stack pays for whatever its use, at listed prices. Traffic, snapshots and CPU credits come on top.
+func Monthly(cfg *config.Config) []Part { return Listed(cfg).Monthly(cfg) }
+
+// Monthly lists what a stack pays at these prices.
+func (p Prices) Monthly(cfg *config.Config) (parts []Part) {
 	parts = []Part{
-		{cfg.InstanceType, server[cfg.InstanceType] * hours},
-		{fmt.Sprintf("%d GB of gp3", cfg.VolumeSize+int(systemDisk)), (float64(cfg.VolumeSize) + systemDisk) * gigabyte},
+		{cfg.InstanceType, p.Server * hours},
+		{fmt.Sprintf("%d GB of gp3", cfg.VolumeSize+int(systemDisk)), (float64(cfg.VolumeSize) + systemDisk) * p.Gigabyte},
 		{"IPv4 address", ipv4 * hours},
 		{"hosted zone", zone},
 	}
@@ -54,15 +70,18 @@ func Monthly(cfg *config.Config) (parts []Part) {
 }
 
 // Sentence is Monthly in one line.
-func Sentence(cfg *config.Config) string {
+func Sentence(cfg *config.Config) string { return Listed(cfg).Sentence(cfg) }
+
+// Sentence is Monthly in one line, at these prices.
+func (p Prices) Sentence(cfg *config.Config) string {
 	total, words := 0.0, []string{}
-	for _, part := range Monthly(cfg) {
+	for _, part := range p.Monthly(cfg) {
 		total += part.USD
 		words = append(words, fmt.Sprintf("%s %.2f", part.Name, part.USD))
 	}
 	where := ""
-	if cfg.Region != "eu-central-1" {
-		where = ", at the prices of eu-central-1"
+	if cfg.Region != p.Region {
+		where = ", at the prices of " + p.Region
 	}
 	return fmt.Sprintf("about %.0f USD a month%s: %s; traffic and snapshots by use", total, where, strings.Join(words, ", "))
 }

@@ -21,9 +21,9 @@ import (
 // ("berth:domain") to values, lists and objects as JSON text.
 func Run(settings map[string]string) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
-		cfg, err := config.Load(settings, ctx.IsConfigSecret)
-		if err != nil {
-			return err
+		cfg, problems := config.Look(ctx.Project(), settings, ctx.IsConfigSecret)
+		if problems != nil {
+			return problems
 		}
 		commit, err := choose(ctx, cfg)
 		if err != nil {

@@ -86,7 +86,7 @@ func tryCommand(options *options) *cobra.Command {
 }
 
 func shellCommand(options *options) *cobra.Command {
-	return &cobra.Command{Use: "shell [-- COMMAND…]", Short: "Work on the rehearsal with the pulumi command, as in production", RunE: func(command *cobra.Command, args []string) error {
+	return &cobra.Command{Use: "shell [-- COMMAND…]", Short: "Work on the rehearsal with pulumi and aws, as in production", RunE: func(command *cobra.Command, args []string) error {
 		rehearsal, err := open(options)
 		if err != nil {
 			return err

@@ -5,12 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 
 	"golang.org/x/term"
 
+	"berth/rehearsal/awsapi"
+	"berth/rehearsal/ec2host"
 	"berth/rehearsal/language"
 	"berth/rehearsal/stack"
 )
@@ -19,8 +26,9 @@ import (
 var builtProgram = filepath.Join("bin", "berth")
 
 // shell runs a command, or a shell, in a folder where the pulumi command works on the rehearsal as it does on a stack in
-// production: the project, the stack's settings, and the program built and run as Pulumi's host for Go does it. Settings
-// made there stay there; the rehearsal's other commands have their own.
+// production: the project, the stack's settings, and the program built and run as Pulumi's host for Go does it. The aws
+// command and `make doctor` work on it, too: what they ask AWS, the account answers. Settings made there stay there; the
+// rehearsal's other commands have their own.
 func (r *rehearsal) shell(ctx context.Context, args []string) error {
 	return r.staged(ctx, func(engine *stack.Stack) error {
 		folder, err := r.operatorsFolder(ctx, engine)
@@ -32,14 +40,26 @@ func (r *rehearsal) shell(ctx context.Context, args []string) error {
 			return fmt.Errorf("serve the host for Go: %w", err)
 		}
 		defer stop()
+		endpoint, close, err := r.serveAWS()
+		if err != nil {
+			return fmt.Errorf("serve AWS: %w", err)
+		}
+		defer close()
+		if err := wrapAWS(filepath.Join(folder, "bin"), endpoint); err != nil {
+			return fmt.Errorf("lead the aws command to the account: %w", err)
+		}
 		if len(args) == 0 {
+			fmt.Printf("Here pulumi and aws work on the rehearsal, and so does the doctor: make -C %s doctor\n", r.Project)
 			args = []string{"bash"}
 		}
 		// The command itself is looked for there, too.
-		if err := os.Setenv("PATH", r.Bin+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
+		path := []string{filepath.Join(folder, "bin"), r.Bin, os.Getenv("PATH")}
+		if err := os.Setenv("PATH", strings.Join(path, string(os.PathListSeparator))); err != nil {
 			return err
 		}
-		environment := append(append(os.Environ(), engine.Environment()...), fmt.Sprintf("PULUMI_DEBUG_LANGUAGES=go:%d", port))
+		environment := slices.Concat(elsewhere(os.Environ()), engine.Environment(), awsEnvironment(endpoint), []string{
+			fmt.Sprintf("PULUMI_DEBUG_LANGUAGES=go:%d", port), "BERTH_RESOLVER=" + ec2host.Resolver, "BERTH_OPERATOR=" + folder,
+		})
 		if !term.IsTerminal(int(os.Stdin.Fd())) {
 			// Nobody is there to confirm.
 			environment = append(environment, "PULUMI_SKIP_CONFIRMATIONS=true")
@@ -53,6 +73,49 @@ func (r *rehearsal) shell(ctx context.Context, args []string) error {
 		command.Dir, command.Env = folder, environment
 		return pass(command)
 	})
+}
+
+// serveAWS serves the account's API on a free port of the loopback interface.
+func (r *rehearsal) serveAWS() (endpoint string, stop func(), err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	server := &http.Server{Handler: awsapi.New(filepath.Join(r.Dir, "aws"), r.world), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(listener) }() // It ends, with an error that says so, when stop is called.
+	return "http://" + listener.Addr().String(), func() { _ = server.Close() }, nil
+}
+
+// awsVariables are those by which AWS's clients find an account: the operator's own is none of a rehearsal's business.
+const awsVariables = "AWS_"
+
+// elsewhere is an environment without what leads to another account.
+func elsewhere(environment []string) []string {
+	return slices.DeleteFunc(slices.Clone(environment), func(pair string) bool { return strings.HasPrefix(pair, awsVariables) })
+}
+
+// awsEnvironment leads AWS's clients to the rehearsal's account, and to no other.
+func awsEnvironment(endpoint string) []string {
+	return []string{
+		"AWS_ENDPOINT_URL=" + endpoint, "AWS_REGION=eu-central-1", "AWS_DEFAULT_REGION=eu-central-1",
+		"AWS_ACCESS_KEY_ID=" + awsapi.AccessKey, "AWS_SECRET_ACCESS_KEY=" + awsapi.SecretKey,
+		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=",
+	}
+}
+
+// wrapAWS puts an aws command before the machine's own, where it has one: those before 2.13 do not know AWS_ENDPOINT_URL and
+// would ask AWS itself.
+func wrapAWS(folder, endpoint string) error {
+	wrapper := filepath.Join(folder, "aws")
+	if err := os.Remove(wrapper); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	own, err := exec.LookPath("aws")
+	if err != nil {
+		return nil
+	}
+	script := fmt.Sprintf("#!/bin/sh\nexec '%s' --endpoint-url '%s' \"$@\"\n", own, endpoint)
+	return os.WriteFile(wrapper, []byte(script), 0o700)
 }
 
 // operatorsFolder makes what an operator has: the project's file, the stack's, and the program.

@@ -134,6 +134,7 @@ except Exception: print("unreachable")'`))
 		assert.Empty(t, r.SSH("sudo grep -rlF -f /dev/shm/canary /var/log /opt/berth || true"))
 		assert.Equal(t, "/etc/berth/app.env", r.SSH("sudo grep -rlF -f /dev/shm/canary /etc || true"))
 	})
+	testDoctor(t, r)
 	t.Run("attackers get nothing but sane answers", func(t *testing.T) { attackers.Quick(t, r.In(t)) })
 	t.Run("a second up changes nothing and opens no connection", func(t *testing.T) {
 		output := r.In(t).Run("up")

@@ -32,6 +32,8 @@ const (
 	// OperatorAddress is where connections from this machine come from: the network's gateway.
 	OperatorAddress = "198.51.100.1"
 	dnsAddress      = "198.51.100.2"
+	// Resolver is the name server, for who asks it from this machine.
+	Resolver = dnsAddress + ":53"
 	// ACMEAddress is the certificate authority's.
 	ACMEAddress = "198.51.100.3"
 	gitAddress  = "198.51.100.4"

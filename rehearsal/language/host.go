@@ -59,6 +59,16 @@ func (*host) RuntimeOptionsPrompts(context.Context, *pulumirpc.RuntimeOptionsReq
 	return &pulumirpc.RuntimeOptionsResponse{}, nil
 }
 
+// InstallDependencies has nothing to do: Go fetches what a program needs when it is built.
+func (*host) InstallDependencies(*pulumirpc.InstallDependenciesRequest, grpc.ServerStreamingServer[pulumirpc.InstallDependenciesResponse]) error {
+	return nil
+}
+
+// Template changes nothing of a project that was made from a template.
+func (*host) Template(context.Context, *pulumirpc.TemplateRequest) (*pulumirpc.TemplateResponse, error) {
+	return &pulumirpc.TemplateResponse{}, nil
+}
+
 // Run runs the program in a process of its own, told by its environment what to do.
 func (h *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumirpc.RunResponse, error) {
 	settings, err := json.Marshal(request.GetConfig())

@@ -1,0 +1,105 @@
+package awsapi
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"berth/rehearsal/aws"
+)
+
+// regions are some of AWS's, with whether an account has to ask for them. Source: AWS Regions User Guide.
+var regions = map[string]string{
+	"eu-central-1": "opt-in-not-required", "eu-west-1": "opt-in-not-required", "us-east-1": "opt-in-not-required", "us-west-2": "opt-in-not-required",
+	"eu-south-2": "not-opted-in", "me-central-1": "not-opted-in",
+}
+
+// memory of the sizes, in MiB. Source: the EC2 instance types page.
+var memory = map[string]int{"nano": 512, "micro": 1024, "small": 2048, "medium": 4096, "large": 8192, "xlarge": 16384, "2xlarge": 32768}
+
+func regionOperations() map[string]operation {
+	return map[string]operation{
+		"ec2:DescribeRegions":               {answer: describeRegions},
+		"ec2:DescribeAvailabilityZones":     {answer: describeZones},
+		"ec2:DescribeInstanceTypes":         {answer: describeTypes},
+		"ec2:DescribeInstanceTypeOfferings": {answer: describeOfferings},
+	}
+}
+
+func describeRegions(c *call) (any, *failure) {
+	asked := c.listed("RegionName")
+	for _, name := range asked {
+		if regions[name] == "" {
+			return nil, &failure{http.StatusBadRequest, "InvalidParameterValue", "Invalid region name: " + name}
+		}
+	}
+	set := el("regionInfo")
+	for _, name := range sortedKeys(regions) {
+		all := c.form.Get("AllRegions") == "true" || regions[name] != "not-opted-in"
+		if all && (len(asked) == 0 || slices.Contains(asked, name)) {
+			set.children = append(set.children, el("item", el("regionName", name), el("regionEndpoint", "ec2."+name+".amazonaws.com"), el("optInStatus", regions[name])))
+		}
+	}
+	return []element{set}, nil
+}
+
+// zones are a region's.
+func zones(region string) []string { return []string{region + "a", region + "b", region + "c"} }
+
+func describeZones(c *call) (any, *failure) {
+	asked := c.listed("ZoneName")
+	for _, name := range asked {
+		if !slices.Contains(zones(c.region), name) {
+			return nil, &failure{http.StatusBadRequest, "InvalidParameterValue", "Invalid availability zone: [" + name + "]"}
+		}
+	}
+	set := el("availabilityZoneInfo")
+	for i, name := range zones(c.region) {
+		if len(asked) == 0 || slices.Contains(asked, name) {
+			set.children = append(set.children, el("item", el("zoneName", name), el("zoneState", "available"), el("regionName", c.region), el("zoneId", fmt.Sprintf("euc1-az%d", i+1)),
+				el("zoneType", "availability-zone"), el("optInStatus", "opt-in-not-required")))
+		}
+	}
+	return []element{set}, nil
+}
+
+func describeTypes(c *call) (any, *failure) {
+	set := el("instanceTypeSet")
+	for _, name := range c.listed("InstanceType") {
+		count := aws.VCPUs(name)
+		if count == 0 {
+			return nil, &failure{http.StatusBadRequest, "InvalidInstanceType", "The following supplied instance types do not exist: [" + name + "]"}
+		}
+		_, size, _ := strings.Cut(name, ".")
+		set.children = append(set.children, el("item", el("instanceType", name), el("currentGeneration", true), el("vCpuInfo", el("defaultVCpus", count)), el("memoryInfo", el("sizeInMiB", memory[size]))))
+	}
+	return []element{set}, nil
+}
+
+// offering is a type that a zone has.
+type offering struct{ name, location string }
+
+func describeOfferings(c *call) (any, *failure) {
+	locations := []string{c.region}
+	kind := c.form.Get("LocationType")
+	if kind == "availability-zone" {
+		locations = zones(c.region)
+	}
+	var all []offering
+	for _, family := range []string{"t3.", "t3a."} {
+		for _, size := range sortedKeys(memory) {
+			for _, location := range locations {
+				all = append(all, offering{family + size, location})
+			}
+		}
+	}
+	all, refused := chosen(c, all, func(o offering) thing {
+		return thing{properties: map[string]string{"instance-type": o.name, "location": o.location}}
+	})
+	set := el("instanceTypeOfferingSet")
+	for _, one := range all {
+		set.children = append(set.children, el("item", el("instanceType", one.name), el("locationType", kind), el("location", one.location)))
+	}
+	return []element{set}, refused
+}
