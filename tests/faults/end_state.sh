@@ -2,6 +2,9 @@
 # What a server has come to, as text that two servers of the same release have in common. Ids, dates and sizes are not in it.
 set -euo pipefail
 
+# A timer may have begun something just now, which is over soon.
+timeout 120 bash -c 'while pgrep --full "bash /opt/berth" >/dev/null; do sleep 0.2; done'
+
 common() { sed -E 's/(vol|i|eipalloc)-[0-9a-f]+/\1-ID/g; s/[0-9a-f]{64}/SHA/g'; }
 
 echo "units that failed: $(systemctl --failed --no-legend --plain | wc -l)"
