@@ -3,7 +3,7 @@
 set -euo pipefail
 
 # A timer may have begun something just now, which is over soon.
-timeout 120 bash -c 'while pgrep --full "bash /opt/berth" >/dev/null; do sleep 0.2; done'
+timeout 120 bash -c 'while pgrep --full "[b]ash /opt/berth" >/dev/null; do sleep 0.2; done'
 
 common() { sed -E 's/(vol|i|eipalloc)-[0-9a-f]+/\1-ID/g; s/[0-9a-f]{64}/SHA/g'; }
 
@@ -20,4 +20,4 @@ find /etc/berth /etc/nginx /etc/docker /etc/systemd/system /etc/cron.d /etc/logr
   ! -type d -printf '%M %U %G %p %l\n' | common | sort -k 4
 find /data -maxdepth 3 ! -type d ! -path '/data/docker/*' ! -path '/data/letsencrypt/*' ! -path '/data/dumps/*' -printf '%M %U %G %p\n' | common | sort -k 4
 find /data/releases -maxdepth 1 -printf '%y %p\n' | sort
-echo "processes of ours: $(pgrep --full --count /opt/berth || true)"
+echo "processes of ours: $(pgrep --full --count "[b]ash /opt/berth" || true)"
