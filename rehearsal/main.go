@@ -8,13 +8,23 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"berth/rehearsal/language"
 )
 
 func main() {
+	if filepath.Base(os.Args[0]) == language.Plugin {
+		if err := language.Run(builtProgram, os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, "rehearsal:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := root().ExecuteContext(ctx); err != nil {
