@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// dialErrorLimit bounds the wait for sshd on a new server: the provider's pauses grow to 5 s, so this is about
-	// five minutes.
+	// dialErrorLimit bounds the provider's own wait for sshd, whose pauses grow to 5 s. guard has waited before it, so it
+	// meets a server that is there; another number would run every step of every stack again.
 	dialErrorLimit = 60
 	// perDialTimeout bounds one TCP connect, in seconds.
 	perDialTimeout = 10

@@ -74,6 +74,9 @@ func (w *World) stopTerminated(ctx context.Context, account *aws.Account) error 
 	return nil
 }
 
+// stopped says whether somebody stopped an instance, which nothing but a hand starts again.
+func stopped(instance *aws.Resource) bool { return text(instance.Outputs, "instanceState") == "stopped" }
+
 // runInstances starts what is not running and resizes what changed its type (a stop and a start, as on EC2).
 func (w *World) runInstances(ctx context.Context, account *aws.Account) error {
 	for _, instance := range account.OfType(instanceType) {
@@ -125,6 +128,10 @@ func (w *World) runHost(ctx context.Context, instance *aws.Resource) error {
 	}
 	// Memory and swap together: swap is the host's own business, made on its volume.
 	limits := []string{"--memory", fmt.Sprintf("%dm", mebibytes), "--memory-swap", "-1"}
+	if stopped(instance) {
+		_, err := docker(ctx, "", "container", "stop", "--time", "60", host)
+		return err
+	}
 	if exists(ctx, "container", host) {
 		return w.resizeHost(ctx, host, limits, int64(mebibytes)<<20)
 	}

@@ -160,6 +160,9 @@ func (w *World) attachVolumes(ctx context.Context, account *aws.Account) error {
 				return fmt.Errorf("present %s as a block device: %w", id, err)
 			}
 		}
+		if !running(ctx, host) {
+			continue // A stopped one finds it when it boots.
+		}
 		minor := strings.TrimPrefix(device, "/dev/loop")
 		script := `mkdir -p /dev/disk/by-id; [ "$(stat --format %T "$1" 2>/dev/null)" = "$(printf %x "$2")" ] || { rm -f "$1"; mknod -m 0660 "$1" b 7 "$2"; }`
 		if _, err := docker(ctx, "", "exec", host, "sh", "-c", script, "sh", nodePath(id), minor); err != nil {
@@ -198,6 +201,10 @@ func (w *World) unmount(ctx context.Context, account *aws.Account, id, device st
 	for _, instance := range account.OfType(instanceType) {
 		host := w.host(instance.ID)
 		if !running(ctx, host) {
+			// What it boots with must not be there.
+			if _, err := docker(ctx, "", "run", "--rm", "--label", w.label(), "--volume", w.object("dev", instance.ID)+":/dev/disk", AMIImage, "rm", "-f", nodePath(id)); err != nil {
+				return err
+			}
 			continue
 		}
 		script := `[ -e "$1" ] || exit 0; findmnt --noheadings --output TARGET --source "$2" | xargs --no-run-if-empty umount --lazy; rm -f "$1"`
