@@ -167,6 +167,10 @@ func (b *builder) step(s step) (*remote.Command, error) {
 	}
 	// A new server, or a changed script, runs the step again.
 	triggers := pulumi.Array{b.environment.Server.InstanceID, pulumi.String(sources)}
+	if s.name == "volume" {
+		// So does a volume that was away.
+		triggers = append(triggers, b.environment.Server.Attachment.ID())
+	}
 	return b.command(s.name, triggers, fmt.Sprintf("sudo -n /opt/berth/step.sh %s %d", s.name, s.seconds), s.settings)
 }
 

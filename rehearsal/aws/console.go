@@ -22,6 +22,7 @@ func OpenConsole(dir string, world World) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.byHand = true
 	account, err := Read(dir)
 	if err != nil {
 		return nil, err
@@ -35,7 +36,7 @@ func OpenConsole(dir string, world World) (*Console, error) {
 
 // Make makes a resource and gives its id.
 func (c *Console) Make(ctx context.Context, typ string, inputs map[string]any) (string, error) {
-	name, kind, err := byHand(typ)
+	name, kind, err := unnamed(typ)
 	if err != nil {
 		return "", err
 	}
@@ -49,7 +50,7 @@ func (c *Console) Make(ctx context.Context, typ string, inputs map[string]any) (
 // Change changes properties of a resource. One that nobody can ask for, such as an instance's instanceState, is what AWS
 // tells from then on.
 func (c *Console) Change(ctx context.Context, typ, id string, properties map[string]any) error {
-	name, kind, err := byHand(typ)
+	name, kind, err := unnamed(typ)
 	if err != nil {
 		return err
 	}
@@ -82,14 +83,14 @@ func (c *Console) Change(ctx context.Context, typ, id string, properties map[str
 
 // Remove takes a resource away.
 func (c *Console) Remove(ctx context.Context, typ, id string) error {
-	name, kind, err := byHand(typ)
+	name, kind, err := unnamed(typ)
 	if err != nil {
 		return err
 	}
 	return c.p.delete(ctx, name, kind, id)
 }
 
-// byHand names a resource that no program has.
-func byHand(typ string) (urn.URN, *kind, error) {
+// unnamed names a resource that no program has.
+func unnamed(typ string) (urn.URN, *kind, error) {
 	return kindOf(string(urn.New("console", "aws", "", tokens.Type(typ), "by-hand")))
 }

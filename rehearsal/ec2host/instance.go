@@ -40,8 +40,8 @@ func (w *World) instanceFiles(id string, parts ...string) string {
 	return w.path(append([]string{"instances", id}, parts...)...)
 }
 
-// stopTerminated removes the hosts of instances that the account no longer holds.
-func (w *World) stopTerminated(ctx context.Context, account *aws.Account) error {
+// removeTerminated removes the hosts of instances that the account no longer holds.
+func (w *World) removeTerminated(ctx context.Context, account *aws.Account) error {
 	var keep []string
 	for _, instance := range account.OfType(instanceType) {
 		keep = append(keep, w.host(instance.ID), w.eni(instance.ID))
@@ -75,7 +75,21 @@ func (w *World) stopTerminated(ctx context.Context, account *aws.Account) error 
 }
 
 // stopped says whether somebody stopped an instance, which nothing but a hand starts again.
-func stopped(instance *aws.Resource) bool { return text(instance.Outputs, "instanceState") == "stopped" }
+func stopped(instance *aws.Resource) bool {
+	return text(instance.Outputs, "instanceState") == "stopped"
+}
+
+// stopInstances shuts down what is stopped, before anything is taken from it.
+func (w *World) stopInstances(ctx context.Context, account *aws.Account) error {
+	for _, instance := range account.OfType(instanceType) {
+		if host := w.host(instance.ID); stopped(instance) && running(ctx, host) {
+			if _, err := docker(ctx, "", "container", "stop", "--time", "60", host); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
 
 // runInstances starts what is not running and resizes what changed its type (a stop and a start, as on EC2).
 func (w *World) runInstances(ctx context.Context, account *aws.Account) error {
@@ -129,8 +143,7 @@ func (w *World) runHost(ctx context.Context, instance *aws.Resource) error {
 	// Memory and swap together: swap is the host's own business, made on its volume.
 	limits := []string{"--memory", fmt.Sprintf("%dm", mebibytes), "--memory-swap", "-1"}
 	if stopped(instance) {
-		_, err := docker(ctx, "", "container", "stop", "--time", "60", host)
-		return err
+		return nil
 	}
 	if exists(ctx, "container", host) {
 		return w.resizeHost(ctx, host, limits, int64(mebibytes)<<20)

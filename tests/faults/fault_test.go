@@ -2,6 +2,7 @@ package faults
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,8 +21,9 @@ type fault struct {
 	args   []string
 	says   []string
 	mends  func(r *rehearsed.Rehearsal)
-	// heals is set where the update goes through all the same, away where there is no site until it is mended.
-	heals, away bool
+	// heals is set where the update goes through all the same, found where a refresh says it and the update puts it right,
+	// away where there is no site until it is mended.
+	heals, found, away bool
 }
 
 // against breaks it: the update ends in a sentence that says what to do, and once that is done the next one goes through;
@@ -33,24 +35,12 @@ func (f fault) against(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, 
 		if f.breaks != nil {
 			f.breaks(r)
 		}
-		output, err := r.Try(append([]string{"up"}, f.args...)...)
-		figure := "goes on by itself"
-		if f.heals {
-			require.NoError(t, err, output)
-		} else {
-			require.Error(t, err, output)
-			for _, sentence := range f.says {
-				require.Contains(t, output, sentence)
-			}
-			if f.mends != nil {
-				f.mends(r)
-			}
-			r.Run("up")
-			figure = "said what to do; the next update went through"
-		}
+		figure := f.update(t, r)
 		asked, failed := watched()
 		if f.away {
-			figure += "; without a site until then"
+			figure += "; no site until then"
+			s.Client.CloseIdleConnections()
+			require.Eventually(t, func() bool { return greeting(s) != "" }, time.Minute, 100*time.Millisecond)
 		} else {
 			assert.Positive(t, asked)
 			assert.Zero(t, failed, "of %d requests", asked)
@@ -60,6 +50,33 @@ func (f fault) against(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, 
 			report.Add(t, section, f.row, figure)
 		}
 	})
+}
+
+// update has the next update meet what is broken, and gives the figure.
+func (f fault) update(t *testing.T, r *rehearsed.Rehearsal) string {
+	t.Helper()
+	var output string
+	var err error
+	if f.found {
+		output = r.Run("refresh")
+	} else {
+		output, err = r.Try(append([]string{"up"}, f.args...)...)
+		require.Equal(t, f.heals, err == nil, output)
+	}
+	for _, sentence := range f.says {
+		require.Contains(t, output, sentence)
+	}
+	if f.heals {
+		return "goes on by itself"
+	}
+	if f.mends != nil {
+		f.mends(r)
+	}
+	r.Run("up")
+	if f.found {
+		return "found by `pulumi refresh`, put right by `pulumi up`"
+	}
+	return "said what to do; the next update went through"
 }
 
 // refuse is a fault of AWS's: it answers what it is asked for with an error. Times is as in aws.Fault.

@@ -17,10 +17,10 @@ func networkOf(r *rehearsed.Rehearsal, service, address string, there bool) {
 	onThisMachine(r, "docker", args...)
 }
 
-// unreachable keeps the server from what an expression of nftables matches, outside of its own firewall, until reachable
-// ends it: it hears no answer, as from a host that is down.
-func unreachable(r *rehearsed.Rehearsal, match string) {
-	inNetworkOf(r, "nft", "table inet cut { chain out { type filter hook output priority 0; "+match+" drop; }; chain through { type filter hook forward priority 0; "+match+" drop; }; }")
+// unreachable has a rule of nftables for what leaves the server, outside of its own firewall, until reachable ends it:
+// "ip daddr 192.0.2.1 drop" for a host that is down.
+func unreachable(r *rehearsed.Rehearsal, rule string) {
+	inNetworkOf(r, "nft", "table inet cut { chain out { type filter hook output priority 0; "+rule+"; }; chain through { type filter hook forward priority 0; "+rule+"; }; }")
 }
 
 func reachable(r *rehearsed.Rehearsal) { inNetworkOf(r, "nft", "delete table inet cut") }

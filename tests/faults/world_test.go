@@ -64,7 +64,7 @@ func TestTheWorldFails(t *testing.T) {
 		{name: "the git host is down at the release", row: "The git host does not answer the server, in the release step",
 			breaks: func(r *rehearsed.Rehearsal) {
 				r.Commit(map[string]string{"web/release": "while the git host is down"})
-				unreachable(r, "ip daddr 198.51.100.4")
+				unreachable(r, "ip daddr 198.51.100.4 drop")
 			},
 			says:  []string{"the git host of ssh://git@198.51.100.4/srv/app.git does not answer from the server; when it does, run 'pulumi up' again", "the site is served by"},
 			mends: reachable},
