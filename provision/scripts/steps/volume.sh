@@ -68,6 +68,13 @@ EOF
   mountpoint -q "$DATA" || fail "$DATA is not mounted; look with: systemctl status data.mount"
 }
 
+# tell_age says from when the data is, on a server that gets a volume with some: that of the server before, or of a snapshot.
+tell_age() {
+  local newest
+  newest=$(timeout 60 find "$DATA" -xdev -type f -printf '%T@\n' | sort -n | tail -n 1) || true
+  [ -z "$newest" ] || say "the last that was written on it is of $(date --utc --date "@$newest" +%FT%TZ)"
+}
+
 # grow fills the volume with the file system. A kernel that does not let a mounted one grow gets it unmounted, with
 # the containers stopped for as long as that takes.
 grow() {
@@ -92,11 +99,13 @@ catch_up() {
 }
 
 main() {
-  local device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${VOLUME_ID/-/}
+  local new="" device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${VOLUME_ID/-/}
   wait_for_device "$device"
   refuse_lost
+  mountpoint -q "$DATA" || new=yes
   make_file_system "$device"
   mount_volume "$device"
+  [ -z "$new" ] || tell_age
   grow "$device"
   catch_up
   say "$VOLUME_ID is on $DATA, $(df --output=size --block-size=1G "$DATA" | tail -n 1 | tr -d ' ') GiB"
