@@ -68,6 +68,7 @@ func root() *cobra.Command {
 		simple(options, "snapshot", "Take a snapshot of the data volume, as a lifecycle policy does every night, and say its id", (*rehearsal).snapshot),
 		simple(options, "status", "List what the account holds and what runs here", (*rehearsal).status),
 		simple(options, "dashboard", "Draw CloudWatch's dashboard into a page", (*rehearsal).dashboard),
+		consoleCommand(options),
 		tryCommand(options),
 		sshCommand(options),
 		shellCommand(options),
@@ -83,6 +84,17 @@ func simple(options *options, name, short string, run func(*rehearsal, context.C
 		}
 		return run(rehearsal, command.Context())
 	}}
+}
+
+func consoleCommand(options *options) *cobra.Command {
+	return &cobra.Command{Use: "console make TYPE PROPERTIES | change TYPE ID PROPERTIES | remove TYPE ID", Short: "Change the account by hand, past Pulumi, as in AWS's console; properties are JSON",
+		Args: cobra.RangeArgs(3, 4), RunE: func(command *cobra.Command, args []string) error {
+			rehearsal, err := open(options)
+			if err != nil {
+				return err
+			}
+			return rehearsal.console(command.Context(), args)
+		}}
 }
 
 func tryCommand(options *options) *cobra.Command {

@@ -76,7 +76,7 @@ func (r *rehearsal) serveAWS() (endpoint string, stop func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	server := &http.Server{Handler: awsapi.New(filepath.Join(r.Dir, "aws"), r.world), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: awsapi.New(filepath.Join(r.Dir, "aws"), r.machines()), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }() // It ends, with an error that says so, when stop is called.
 	return "http://" + listener.Addr().String(), func() { _ = server.Close() }, nil
 }
