@@ -7,7 +7,7 @@ timeout 120 bash -c 'while pgrep --full "[b]ash /opt/berth" >/dev/null; do sleep
 
 common() { sed -E 's/(vol|i|eipalloc)-[0-9a-f]+/\1-ID/g; s/[0-9a-f]{64}/SHA/g'; }
 
-echo "units that failed: $(systemctl --failed --no-legend --plain | wc -l)"
+systemctl --failed --no-legend --plain | awk '{print "failed", $1}'
 systemctl list-unit-files --state=enabled --no-legend --plain | awk '{print "enabled", $1}'
 systemctl list-timers --all --no-legend | grep -o 'berth-[a-z]*.timer' | sort | sed 's/^/timer /'
 findmnt --noheadings --real --output TARGET,FSTYPE | grep /data | sed 's/^/mount /'
