@@ -71,7 +71,7 @@ func said(output string) []string {
 	var lines []string
 	for _, match := range regexp.MustCompile(`(?m)command:remote:Command (\S+) +(?:creating|updating|replacing)[^(]*\([^)]*\) (.+)$`).FindAllStringSubmatch(output, -1) {
 		said := regexp.MustCompile(`^\[diff: [^\]]*\];? ?`).ReplaceAllString(match[2], "")
-		if said == "" {
+		if said == "" || strings.HasPrefix(said, "error: ") {
 			continue
 		}
 		line := match[1] + ": " + regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f-]*`).ReplaceAllString(said, "N")
