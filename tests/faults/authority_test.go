@@ -106,7 +106,7 @@ type withoutCertificate struct {
 const generateNow = "sudo /opt/berth/ssl-manager.sh generate --now"
 
 func (w withoutCertificate) against(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, name, row string) {
-	before, watched := served(t, r, rehearsed.Domain), watch(s)
+	before, watched := serial(t, r), watch(s)
 	w.breaks(r)
 	output, err := r.Try("up", "--set", "aliases[1]="+name)
 	if err != nil {
@@ -116,7 +116,7 @@ func (w withoutCertificate) against(t *testing.T, r *rehearsed.Rehearsal, s *reh
 	for _, sentence := range append(w.says, "the site stays on the certificate it has; the next try is scheduled") {
 		assert.Contains(t, output, sentence)
 	}
-	assert.Equal(t, before, served(t, r, rehearsed.Domain), "the site goes on with what it has")
+	assert.Equal(t, before, serial(t, r), "the site goes on with what it has")
 	w.mends(r)
 	how := "the next look got the new one"
 	if w.again == "" {
