@@ -2,6 +2,7 @@ package faults
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"os/exec"
@@ -14,8 +15,8 @@ import (
 	"berth/tests/rehearsed"
 )
 
-// served are the names of the certificate that visitors of a name get, whoever signed it, the site's own first.
-func served(t *testing.T, r *rehearsed.Rehearsal, name string) []string {
+// certificate is the one that visitors of a name get, whoever signed it, and nil where there is none.
+func certificate(t *testing.T, r *rehearsed.Rehearsal, name string) *x509.Certificate {
 	t.Helper()
 	dialer := &net.Dialer{Timeout: 5 * time.Second}
 	connection, err := tls.DialWithDialer(dialer, "tcp", net.JoinHostPort(r.Account().Only(address).Output("publicIp"), "443"), &tls.Config{ServerName: name, InsecureSkipVerify: true})
@@ -23,7 +24,24 @@ func served(t *testing.T, r *rehearsed.Rehearsal, name string) []string {
 		return nil
 	}
 	defer func() { _ = connection.Close() }()
-	return connection.ConnectionState().PeerCertificates[0].DNSNames
+	return connection.ConnectionState().PeerCertificates[0]
+}
+
+// served are the names of that certificate.
+func served(t *testing.T, r *rehearsed.Rehearsal, name string) []string {
+	t.Helper()
+	if found := certificate(t, r, name); found != nil {
+		return found.DNSNames
+	}
+	return nil
+}
+
+// serial is the number of the site's certificate.
+func serial(t *testing.T, r *rehearsed.Rehearsal) string {
+	t.Helper()
+	found := certificate(t, r, rehearsed.Domain)
+	require.NotNil(t, found)
+	return found.SerialNumber.String()
 }
 
 // look runs what the timer runs, which has to succeed or has to fail, and gives what it said.

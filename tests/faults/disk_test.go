@@ -14,6 +14,8 @@ import (
 	"berth/tests/report"
 )
 
+const fullDisk = "The disk is full"
+
 //go:embed full_root.sh
 var fullRoot string
 
@@ -79,7 +81,7 @@ func TestTheDiskIsFull(t *testing.T) {
 		})
 	}
 	require.Equal(t, len(names), ran)
-	report.Add(t, world, "The disk is full from a step of a release on, for each of its steps",
+	report.Add(t, fullDisk, "The volume is full from a step of a release on, for each of its steps",
 		fmt.Sprintf("%d of %d releases failed and said what to do, the others went through; no request failed; the next release went through", failed, len(names)))
 	for _, disk := range []struct{ name, row, full, mend string }{
 		{"the volume", "The volume is full before a step of an update, each in its turn",
@@ -116,7 +118,7 @@ func TestTheDiskIsFull(t *testing.T) {
 			assert.Zero(t, refused, "of %d requests", asked)
 			assert.Contains(t, s.Notes(), row)
 			r.Run("up")
-			report.Add(t, world, disk.row, fmt.Sprintf("%d of %d steps failed, said what to do, and went through after it; no request failed", said, len(urns)))
+			report.Add(t, fullDisk, disk.row, fmt.Sprintf("%d of %d steps failed, said what to do, and went through after it; no request failed", said, len(urns)))
 		})
 	}
 }

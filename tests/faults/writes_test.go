@@ -76,6 +76,21 @@ func TestNoWriteIsLost(t *testing.T) {
 			report.Add(t, data, test.row, fmt.Sprintf("%d writes acknowledged, %d lost", len(visitors.Written), len(lost)))
 		})
 	}
+	t.Run("memory runs out during a build", func(t *testing.T) {
+		r := r.In(t)
+		run := load.Start(t.Context(), target, plan)
+		r.Commit(map[string]string{"VERSION": "v4", "behaviour": "greedy-build"})
+		output, err := r.Try("up")
+		require.Error(t, err, output)
+		assert.Contains(t, output, "the image of web does not build: it took more memory than builds get, three fifths of the server's; build it elsewhere (berth:images), or take a bigger server: pulumi config set berth:instanceType t3.small")
+		assert.Contains(t, output, "as before")
+		r.Commit(map[string]string{"behaviour": "ok"})
+		visitors := run.Stop()
+		t.Logf("%s", visitors)
+		assert.Zero(t, visitors.Failed, "requests that failed: %v", visitors.Reasons)
+		r.Run("up")
+		report.Add(t, world, "Memory runs out during a build", fmt.Sprintf("said what to do; %d of %d requests failed meanwhile; the next update went through", visitors.Failed, visitors.Sent))
+	})
 	t.Run("a restore from a snapshot", func(t *testing.T) {
 		r, s := r.In(t), s.In(t)
 		run := load.Start(t.Context(), target, plan)

@@ -1,5 +1,5 @@
 # Why an authority gave no certificate, and what to do about it. Sourced by ssl-manager.sh.
-# shellcheck shell=bash disable=SC2153
+# shellcheck shell=bash disable=SC2034,SC2153
 
 # WHY is a sentence about certbot's last run; UNTIL, in seconds since 1970, is when an authority's limit ends, 0 for none.
 WHY="" UNTIL=0
