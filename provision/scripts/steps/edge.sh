@@ -20,7 +20,32 @@ widen() {
     fail "$file has no line worker_connections to raise; put Debian's own file back: sudo apt-get install --reinstall -o Dpkg::Options::=--force-confnew -o Dpkg::Options::=--force-confask nginx-common"
 }
 
+# lead_fronts leads the routes to the release that serves, now and before nginx starts after a reboot.
+lead_fronts() {
+  put "$BERTH_ETC/fronts.nft" 0644 <"/opt/berth/edge/fronts.nft"
+  put /etc/systemd/system/berth-fronts.service 0644 <<EOF
+[Unit]
+Description=Lead the site's routes to the release that serves
+Before=nginx.service
+After=nftables.service
+RequiresMountsFor=$DATA
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/nft --file $BERTH_ETC/fronts.nft
+ExecReload=/usr/sbin/nft --file $BERTH_ETC/fronts.nft
+
+[Install]
+WantedBy=multi-user.target
+EOF
+  systemctl daemon-reload
+  systemctl enable --quiet berth-fronts.service
+  systemctl reload-or-restart berth-fronts.service
+}
+
 main() {
+  local link
   # What nginx's workers read; a file with a secret in it has its own mode.
   umask 022
   rm -f /etc/nginx/sites-enabled/default
@@ -32,9 +57,14 @@ main() {
   /opt/berth/ssl-manager.sh placeholder
   # What nginx leads to is a folder on the volume, so that a replaced server serves what the one before did.
   install -d -m 0700 "$DATA/releases"
-  put "$DATA/releases/starting/routes.conf" 0600 <"/opt/berth/edge/starting.conf"
-  [ -e "$DATA/releases/current/routes.conf" ] || ln -sfn starting "$DATA/releases/current"
+  for link in current next; do
+    put "$DATA/releases/starting/$link.conf" 0600 <"/opt/berth/edge/starting.conf"
+    put "$DATA/releases/starting/$link.nft" 0600 </dev/null
+    rm -f "/run/berth/routes.$link"
+  done
+  [ -e "$DATA/releases/current/current.conf" ] || ln -sfn starting "$DATA/releases/current"
   ln -sfn "$(readlink "$DATA/releases/current")" "$DATA/releases/next"
+  lead_fronts
   # The two need one another: the site's routes, which a replaced server finds on the volume, include the file, and it uses
   # what the site defines. Where it is not there yet, nothing includes it yet either.
   [ -e /etc/nginx/berth/proxy.conf ] || put /etc/nginx/berth/proxy.conf 0644 <"/opt/berth/edge/proxy.conf"
