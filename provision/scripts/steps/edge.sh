@@ -6,12 +6,27 @@ source /opt/berth/lib.sh
 # shellcheck disable=SC1091
 source /dev/stdin
 
-# widen raises Debian's limit of 768 connections a worker, which one visitor could exhaust. Each takes a file, and with the
-# app behind it two. Every request is a connection to the app, whose port rests for a minute when it ends: from 470 requests
-# a second on there would be none left, were they not used again.
-widen() {
-  put /etc/sysctl.d/61-berth-edge.conf 0644 <<<"net.ipv4.tcp_tw_reuse = 1"
+# remember_connections makes room for them in the kernel. Every request is a connection to the app, whose port rests for a
+# minute when it ends: from 470 requests a second on there would be none left, were they not used again. The kernel also
+# follows each on its two ways to the container, for two minutes after its end; with 1 GB of memory its table has room for
+# fewer than 8000 (memory / 16384 / 8: Documentation/networking/nf_conntrack-sysctl), which 30 requests a second fill, and
+# what is not in it is dropped. 65536 of them take 20 MB while they are there.
+remember_connections() {
+  # Without the module its settings do not exist yet when a server starts.
+  put /etc/modules-load.d/berth.conf 0644 <<<nf_conntrack
+  # A dash: in a container the size is the machine's.
+  put /etc/sysctl.d/61-berth-edge.conf 0644 <<'EOF'
+net.ipv4.tcp_tw_reuse = 1
+net.netfilter.nf_conntrack_tcp_timeout_time_wait = 30
+-net.netfilter.nf_conntrack_max = 65536
+-net.netfilter.nf_conntrack_buckets = 65536
+EOF
   sysctl --quiet --load /etc/sysctl.d/61-berth-edge.conf
+}
+
+# widen raises Debian's limit of 768 connections a worker, which one visitor could exhaust. Each takes a file, and with the
+# app behind it two.
+widen() {
   local file=/etc/nginx/nginx.conf limit='worker_connections 8192;'
   [ -e /etc/nginx/modules-enabled/10-berth.conf ] || put_nginx /etc/nginx/modules-enabled/10-berth.conf <<<"worker_rlimit_nofile 20000;"
   if grep -F "$limit" "$file" >/dev/null; then return; fi
@@ -70,6 +85,7 @@ main() {
   [ -e /etc/nginx/berth/proxy.conf ] || put /etc/nginx/berth/proxy.conf 0644 <"/opt/berth/edge/proxy.conf"
   put_nginx /etc/nginx/conf.d/berth.conf <<<"$NGINX"
   put_nginx /etc/nginx/berth/proxy.conf <"/opt/berth/edge/proxy.conf"
+  remember_connections
   widen
   await 30 curl --silent --fail --output /dev/null --max-time 5 --header "Host: $DOMAIN" http://127.0.0.1/ ||
     fail "nginx does not answer on port 80; look with: systemctl status nginx"
