@@ -75,9 +75,10 @@ test-attackers: test-machine tools
 test-runbook: test-machine tools
 	cd tests && BERTH_BIN=$(BIN) BERTH_RUNBOOK=1 go test -count=1 -timeout 30m -run TestTheRunbook -v .
 
-# What interruptions, faults and power cuts leave behind; the figures go to docs/reliability.md.
+# What interruptions, faults and power cuts leave behind; the figures go to docs/reliability.md. All of it takes hours; each
+# test function stands a rehearsal of its own and can be run by itself.
 test-faults: test-machine tools
-	cd tests && BERTH_BIN=$(BIN) BERTH_FIGURES=$(CURDIR)/docs/reliability.md go test -count=1 -p 1 -timeout 90m -v ./faults ./attackers
+	cd tests && BERTH_BIN=$(BIN) BERTH_FIGURES=$(CURDIR)/docs/reliability.md go test -count=1 -p 1 -timeout 240m -v ./faults ./attackers
 
 # What visitors notice of a release, beside other ways to release; ROUNDS of it.
 ROUNDS ?= 3

@@ -26,6 +26,9 @@ type Firewall struct {
 
 	// SecurityGroupID is the group the server belongs to.
 	SecurityGroupID pulumi.StringOutput
+
+	// rules are those that are declared.
+	rules pulumi.IDArray
 }
 
 func newFirewall(
@@ -67,6 +70,7 @@ func newFirewall(
 	if err := f.allowOut(ctx); err != nil {
 		return nil, err
 	}
+	f.warnOfStrangers(ctx)
 	if err := ctx.RegisterResourceOutputs(f, pulumi.Map{"securityGroupId": f.SecurityGroupID}); err != nil {
 		return nil, fmt.Errorf("register the firewall: %w", err)
 	}
@@ -88,9 +92,11 @@ func (f *Firewall) allowIn(ctx *pulumi.Context, name string, port int, cidr, des
 	} else {
 		args.CidrIpv4 = pulumi.String(cidr)
 	}
-	if _, err := vpc.NewSecurityGroupIngressRule(ctx, name, args, pulumi.Parent(f)); err != nil {
+	rule, err := vpc.NewSecurityGroupIngressRule(ctx, name, args, pulumi.Parent(f))
+	if err != nil {
 		return fmt.Errorf("declare the firewall rule %s: %w", name, err)
 	}
+	f.rules = append(f.rules, rule.ID())
 	return nil
 }
 
@@ -107,9 +113,11 @@ func (f *Firewall) allowOut(ctx *pulumi.Context) error {
 		out.args.SecurityGroupId = f.SecurityGroupID
 		out.args.IpProtocol = pulumi.String("-1") // AWS's word for every protocol and port
 		out.args.Description = pulumi.String("Everything out")
-		if _, err := vpc.NewSecurityGroupEgressRule(ctx, out.name, &out.args, pulumi.Parent(f)); err != nil {
+		rule, err := vpc.NewSecurityGroupEgressRule(ctx, out.name, &out.args, pulumi.Parent(f))
+		if err != nil {
 			return fmt.Errorf("declare the firewall rule %s: %w", out.name, err)
 		}
+		f.rules = append(f.rules, rule.ID())
 	}
 	return nil
 }

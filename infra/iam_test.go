@@ -227,9 +227,11 @@ var needs = map[string]calls{
 		update: []string{"s3:PutBucketPolicy"},
 		remove: []string{"s3:DeleteBucketPolicy"},
 	},
-	"aws:ec2/getSubnet:getSubnet":       {diff: []string{"ec2:DescribeSubnets"}},
-	"aws:ssm/getParameter:getParameter": {diff: []string{"ssm:GetParameter"}},
-	"aws:route53/getZone:getZone":       {diff: []string{"route53:ListHostedZones", "route53:GetHostedZone", "route53:ListTagsForResource"}},
+	"aws:ec2/getSubnet:getSubnet":                         {diff: []string{"ec2:DescribeSubnets"}},
+	"aws:ssm/getParameter:getParameter":                   {diff: []string{"ssm:GetParameter"}},
+	"aws:vpc/getSecurityGroupRules:getSecurityGroupRules": {diff: []string{"ec2:DescribeSecurityGroupRules"}},
+	"aws:vpc/getSecurityGroupRule:getSecurityGroupRule":   {diff: []string{"ec2:DescribeSecurityGroupRules"}},
+	"aws:route53/getZone:getZone":                         {diff: []string{"route53:ListHostedZones", "route53:GetHostedZone", "route53:ListTagsForResource"}},
 }
 
 // iamStatement is one of a policy, as far as these tests look at it.

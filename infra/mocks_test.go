@@ -124,6 +124,10 @@ func (c *cloud) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 		}
 		text("name", args.Args["name"].StringValue())
 		text("zoneId", mockZoneID)
+	case "aws:vpc/getSecurityGroupRules:getSecurityGroupRules":
+		answer["ids"] = resource.NewProperty([]resource.PropertyValue{resource.NewProperty("http-ipv4-id"), resource.NewProperty("sgr-by-hand")})
+	case "aws:vpc/getSecurityGroupRule:getSecurityGroupRule":
+		text("securityGroupRuleId", args.Args["securityGroupRuleId"].StringValue())
 	default:
 		return nil, errors.New("unexpected call " + args.Token)
 	}

@@ -56,8 +56,24 @@ func Make(ctx context.Context, cfg *config.Config, repo *repository.Repository, 
 	if problems = append(problems, made.Problems...); len(problems) > 0 {
 		return nil, refusal(sha, problems)
 	}
-	advice, err := advise(cfg, folder, made)
-	return &Release{SHA: sha, Plan: made, Advice: advice}, err
+	advice, err1 := advise(cfg, folder, made)
+	links, err2 := linksOut(ctx, cfg, repo, sha)
+	return &Release{SHA: sha, Plan: made, Advice: append(advice, links...)}, errors.Join(err1, err2)
+}
+
+// linksOut says which links lead out of the repository. What is behind them only the server knows, which refuses the release
+// where it is anything.
+func linksOut(ctx context.Context, cfg *config.Config, repo *repository.Repository, sha string) ([]string, error) {
+	if slices.Contains(cfg.Allow, "host-mounts") {
+		return nil, nil
+	}
+	links, err := repo.LinksOut(ctx, sha)
+	var sentences []string
+	for _, link := range links {
+		sentences = append(sentences, fmt.Sprintf("%q is a link to %q, out of the repository: where the server has that, it refuses the release; commit the file itself, or, if you trust the repository: pulumi config set --path 'berth:allow[%d]' host-mounts",
+			link.Path, link.Target, len(cfg.Allow)))
+	}
+	return sentences, err
 }
 
 func refusal(sha string, problems []string) error {

@@ -33,6 +33,9 @@ func Run(settings map[string]string) pulumi.RunFunc {
 		if err != nil {
 			return err
 		}
+		if err := advise(ctx, cfg); err != nil {
+			return err
+		}
 		environment, err := infra.New(ctx, cfg)
 		if err != nil {
 			return err

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// dialErrorLimit bounds the wait for sshd on a new server: the provider's pauses grow to 5 s, so this is about
-	// five minutes.
+	// dialErrorLimit bounds the provider's own wait for sshd, whose pauses grow to 5 s. guard has waited before it, so it
+	// meets a server that is there; another number would run every step of every stack again.
 	dialErrorLimit = 60
 	// perDialTimeout bounds one TCP connect, in seconds.
 	perDialTimeout = 10
@@ -167,6 +167,10 @@ func (b *builder) step(s step) (*remote.Command, error) {
 	}
 	// A new server, or a changed script, runs the step again.
 	triggers := pulumi.Array{b.environment.Server.InstanceID, pulumi.String(sources)}
+	if s.name == "volume" {
+		// So does a volume that was away.
+		triggers = append(triggers, b.environment.Server.Attachment.ID())
+	}
 	return b.command(s.name, triggers, fmt.Sprintf("sudo -n /opt/berth/step.sh %s %d", s.name, s.seconds), s.settings)
 }
 

@@ -11,21 +11,26 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A key that is not the pinned one has to stay so for this long, since a server that boots for the first time gets its
-// key while sshd may be up.
-const (
-	impostorFor   = 10 * time.Second
-	impostorPause = time.Second
-)
+// patience is how long a step waits before it says that it is not the server that answers.
+type patience struct {
+	// impostor is for a key that is not the pinned one: a server that boots for the first time gets its key while sshd
+	// may be up. silence is for no answer at all: a new server takes a minute, a small one that stops and starts two.
+	impostor, silence time.Duration
+}
+
+var usual = patience{impostor: 10 * time.Second, silence: 4 * time.Minute}
+
+const guardPause = time.Second
 
 // errOtherKey is the end of a handshake with whoever does not hold the pinned key.
 var errOtherKey = errors.New("another host key")
 
 // guard has every step that is about to run look who answers at the server's address. The command provider refuses
-// another host key as well, but tries for minutes and then says no more than "host key mismatch".
+// another host key as well, but tries for minutes and then says no more than "host key mismatch"; for a server that does
+// not answer at all it waits a quarter of an hour.
 func guard(ctx *pulumi.Context) (*pulumi.ResourceHookBinding, error) {
 	hook, err := ctx.RegisterResourceHook("the server's host key", func(args *pulumi.ResourceHookArgs) error {
-		return refuseImpostor(plain(args.NewInputs["connection"]), impostorFor)
+		return lookWhoAnswers(plain(args.NewInputs["connection"]), usual)
 	}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("declare the look at the server's host key: %w", err)
@@ -34,21 +39,35 @@ func guard(ctx *pulumi.Context) (*pulumi.ResourceHookBinding, error) {
 	return &pulumi.ResourceHookBinding{BeforeCreate: hooks, BeforeUpdate: hooks}, nil
 }
 
-// refuseImpostor returns an error where the server of a connection shows another key than the connection's for as long
-// as patience lasts. Nothing is sent to whoever does. A server that does not answer is the provider's to wait for.
-func refuseImpostor(connection resource.PropertyMap, patience time.Duration) error {
+// lookWhoAnswers returns an error where the server of a connection shows another key than the connection's, or nothing
+// answers, for as long as patience lasts. Nothing is sent to whoever shows another key.
+func lookWhoAnswers(connection resource.PropertyMap, patience patience) error {
 	host, pinned := word(connection, "host"), word(connection, "hostKey")
-	for began := time.Now(); ; time.Sleep(impostorPause) {
+	for began := time.Now(); ; time.Sleep(guardPause) {
 		shown, err := logIn(host, pinned, word(connection, "user"), word(connection, "privateKey"))
 		switch {
-		case !errors.Is(err, errOtherKey):
-			return nil
-		case time.Since(began) >= patience:
-			return fmt.Errorf("%s shows the SSH host key %s, not the stack's %s, so somebody else answers there, or the server got another key by hand: nothing was sent; "+
-				"look from another network (ssh-keyscan -t ed25519 %s); an address that was taken over: pulumi refresh; a server that is no longer to be trusted: docs/runbook/server-gone.md",
-				host, shown, fingerprintOf(pinned), host)
+		case errors.Is(err, errOtherKey):
+			if time.Since(began) >= patience.impostor {
+				return fmt.Errorf("%s shows the SSH host key %s, not the stack's %s, so somebody else answers there, or the server got another key by hand: nothing was sent; "+
+					"look from another network (ssh-keyscan -t ed25519 %s); an address that was taken over: pulumi refresh; a server that is no longer to be trusted: docs/runbook/server-gone.md",
+					host, shown, fingerprintOf(pinned), host)
+			}
+		case unanswered(err):
+			if time.Since(began) >= patience.silence {
+				return fmt.Errorf("%s does not answer over SSH, for %s: where the site does not answer either, the server is stopped or gone, or its address or a rule was taken away by hand: "+
+					"see how it is and start it (docs/runbook/server-gone.md), and what AWS no longer has comes back by: pulumi refresh, then pulumi up; "+
+					"where the site answers, this machine's address is not among berth:operatorCidrs (docs/runbook/locked-out-of-ssh.md)", host, patience.silence)
+			}
+		default:
+			return nil // Whatever else is wrong, the provider says.
 		}
 	}
+}
+
+// unanswered says whether a login got as far as nobody.
+func unanswered(err error) bool {
+	var failed *net.OpError
+	return errors.As(err, &failed) && failed.Op == "dial"
 }
 
 // logIn connects as a step does and ends at once: sshd counts against whoever goes without logging in. It returns the

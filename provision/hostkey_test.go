@@ -66,15 +66,18 @@ func TestAnImpostorIsRefusedBeforeAnythingIsSent(t *testing.T) {
 	}
 
 	impostor, loggedIn := sshd(t, other)
-	err := refuseImpostor(connection(impostor), 0)
+	err := lookWhoAnswers(connection(impostor), patience{})
 	require.ErrorContains(t, err, ssh.FingerprintSHA256(other.PublicKey()))
 	require.ErrorContains(t, err, ssh.FingerprintSHA256(own.PublicKey()))
 	assert.ErrorContains(t, err, "nothing was sent")
 	assert.Zero(t, loggedIn.Load())
 
 	server, loggedIn := sshd(t, own)
-	require.NoError(t, refuseImpostor(plain(resource.MakeSecret(resource.NewProperty(connection(server)))), 0))
+	require.NoError(t, lookWhoAnswers(plain(resource.MakeSecret(resource.NewProperty(connection(server)))), patience{}))
 	assert.NotZero(t, loggedIn.Load(), "sshd counts against whoever goes without logging in")
 
-	require.NoError(t, refuseImpostor(connection("127.0.0.1:1"), 0), "the provider waits for a server that does not answer")
+	err = lookWhoAnswers(connection("127.0.0.1:1"), patience{})
+	require.ErrorContains(t, err, "127.0.0.1:1 does not answer over SSH")
+	require.ErrorContains(t, err, "pulumi refresh, then pulumi up")
+	assert.ErrorContains(t, err, "docs/runbook/locked-out-of-ssh.md")
 }

@@ -8,13 +8,23 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"berth/rehearsal/language"
 )
 
 func main() {
+	if filepath.Base(os.Args[0]) == language.Plugin {
+		if err := language.Run(builtProgram, os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, "rehearsal:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := root().ExecuteContext(ctx); err != nil {
@@ -58,6 +68,7 @@ func root() *cobra.Command {
 		simple(options, "snapshot", "Take a snapshot of the data volume, as a lifecycle policy does every night, and say its id", (*rehearsal).snapshot),
 		simple(options, "status", "List what the account holds and what runs here", (*rehearsal).status),
 		simple(options, "dashboard", "Draw CloudWatch's dashboard into a page", (*rehearsal).dashboard),
+		consoleCommand(options),
 		tryCommand(options),
 		sshCommand(options),
 		shellCommand(options),
@@ -73,6 +84,17 @@ func simple(options *options, name, short string, run func(*rehearsal, context.C
 		}
 		return run(rehearsal, command.Context())
 	}}
+}
+
+func consoleCommand(options *options) *cobra.Command {
+	return &cobra.Command{Use: "console make TYPE PROPERTIES | change TYPE ID PROPERTIES | remove TYPE ID", Short: "Change the account by hand, past Pulumi, as in AWS's console; properties are JSON",
+		Args: cobra.RangeArgs(3, 4), RunE: func(command *cobra.Command, args []string) error {
+			rehearsal, err := open(options)
+			if err != nil {
+				return err
+			}
+			return rehearsal.console(command.Context(), args)
+		}}
 }
 
 func tryCommand(options *options) *cobra.Command {

@@ -35,11 +35,6 @@ func (r *rehearsal) shell(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		port, stop, err := language.Serve(builtProgram)
-		if err != nil {
-			return fmt.Errorf("serve the host for Go: %w", err)
-		}
-		defer stop()
 		endpoint, close, err := r.serveAWS()
 		if err != nil {
 			return fmt.Errorf("serve AWS: %w", err)
@@ -58,7 +53,7 @@ func (r *rehearsal) shell(ctx context.Context, args []string) error {
 			return err
 		}
 		environment := slices.Concat(elsewhere(os.Environ()), engine.Environment(), awsEnvironment(endpoint), []string{
-			fmt.Sprintf("PULUMI_DEBUG_LANGUAGES=go:%d", port), "BERTH_RESOLVER=" + ec2host.Resolver, "BERTH_OPERATOR=" + folder,
+			"BERTH_RESOLVER=" + ec2host.Resolver, "BERTH_OPERATOR=" + folder,
 		})
 		if !term.IsTerminal(int(os.Stdin.Fd())) {
 			// Nobody is there to confirm.
@@ -81,7 +76,7 @@ func (r *rehearsal) serveAWS() (endpoint string, stop func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	server := &http.Server{Handler: awsapi.New(filepath.Join(r.Dir, "aws"), r.world), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: awsapi.New(filepath.Join(r.Dir, "aws"), r.machines()), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }() // It ends, with an error that says so, when stop is called.
 	return "http://" + listener.Addr().String(), func() { _ = server.Close() }, nil
 }
@@ -136,6 +131,9 @@ func (r *rehearsal) operatorsFolder(ctx context.Context, engine *stack.Stack) (s
 	if err := os.WriteFile(filepath.Join(folder, "Pulumi.yaml"), project, 0o600); err != nil {
 		return "", err
 	}
+	if err := hostGo(filepath.Join(engine.Home(), language.Folder)); err != nil {
+		return "", fmt.Errorf("give Pulumi its host for Go: %w", err)
+	}
 	settings := filepath.Join(folder, "Pulumi."+stack.Name+".yaml")
 	if _, err := os.Stat(settings); !errors.Is(err, fs.ErrNotExist) {
 		return folder, err
@@ -145,4 +143,20 @@ func (r *rehearsal) operatorsFolder(ctx context.Context, engine *stack.Stack) (s
 		return "", err
 	}
 	return folder, os.WriteFile(settings, text, 0o600)
+}
+
+// hostGo makes this program Pulumi's host for Go, which it is by that name.
+func hostGo(folder string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	plugin := filepath.Join(folder, language.Plugin)
+	if err := os.Remove(plugin); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	return os.Symlink(self, plugin)
 }

@@ -25,7 +25,7 @@ func (r *rehearsal) showSite(ctx context.Context, outputs map[string]string, con
 	if err := os.WriteFile(rootFile, []byte(roots), 0o644); err != nil {
 		return err
 	}
-	status, err := fetch(ctx, outputs["url"], outputs["address"], roots)
+	status, err := fetchPatiently(ctx, outputs["url"], outputs["address"], roots)
 	var unknown x509.UnknownAuthorityError
 	if errors.As(err, &unknown) {
 		return fmt.Errorf("%s still has its placeholder certificate; why: make rehearse-ssh, then: sudo tail -n 30 /var/log/berth/certificate.log; to try again there: sudo /opt/berth/ssl-manager.sh generate", outputs["url"])
@@ -49,6 +49,25 @@ Take it down:
 `, outputs["url"], status, r.times(took), connections,
 		rootFile, domain, outputs["address"], outputs["url"], zone, outputs["address"], outputs["url"])
 	return nil
+}
+
+// A server that was stopped and started takes this long at most until its app answers, and nothing else waits for it.
+const startsWithin, betweenTries = time.Minute, 500 * time.Millisecond
+
+// fetchPatiently fetches the page as soon as the app answers.
+func fetchPatiently(ctx context.Context, url, address, roots string) (string, error) {
+	for began := time.Now(); ; {
+		status, err := fetch(ctx, url, address, roots)
+		var unknown x509.UnknownAuthorityError
+		if err == nil || errors.As(err, &unknown) || time.Since(began) > startsWithin {
+			return status, err
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(betweenTries):
+		}
+	}
 }
 
 func fetch(ctx context.Context, url, address, roots string) (string, error) {

@@ -49,6 +49,10 @@ func TestCheckout(t *testing.T) {
 		assert.ErrorIs(t, err, fs.ErrNotExist, path)
 	}
 
+	links, err := r.LinksOut(t.Context(), commit)
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []Link{{"inside", "../compose.yaml"}, {"absolute", "/etc/passwd"}, {"folder-out", "../../../../../../../../etc"}}, links)
+
 	o.vanish()
 	require.NoError(t, r.Checkout(t.Context(), commit, into+"2"), "the files were fetched once")
 	assert.ErrorIs(t, r.Checkout(t.Context(), commit, into), fs.ErrExist)

@@ -27,7 +27,7 @@ func quiet(r *rehearsed.Rehearsal) int {
 			on[alarm] = state == "ALARM"
 		}
 		return !slices.Contains(slices.Collect(maps.Values(on)), true)
-	}, 6*time.Minute, time.Second, "an alarm stays on")
+	}, 6*time.Minute, 3*time.Second, "an alarm stays on")
 	return len(r.Mails())
 }
 
@@ -41,7 +41,7 @@ func mailed(r *rehearsed.Rehearsal, after int, state string, alarms ...string) {
 		return !slices.ContainsFunc(alarms, func(alarm string) bool {
 			return !slices.Contains(mails, fmt.Sprintf("%s: %q in eu-central-1 to ops@example.test", state, rehearsed.Domain+" "+alarm))
 		})
-	}, 6*time.Minute, time.Second, "%s: %v", state, alarms)
+	}, 6*time.Minute, 3*time.Second, "%s: %v", state, alarms)
 }
 
 // sent are those that came from the server, each with its dimensions.

@@ -86,7 +86,7 @@ resume() {
   start_release "$NEW"
   verify "$NEW"
   stop_others "$NEW"
-  kept "$NEW" || record
+  kept "$NEW" || { foresee_record && record; }
 }
 
 # activate leads the site from OLD to NEW, whose images and compose files are there.
@@ -114,6 +114,7 @@ activate() {
   say "starting release $NEW, ready within $HEALTHY_WITHIN seconds"
   start_release "$NEW"
   step rehearse
+  foresee_record
   rehearse "$NEW"
   step switch
   SWITCHED=yes
@@ -134,13 +135,17 @@ activate() {
   record
 }
 
-# record makes NEW a release that can be returned to.
-record() {
+# foresee_record writes down what NEW is before anybody is led to it: that the disk is full must not be found out when there
+# is no other release left to go back to.
+foresee_record() {
   local -a services
   mapfile -t services < <(docker ps --filter "label=com.docker.compose.project=$(project "$NEW")" --format '{{.Label "com.docker.compose.service"}}' | sort -u)
   jq -n --arg id "$NEW" --arg commit "$COMMIT" --arg served "$(date --utc +%FT%T.%NZ)" '{id: $id, commit: $commit, served: $served, running: $ARGS.positional}' \
-    --args "${services[@]}" | put "$RELEASES/$NEW/released.json" 0600
+    --args "${services[@]}" | put "$RELEASES/$NEW/foreseen.json" 0600
 }
+
+# record makes NEW a release that can be returned to.
+record() { mv -f "$RELEASES/$NEW/foreseen.json" "$RELEASES/$NEW/released.json"; }
 
 # rollback [COMMIT] [--with-database] [--yes] returns to a kept release.
 rollback() {
@@ -214,6 +219,7 @@ finish() {
   [ -z "$NEW" ] || [ "$NEW" = "$OLD" ] || put_back
   [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
   audit failed "$STEP" "$REASON"
+  [ "$(free_mib)" -ge "$SCARCE_MIB" ] || [[ $REASON == *"MiB are free"* ]] || say "only $(free_mib) MiB are free on $DATA; $MORE_ROOM; then run 'pulumi up' again"
   [ -z "$OLD" ] || say "the site is served by $OLD, as before"
   [ -z "$BY_HAND" ] || say "the whole log: $LOG"
   exit "$code"

@@ -8,5 +8,8 @@ base64 -d | sudo -n timeout 60 sh -euc '
   [ ! -e /opt/berth ] || mv /opt/berth /opt/berth.old
   mv /opt/berth.new /opt/berth
   rm -rf /opt/berth.old
-'
+' || {
+  echo "scripts: not installed (the lines above say why), so those of before stay; is the disk full (df -h /)? make room: sudo apt-get clean, sudo journalctl --vacuum-size=50M; then run 'pulumi up' again" >&2
+  exit 1
+}
 echo "scripts: installed in /opt/berth"

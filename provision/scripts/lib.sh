@@ -29,15 +29,23 @@ need_root() {
   [ "$(id -u)" -eq 0 ] || fail "needs root; run it again with sudo"
 }
 
-# put writes standard input to file $1 with mode $2, at once: a reader sees the old file or the new one.
+# put writes standard input to file $1 with mode $2, at once: a reader sees the old file or the new one, after a power cut
+# too.
 put() {
-  local temporary
+  local temporary=$1.new-$BASHPID left
   mkdir -p "$(dirname "$1")"
-  temporary=$(mktemp "$1.XXXXXX")
-  cat >"$temporary"
+  for left in "$1".new-*; do
+    if abandoned "$left"; then rm -f "$left"; fi
+  done
+  (umask 077 && cat >"$temporary")
   chmod "$2" "$temporary"
+  sync "$temporary"
   mv -f "$temporary" "$1"
 }
+
+# abandoned says whether the process that wrote $1, whose number it ends with, is gone: it ended, or the server did. What
+# systemd makes on its way up tells when that was.
+abandoned() { [ -e "$1" ] && { ! kill -0 "${1##*-}" 2>/dev/null || [ "$1" -ot /run/systemd/notify ]; }; }
 
 # await runs a command until it succeeds, for at most $1 seconds: ten times a second at first, then once.
 await() {

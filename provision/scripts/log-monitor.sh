@@ -103,6 +103,10 @@ clean() {
   exec 8>>"$LOCK"
   flock --nonblock 8 || fail "a release is at work ($(cat "$LOCK")); try again when it is done"
   before=$(free_kib)
+  # First what takes no room to be taken away: there may be none.
+  apt-get -q clean
+  journalctl --quiet --vacuum-size=50M
+  find /var/log/nginx /var/log/berth -name '*.gz' -delete
   load_settings release
   OLD=$(current)
   prune
@@ -110,7 +114,6 @@ clean() {
   rotate >/dev/null 3>&1
   find /var/log/nginx /var/log/berth -name '*.gz' -delete
   journalctl --quiet --vacuum-size=50M
-  apt-get -q clean
   freed=$((($(free_kib) - before) / 1024))
   [ "$freed" -ge 0 ] || freed=0
   say "freed $freed MiB; $(df --output=avail --block-size=1M "$DATA" | tail -n 1 | tr -d ' ') MiB are free on $DATA"

@@ -22,6 +22,8 @@ readonly LIVE=/etc/letsencrypt/live/$CERTIFICATE_NAME
 source /opt/berth/certificate/state.sh
 # shellcheck source=provision/scripts/certificate/verify.sh
 source /opt/berth/certificate/verify.sh
+# shellcheck source=provision/scripts/certificate/reason.sh
+source /opt/berth/certificate/reason.sh
 # shellcheck source=provision/scripts/certificate/ask.sh
 source /opt/berth/certificate/ask.sh
 
@@ -73,14 +75,14 @@ generate() {
   rehearse_with_staging || {
     code=$?
     refused "$code"
-    say "the staging authority $(answered "$code"); the real one was not asked; the log above says why"
+    say "the staging authority $(answered "$code"); the real one was not asked; $WHY"
     return 1
   }
   say "asking $DIRECTORY for $NAMES"
   ask "$DIRECTORY" --deploy-hook "/opt/berth/ssl-manager.sh install" || {
     code=$?
     refused "$code"
-    say "the authority $(answered "$code"); the log: /var/log/letsencrypt/letsencrypt.log"
+    say "the authority $(answered "$code"); $WHY"
     return 1
   }
   rm -f "$REFUSED"
@@ -108,7 +110,15 @@ renew() {
     say "renewal is due on $(date --utc --date "@$((END - MARGIN))" +%F)"
     return
   fi
-  if verify_dns 15 && verify_http && patiently renew_once; then return; fi
+  ! limited || return 1
+  if verify_dns 15 && verify_http; then
+    if patiently renew_once; then
+      rm -f "$REFUSED"
+      return
+    fi
+    [ "$UNTIL" -eq 0 ] || refused 1
+    say "$WHY"
+  fi
   say "renewal failed; the site stays on the certificate it has; the next try: $(next_look)"
   return 1
 }

@@ -3,11 +3,30 @@
 # says goes to the operator, everything else to its log; a failure shows the log's last lines.
 set -euo pipefail
 
-readonly LOGS=/var/log/berth
+# LEAST is the free space in MiB below which a disk counts as full.
+readonly LOGS=/var/log/berth LEAST=32
+
+# full says which of the disks $@ is full, and what to do; it fails where none is.
+full() {
+  local disk free found=1
+  for disk in "$@"; do
+    mountpoint -q "$disk" || [ "$disk" = / ] || continue
+    free=$(df --output=avail --block-size=1M "$disk" | tail -n 1 | tr -d ' ')
+    [ "$free" -lt "$LEAST" ] || continue
+    found=0
+    echo "$free MiB are free on $disk; see what takes it: sudo /opt/berth/log-monitor.sh sizes; make room: sudo /opt/berth/log-monitor.sh clean; docs/runbook/disk-full.md says more"
+  done
+  return "$found"
+}
 
 main() {
-  local name=$1 limit=$2 log code=0
+  local name=$1 limit=$2 log code=0 why
   umask 077
+  # Where a step keeps what it writes, and its log.
+  if why=$(full / /etc /var/log); then
+    echo "$name: not begun: $why; then run 'pulumi up' again" >&2
+    exit 1
+  fi
   mkdir -p "$LOGS"
   log=$LOGS/$name.log
 
@@ -26,6 +45,7 @@ main() {
 
   echo "--- the last lines of the log" >&2
   tail -n 20 "$log" | cut -c 1-300 >&2
+  if why=$(full /data); then echo "$name: $why" >&2; fi
   case $code in
     124 | 137) echo "$name: did not finish within $limit seconds" >&2 ;;
   esac

@@ -189,6 +189,10 @@ func createAssociation(c *call) error {
 	if !boolean(c.inputs, "allowReassociation") && len(c.account.users(associationType, "allocationId", address.ID)) > 0 {
 		return apiError(operation, "Resource.AlreadyAssociated", "resource %s is already associated with another resource", address.ID)
 	}
+	// An address that the instance has already is taken from it.
+	for _, other := range c.account.users(associationType, "instanceId", instance.ID) {
+		c.account.remove(other)
+	}
 	c.id = newID("eipassoc")
 	c.outputs["publicIp"] = text(address.Outputs, "publicIp")
 	c.outputs["networkInterfaceId"], c.outputs["privateIpAddress"] = instance.Outputs["primaryNetworkInterfaceId"], instance.Outputs["privateIp"]

@@ -47,6 +47,8 @@ type call struct {
 	kind    *kind
 	typ, id string
 	region  string
+	// byHand is set where a person asks, and not the provider, which does more than it is asked for.
+	byHand bool
 	// defaultTags are those of the provider.
 	defaultTags map[string]any
 	// inputs are the new ones, old the resource as it was (nil when it is made), outputs what becomes of it.

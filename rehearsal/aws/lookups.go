@@ -32,6 +32,38 @@ var lookups = map[string]func(account *Account, args map[string]any) (map[string
 		}
 		return nil, fmt.Errorf("no matching Route 53 Hosted Zone found")
 	},
+	"aws:vpc/getSecurityGroupRules:getSecurityGroupRules": func(account *Account, args map[string]any) (map[string]any, error) {
+		var ids []string
+		for _, filter := range objects(args, "filters") {
+			if text(filter, "name") != "group-id" {
+				return nil, apiError("DescribeSecurityGroupRules", "InvalidParameterValue", "The filter '%s' is invalid", text(filter, "name"))
+			}
+			for _, group := range list(filter, "values") {
+				for _, typ := range []string{ingressType, egressType} {
+					for _, rule := range account.users(typ, "securityGroupId", group) {
+						ids = append(ids, rule.ID)
+					}
+				}
+			}
+		}
+		return map[string]any{"id": "eu-central-1", "ids": anys(ids...), "filters": args["filters"], "tags": map[string]any{}}, nil
+	},
+	"aws:vpc/getSecurityGroupRule:getSecurityGroupRule": func(account *Account, args map[string]any) (map[string]any, error) {
+		id := text(args, "securityGroupRuleId")
+		for _, typ := range []string{ingressType, egressType} {
+			rule := account.get(typ, id)
+			if rule == nil {
+				continue
+			}
+			result := map[string]any{"id": id, "securityGroupRuleId": id, "isEgress": typ == egressType, "tags": object(rule.Outputs, "tagsAll")}
+			for _, name := range []string{"arn", "cidrIpv4", "cidrIpv6", "description", "ipProtocol", "prefixListId", "referencedSecurityGroupId", "securityGroupId"} {
+				result[name] = text(rule.Outputs, name)
+			}
+			result["fromPort"], result["toPort"] = integer(rule.Outputs, "fromPort"), integer(rule.Outputs, "toPort")
+			return result, nil
+		}
+		return nil, apiError("DescribeSecurityGroupRules", "InvalidSecurityGroupRuleId.NotFound", "The security group rule ID '%s' does not exist", id)
+	},
 	"aws:ec2/getSubnet:getSubnet": func(account *Account, args map[string]any) (map[string]any, error) {
 		subnet := account.get(subnetType, text(args, "id"))
 		if subnet == nil {

@@ -30,6 +30,8 @@ type Provider struct {
 	provider.Base
 	dir   string
 	world World
+	// byHand is set where it is not the provider that asks, but a person.
+	byHand bool
 
 	lock sync.Mutex
 	// faults guards the account's file of them.
@@ -360,7 +362,7 @@ func (p *Provider) delete(ctx context.Context, name urn.URN, kind *kind, id stri
 	defer p.lock.Unlock()
 	given := p.settingsOf(ctx)
 	return change(p.dir, func(account *Account) error {
-		c := &call{account: account, kind: kind, typ: string(name.Type()), id: id, region: given.region}
+		c := &call{account: account, kind: kind, typ: string(name.Type()), id: id, region: given.region, byHand: p.byHand}
 		if c.old = account.get(c.typ, c.id); c.old == nil {
 			return nil
 		}

@@ -24,7 +24,7 @@ func storageKinds() map[string]*kind {
 	return map[string]*kind{
 		volumeType: {args: ebs.VolumeArgs{}, replaces: []string{"availabilityZone", "encrypted", "kmsKeyId", "snapshotId"},
 			computed: []string{"snapshotId"}, world: true, create: createVolume, update: updateVolume, remove: removeVolume},
-		attachmentType: {args: ec2.VolumeAttachmentArgs{}, replaces: []string{"deviceName", "instanceId", "volumeId"}, world: true, create: createAttachment},
+		attachmentType: {args: ec2.VolumeAttachmentArgs{}, replaces: []string{"deviceName", "instanceId", "volumeId"}, world: true, create: createAttachment, remove: removeAttachment},
 		// Snapshots come from finalSnapshot and TakeSnapshot.
 		snapshotType: {args: ebs.SnapshotArgs{}},
 	}
@@ -148,5 +148,14 @@ func createAttachment(c *call) error {
 		}
 	}
 	c.id = "vai-" + newHex(10)
+	return nil
+}
+
+// removeAttachment stops the instance where the provider is told to, which nothing starts again.
+func removeAttachment(c *call) error {
+	instance := c.account.get(instanceType, text(c.old.Inputs, "instanceId"))
+	if instance != nil && !c.byHand && boolean(c.old.Inputs, "stopInstanceBeforeDetaching") {
+		instance.Outputs["instanceState"] = "stopped"
+	}
 	return nil
 }

@@ -45,6 +45,10 @@ func (w *World) applySecurityGroups(ctx context.Context, account *aws.Account) e
 }
 
 func filterOf(account *aws.Account, instance *aws.Resource) (filter, error) {
+	if stopped(instance) {
+		// Nothing answers there, not even that nobody listens.
+		return filter{HopLimit: 1}, nil
+	}
 	groups := texts(instance.Outputs, "vpcSecurityGroupIds")
 	collect := func(typ, side string) ([]string, error) {
 		var expressions []string

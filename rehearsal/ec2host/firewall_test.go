@@ -62,6 +62,10 @@ func TestFilterTakesTheInstancesOwnGroups(t *testing.T) {
 	rules, err := filterOf(account, &aws.Resource{Outputs: map[string]any{"vpcSecurityGroupIds": []any{"sg-own"}, "metadataOptions": map[string]any{"httpPutResponseHopLimit": 2.0}}})
 	require.NoError(t, err)
 	assert.Equal(t, filter{Ingress: []string{"meta nfproto ipv4 tcp dport 80-80"}, HopLimit: 2}, rules)
+
+	rules, err = filterOf(account, &aws.Resource{Outputs: map[string]any{"vpcSecurityGroupIds": []any{"sg-own"}, "instanceState": "stopped"}})
+	require.NoError(t, err)
+	assert.Empty(t, rules.Ingress, "a stopped instance is silent")
 }
 
 func TestNodePathIsWhereNitroPutsAVolume(t *testing.T) {

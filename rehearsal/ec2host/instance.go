@@ -40,8 +40,8 @@ func (w *World) instanceFiles(id string, parts ...string) string {
 	return w.path(append([]string{"instances", id}, parts...)...)
 }
 
-// stopTerminated removes the hosts of instances that the account no longer holds.
-func (w *World) stopTerminated(ctx context.Context, account *aws.Account) error {
+// removeTerminated removes the hosts of instances that the account no longer holds.
+func (w *World) removeTerminated(ctx context.Context, account *aws.Account) error {
 	var keep []string
 	for _, instance := range account.OfType(instanceType) {
 		keep = append(keep, w.host(instance.ID), w.eni(instance.ID))
@@ -67,6 +67,23 @@ func (w *World) stopTerminated(ctx context.Context, account *aws.Account) error 
 				return err
 			}
 			if err := os.RemoveAll(w.instanceFiles(id)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stopped says whether somebody stopped an instance, which nothing but a hand starts again.
+func stopped(instance *aws.Resource) bool {
+	return text(instance.Outputs, "instanceState") == "stopped"
+}
+
+// stopInstances shuts down what is stopped, before anything is taken from it.
+func (w *World) stopInstances(ctx context.Context, account *aws.Account) error {
+	for _, instance := range account.OfType(instanceType) {
+		if host := w.host(instance.ID); stopped(instance) && running(ctx, host) {
+			if _, err := docker(ctx, "", "container", "stop", "--time", "60", host); err != nil {
 				return err
 			}
 		}
@@ -125,6 +142,9 @@ func (w *World) runHost(ctx context.Context, instance *aws.Resource) error {
 	}
 	// Memory and swap together: swap is the host's own business, made on its volume.
 	limits := []string{"--memory", fmt.Sprintf("%dm", mebibytes), "--memory-swap", "-1"}
+	if stopped(instance) {
+		return nil
+	}
 	if exists(ctx, "container", host) {
 		return w.resizeHost(ctx, host, limits, int64(mebibytes)<<20)
 	}

@@ -7,16 +7,6 @@ func (w *World) Running(ctx context.Context, instance string) bool {
 	return running(ctx, w.host(instance))
 }
 
-// StartHost starts the host of an instance, its interface first; one that runs is left.
-func (w *World) StartHost(ctx context.Context, instance string) error {
-	for _, container := range []string{w.eni(instance), w.host(instance)} {
-		if _, err := docker(ctx, "", "container", "start", container); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // RebootHost restarts the host of an instance; its interface stays, as on EC2.
 func (w *World) RebootHost(ctx context.Context, instance string) error {
 	_, err := docker(ctx, "", "container", "restart", "--time", "60", w.host(instance))

@@ -2,6 +2,7 @@ package ec2host
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -132,13 +133,19 @@ func (w *World) deleteVolumes(ctx context.Context, account *aws.Account) error {
 	return nil
 }
 
-// device is the loop device that presents a volume's file, or "" where none does.
+// device is the loop device that presents a volume's file, or "" where none does. One that is detached and that somebody
+// still holds open is none.
 func (w *World) device(ctx context.Context, id string) (string, error) {
-	output, err := w.onDisks(ctx, "losetup", "--noheadings", "--output", "NAME", "--associated", diskFile(id))
-	if err != nil || output == "" {
+	output, err := w.onDisks(ctx, "losetup", "--noheadings", "--raw", "--output", "AUTOCLEAR,NAME", "--associated", diskFile(id))
+	if err != nil {
 		return "", err
 	}
-	return lines(output)[0], nil
+	for _, line := range lines(output) {
+		if detached, name, _ := strings.Cut(line, " "); detached == "0" {
+			return name, nil
+		}
+	}
+	return "", nil
 }
 
 // nodePath is where a Nitro instance finds a volume: udev names it by the volume's id without the hyphen.
@@ -160,6 +167,9 @@ func (w *World) attachVolumes(ctx context.Context, account *aws.Account) error {
 				return fmt.Errorf("present %s as a block device: %w", id, err)
 			}
 		}
+		if !running(ctx, host) {
+			continue // A stopped one finds it when it boots.
+		}
 		minor := strings.TrimPrefix(device, "/dev/loop")
 		script := `mkdir -p /dev/disk/by-id; [ "$(stat --format %T "$1" 2>/dev/null)" = "$(printf %x "$2")" ] || { rm -f "$1"; mknod -m 0660 "$1" b 7 "$2"; }`
 		if _, err := docker(ctx, "", "exec", host, "sh", "-c", script, "sh", nodePath(id), minor); err != nil {
@@ -169,8 +179,11 @@ func (w *World) attachVolumes(ctx context.Context, account *aws.Account) error {
 	return nil
 }
 
+//go:embed detach.sh
+var detachScript string
+
 // detachVolumes takes away what is presented and no longer attached. A host that still has the file system mounted
-// loses it as on EC2: the mount is undone lazily, then the device goes.
+// loses it as on EC2: from then on whoever uses it gets errors.
 func (w *World) detachVolumes(ctx context.Context, account *aws.Account) error {
 	attached := map[string]bool{}
 	for _, attachment := range account.OfType(attachmentType) {
@@ -198,10 +211,13 @@ func (w *World) unmount(ctx context.Context, account *aws.Account, id, device st
 	for _, instance := range account.OfType(instanceType) {
 		host := w.host(instance.ID)
 		if !running(ctx, host) {
+			// What it boots with must not be there.
+			if _, err := docker(ctx, "", "run", "--rm", "--label", w.label(), "--volume", w.object("dev", instance.ID)+":/dev/disk", AMIImage, "rm", "-f", nodePath(id)); err != nil {
+				return err
+			}
 			continue
 		}
-		script := `[ -e "$1" ] || exit 0; findmnt --noheadings --output TARGET --source "$2" | xargs --no-run-if-empty umount --lazy; rm -f "$1"`
-		if _, err := docker(ctx, "", "exec", host, "sh", "-c", script, "sh", nodePath(id), device); err != nil {
+		if _, err := docker(ctx, detachScript, "exec", "--interactive", host, "bash", "-s", nodePath(id)); err != nil {
 			return err
 		}
 	}

@@ -63,7 +63,8 @@ func (w *World) Converge(ctx context.Context, account *aws.Account) error {
 		name string
 		run  func(context.Context, *aws.Account) error
 	}{
-		{"stop terminated instances", w.stopTerminated},
+		{"remove terminated instances", w.removeTerminated},
+		{"stop instances", w.stopInstances},
 		{"detach volumes", w.detachVolumes},
 		{"take snapshots", w.takeSnapshots},
 		{"delete volumes", w.deleteVolumes},

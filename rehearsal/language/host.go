@@ -32,17 +32,19 @@ type host struct {
 
 // Serve serves the host on a port of its own, which PULUMI_DEBUG_LANGUAGES names to the engine. A project's program is at
 // path below the project's folder.
-func Serve(path string) (port int, stop func(), err error) {
-	return provider.ServeWith(func(server *grpc.Server) {
-		pulumirpc.RegisterLanguageRuntimeServer(server, &host{path: path})
-	})
+func Serve(path string) (port int, stop func(), err error) { return serve(&host{path: path}) }
+
+func serve(h *host) (port int, stop func(), err error) {
+	return provider.ServeWith(func(server *grpc.Server) { pulumirpc.RegisterLanguageRuntimeServer(server, h) })
 }
 
 // Handshake tells where the engine listens. Each command that attaches has an engine of its own.
 func (h *host) Handshake(_ context.Context, request *pulumirpc.LanguageHandshakeRequest) (*pulumirpc.LanguageHandshakeResponse, error) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
-	h.engine = request.GetEngineAddress()
+	if address := request.GetEngineAddress(); address != "" {
+		h.engine = address
+	}
 	return &pulumirpc.LanguageHandshakeResponse{}, nil
 }
 

@@ -50,7 +50,8 @@ type Stack struct {
 	stack     auto.Stack
 	providers *providers
 	held      *flock.Flock
-	// variables are those of the CLI's environment.
+	// home is Pulumi's own folder, variables are those of the CLI's environment.
+	home      string
 	variables map[string]string
 }
 
@@ -112,8 +113,11 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 		return nil, fmt.Errorf("open the stack: %w", err)
 	}
 	variables["PULUMI_HOME"] = home
-	return &Stack{stack: stack, providers: providers, held: held, variables: variables}, nil
+	return &Stack{stack: stack, providers: providers, held: held, home: home, variables: variables}, nil
 }
+
+// Home is the folder in which Pulumi keeps its plugins.
+func (s *Stack) Home() string { return s.home }
 
 // Environment is what the CLI needs to work on this stack beside the rehearsal's own commands, as NAME=value.
 func (s *Stack) Environment() []string {

@@ -117,7 +117,8 @@ func Canaries(t *testing.T, r *rehearsed.Rehearsal, settings []string) {
 	}
 	places := lookEverywhere(t, r, all, forms)
 	report.Add(t, section, "Secrets looked for during a first up, a release and a rollback", fmt.Sprintf("%d, in %d command lines of %d looks at the list of processes, in Pulumi's output and state, and in every file, image and log of the server", len(all), len(watched.lines), watched.looks))
-	report.Add(t, section, "Secrets found where they do not belong", fmt.Sprintf("0 (%d files of root's alone have one)", places))
+	report.Add(t, section, "Secrets found in Pulumi's output and plain state, in the list of processes during every step, in the journal, in the logs of nginx and certbot, in layers and histories of images, and in containers as another user sees them", "0")
+	report.Add(t, section, "Secrets found where they do not belong, of all files of the server", fmt.Sprintf("0 (%d files of root's alone have one)", places))
 }
 
 // namespaceOf is the namespace of the server's processes, without those of its containers.

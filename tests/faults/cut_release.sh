@@ -1,9 +1,20 @@
 #!/usr/bin/env bash
-# Releases, and ends it when the nth step of a name begins: cut_release.sh NAME:NTH kill|power|none
+# Releases, and disturbs it when the nth step of a name begins: cut_release.sh NAME:NTH kill|power|fill|none
 # kill ends every process of the release at once. power says that the step is reached, and goes on: whoever reads it
-# pulls the plug.
+# pulls the plug. fill leaves no room on the volume, while the release holds still, and keeps at it until the release ends.
 set -euo pipefail
-name=${1%:*} nth=${1#*:} how=$2 seen=0
+name=${1%:*} nth=${1#*:} how=$2 seen=0 filler=""
+
+# fill takes what is free on the volume, and what is kept for root; so does keep_full with what is set free later.
+fill() {
+  fallocate --length "$(df --output=avail --block-size=1 /data | tail -n 1)" /data/filler
+  head -c 10G /dev/zero >>/data/filler 2>/dev/null || true
+}
+
+keep_full() {
+  while sleep 0.05; do head -c 10G /dev/zero >>/data/filler 2>/dev/null || true; done
+}
+
 pipe=$(mktemp --dry-run)
 mkfifo "$pipe"
 # The operator's terminal is descriptor 3 of a step; here only the log is wanted.
@@ -21,7 +32,19 @@ while IFS= read -r line; do
       break
       ;;
     power) printf 'reached %s\n' "$name" ;;
+    fill)
+      pkill -STOP --session "$release"
+      fill
+      keep_full &
+      filler=$!
+      pkill -CONT --session "$release"
+      printf 'filled at %s\n' "$name"
+      ;;
   esac
 done <"$pipe"
 rm -f "$pipe"
-wait "$release" 2>/dev/null || [ "$how" = kill ]
+code=0
+wait "$release" 2>/dev/null || code=$?
+[ "$how" != kill ] || code=0
+[ -z "$filler" ] || kill "$filler"
+exit "$code"

@@ -20,8 +20,8 @@ type resource struct {
 }
 
 // recoverPending does what docs/runbook/interrupted.md says where Pulumi asked AWS for something and was killed before it
-// heard the answer: what AWS has is handed to it by its id, the rest is forgotten. It says how many AWS had.
-func recoverPending(t *testing.T, r *rehearsed.Rehearsal) int {
+// heard the answer: what AWS has is handed to it by its id, the rest is forgotten. It gives the names of what AWS had.
+func recoverPending(t *testing.T, r *rehearsed.Rehearsal) (names []string) {
 	t.Helper()
 	exported, err := r.TryOutput("shell", "--", "pulumi", "stack", "export")
 	require.NoError(t, err, exported)
@@ -36,7 +36,7 @@ func recoverPending(t *testing.T, r *rehearsed.Rehearsal) int {
 	}
 	require.NoError(t, json.Unmarshal([]byte(exported), &state), exported)
 	if len(state.Deployment.Operations) == 0 {
-		return 0
+		return nil
 	}
 	known := map[string]bool{}
 	for _, one := range state.Deployment.Resources {
@@ -55,7 +55,8 @@ func recoverPending(t *testing.T, r *rehearsed.Rehearsal) int {
 			}
 			known[one.Type+" "+one.ID] = true
 			urn := operation.Resource.URN
-			found = append(found, urn[strings.LastIndex(urn, "::")+2:]+"="+one.ID)
+			name := urn[strings.LastIndex(urn, "::")+2:]
+			names, found = append(names, name), append(found, name+"="+one.ID)
 			break
 		}
 	}
@@ -63,7 +64,7 @@ func recoverPending(t *testing.T, r *rehearsed.Rehearsal) int {
 		r.Run(append([]string{"shell", "--", r.Adopt()}, found...)...)
 	}
 	r.Run("shell", "--", "pulumi", "refresh", "--yes", "--clear-pending-creates")
-	return len(found)
+	return names
 }
 
 // same says whether AWS was asked for just this, as far as can be seen: Pulumi adds keys of its own, and what is secret is

@@ -1,9 +1,10 @@
 package faults
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -14,76 +15,70 @@ import (
 
 const world = "The world fails"
 
-// TestTheWorldFails breaks what Berth stands on, one thing at a time. Each ends in a sentence that says what to do, and once
-// that is done the next update goes through; or it heals by itself. The site stays up through all of it.
+// Errors of AWS's as its provider passes them on.
+const (
+	internal     = "operation error Route 53: ChangeResourceRecordSets, exceeded maximum number of attempts, 25, https response error StatusCode: 500, RequestID: 0, InternalFailure: We encountered an internal error. Please try again."
+	throttled    = "operation error Route 53: ChangeResourceRecordSets, exceeded maximum number of attempts, 25, https response error StatusCode: 400, RequestID: 0, api error Throttling: Rate exceeded"
+	unfound      = "operation error Route 53: GetChange, https response error StatusCode: 404, RequestID: 0, NoSuchChange: A change with the specified change ID does not exist."
+	unauthorized = "operation error Route 53: ChangeResourceRecordSets, https response error StatusCode: 403, RequestID: 0, api error AccessDenied: User: arn:aws:iam::123456789012:user/operator is not authorized to perform: route53:ChangeResourceRecordSets"
+	skewed       = "operation error Route 53: ChangeResourceRecordSets, https response error StatusCode: 403, RequestID: 0, api error SignatureDoesNotMatch: Signature expired: 20261123T000000Z is now earlier than 20261124T000000Z"
+)
+
+// copied gives the rehearsal a copy of the sample app, to which a test may commit.
+func copied(t *testing.T, r *rehearsed.Rehearsal) {
+	t.Helper()
+	sample := r.App
+	r.App = filepath.Join(t.TempDir(), "app")
+	require.NoError(t, os.CopyFS(r.App, os.DirFS(sample)))
+}
+
+// TestTheWorldFails breaks what Berth stands on, one thing at a time.
 func TestTheWorldFails(t *testing.T) {
 	r := rehearsed.New(t, "berth-faults")
-	r.Run("up")
+	copied(t, r)
+	firstUp(t, r)
 	s := site(t, r)
 	const row = "kept while the world failed"
 	s.Write(row)
 	// alias is a change that AWS has to be asked for.
-	alias := func(name string) []string { return []string{"up", "--set", "aliases[1]=" + name + ".example.test"} }
-
-	for _, test := range []struct {
-		name string
-		// break, says and mend: what is done, what the update that follows says, what the sentence tells to do.
-		breaks func(r *rehearsed.Rehearsal)
-		args   []string
-		says   []string
-		mends  func(r *rehearsed.Rehearsal)
-		// heals: the update goes through by itself.
-		heals bool
-		row   string
-	}{
-		{name: "AWS throttles", args: alias("throttled"), row: "AWS throttles until the provider gives up, then `pulumi up`",
+	alias := func(name string) []string { return []string{"--set", "aliases[1]=" + name + ".example.test"} }
+	for _, f := range []fault{
+		{name: "AWS fails once", args: alias("once"), row: "AWS fails once (500, after the provider's own 25 tries)",
+			breaks: refuse(1, internal), says: []string{"InternalFailure", "AWS itself failed: wait some minutes", "then run 'pulumi up' again, which goes on where this ended"}},
+		{name: "AWS fails always", args: alias("always"), row: "AWS fails always (500)", breaks: refuse(-1, internal), says: []string{"AWS itself failed"}, mends: undisturbed},
+		{name: "AWS throttles", args: alias("throttled"), row: "AWS throttles until the provider gives up",
+			breaks: refuse(1, throttled), says: []string{"Throttling: Rate exceeded", "AWS is asked too much at once, by this or by others in the account: wait a minute"}},
+		{name: "AWS is eventually consistent", args: alias("consistent"), row: "AWS does not find what it just made",
+			breaks: refuse(1, unfound), says: []string{"NoSuchChange", "made a moment ago, it will be found in a minute"}},
+		{name: "AWS refuses the credentials", args: alias("denied"), row: "AWS does not allow it (AccessDenied)",
+			breaks: refuse(-1, unauthorized), says: []string{"route53:ChangeResourceRecordSets", "give them what docs/iam/deployer.json lists"}, mends: undisturbed},
+		{name: "AWS refuses the signature", args: alias("skewed"), row: "The operator's clock is a day behind: AWS refuses the signature",
+			breaks: refuse(-1, skewed), says: []string{"its clock is wrong (date --utc): set it (sudo timedatectl set-ntp true)"}, mends: undisturbed},
+		{name: "AWS answers slowly", args: alias("slow"), heals: true, row: "AWS answers after 15 s", breaks: func(r *rehearsed.Rehearsal) {
+			r.Disturb(rehearsed.Fault{Operation: "create", Kind: "late", Seconds: 15})
+		}},
+		{name: "the git host is down at the preview", row: "The git host does not answer the preview",
+			breaks: func(r *rehearsed.Rehearsal) { networkOf(r, "git", "198.51.100.4", false) },
+			says:   []string{"ask ssh://git@198.51.100.4/srv/app.git for \"main\"", "try it by hand: git ls-remote"},
+			mends:  func(r *rehearsed.Rehearsal) { networkOf(r, "git", "198.51.100.4", true) }},
+		{name: "the git host is down at the release", row: "The git host does not answer the server, in the release step",
 			breaks: func(r *rehearsed.Rehearsal) {
-				r.Disturb(rehearsed.Fault{Operation: "create", Kind: "refuse", Error: "operation error Route 53: ChangeResourceRecordSets, exceeded maximum number of attempts, 25, https response error StatusCode: 400, api error Throttling: Rate exceeded"})
+				r.Commit(map[string]string{"web/release": "while the git host is down"})
+				unreachable(r, "ip daddr 198.51.100.4 drop")
 			},
-			says: []string{"Throttling: Rate exceeded", "pulumi up failed; the lines above say why"}, mends: func(r *rehearsed.Rehearsal) { r.Disturb() }},
-		{name: "AWS is eventually consistent", args: alias("consistent"), row: "AWS does not find what it just made, then `pulumi up`",
-			breaks: func(r *rehearsed.Rehearsal) {
-				r.Disturb(rehearsed.Fault{Operation: "create", Kind: "refuse", Error: "operation error Route 53: GetChange, https response error StatusCode: 404, NoSuchChange: A change with the specified change ID does not exist."})
-			},
-			says: []string{"NoSuchChange"}, mends: func(r *rehearsed.Rehearsal) { r.Disturb() }},
-		{name: "AWS answers slowly", args: alias("slow"), heals: true, row: "AWS answers after 15 s",
-			breaks: func(r *rehearsed.Rehearsal) {
-				r.Disturb(rehearsed.Fault{Operation: "create", Kind: "late", Seconds: 15})
-			}},
-		{name: "the volume is another stack's", args: []string{"up", "--set", "environment.GREETING=foreign"}, row: "The volume belongs to another stack",
+			says:  []string{"the git host of ssh://git@198.51.100.4/srv/app.git does not answer from the server; when it does, run 'pulumi up' again", "the site is served by"},
+			mends: reachable},
+		{name: "the volume is another stack's", args: []string{"--set", "environment.GREETING=foreign"}, row: "The volume belongs to another stack",
 			breaks: func(r *rehearsed.Rehearsal) { r.SSH("echo someone-else | sudo tee /data/stack") },
 			says:   []string{"this server's data belongs to stack someone-else", "pulumi stack select someone-else", "sudo rm /data/stack"},
 			mends:  func(r *rehearsed.Rehearsal) { r.SSH("sudo rm /data/stack") }},
-		{name: "the disk is full", args: []string{"up", "--set", "environment.GREETING=full"}, row: "The disk is full before a release",
-			breaks: func(r *rehearsed.Rehearsal) {
-				r.SSH("sudo fallocate --length $(($(df --output=avail --block-size=1 /data | tail -n 1) - 20000000)) /data/filler")
-			},
-			says: []string{"/data"}, mends: func(r *rehearsed.Rehearsal) { r.SSH("sudo rm /data/filler") }},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			r, s := r.In(t), s.In(t)
-			test.breaks(r)
-			output, err := r.Try(test.args...)
-			if test.heals {
-				require.NoError(t, err, output)
-				report.Add(t, world, test.row, "goes on by itself")
-			} else {
-				require.Error(t, err)
-				for _, sentence := range test.says {
-					require.Contains(t, output, sentence)
-				}
-				assert.Contains(t, s.Notes(), row, "the site is as it was")
-				test.mends(r)
-				r.Run("up")
-				report.Add(t, world, test.row, "said what to do; the next update went through")
-			}
-			assert.Contains(t, s.Notes(), row)
-		})
+		f.against(t, r, s, world, row)
 	}
 	t.Run("two updates at once", func(t *testing.T) {
 		r := r.In(t)
 		r.Disturb(rehearsed.Fault{Operation: "create", Kind: "late", Seconds: 10})
-		first := r.Start(alias("first")...)
+		first := r.Start(append([]string{"up"}, alias("first")...)...)
 		// The second comes while the first is at work, and holds what it holds from its first second on.
 		first.Await(func(output string) string { return regexp.MustCompile("Updating").FindString(output) })
 		output, err := r.Try("up")
@@ -93,18 +88,28 @@ func TestTheWorldFails(t *testing.T) {
 		require.NoError(t, err, output)
 		report.Add(t, "State", "Two updates at once", "the second is refused, the first goes through")
 	})
-	t.Run("a hard reset under way", func(t *testing.T) {
-		r, s := r.In(t), s.In(t)
-		powerCut(t, host(t, r))
-		began := time.Now()
-		s.Client.CloseIdleConnections()
-		require.Eventually(t, func() bool { return greeting(s) != "" }, 2*time.Minute, 50*time.Millisecond)
-		took := time.Since(began)
-		assert.Contains(t, s.Notes(), row)
-		require.Eventually(t, func() bool {
-			output, err := r.TrySSH("systemctl is-active nginx docker berth-firewall berth-health.timer berth-dump.timer berth-certificate.timer data.mount", "")
-			return err == nil && output != ""
-		}, time.Minute, 200*time.Millisecond)
-		report.Add(t, "Reboot", "From a hard reset to the first answer, nothing done by hand", took.Round(time.Second).String())
-	})
+}
+
+// firstUp makes everything, against quotas of a new account that are used up and what else meets a first update.
+func firstUp(t *testing.T, r *rehearsed.Rehearsal) {
+	const ec2 = "operation error EC2: %s, https response error StatusCode: 400, RequestID: 0, api error "
+	met := []struct{ row, resource, said, says string }{
+		{"The account has no VPC left (VpcLimitExceeded)", "vpc", ec2 + "VpcLimitExceeded: The maximum number of VPCs has been reached.", "--quota-code L-F678F1CE"},
+		{"The account has no Elastic IP left (AddressLimitExceeded)", "elastic-ip", ec2 + "AddressLimitExceeded: The maximum number of addresses has been reached.", "release one that nothing uses (aws ec2 describe-addresses --region eu-central-1"},
+		{"The account may run no more servers (VcpuLimitExceeded)", "server", ec2 + "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 0 allows", "--quota-code L-1216C47A"},
+		{"AWS has no server of the size to give (InsufficientInstanceCapacity)", "server", ec2 + "InsufficientInstanceCapacity: We currently do not have sufficient t3.micro capacity in the Availability Zone you requested (eu-central-1a).",
+			"AWS has no t3.micro to give in eu-central-1a now: take another size or family for the time being (pulumi config set berth:instanceType t3a.micro)"},
+		{"AWS does not allow it (UnauthorizedOperation)", "data", ec2 + "UnauthorizedOperation: You are not authorized to perform this operation.", "give them what docs/iam/deployer.json lists"},
+	}
+	for _, one := range met {
+		r.Disturb(rehearsed.Fault{Operation: "create", Name: one.resource, Kind: "refuse", Error: one.said})
+		output, err := r.Try("up")
+		require.Error(t, err, one.row)
+		require.Contains(t, output, one.says)
+		require.Contains(t, output, "then run 'pulumi up' again, which goes on where this ended")
+	}
+	r.Run("up")
+	for _, one := range met {
+		report.Add(t, world, one.row+", at a first update", "said what to do; a later update went through")
+	}
 }

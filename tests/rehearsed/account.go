@@ -52,6 +52,13 @@ func (r *Rehearsal) Account() *Account {
 	return a
 }
 
+// Console changes the account by hand, as somebody does in AWS's console: "make", a type and properties as JSON; "change", a
+// type, an id and properties; "remove", a type and an id. It gives the id of what it made.
+func (r *Rehearsal) Console(args ...string) string {
+	r.t.Helper()
+	return strings.TrimSpace(r.Run(append([]string{"console"}, args...)...))
+}
+
 // All are the resources of a type.
 func (a *Account) All(typ string) []*Resource {
 	var found []*Resource

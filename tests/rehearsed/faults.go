@@ -31,10 +31,11 @@ func (r *Rehearsal) Disturb(faults ...Fault) {
 // Faulted are the faults that came to pass since Disturb, as "hold create vpc".
 func (r *Rehearsal) Faulted() []string {
 	text, err := os.ReadFile(filepath.Join(r.Dir, "aws", "faulted"))
-	if err != nil {
-		return nil
+	// Whoever writes it may be about to, or be killed before.
+	if said := strings.TrimSpace(string(text)); err == nil && said != "" {
+		return strings.Split(said, "\n")
 	}
-	return strings.Split(strings.TrimSpace(string(text)), "\n")
+	return nil
 }
 
 // AwaitFault waits until a fault came to pass, and is false when the command ended without one.

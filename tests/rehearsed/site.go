@@ -114,6 +114,18 @@ func (s *Site) Closed(port string) {
 	require.Truef(s.t, timeout.Timeout(), "port %s refuses, so something lets the packets through: %v", port, err)
 }
 
+// Rows are the ids of the rows that the load app holds.
+func (s *Site) Rows() map[int]bool {
+	s.t.Helper()
+	var ids []int
+	require.NoError(s.t, json.Unmarshal([]byte(s.Page("https://"+Domain+"/ids")), &ids))
+	rows := map[int]bool{}
+	for _, id := range ids {
+		rows[id] = true
+	}
+	return rows
+}
+
 // Count is the number of rows that the load app holds.
 func (s *Site) Count() int {
 	s.t.Helper()

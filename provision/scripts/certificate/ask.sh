@@ -7,15 +7,18 @@ readonly PASSING=75
 # passing says whether certbot's last run failed for a matter of the moment, on the authority's side or on the way there.
 # certbot begins its log anew in every run.
 passing() {
+  [[ $(problem) != serverInternal* ]] || return 0
   grep ':ERROR:' "$LOGS/letsencrypt.log" 2>/dev/null |
     grep -Ei 'anti-replay nonce|serverInternal|connection (refused|reset|aborted)|timed out|timeout=|no route to host|network is unreachable|temporarily unavailable|name resolution|name or service not known' >/dev/null
 }
 
-# patiently runs certbot again when what failed may go well in a moment; a refusal is not tried again.
+# patiently runs certbot again when what failed may go well in a moment; a refusal is not tried again. A failure is explained.
 patiently() {
   local try
   for try in 1 2 3; do
     "$@" && return
+    explain
+    ! unverified || return "$PASSING"
     passing || return 1
     [ "$try" -lt 3 ] || return "$PASSING"
     say "that did not go through, but may in a moment; trying again"
@@ -59,12 +62,21 @@ renew_once() {
 # the first: Let's Encrypt allows five failed validations of a name an hour. Other names begin anew.
 readonly REFUSED=$TLS/refused PAUSE=3600 LONGEST_PAUSE=43200
 
-# refused notes a refusal, which an authority that was not reached ($1 is PASSING) did not give.
+# refused notes a refusal, which an authority that was not reached ($1 is PASSING) did not give: when, the how-manieth, of
+# which names, until when at least.
 refused() {
   local times=0
   [ "$1" -ne "$PASSING" ] || return 0
   if [ -s "$REFUSED" ] && [ "$(sed -n 3p "$REFUSED")" = "$NAMES" ]; then times=$(sed -n 2p "$REFUSED"); fi
-  printf '%s\n%s\n%s\n' "$(date +%s)" $((times + 1)) "$NAMES" | put "$REFUSED" 0600
+  printf '%s\n%s\n%s\n%s\n' "$(date +%s)" $((times + 1)) "$NAMES" "$UNTIL" | put "$REFUSED" 0600
+}
+
+# limited says whether a limit of the authority's has not ended yet.
+limited() {
+  local until
+  until=$(sed -n 4p "$REFUSED" 2>/dev/null) || return 1
+  if [ "$(sed -n 3p "$REFUSED")" != "$NAMES" ] || [ "$(date +%s)" -ge "${until:-0}" ]; then return 1; fi
+  say "a limit of the authority's is reached, so it is asked again from $(date --utc --date "@$until" +%FT%TZ) on; the site goes on with what it has"
 }
 
 # pausing says whether it is too early to ask again.
@@ -76,6 +88,7 @@ pausing() {
   pause=$((PAUSE << (times < 6 ? times - 1 : 5)))
   [ "$pause" -le "$LONGEST_PAUSE" ] || pause=$LONGEST_PAUSE
   next=$(($(sed -n 1p "$REFUSED") + pause))
+  ! limited || return 0
   [ "$(date +%s)" -lt "$next" ] || return 1
   say "the authority refused before, so it is asked again from $(date --utc --date "@$next" +%FT%TZ) on; sooner: sudo /opt/berth/ssl-manager.sh generate --now"
 }

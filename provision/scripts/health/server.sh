@@ -7,7 +7,11 @@ readonly DISK_WARNING=80 DISK_CRITICAL=90 MEMORY_WARNING=80 MEMORY_CRITICAL=92 S
 readonly LOAD_WARNING=200 LOAD_CRITICAL=400
 
 server_checks() {
-  check_disk disk "$DATA"
+  if there; then
+    check_disk disk "$DATA"
+  else
+    result disk 2 "$DATA is not there, or takes nothing: its volume was taken away, or failed; give it back: pulumi refresh, pulumi up; look with: systemctl status data.mount" 100
+  fi
   check_disk root /
   check_memory_use
   check_load
@@ -15,6 +19,9 @@ server_checks() {
   check_reboot
   check_units
 }
+
+# there says whether the volume is there and takes what is written; a directory's time needs no room.
+there() { mountpoint -q "$DATA" && timeout 10 touch "$DATA" 2>/dev/null; }
 
 check_disk() {
   local used inodes

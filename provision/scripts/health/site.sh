@@ -6,6 +6,10 @@ readonly DUMP_OLD=26
 
 site_checks() {
   local release
+  if ! there; then
+    result site 2 "$DATA is not there, and everything stands on it"
+    return
+  fi
   release=$(current)
   if [ -z "$release" ]; then
     result release 2 "nothing was released yet; look with: sudo tail /var/log/berth/release.log"

@@ -40,12 +40,21 @@ built() {
   if [ -z "$image" ]; then
     image=$(image_name "${services[0]}" "$key")
     say "building ${services[0]}"
-    build "$1" "$2" "$image" "$key" || fail "the image of ${services[0]} does not build (the lines above say why); what runs is left as it was"
+    build "$1" "$2" "$image" "$key" 2>&1 | tee "$1/build.log" || not_built "$1" "${services[0]}"
   fi
   for service in "${services[@]}"; do
     docker tag "$image" "$(image_name "$service" "$key")"
     note_image "$1" "$service" "" "$(image_name "$service" "$key")"
   done
+}
+
+# not_built ends the release in folder $1 for the image of service $2.
+not_built() {
+  # 128 and 9: the kernel ends what takes more memory than the slice has.
+  if grep -E 'exit code: 137|signal: killed' "$1/build.log" >/dev/null; then
+    fail "the image of $2 does not build: it took more memory than builds get, three fifths of the server's; build it elsewhere (berth:images), or take a bigger server: pulumi config set berth:instanceType t3.small; what runs is left as it was"
+  fi
+  fail "the image of $2 does not build (the lines above say why); what runs is left as it was"
 }
 
 # build runs number $2 of the plan's builds. Values of build arguments come from the environment, since a command line

@@ -1,8 +1,10 @@
 # What is kept and what is taken away. Sourced by deploy.sh and log-monitor.sh.
 # shellcheck shell=bash disable=SC2034,SC2153
 
-# Free space that a release needs, in MiB, and what the build cache may take.
-readonly FREE_MIB=1024 CACHE=2GB
+# Free space that a release needs, in MiB, below what a failure is put down to the want of it, and what the build cache may
+# take.
+readonly FREE_MIB=1024 SCARCE_MIB=128 CACHE=2GB
+readonly MORE_ROOM="see what takes it: sudo /opt/berth/log-monitor.sh sizes; make room: sudo /opt/berth/log-monitor.sh clean; or grow the volume: pulumi config set berth:volumeSize 30"
 # Days that dumps stay, and how many at most.
 readonly DUMP_DAYS=7 MOST_DUMPS=20
 
@@ -61,5 +63,5 @@ make_room() {
   prune_images
   docker builder prune --all --force >/dev/null
   [ "$(free_mib)" -ge "$FREE_MIB" ] ||
-    fail "$(free_mib) MiB are free on $DATA, and a release needs $FREE_MIB; see what takes it: sudo du -xh --max-depth 2 $DATA | sort -h | tail; or grow the volume: pulumi config set berth:volumeSize 30"
+    fail "$(free_mib) MiB are free on $DATA, and a release needs $FREE_MIB; $MORE_ROOM"
 }

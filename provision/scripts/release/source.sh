@@ -14,6 +14,11 @@ has_commit() { git_mirror cat-file -e "$COMMIT^{commit}" 2>/dev/null; }
 # refused_key says whether the git host showed another key than the pinned one; $1 is what git said.
 refused_key() { [ -s "$BERTH_ETC/deploy_key" ] && grep -F 'Host key verification failed' "$1" >/dev/null; }
 
+# unreached says whether the git host was not reached at all; $1 is what git said.
+unreached() {
+  grep -Ei 'connection (timed out|refused|reset|closed)|no route to host|network is unreachable|could not resolve|name resolution|operation timed out' "$1" >/dev/null
+}
+
 # fetch_from fetches from the repository and explains a failure that has a cause worth naming.
 fetch_from() {
   local said code=0
@@ -23,6 +28,11 @@ fetch_from() {
   if [ "$code" -ne 0 ] && refused_key "$said"; then
     rm -f "$said"
     fail "$REPOSITORY does not show the SSH host key of berth:repositoryHostKey, so somebody else answers there, or it has a new key: nothing was sent; compare with the key that the git host publishes, and only then: pulumi config set berth:repositoryHostKey 'ssh-ed25519 ...'"
+  fi
+  # 124 is the limit on the whole of it.
+  if [ "$code" -eq 124 ] || { [ "$code" -ne 0 ] && unreached "$said"; }; then
+    rm -f "$said"
+    fail "the git host of $REPOSITORY does not answer from the server; when it does, run 'pulumi up' again; look from there with: sudo git ls-remote $REPOSITORY"
   fi
   rm -f "$said"
   return "$code"

@@ -11,6 +11,20 @@ wait_for_device() {
   await 120 test -b "$1" || fail "volume $VOLUME_ID did not appear as $1; is it attached? aws ec2 describe-volumes --volume-ids $VOLUME_ID"
 }
 
+# alive says whether the file system on /data takes what is written; a directory's time needs no room.
+alive() { timeout 10 touch "$DATA"; }
+
+# refuse_lost ends where the volume was taken from the server while it ran: Docker and what runs in it hold on to a file
+# system whose disk is gone, and get errors until they end.
+refuse_lost() {
+  if mountpoint -q "$DATA"; then
+    alive && return
+  elif ! systemctl is-active --quiet docker.service; then
+    return 0
+  fi
+  fail "volume $VOLUME_ID was taken from this server while it ran, and what ran on it does not come back by itself; it is attached again, so reboot: sudo systemctl reboot"
+}
+
 # never_mounted says whether a file system has not been in use: an interrupted mkfs may leave one.
 never_mounted() {
   local header
@@ -54,6 +68,13 @@ EOF
   mountpoint -q "$DATA" || fail "$DATA is not mounted; look with: systemctl status data.mount"
 }
 
+# tell_age says from when the data is, on a server that gets a volume with some: that of the server before, or of a snapshot.
+tell_age() {
+  local newest
+  newest=$(timeout 60 find "$DATA" -xdev -type f -printf '%T@\n' | sort -n | tail -n 1) || true
+  [ -z "$newest" ] || say "the last that was written on it is of $(date --utc --date "@$newest" +%FT%TZ)"
+}
+
 # grow fills the volume with the file system. A kernel that does not let a mounted one grow gets it unmounted, with
 # the containers stopped for as long as that takes.
 grow() {
@@ -69,12 +90,24 @@ grow() {
   [ -z "$containers" ] || xargs docker start <<<"$containers"
 }
 
+# catch_up starts what waits on a server that booted without its volume.
+catch_up() {
+  local unit
+  for unit in docker nginx; do
+    if systemctl is-enabled --quiet "$unit.service" 2>/dev/null; then systemctl start "$unit.service"; fi
+  done
+}
+
 main() {
-  local device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${VOLUME_ID/-/}
+  local new="" device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${VOLUME_ID/-/}
   wait_for_device "$device"
+  refuse_lost
+  mountpoint -q "$DATA" || new=yes
   make_file_system "$device"
   mount_volume "$device"
+  [ -z "$new" ] || tell_age
   grow "$device"
+  catch_up
   say "$VOLUME_ID is on $DATA, $(df --output=size --block-size=1G "$DATA" | tail -n 1 | tr -d ' ') GiB"
 }
 

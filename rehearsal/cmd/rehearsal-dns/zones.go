@@ -15,6 +15,11 @@ func zones(state string) ([]dns.Zone, error) {
 	}
 	var all []dns.Zone
 	for _, hosted := range account.OfType("aws:route53/zone:Zone") {
+		if undelegated, _ := hosted.Outputs["undelegated"].(bool); undelegated {
+			// Its parent knows none of it.
+			all = append(all, dns.Zone{Name: text(hosted.Outputs["name"])})
+			continue
+		}
 		zone := dns.Zone{Name: text(hosted.Outputs["name"]), NameServers: texts(hosted.Outputs["nameServers"])}
 		for _, record := range account.OfType("aws:route53/record:Record") {
 			if text(record.Outputs["zoneId"]) != hosted.ID {

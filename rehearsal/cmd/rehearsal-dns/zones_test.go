@@ -32,6 +32,14 @@ func TestZonesAreReadOutOfTheAccount(t *testing.T) {
 		Records: []dns.Record{{Name: "app.example.test", Type: "A", TTL: 300, Values: []string{"198.51.100.16"}}},
 	}}, got)
 
+	require.NoError(t, os.WriteFile(file, []byte(`{"Resources": {
+		"aws:route53/zone:Zone::Z1": {"Type": "aws:route53/zone:Zone", "ID": "Z1", "Outputs": {"name": "example.test", "undelegated": true}},
+		"aws:route53/record:Record::r1": {"Type": "aws:route53/record:Record", "ID": "r1", "Outputs": {"zoneId": "Z1", "name": "app.example.test", "type": "A", "ttl": 300, "records": ["198.51.100.16"]}}
+	}}`), 0o600))
+	got, err = zones(folder)
+	require.NoError(t, err)
+	assert.Equal(t, []dns.Zone{{Name: "example.test"}}, got, "nobody finds what is in a zone that is not delegated")
+
 	require.NoError(t, os.WriteFile(file, []byte(`{`), 0o600))
 	_, err = zones(folder)
 	assert.Error(t, err)

@@ -46,6 +46,11 @@ async def count(request):
     return web.json_response({"count": await request.app[POOL].fetchval("SELECT count(*) FROM counted")})
 
 
+@routes.get("/ids")
+async def ids(request):
+    return web.json_response([row["id"] for row in await request.app[POOL].fetch("SELECT id FROM counted")])
+
+
 @routes.post("/count")
 async def add(request):
     row = await request.app[POOL].fetchval("INSERT INTO counted DEFAULT VALUES RETURNING id")

@@ -25,6 +25,7 @@ type scanned struct {
 
 const (
 	ports      = 65535
+	wellKnown  = 1024
 	atOnce     = 6000
 	answersFor = time.Second
 )
@@ -51,15 +52,17 @@ func scan(ctx context.Context, address string) scanned {
 		all.Add(1)
 		go func() {
 			defer func() { <-slots; all.Done() }()
-			conn, err := (&net.Dialer{Timeout: answersFor}).DialContext(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+			err := ask(ctx, address, port, answersFor)
+			if port < wellKnown && silent(err) {
+				// A busy machine answers late, and what is missed here would be taken for closed.
+				err = ask(ctx, address, port, answersFor*5)
+			}
 			lock.Lock()
 			defer lock.Unlock()
-			var timeout net.Error
 			switch {
 			case err == nil:
-				_ = conn.Close()
 				result.Open = append(result.Open, port)
-			case errors.As(err, &timeout) && timeout.Timeout():
+			case silent(err):
 				result.Silent++
 			default:
 				result.Refused++
@@ -77,6 +80,19 @@ func scan(ctx context.Context, address string) scanned {
 	}
 	slices.Sort(result.Open)
 	return result
+}
+
+func ask(ctx context.Context, address string, port int, patience time.Duration) error {
+	conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err
+}
+
+func silent(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // awaitNetwork waits, for a few seconds at most, until something answers at the address: a network that was just made takes

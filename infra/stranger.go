@@ -1,0 +1,61 @@
+package infra
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// warnOfStrangers says which rules of the security group were made past Pulumi, which knows its own alone: a port that
+// somebody opened in the console stays open, and no refresh tells.
+func (f *Firewall) warnOfStrangers(ctx *pulumi.Context) {
+	pulumi.All(f.SecurityGroupID, f.rules.ToIDArrayOutput()).ApplyT(func(known []any) (bool, error) {
+		group, own := known[0].(string), known[1].([]pulumi.ID)
+		found, err := vpc.GetSecurityGroupRules(ctx, &vpc.GetSecurityGroupRulesArgs{
+			Filters: []vpc.GetSecurityGroupRulesFilter{{Name: "group-id", Values: []string{group}}},
+		}, pulumi.Parent(f))
+		if err != nil {
+			// It is a courtesy: no update fails for want of it.
+			return false, ctx.Log.Warn(fmt.Sprintf("cannot see whether somebody opened %s by hand: %s; mend it: allow ec2:DescribeSecurityGroupRules", group, err), &pulumi.LogArgs{Resource: f})
+		}
+		for _, id := range found.Ids {
+			if slices.Contains(own, pulumi.ID(id)) {
+				continue
+			}
+			rule, err := vpc.GetSecurityGroupRule(ctx, &vpc.GetSecurityGroupRuleArgs{SecurityGroupRuleId: &id}, pulumi.Parent(f))
+			if err != nil {
+				continue // It went in the meantime.
+			}
+			if warning := stranger(rule); warning != "" {
+				if err := ctx.Log.Warn(warning, &pulumi.LogArgs{Resource: f}); err != nil {
+					return false, err
+				}
+			}
+		}
+		return true, nil
+	})
+}
+
+// stranger is a sentence about a rule that is not among the declared ones, "" where Berth made it all the same: one that is
+// about to go, or the runner's that deploys.
+func stranger(rule *vpc.GetSecurityGroupRuleResult) string {
+	if rule.Tags["ManagedBy"] == "berth" {
+		return ""
+	}
+	what, direction, action := rule.IpProtocol, "from", "revoke-security-group-ingress"
+	switch {
+	case what == "-1":
+		what = "everything"
+	case rule.FromPort != rule.ToPort:
+		what += fmt.Sprintf(" %d to %d", rule.FromPort, rule.ToPort)
+	default:
+		what += fmt.Sprintf(" %d", rule.FromPort)
+	}
+	if rule.IsEgress {
+		direction, action = "to", "revoke-security-group-egress"
+	}
+	return fmt.Sprintf("somebody opened %s %s %s%s%s%s by hand; where nobody needs it: aws ec2 %s --group-id %s --security-group-rule-ids %s",
+		what, direction, rule.CidrIpv4, rule.CidrIpv6, rule.ReferencedSecurityGroupId, rule.PrefixListId, action, rule.SecurityGroupId, rule.SecurityGroupRuleId)
+}

@@ -1,0 +1,60 @@
+# Why an authority gave no certificate, and what to do about it. Sourced by ssl-manager.sh.
+# shellcheck shell=bash disable=SC2034,SC2153
+
+# WHY is a sentence about certbot's last run; UNTIL, in seconds since 1970, is when an authority's limit ends, 0 for none.
+WHY="" UNTIL=0
+
+# problem prints kind and detail of the last problem in certbot's log that was the authority's answer, but for the one that
+# certbot deals with by itself. Source: RFC 8555, section 6.7.
+problem() {
+  grep -oE '"(type|detail)": *"([^"\\]|\\.)*"' "$LOGS/letsencrypt.log" 2>/dev/null | awk -F '": *"' '
+    { sub(/"$/, "", $2) }
+    $1 == "\"type" { kind = sub(/^urn:ietf:params:acme:error:/, "", $2) ? $2 : "" }
+    $1 == "\"detail" && kind != "" && kind != "badNonce" { last = kind "\t" $2; kind = "" }
+    END { print last }'
+}
+
+# limit_ends prints when a limit ends: as the authority's header has it, in seconds or as a date, or its sentence ($1), or
+# else in an hour.
+limit_ends() {
+  local header
+  header=$(grep -i '^retry-after: ' "$LOGS/letsencrypt.log" 2>/dev/null | tail -n 1 | cut -d ' ' -f 2- | tr -d '\r')
+  if [[ $header =~ ^[0-9]+$ ]]; then
+    echo $(($(date +%s) + header))
+  else
+    date --utc --date "${header:-$(grep -oE 'retry after [0-9-]+[T ][0-9:]+( UTC|Z)' <<<"$1" | cut -d ' ' -f 3-)}" +%s 2>/dev/null || echo $(($(date +%s) + 3600))
+  fi
+}
+
+# unverified says whether it was not the authority that certbot believed to talk to.
+unverified() { grep ':ERROR:' "$LOGS/letsencrypt.log" 2>/dev/null | grep -F 'certificate verify failed' >/dev/null; }
+
+# explain sets WHY and UNTIL.
+explain() {
+  local kind detail mended="; when it is mended: sudo /opt/berth/ssl-manager.sh generate --now"
+  UNTIL=0
+  IFS=$'\t' read -r kind detail < <(problem) || true
+  if unverified; then
+    WHY="its own certificate is not valid for this server: the clock here ($(date --utc +%FT%TZ)) is wrong, so set it (sudo timedatectl set-ntp true), or berth:acmeRoots is not its root$mended"
+    return
+  fi
+  if passing; then
+    WHY="it, or the way to it, is away for the moment: nothing has to be done, it is tried again by itself; the next look: $(next_look)"
+    return
+  fi
+  case $kind in
+    rateLimited)
+      UNTIL=$(limit_ends "$detail")
+      WHY="a limit of its is reached ($detail): it is asked again from $(date --utc --date "@$UNTIL" +%FT%TZ) on, not sooner, and the site goes on with what it has"
+      ;;
+    unauthorized | connection | incorrectResponse | dns | tls)
+      WHY="it did not find this server behind the names ($detail): see which other server, proxy or IPv6 address answers for them on port 80 from outside (docs/runbook/dns.md)$mended" ;;
+    caa) WHY="a CAA record forbids it ($detail): look in the zone and in the zones above it$mended" ;;
+    rejectedIdentifier | unsupportedIdentifier)
+      WHY="it signs for no such name ($detail): take another (berth:domain, berth:aliases), or another authority (berth:acmeDirectory), and run 'pulumi up'" ;;
+    invalidContact | unsupportedContact) WHY="it does not take the address in berth:acmeEmail ($detail): set another, and run 'pulumi up'" ;;
+    invalidProfile) WHY="it has no such profile ($detail): set another berth:acmeProfile, and run 'pulumi up'" ;;
+    "") WHY="the log says why: sudo tail -n 30 /var/log/berth/certificate.log /var/log/letsencrypt/letsencrypt.log$mended" ;;
+    *) WHY="$kind ($detail)$mended" ;;
+  esac
+}

@@ -1,0 +1,154 @@
+package faults
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"berth/tests/rehearsed"
+	"berth/tests/report"
+)
+
+const (
+	noCertificate = "No certificate to be had"
+	record        = "aws:route53/record:Record"
+)
+
+// TestTheAuthorityFails goes through what keeps a site from its certificate. It goes on with the one that it has, says what to
+// do, and gets the new one once that is done.
+func TestTheAuthorityFails(t *testing.T) {
+	r := rehearsed.New(t, "berth-faults")
+	t.Run("the zone is not delegated yet", func(t *testing.T) { undelegated(t, r.In(t)) })
+	s := site(t, r)
+	const row = "kept while there was no certificate to be had"
+	s.Write(row)
+	refuser := filepath.Join(t.TempDir(), "refuser")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", refuser, "berth/tests/faults/refuser")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	output, err := build.CombinedOutput()
+	require.NoErrorf(t, err, "%s", output)
+	docker(t, "cp", refuser, r.Name+"-acme:/usr/local/bin/refuser")
+
+	for i, test := range []withoutCertificate{
+		{name: "it is down", row: "The authority is down",
+			breaks: func(r *rehearsed.Rehearsal) { networkOf(r, "acme", "198.51.100.3", false) },
+			says:   []string{"the staging authority cannot be reached; the real one was not asked; it, or the way to it, is away for the moment: nothing has to be done, it is tried again by itself; the next look: "},
+			mends:  func(r *rehearsed.Rehearsal) { networkOf(r, "acme", "198.51.100.3", true) }},
+		{name: "it is in trouble", row: "The authority answers 500",
+			breaks: refuses("500", "", "serverInternal", "Error creating new order"), says: []string{"the staging authority cannot be reached", "it is tried again by itself"}, mends: accepts},
+		{name: "it refuses", row: "The authority refuses a name", again: generateNow,
+			breaks: refuses("403", "", "rejectedIdentifier", "The server will not issue certificates for the identifier"),
+			says:   []string{"the staging authority refused", "it signs for no such name (The server will not issue certificates for the identifier): take another (berth:domain, berth:aliases), or another authority"}, mends: accepts},
+		{name: "it is at its limit", row: "The authority's limit is reached (429 with Retry-After)", again: generateNow,
+			breaks: refuses("429", "7200", "rateLimited", "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s"),
+			says:   []string{"a limit of its is reached (too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s): it is asked again from ", "not sooner, and the site goes on with what it has"},
+			mends: func(r *rehearsed.Rehearsal) {
+				accepts(r)
+				orders := ordered(r)
+				assert.Contains(r.T(), look(r, false), "a limit of the authority's is reached, so it is asked again from ")
+				assert.Equal(r.T(), orders, ordered(r), "it was not asked")
+			}},
+		{name: "somebody else answers it", row: "The authority's challenge gets a wrong answer, from another server in front", again: generateNow,
+			breaks: func(r *rehearsed.Rehearsal) {
+				r.SSH("sudo systemd-run --quiet --collect --unit other python3 -m http.server 8099")
+				inNetworkOf(r, "nft", `table inet other { chain in { type nat hook prerouting priority -110; iifname "eth*" tcp dport 80 redirect to :8099; }; }`)
+			},
+			says: []string{"the staging authority refused", "it did not find this server behind the names (", "see which other server, proxy or IPv6 address answers for them on port 80 from outside (docs/runbook/dns.md); when it is mended: sudo /opt/berth/ssl-manager.sh generate --now"},
+			mends: func(r *rehearsed.Rehearsal) {
+				inNetworkOf(r, "nft", "delete table inet other")
+				r.SSH("sudo systemctl stop other")
+			}},
+		{name: "a name leads elsewhere", row: "A name leads to a wrong address",
+			breaks: func(r *rehearsed.Rehearsal) {
+				for _, one := range r.Account().All(record) {
+					if one.Output("name") == "www."+rehearsed.Domain && one.Output("type") == "A" {
+						r.Console("change", record, one.ID, `{"records": ["192.0.2.1"]}`)
+					}
+				}
+			},
+			says: []string{"www." + rehearsed.Domain + " does not lead to 198.51.100.16 (it leads to: 192.0.2.1); point it there"},
+			mends: func(r *rehearsed.Rehearsal) {
+				r.Run("refresh")
+				r.Run("up")
+			}},
+		{name: "the server's clock is a day behind", row: "The server's clock is a day behind: certbot's, openssl's, curl's and the scripts' (what else runs has this machine's)",
+			breaks: clock("-1d"), says: []string{"its own certificate is not valid for this server: the clock here (", "is wrong, so set it (sudo timedatectl set-ntp true)"}, mends: clock("")},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.against(t, r.In(t), s.In(t), fmt.Sprintf("certificate-%d.example.test", i), row)
+		})
+	}
+	t.Run("the server's clock is a day ahead", func(t *testing.T) {
+		r := r.In(t)
+		clock("+1d")(r)
+		r.Run("up", "--set", "aliases[1]=ahead.example.test")
+		assert.Contains(t, served(t, r, "ahead.example.test"), "ahead.example.test")
+		clock("")(r)
+		report.Add(t, noCertificate, "The server's clock is a day ahead, of the same programs", "goes on by itself")
+	})
+}
+
+// withoutCertificate is something that keeps the site from another certificate.
+type withoutCertificate struct {
+	name, row string
+	// breaks does the damage before a name is added, for which the update asks, and says it has to say; mends mends it.
+	breaks func(r *rehearsed.Rehearsal)
+	says   []string
+	mends  func(r *rehearsed.Rehearsal)
+	// again is the command that the sentence names; where it names none, the timer's next look gets the certificate.
+	again string
+}
+
+const generateNow = "sudo /opt/berth/ssl-manager.sh generate --now"
+
+func (w withoutCertificate) against(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, name, row string) {
+	before, watched := serial(t, r), watch(s)
+	w.breaks(r)
+	output, err := r.Try("up", "--set", "aliases[1]="+name)
+	if err != nil {
+		// Pulumi's part went through. A rehearsal then asks its authority for the root to trust.
+		require.Contains(t, output, "fetch the authority's root", output)
+	}
+	for _, sentence := range append(w.says, "the site stays on the certificate it has; the next try is scheduled") {
+		assert.Contains(t, output, sentence)
+	}
+	assert.Equal(t, before, serial(t, r), "the site goes on with what it has")
+	w.mends(r)
+	how := "the next look got the new one"
+	if w.again == "" {
+		look(r, true)
+	} else {
+		r.SSH(w.again)
+		how = "`" + w.again[len("sudo /opt/berth/"):] + "` got the new one"
+	}
+	require.Eventually(t, func() bool { return slices.Contains(served(t, r, name), name) }, 20*time.Second, 100*time.Millisecond, "the new name is served")
+	asked, failed := watched()
+	assert.Positive(t, asked)
+	assert.Zero(t, failed, "of %d requests", asked)
+	assert.Contains(t, s.Notes(), row)
+	assert.Contains(t, r.Run("up"), "SSH connections opened: 0")
+	report.Add(t, noCertificate, w.row, "said what to do; the site went on with the certificate it had; "+how)
+}
+
+// undelegated makes everything while the parent of the site's zone does not know its name servers.
+func undelegated(t *testing.T, r *rehearsed.Rehearsal) {
+	r.Run("preview") // The zone is there from now on.
+	const zone = "aws:route53/zone:Zone"
+	r.Console("change", zone, id(r, zone), `{"undelegated": true}`)
+	output, err := r.Try("up")
+	require.Error(t, err, "a rehearsal wants a certificate that it can trust")
+	require.Contains(t, output, "does not lead to 198.51.100.16 (it leads to: ); point it there, or delegate the zone to the name servers that")
+	require.Contains(t, output, "the site answers with a self-signed certificate")
+	require.Contains(t, output, "the server tries again twice a day, or at once: sudo /opt/berth/ssl-manager.sh generate")
+	r.Console("change", zone, id(r, zone), `{"undelegated": false}`)
+	look(r, true)
+	r.Run("up")
+	report.Add(t, noCertificate, "The zone is not delegated yet, at a first update", "said what to do; the site went on with the placeholder; the next look got the certificate")
+}

@@ -1,0 +1,92 @@
+package faults
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"berth/tests/rehearsed"
+)
+
+// certificate is the one that visitors of a name get, whoever signed it, and nil where there is none.
+func certificate(t *testing.T, r *rehearsed.Rehearsal, name string) *x509.Certificate {
+	t.Helper()
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	connection, err := tls.DialWithDialer(dialer, "tcp", net.JoinHostPort(r.Account().Only(address).Output("publicIp"), "443"), &tls.Config{ServerName: name, InsecureSkipVerify: true})
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = connection.Close() }()
+	return connection.ConnectionState().PeerCertificates[0]
+}
+
+// served are the names of that certificate.
+func served(t *testing.T, r *rehearsed.Rehearsal, name string) []string {
+	t.Helper()
+	if found := certificate(t, r, name); found != nil {
+		return found.DNSNames
+	}
+	return nil
+}
+
+// serial is the number of the site's certificate.
+func serial(t *testing.T, r *rehearsed.Rehearsal) string {
+	t.Helper()
+	found := certificate(t, r, rehearsed.Domain)
+	require.NotNil(t, found)
+	return found.SerialNumber.String()
+}
+
+// look runs what the timer runs, which has to succeed or has to fail, and gives what it said.
+func look(r *rehearsed.Rehearsal, succeeds bool) string {
+	r.T().Helper()
+	// systemd starts a unit five times in ten seconds and then no more, which nobody but a test does.
+	output, err := r.TrySSH(`since=$(date +%s); sudo systemctl reset-failed berth-certificate.service
+sudo systemctl start berth-certificate.service; code=$?
+sudo journalctl --no-pager --output cat --unit berth-certificate.service --since @$since; exit $code`, "")
+	require.Equalf(r.T(), succeeds, err == nil, "%s", output)
+	return output
+}
+
+// ordered counts the certificates that the authority was ever asked for.
+func ordered(r *rehearsed.Rehearsal) int {
+	r.T().Helper()
+	log, err := exec.CommandContext(r.T().Context(), "docker", "logs", r.Name+"-acme").CombinedOutput()
+	require.NoError(r.T(), err)
+	return strings.Count(string(log), "Added order ")
+}
+
+// refuses has the authority answer each new order with a problem, until accepts.
+func refuses(status, retryAfter, kind, detail string) func(*rehearsed.Rehearsal) {
+	return func(r *rehearsed.Rehearsal) {
+		onThisMachine(r, "docker", "exec", "--detach", r.Name+"-acme", "refuser", ":14001", "/etc/pebble/api.pem", "/etc/pebble/api.key", "127.0.0.1:14000",
+			status, retryAfter, fmt.Sprintf(`{"type": "urn:ietf:params:acme:error:%s", "detail": %q}`, kind, detail))
+		inNetworkOf(r, "nft", "table inet refuser { chain out { type nat hook output priority -100; ip daddr 198.51.100.3 tcp dport 14000 dnat ip to 198.51.100.3:14001; }; }")
+	}
+}
+
+func accepts(r *rehearsed.Rehearsal) {
+	inNetworkOf(r, "nft", "delete table inet refuser")
+	onThisMachine(r, "docker", "exec", r.Name+"-acme", "pkill", "refuser")
+}
+
+// clock gives ssl-manager.sh and all that it starts another time, "+1d" or "-1d", or takes it back. A container has its
+// machine's clock.
+func clock(by string) func(*rehearsed.Rehearsal) {
+	return func(r *rehearsed.Rehearsal) {
+		if by == "" {
+			r.SSH("sudo mv /opt/berth/own/ssl-manager.sh /opt/berth/ssl-manager.sh && sudo rmdir /opt/berth/own")
+			return
+		}
+		r.SSH("sudo DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install faketime")
+		r.SSH("sudo mkdir /opt/berth/own && sudo mv /opt/berth/ssl-manager.sh /opt/berth/own")
+		r.SSHInput("sudo install -m 0755 /dev/stdin /opt/berth/ssl-manager.sh", "#!/bin/sh\nexec faketime -f "+by+" /opt/berth/own/ssl-manager.sh \"$@\"\n")
+	}
+}
