@@ -75,7 +75,7 @@ func From(ctx context.Context, folder string, given map[string]string) (*Setting
 	if err != nil {
 		return nil, err
 	}
-	return guessed, guessed.routes(model.JSON, plan.Stateful)
+	return guessed, guessed.routes(model.JSON, plan)
 }
 
 func (s *Settings) variables(folder string, given map[string]string) error {
@@ -165,7 +165,7 @@ var (
 
 // routes leads / to the service that looks most like the front, and /api/ to one that is named so. Where the compose file
 // publishes ports of services, those are the ones that it wants to be reached.
-func (s *Settings) routes(model []byte, stateful []string) error {
+func (s *Settings) routes(model []byte, plan *provision.Plan) error {
 	var read struct{ Services map[string]*service }
 	if err := json.Unmarshal(model, &read); err != nil {
 		return fmt.Errorf("read the compose file's model: %w", err)
@@ -175,7 +175,7 @@ func (s *Settings) routes(model []byte, stateful []string) error {
 		one := read.Services[name]
 		one.name = name
 		published := false
-		if one.port, published = one.answers(); one.port == 0 || slices.Contains(stateful, name) {
+		if one.port, published = one.answers(); one.port == 0 || slices.Contains(plan.Stores, name) {
 			continue
 		}
 		all = append(all, one)
@@ -192,7 +192,8 @@ func (s *Settings) routes(model []byte, stateful []string) error {
 	}
 	front := pick(public, fronts)
 	if front == nil {
-		front = public[0]
+		// What holds data is seldom the front.
+		front = pick(public, slices.Concat(plan.Stateless, plan.Stateful))
 	}
 	s.Routes = []config.Route{{Path: "/", Service: front.name, Port: front.port}}
 	api := pick(slices.DeleteFunc(slices.Clone(public), func(one *service) bool { return one == front }), apis)

@@ -26,15 +26,17 @@ func TestRoutes(t *testing.T) {
 	for name, c := range map[string]struct {
 		services, routes, unrouted string
 	}{
-		"one that publishes":              {"one: {image: 'x:1', ports: ['3000:8080']}" + db, "/ one:8080", ""},
-		"a front and an API":              {"api: {image: 'x:1', ports: ['8000:8000']}\n  web: {image: 'x:1', ports: ['80:80']}" + db, "/ web:80 /api/ api:8000", ""},
-		"a proxy before what is inside":   {"app: {image: 'x:1', expose: ['9000']}\n  nginx: {image: 'nginx:1', ports: ['80:80']}", "/ nginx:80", "app:9000"},
-		"nothing published":               {"api: {image: 'x:1', expose: [8000]}\n  ui: {image: 'x:1', expose: ['80']}", "/ ui:80 /api/ api:8000", ""},
-		"the Dockerfile says":             {"thing: {build: .}", "/ thing:4000", ""},
-		"UDP is no web":                   {"dns: {image: 'x:1', ports: ['53:53/udp']}\n  thing: {build: .}", "/ thing:4000", ""},
-		"an API alone answers everything": {"api: {image: 'x:1', ports: ['8000:8000']}", "/ api:8000", ""},
+		"one that publishes":               {"one: {image: 'x:1', ports: ['3000:8080']}" + db, "/ one:8080", ""},
+		"a front and an API":               {"api: {image: 'x:1', ports: ['8000:8000']}\n  web: {image: 'x:1', ports: ['80:80']}" + db, "/ web:80 /api/ api:8000", ""},
+		"a proxy before what is inside":    {"app: {image: 'x:1', expose: ['9000']}\n  nginx: {image: 'nginx:1', ports: ['80:80']}", "/ nginx:80", "app:9000"},
+		"nothing published":                {"api: {image: 'x:1', expose: [8000]}\n  ui: {image: 'x:1', expose: ['80']}", "/ ui:80 /api/ api:8000", ""},
+		"the Dockerfile says":              {"thing: {build: .}", "/ thing:4000", ""},
+		"UDP is no web":                    {"dns: {image: 'x:1', ports: ['53:53/udp']}\n  thing: {build: .}", "/ thing:4000", ""},
+		"what keeps files is reached, too": {"web: {image: 'x:1', expose: [8000], volumes: ['media:/media']}\n  nginx: {image: 'x:1', ports: ['1337:80'], volumes: ['media:/media']}" + db, "/ nginx:80", "web:8000"},
+		"a store of one's own is no front": {"cache: {image: 'x:1', expose: [6379], volumes: ['media:/media']}\n  shop: {image: 'x:1', expose: [80]}", "/ shop:80", "cache:6379"},
+		"an API alone answers everything":  {"api: {image: 'x:1', ports: ['8000:8000']}", "/ api:8000", ""},
 	} {
-		guessed, err := From(t.Context(), folder(t, map[string]string{"docker-compose.yml": "services:\n  " + c.services + "\n", "Dockerfile": "FROM scratch\nEXPOSE 4000/tcp\n"}), nil)
+		guessed, err := From(t.Context(), folder(t, map[string]string{"docker-compose.yml": "services:\n  " + c.services + "\nvolumes: {media: }\n", "Dockerfile": "FROM scratch\nEXPOSE 4000/tcp\n"}), nil)
 		require.NoError(t, err, name)
 		var routes []string
 		for _, route := range guessed.Routes {
