@@ -36,30 +36,47 @@ type Settings struct {
 	Secrets     []string
 }
 
+// Unguessed is what cannot be guessed and can be said.
+type Unguessed struct {
+	Reason string
+	// Say is how, as NAME=VALUE.
+	Say string
+}
+
+func (u *Unguessed) Error() string { return u.Reason }
+
 // composeFiles are the names that Compose looks for, in its order.
 var composeFiles = []string{"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"}
 
-// From reads the app in a folder that is thrown away afterwards: a .env.production is written to it. given are variables
-// that are known already. The error says in a sentence what is missing.
-func From(ctx context.Context, folder string, given map[string]string) (*Settings, error) {
-	guessed := &Settings{Environment: map[string]string{}}
+// Given is what is known already and need not be guessed.
+type Given struct {
+	Variables map[string]string
+	// ComposeFile is its path in the app's folder, "" where it is to be looked for.
+	ComposeFile string
+	// Routed says that there are routes.
+	Routed bool
+}
+
+// From reads the app in a folder that is thrown away afterwards: a .env.production is written to it. The error says in a
+// sentence what is missing.
+func From(ctx context.Context, folder string, given Given) (*Settings, error) {
+	guessed := &Settings{Environment: map[string]string{}, ComposeFile: given.ComposeFile}
 	for _, name := range composeFiles {
-		if _, err := os.Stat(filepath.Join(folder, name)); err == nil {
+		if _, err := os.Stat(filepath.Join(folder, name)); err == nil && guessed.ComposeFile == "" {
 			guessed.ComposeFile = name
-			break
 		}
 	}
 	if guessed.ComposeFile == "" {
-		return nil, fmt.Errorf("the app has no compose file at its top; looked for %s", strings.Join(composeFiles, ", "))
+		return nil, &Unguessed{Reason: fmt.Sprintf("the app has no compose file at its top; looked for %s", strings.Join(composeFiles, ", ")), Say: "composeFile=deploy/compose.yaml"}
 	}
-	if err := guessed.variables(folder, given); err != nil {
+	if err := guessed.variables(folder, given.Variables); err != nil {
 		return nil, err
 	}
 	known := maps.Clone(guessed.Environment)
 	for _, name := range guessed.Secrets {
 		known[name] = "guessed"
 	}
-	maps.Copy(known, given)
+	maps.Copy(known, given.Variables)
 	model, err := app.Load(ctx, folder, guessed.ComposeFile, known)
 	if err != nil {
 		return nil, err
@@ -75,7 +92,11 @@ func From(ctx context.Context, folder string, given map[string]string) (*Setting
 	if err != nil {
 		return nil, err
 	}
-	return guessed, guessed.routes(model.JSON, plan)
+	var unguessed *Unguessed
+	if err := guessed.routes(model.JSON, plan); err != nil && !(given.Routed && errors.As(err, &unguessed)) {
+		return nil, err
+	}
+	return guessed, nil
 }
 
 func (s *Settings) variables(folder string, given map[string]string) error {
@@ -187,8 +208,11 @@ func (s *Settings) routes(model []byte, plan *provision.Plan) error {
 		public = all
 	}
 	if len(public) == 0 {
-		return fmt.Errorf("no service of %s says on which port it answers (ports:, expose:, or EXPOSE in its Dockerfile), so no route can be guessed; its services: %s",
-			s.ComposeFile, strings.Join(slices.Sorted(maps.Keys(read.Services)), ", "))
+		return &Unguessed{
+			Reason: fmt.Sprintf("no service of %s says on which port it answers (ports:, expose:, or EXPOSE in its Dockerfile), so no route can be guessed; its services: %s",
+				s.ComposeFile, strings.Join(slices.Sorted(maps.Keys(read.Services)), ", ")),
+			Say: "routes=web:80",
+		}
 	}
 	front := pick(public, fronts)
 	if front == nil {

@@ -36,7 +36,7 @@ func TestRoutes(t *testing.T) {
 		"a store of one's own is no front": {"cache: {image: 'x:1', expose: [6379], volumes: ['media:/media']}\n  shop: {image: 'x:1', expose: [80]}", "/ shop:80", "cache:6379"},
 		"an API alone answers everything":  {"api: {image: 'x:1', ports: ['8000:8000']}", "/ api:8000", ""},
 	} {
-		guessed, err := From(t.Context(), folder(t, map[string]string{"docker-compose.yml": "services:\n  " + c.services + "\nvolumes: {media: }\n", "Dockerfile": "FROM scratch\nEXPOSE 4000/tcp\n"}), nil)
+		guessed, err := From(t.Context(), folder(t, map[string]string{"docker-compose.yml": "services:\n  " + c.services + "\nvolumes: {media: }\n", "Dockerfile": "FROM scratch\nEXPOSE 4000/tcp\n"}), Given{})
 		require.NoError(t, err, name)
 		var routes []string
 		for _, route := range guessed.Routes {
@@ -52,7 +52,7 @@ func TestVariables(t *testing.T) {
 	guessed, err := From(t.Context(), folder(t, map[string]string{
 		"compose.yaml": "services:\n  web: {image: 'x:1', expose: [80], environment: [\"A=${GREETING:?}\", \"B=${DB_PASSWORD:?}\", \"C=${GIVEN:?}\"]}\n",
 		".env.example": "GREETING='Hello you'\nDB_PASSWORD=changeme\nAPI_KEY=\nGIVEN=\n# OPTIONAL=1\n",
-	}), map[string]string{"GIVEN": "x"})
+	}), Given{Variables: map[string]string{"GIVEN": "x"}})
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{"GREETING": "Hello you"}, guessed.Environment)
 	assert.Equal(t, []string{"API_KEY", "DB_PASSWORD"}, guessed.Secrets)
@@ -65,15 +65,32 @@ func TestWhatCannotBeGuessedIsSaid(t *testing.T) {
 		"compose.yaml is refused by Compose":                               {"compose.yaml": "services: ["},
 		"required variable MISSING is missing a value":                     {"compose.yaml": "services: {web: {image: 'x:1', environment: {A: '${MISSING:?}'}}}"},
 	} {
-		_, err := From(t.Context(), folder(t, files), nil)
+		_, err := From(t.Context(), folder(t, files), Given{})
 		require.ErrorContains(t, err, reason)
 	}
+}
+
+func TestWhatIsGivenIsNotGuessed(t *testing.T) {
+	dir := folder(t, map[string]string{"deploy/stack.yaml": "services: {web: {image: 'x:1'}}"})
+	var unguessed *Unguessed
+	_, err := From(t.Context(), dir, Given{})
+	require.ErrorAs(t, err, &unguessed)
+	assert.Equal(t, "composeFile=deploy/compose.yaml", unguessed.Say)
+	_, err = From(t.Context(), dir, Given{ComposeFile: "deploy/stack.yaml"})
+	require.ErrorAs(t, err, &unguessed)
+	assert.Equal(t, "routes=web:80", unguessed.Say)
+	guessed, err := From(t.Context(), dir, Given{ComposeFile: "deploy/stack.yaml", Routed: true})
+	require.NoError(t, err)
+	assert.Equal(t, "deploy/stack.yaml", guessed.ComposeFile)
+	assert.Empty(t, guessed.Routes)
+	_, err = From(t.Context(), dir, Given{ComposeFile: "elsewhere.yaml", Routed: true})
+	require.ErrorContains(t, err, "the repository has no elsewhere.yaml")
 }
 
 func TestALinkDoesNotLeadOutOfTheApp(t *testing.T) {
 	elsewhere := filepath.Join(folder(t, map[string]string{"credentials": "STOLEN=canary\n"}), "credentials")
 	dir := folder(t, map[string]string{"compose.yaml": "services: {web: {image: 'x:1', expose: [80]}}"})
 	require.NoError(t, os.Symlink(elsewhere, filepath.Join(dir, ".env.example")))
-	_, err := From(t.Context(), dir, nil)
+	_, err := From(t.Context(), dir, Given{})
 	require.ErrorContains(t, err, "escapes")
 }

@@ -67,14 +67,22 @@ func (r *rehearsal) try(ctx context.Context, name string) error {
 	if err := r.world.Publish(ctx, own.Folder); err != nil {
 		return err
 	}
-	guessed, err := r.guess(ctx)
+	said, err := r.keptSettings()
 	if err != nil {
-		return fmt.Errorf("%w; what cannot be guessed can be said: make rehearse APP=%s SET=\"routes[0].path=/ routes[0].service=web routes[0].port=80\"", err, name)
-	}
-	if own.Settings, err = appSettings(guessed, own.Settings); err != nil {
 		return err
 	}
-	show(name, guessed)
+	guessed, err := r.guess(ctx, said)
+	var unguessed *guess.Unguessed
+	if errors.As(err, &unguessed) {
+		return fmt.Errorf("%w; say it: make rehearse APP=%s SET=%s", err, name, unguessed.Say)
+	}
+	if err != nil {
+		return err
+	}
+	if own.Settings, err = appSettings(guessed, said, own.Settings); err != nil {
+		return err
+	}
+	show(name, guessed, said)
 	if err := confirm(name); err != nil {
 		return err
 	}
@@ -130,8 +138,11 @@ func (r *rehearsal) own(ctx context.Context, name string) (*ownApp, error) {
 	return own, nil
 }
 
-// guess looks at what would be released: the files that git takes.
-func (r *rehearsal) guess(ctx context.Context) (*guess.Settings, error) {
+// isRoute matches a setting of routes.
+var isRoute = regexp.MustCompile(`^routes(\[|$)`)
+
+// guess looks at what would be released, the files that git takes, beside the settings that were said.
+func (r *rehearsal) guess(ctx context.Context, said []stack.Setting) (*guess.Settings, error) {
 	folder, err := os.MkdirTemp("", "berth-guess-")
 	if err != nil {
 		return nil, err
@@ -140,25 +151,30 @@ func (r *rehearsal) guess(ctx context.Context) (*guess.Settings, error) {
 	if err := r.world.Checkout(ctx, folder); err != nil {
 		return nil, err
 	}
-	given := map[string]string{}
-	settings, err := r.keptSettings()
-	if err != nil {
-		return nil, err
-	}
-	for _, setting := range settings {
+	given := guess.Given{Variables: map[string]string{}}
+	for _, setting := range said {
 		for _, kind := range []string{"environment.", "secrets."} {
 			if name, ok := strings.CutPrefix(setting.Path, kind); ok {
-				given[name] = setting.Value
+				given.Variables[name] = setting.Value
 			}
 		}
+		if setting.Path == "composeFile" {
+			given.ComposeFile = setting.Value
+		}
+		given.Routed = given.Routed || isRoute.MatchString(setting.Path)
 	}
 	return guess.From(ctx, folder, given)
 }
 
 // appSettings are the stack's settings for what was guessed. A secret that was made before stays: a database remembers the
 // one it was made with.
-func appSettings(guessed *guess.Settings, before []stack.Setting) ([]stack.Setting, error) {
+//
+// Routes that were said as a whole leave no guessed one; single keys are those of a guessed one.
+func appSettings(guessed *guess.Settings, said, before []stack.Setting) ([]stack.Setting, error) {
 	settings := []stack.Setting{{Path: "composeFile", Value: guessed.ComposeFile}}
+	if slices.ContainsFunc(said, func(s stack.Setting) bool { return s.Path == "routes" }) {
+		guessed.Routes = nil
+	}
 	for i, route := range guessed.Routes {
 		at := fmt.Sprintf("routes[%d].", i)
 		settings = append(settings, stack.Setting{Path: at + "path", Value: route.Path},
@@ -179,8 +195,8 @@ func appSettings(guessed *guess.Settings, before []stack.Setting) ([]stack.Setti
 	return settings, nil
 }
 
-// show says what was guessed.
-func show(name string, guessed *guess.Settings) {
+// show says what was guessed, and what was said.
+func show(name string, guessed *guess.Settings, said []stack.Setting) {
 	fmt.Printf("\n%s, as far as %s and .env.example tell:\n", name, guessed.ComposeFile)
 	for _, route := range guessed.Routes {
 		fmt.Printf("  route      %-6s -> port %d of %s\n", route.Path, route.Port, route.Service)
@@ -194,7 +210,14 @@ func show(name string, guessed *guess.Settings) {
 	for _, variable := range guessed.Secrets {
 		fmt.Printf("  secret     %s, a random one\n", variable)
 	}
-	fmt.Printf("Otherwise: make rehearse APP=%s SET=\"routes[0].service=web routes[0].port=80 environment.NAME=value\"\n", name)
+	for _, setting := range said {
+		value := setting.Value
+		if setting.Secret {
+			value = "[secret]"
+		}
+		fmt.Printf("  by SET     %s=%s\n", setting.Path, value)
+	}
+	fmt.Printf("Otherwise: make rehearse APP=%s SET=\"routes=web:80 environment.NAME=value secrets.NAME=value\"; SET=NAME- takes one back\n", name)
 }
 
 // confirm asks whoever can be asked.

@@ -57,7 +57,7 @@ const startsWithin, betweenTries = time.Minute, 500 * time.Millisecond
 // fetchPatiently fetches the page as soon as the app answers.
 func fetchPatiently(ctx context.Context, url, address, roots string) (string, error) {
 	for began := time.Now(); ; {
-		status, err := fetch(ctx, url, address, roots)
+		status, err := fetch(ctx, url, address, "443", roots)
 		var unknown x509.UnknownAuthorityError
 		if err == nil || errors.As(err, &unknown) || time.Since(began) > startsWithin {
 			return status, err
@@ -70,14 +70,14 @@ func fetchPatiently(ctx context.Context, url, address, roots string) (string, er
 	}
 }
 
-func fetch(ctx context.Context, url, address, roots string) (string, error) {
+func fetch(ctx context.Context, url, address, port, roots string) (string, error) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(roots))
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: pool},
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, network, net.JoinHostPort(address, "443"))
+			return dialer.DialContext(ctx, network, net.JoinHostPort(address, port))
 		},
 	}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -92,8 +92,12 @@ func fetch(ctx context.Context, url, address, roots string) (string, error) {
 	if _, err := io.Copy(io.Discard, response.Body); err != nil {
 		return "", err
 	}
+	// Not every app has a page at /; what it answers there is its own, unless it is broken.
+	if response.StatusCode >= http.StatusInternalServerError {
+		return "", fmt.Errorf("it answers %s; what the app says of it: make rehearse-ssh, then: sudo /opt/berth/log-monitor.sh view", response.Status)
+	}
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("it answers %s", response.Status)
+		return response.Status + " at /, which is the app's own answer", nil
 	}
 	return response.Status, nil
 }
