@@ -215,7 +215,7 @@ finish() {
   fi
   [ -n "$FAILED" ] || say "step $STEP ended with exit code $code; the lines above say why"
   REASON=$SAID
-  [ -z "$BY_HAND" ] || { say "--- the last lines of the log" && tail -n 20 "$LOG" | cut -c 1-300 >&3; }
+  [ -z "$BY_HAND" ] || [ -n "$SHOWN" ] || { say "--- the last lines of the log" && tail -n 20 "$LOG" | cut -c 1-300 >&3; }
   [ -z "$NEW" ] || [ "$NEW" = "$OLD" ] || put_back
   [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
   audit failed "$STEP" "$REASON"

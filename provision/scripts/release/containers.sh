@@ -72,9 +72,7 @@ show_failure() {
   local now=$2 service
   while read -r service; do
     [ -n "$service" ] || continue
-    say "--- the last lines of $service"
-    containers "$1" "$service" | sed -n 1p | xargs --no-run-if-empty docker logs --tail 15 2>&1 | cut -c 1-300 >&3
-    say "---"
+    show "$service" < <(containers "$1" "$service" | sed -n 1p | xargs --no-run-if-empty docker logs --tail 15 2>&1)
   done < <(cut -d ' ' -f 2 <<<"$now" | sort -u)
   fail "the release did not become ready: $(cut -d ' ' -f 2- <<<"$now" | paste -sd ';' | sed 's/;/; /g')"
 }
@@ -99,9 +97,7 @@ migrate() {
   local log=$RELEASES/$1/migration.log file=app.json
   jq -e --arg s "$service" '.stateless | index([$s])' "$RELEASES/$1/plan.json" >/dev/null || file=data.json
   if ! compose "$1" "$file" run --rm --no-deps --no-TTY --interactive=false "$service" sh -c "$command" >"$log" 2>&1; then
-    say "--- the last lines of the migration"
-    tail -n 15 "$log" | cut -c 1-300 >&3
-    say "---"
+    show "the migration" < <(tail -n 15 "$log")
     fail "the migration failed; the release was not started"
   fi
   cat "$log"
