@@ -30,10 +30,11 @@ type Settings struct {
 	Routes      []config.Route
 	// Unrouted are services that answer on a port and that no route leads to, as "SERVICE:PORT".
 	Unrouted []string
-	// Environment are the variables of .env.example with its values; Secrets the names of those that a value of one's own
-	// has to be made for.
+	// Environment are the variables of .env.example with its values.
 	Environment map[string]string
-	Secrets     []string
+	// Secrets are those that a value of one's own has to be made for, as texts around it: ["", ""] for a password,
+	// ["postgres://app:", "@db/app"] for one in a URL.
+	Secrets map[string]Secret
 }
 
 // Unguessed is what cannot be guessed and can be said.
@@ -48,6 +49,19 @@ func (u *Unguessed) Error() string { return u.Reason }
 // composeFiles are the names that Compose looks for, in its order.
 var composeFiles = []string{"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"}
 
+// Secret is what a made value stands between. All passwords are one, since the app's and the database's own are often two
+// variables; what is no password has a value of its own.
+type Secret struct {
+	Before, After string
+	Password      bool
+}
+
+var (
+	password = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|PASS)$`)
+	// inURL matches a URL with a password, its groups are what stands before it, it, and what follows.
+	inURL = regexp.MustCompile(`^(\w[\w+.-]*://[^/@:\s]*:)([^@/\s]+)(@.*)$`)
+)
+
 // Given is what is known already and need not be guessed.
 type Given struct {
 	Variables map[string]string
@@ -60,7 +74,7 @@ type Given struct {
 // From reads the app in a folder that is thrown away afterwards: a .env.production is written to it. The error says in a
 // sentence what is missing.
 func From(ctx context.Context, folder string, given Given) (*Settings, error) {
-	guessed := &Settings{Environment: map[string]string{}, ComposeFile: given.ComposeFile}
+	guessed := &Settings{Environment: map[string]string{}, Secrets: map[string]Secret{}, ComposeFile: given.ComposeFile}
 	for _, name := range composeFiles {
 		if _, err := os.Stat(filepath.Join(folder, name)); err == nil && guessed.ComposeFile == "" {
 			guessed.ComposeFile = name
@@ -73,7 +87,7 @@ func From(ctx context.Context, folder string, given Given) (*Settings, error) {
 		return nil, err
 	}
 	known := maps.Clone(guessed.Environment)
-	for _, name := range guessed.Secrets {
+	for name := range guessed.Secrets {
 		known[name] = "guessed"
 	}
 	maps.Copy(known, given.Variables)
@@ -122,9 +136,21 @@ func (s *Settings) variables(folder string, given map[string]string) error {
 	for name := range given {
 		have[name] = true
 	}
-	for _, name := range app.Missing(text, have) {
+	missing := app.Missing(text, have)
+	examples := map[string]bool{}
+	for _, name := range missing {
 		if app.IsSecret(name) {
-			s.Secrets = append(s.Secrets, name)
+			s.Secrets[name] = Secret{Password: password.MatchString(name)}
+			examples[values[name]] = s.Secrets[name].Password
+		}
+	}
+	for _, name := range missing {
+		if _, ok := s.Secrets[name]; ok {
+			continue
+		}
+		// A URL with the example of a password has to change along with it.
+		if found := inURL.FindStringSubmatch(values[name]); found != nil && examples[found[2]] {
+			s.Secrets[name] = Secret{Before: found[1], After: found[3], Password: true}
 			continue
 		}
 		s.Environment[name] = values[name]

@@ -55,7 +55,20 @@ func TestVariables(t *testing.T) {
 	}), Given{Variables: map[string]string{"GIVEN": "x"}})
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{"GREETING": "Hello you"}, guessed.Environment)
-	assert.Equal(t, []string{"API_KEY", "DB_PASSWORD"}, guessed.Secrets)
+	assert.Equal(t, map[string]Secret{"API_KEY": {}, "DB_PASSWORD": {Password: true}}, guessed.Secrets)
+}
+
+func TestTheDatabasesPasswordIsTheApps(t *testing.T) {
+	guessed, err := From(t.Context(), folder(t, map[string]string{
+		"compose.yaml": "services:\n  web: {image: 'x:1', expose: [80]}\n",
+		".env.example": "POSTGRES_PASSWORD=postgres\nDATABASE_URL=postgresql+asyncpg://app:postgres@db:5432/app?ssl=no\nSMTP=smtp://me:mine@mail.example.com\nREDIS_URL=redis://cache:6379/0\nSECRET_KEY=mine\n",
+	}), Given{})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]Secret{
+		"POSTGRES_PASSWORD": {Password: true}, "SECRET_KEY": {},
+		"DATABASE_URL": {Before: "postgresql+asyncpg://app:", After: "@db:5432/app?ssl=no", Password: true},
+	}, guessed.Secrets)
+	assert.Equal(t, map[string]string{"SMTP": "smtp://me:mine@mail.example.com", "REDIS_URL": "redis://cache:6379/0"}, guessed.Environment)
 }
 
 func TestWhatCannotBeGuessedIsSaid(t *testing.T) {

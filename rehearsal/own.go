@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -30,6 +31,8 @@ type ownApp struct {
 	Name, Folder string
 	// Settings are those of the stack that are the app's.
 	Settings []stack.Setting
+	// Password is the one behind those that are secrets.
+	Password string
 }
 
 // isURL matches what git takes for a repository elsewhere: a URL, or user@host:path.
@@ -79,9 +82,7 @@ func (r *rehearsal) try(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if own.Settings, err = appSettings(guessed, said, own.Settings); err != nil {
-		return err
-	}
+	own.take(guessed, said)
 	show(name, guessed, said)
 	if err := confirm(name); err != nil {
 		return err
@@ -115,7 +116,7 @@ func (r *rehearsal) own(ctx context.Context, name string) (*ownApp, error) {
 	}
 	own := &ownApp{Name: name, Folder: name}
 	if before != nil && before.Name == name {
-		own.Settings = before.Settings
+		own.Settings, own.Password = before.Settings, before.Password
 	}
 	if isURL.MatchString(name) {
 		own.Folder = filepath.Join(r.Dir, "app")
@@ -166,11 +167,11 @@ func (r *rehearsal) guess(ctx context.Context, said []stack.Setting) (*guess.Set
 	return guess.From(ctx, folder, given)
 }
 
-// appSettings are the stack's settings for what was guessed. A secret that was made before stays: a database remembers the
-// one it was made with.
+// take makes what was guessed the app's settings. A secret that was made before stays: a database remembers the one it was
+// made with.
 //
 // Routes that were said as a whole leave no guessed one; single keys are those of a guessed one.
-func appSettings(guessed *guess.Settings, said, before []stack.Setting) ([]stack.Setting, error) {
+func (own *ownApp) take(guessed *guess.Settings, said []stack.Setting) {
 	settings := []stack.Setting{{Path: "composeFile", Value: guessed.ComposeFile}}
 	if slices.ContainsFunc(said, func(s stack.Setting) bool { return s.Path == "routes" }) {
 		guessed.Routes = nil
@@ -183,16 +184,20 @@ func appSettings(guessed *guess.Settings, said, before []stack.Setting) ([]stack
 	for _, name := range slices.Sorted(maps.Keys(guessed.Environment)) {
 		settings = append(settings, stack.Setting{Path: "environment." + name, Value: guessed.Environment[name]})
 	}
-	for _, name := range guessed.Secrets {
-		setting := stack.Setting{Path: "secrets." + name, Value: rand.Text(), Secret: true}
-		for _, made := range before {
-			if made.Path == setting.Path {
-				setting = made
-			}
-		}
-		settings = append(settings, setting)
+	made := map[string]string{}
+	for _, one := range own.Settings {
+		made[one.Path] = one.Value
 	}
-	return settings, nil
+	own.Password = cmp.Or(own.Password, rand.Text())
+	for _, name := range slices.Sorted(maps.Keys(guessed.Secrets)) {
+		secret, path := guessed.Secrets[name], "secrets."+name
+		value := rand.Text()
+		if secret.Password {
+			value = own.Password
+		}
+		settings = append(settings, stack.Setting{Path: path, Value: cmp.Or(made[path], secret.Before+value+secret.After), Secret: true})
+	}
+	own.Settings = settings
 }
 
 // show says what was guessed, and what was said.
@@ -207,8 +212,20 @@ func show(name string, guessed *guess.Settings, said []stack.Setting) {
 	for _, variable := range slices.Sorted(maps.Keys(guessed.Environment)) {
 		fmt.Printf("  variable   %s=%s\n", variable, guessed.Environment[variable])
 	}
-	for _, variable := range guessed.Secrets {
-		fmt.Printf("  secret     %s, a random one\n", variable)
+	passwords := 0
+	for _, variable := range slices.Sorted(maps.Keys(guessed.Secrets)) {
+		secret := guessed.Secrets[variable]
+		switch {
+		case secret.Before != "":
+			fmt.Printf("  secret     %s=%s…%s, with the random password\n", variable, secret.Before, secret.After)
+		case secret.Password && passwords > 0:
+			fmt.Printf("  secret     %s, the same password\n", variable)
+		default:
+			fmt.Printf("  secret     %s, a random one\n", variable)
+		}
+		if secret.Password && secret.Before == "" {
+			passwords++
+		}
 	}
 	for _, setting := range said {
 		value := setting.Value
