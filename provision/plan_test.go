@@ -101,6 +101,25 @@ func TestPlanTellsADatabaseFromItsClients(t *testing.T) {
 	}
 }
 
+func TestPlanAdvisesWhatKeepsFiles(t *testing.T) {
+	const media = `"volumes":[{"type":"volume","source":"media","target":"/media"}]`
+	twice := func(name string) Advice {
+		return Advice{name, "volumes", name + " never runs twice, because it has the named volume media: a release that changes it stops it before the new one starts; if two may use its files at the same time, let it take over without a gap: labels: {berth.stateful: \"false\"}"}
+	}
+	made, _ := planned(t, `{"services":{
+	  "web":{"build":{"context":"/src/web"},`+media+`},
+	  "worker":{"build":{"context":"/src/web"},`+media+`},
+	  "marked":{"build":{"context":"/src/web"},"restart":"always","labels":{"berth.stateful":"false"},`+media+`},
+	  "meant":{"build":{"context":"/src/web"},"labels":{"berth.stateful":"true"},`+media+`},
+	  "theirs":{"image":"x:1",`+media+`},
+	  "db":{"build":{"context":"/src/web"},"environment":{"POSTGRES_PASSWORD":"p"},"volumes":[{"type":"volume","source":"v","target":"/var/lib/postgresql/data"}]}}}`, nil)
+	assert.ElementsMatch(t, []Advice{
+		twice("web"), twice("worker"),
+		{"web", "healthcheck", "web has no health check, so it counts as ready when it answers on its port; a healthcheck: in the compose file is surer"},
+		{"db", "healthcheck", "db has no health check, so nothing waits until it is ready; give it a healthcheck: and let others depend on it with condition: service_healthy"},
+	}, made.Advice)
+}
+
 func TestPlanSplitsTheApp(t *testing.T) {
 	made, whole := planned(t, `{"name":"app","networks":{"default":{"name":"app_default","ipam":{}},"back":{"name":"fixed","ipam":{"config":[{"subnet":"10.9.0.0/24"}]}}},
 	  "volumes":{"v":{"name":"app_v"},"shared":{"name":"app_shared"}},

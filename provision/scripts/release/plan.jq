@@ -111,6 +111,8 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
 | ([$given.routes[] | . + {upstream: $ports.all["\(.service):\(.port)"]}]) as $routes
 | ([$given.routes[].service] | unique) as $routed
 | ($services | only($stateful) | kinds_of_databases($routed)) as $kinds
+# What holds data in a format of its own, which an older version may not read: a rollback leaves it.
+| ([$services | only($stateful) | to_entries[] | .key as $name | select($kinds[$name] != "" or (.value.image // "" | ascii_downcase | known_store) or $name == ($given.database.service // "")) | $name]) as $stores
 
 # What both projects do to a service: no build, no published ports but the routed ones, no pull.
 | (def common($name): del(.build, .profiles)
@@ -189,8 +191,7 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
       | select(.key as $n | $networks | index([$n])) | select(($model.networks[.key] // {}).external != true)
       | {service: $name, network: .key, aliases: ([$name] + (.value.aliases // [])
           + [$services[] | .links[]? | split(":") | select(.[0] == $name and .[1] != null) | .[1]] | unique)}],
-    # What holds data in a format of its own, which an older version may not read: a rollback leaves it.
-    stores: [$services | only($stateful) | to_entries[] | .key as $name | select($kinds[$name] != "" or (.value.image // "" | ascii_downcase | known_store) or $name == ($given.database.service // "")) | $name],
+    stores: $stores,
     databases: ([$kinds | to_entries[] | {service: .key, kind: .value} | select(.kind != "" and .service != ($given.database.service // ""))]
       + if $given.database then [{service: $given.database.service, kind: "command"}] else [] end),
     problems: [
@@ -232,9 +233,11 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
             | {key: (if .scale then "scale" else "deploy" end), text: "\($name) runs once: a routed service is not scaled"}),
           (select((.restart // "no") == "no" and $because[$name] == null and ([$routed[], $once[]] | index([$name]) | not))
             | {key: "restart", text: "\($name) has no restart policy, so it stays down after a crash or a reboot; add to it: restart: unless-stopped"}),
-          (select((.healthcheck == null or .healthcheck.disable == true) and ($because[$name] != null or ($routed | index([$name]))))
-            | {key: "healthcheck", text: (if $because[$name] == null then "\($name) has no health check, so it counts as ready when it answers on its port; a healthcheck: in the compose file is surer"
-                else "\($name) has no health check, so nothing waits until it is ready; give it a healthcheck: and let others depend on it with condition: service_healthy" end)})
+          (select((.healthcheck == null or .healthcheck.disable == true) and (($stores | index([$name])) or ($routed | index([$name]))))
+            | {key: "healthcheck", text: (if $stores | index([$name]) then "\($name) has no health check, so nothing waits until it is ready; give it a healthcheck: and let others depend on it with condition: service_healthy"
+                else "\($name) has no health check, so it counts as ready when it answers on its port; a healthcheck: in the compose file is surer" end)}),
+          (select(.build != null and $because[$name] != null and text_label("berth.stateful") != "true" and ($stores | index([$name]) | not))
+            | {key: "volumes", text: "\($name) never runs twice, because \($because[$name]): a release that changes it stops it before the new one starts; if two may use its files at the same time, let it take over without a gap: labels: {berth.stateful: \"false\"}"})
         | .service = $name),
       ($pulls[] | select(.reference | test("@sha256:") or (test(":[^/]+$") and (endswith(":latest") | not)) | not)
         | {service, key: "image", text: "the image \(.reference) of \(.service) can be another one tomorrow; name a version or a digest"})
