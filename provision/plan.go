@@ -25,7 +25,7 @@ type Plan struct {
 	Because             map[string]string
 	// Stores are those of Stateful that hold data in a format of their own, databases and the like.
 	Stores []string
-	Builds              []struct {
+	Builds []struct {
 		Services []string
 		Material string
 		Build    struct{ Context, Dockerfile string }
