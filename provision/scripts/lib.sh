@@ -30,6 +30,7 @@ show() {
   local lines
   SHOWN=yes
   lines=$(cut -c 1-300)
+  : "${lines:=(none: it writes its log elsewhere, or nothing yet)}"
   say "--- the last lines of $1"
   printf '%s\n' "$lines" >&3
   [ /dev/fd/3 -ef /dev/fd/1 ] || printf '%s\n' "$lines"
