@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -33,8 +34,12 @@ func (r *rehearsal) showSite(ctx context.Context, outputs map[string]string, con
 	if err != nil {
 		return fmt.Errorf("fetch %s: %w", outputs["url"], err)
 	}
+	own := ""
+	if !strings.HasPrefix(status, "200 ") {
+		own = " That is the app's own answer at /; one that knows its names wants " + domain + " among them."
+	}
 	fmt.Printf(`
-%s answers %s, with a certificate the rehearsal's authority signed.
+%s answers %s, with a certificate the rehearsal's authority signed.%s
 %s; SSH connections opened: %d.
 
 Look at it:
@@ -46,7 +51,7 @@ Try next:
   make rehearse-preview                      see what a change would do
 Take it down:
   make rehearse-destroy && make rehearse-clean
-`, outputs["url"], status, r.times(took), connections,
+`, outputs["url"], status, own, r.times(took), connections,
 		rootFile, domain, outputs["address"], outputs["url"], zone, outputs["address"], outputs["url"])
 	return nil
 }
@@ -97,7 +102,7 @@ func fetch(ctx context.Context, url, address, port, roots string) (string, error
 		return "", fmt.Errorf("it answers %s; what the app says of it: make rehearse-ssh, then: sudo /opt/berth/log-monitor.sh view", response.Status)
 	}
 	if response.StatusCode != http.StatusOK {
-		return response.Status + " at /, which is the app's own answer", nil
+		return response.Status, nil
 	}
 	return response.Status, nil
 }

@@ -13,7 +13,7 @@ import (
 
 func TestFetchTakesTheAppsOwnAnswer(t *testing.T) {
 	for code, said := range map[int]string{
-		http.StatusOK: "200 OK", http.StatusNotFound: "404 Not Found at /, which is the app's own answer", http.StatusBadRequest: "400 Bad Request at /, which is the app's own answer",
+		http.StatusOK: "200 OK", http.StatusNotFound: "404 Not Found", http.StatusBadRequest: "400 Bad Request",
 		http.StatusBadGateway: "",
 	} {
 		server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
