@@ -92,14 +92,13 @@ func (r *rehearsal) keptSettings() ([]stack.Setting, error) {
 }
 
 var (
-	// takenBack matches a setting that is to be no more: its path, with a hyphen after it. What else ends with one may be a
-	// word of a value.
-	takenBack = regexp.MustCompile(`^!?((` + strings.Join(config.Keys(), "|") + `)([.\[].*)?)-$`)
+	// setting matches the path of one. What ends with a hyphen and is none may be a word of a value.
+	setting = regexp.MustCompile(`^(` + strings.Join(config.Keys(), "|") + `)([.\[].*)?$`)
 	// stored matches the settings that have to be stored encrypted.
 	stored = regexp.MustCompile(`^(` + strings.Join(config.SecretKeys(), "|") + `)([.\[]|$)`)
 )
 
-// keep applies what --set names to the settings that are kept: path=value sets, path- takes back. A word without = goes
+// keep applies what --set names to the settings that are kept: path=value sets, path- takes it back. A word without = goes
 // on with the value before it, as make hands on SET a word at a time.
 func keep(kept []stack.Setting, words []string) ([]stack.Setting, error) {
 	without := func(path string) []stack.Setting {
@@ -107,8 +106,11 @@ func keep(kept []stack.Setting, words []string) ([]stack.Setting, error) {
 	}
 	last := false
 	for _, word := range words {
-		if found := takenBack.FindStringSubmatch(word); found != nil {
-			kept, last = without(found[1]), false
+		back, hyphen := strings.CutSuffix(strings.TrimPrefix(word, "!"), "-")
+		// A misspelt one, too, that is kept.
+		misspelt := slices.ContainsFunc(kept, func(s stack.Setting) bool { return s.Path == back })
+		if hyphen && (misspelt || setting.MatchString(back)) {
+			kept, last = without(back), false
 			continue
 		}
 		path, value, ok := strings.Cut(word, "=")

@@ -23,6 +23,7 @@ func TestKeep(t *testing.T) {
 		"a secret by its mark":           {[]string{"!environment.KEY=k"}, append(before(), stack.Setting{Path: "environment.KEY", Value: "k", Secret: true})},
 		"a value of several words":       {[]string{"environment.HOSTS=app.example.test", "localhost", "web-", "tags.a=b"}, append(before(), stack.Setting{Path: "environment.HOSTS", Value: "app.example.test localhost web-"}, stack.Setting{Path: "tags.a", Value: "b"})},
 		"taken back":                     {[]string{"instanceType-", "!secrets.TOKEN-"}, []stack.Setting{}},
+		"a misspelt one taken back":      {[]string{"instancetype=t3.small", "instancetype-"}, before()},
 		"an empty value stays":           {[]string{"environment.EMPTY="}, append(before(), stack.Setting{Path: "environment.EMPTY"})},
 		"a name that ends with a hyphen": {[]string{"tags.a-=b"}, append(before(), stack.Setting{Path: "tags.a-", Value: "b"})},
 	} {
