@@ -161,7 +161,7 @@ rollback() {
   done
   ACTION=rollback
   step choose
-  [ -n "$OLD" ] || fail "nothing was released yet"
+  [ -n "$OLD" ] || fail "nothing was released yet; release with: pulumi up"
   while read -r name; do
     if [ "$name" != "$OLD" ] && [[ $name == "$wanted"* || -n $wanted && $wanted == "${name%-*}"* ]]; then NEW=$name && break; fi
   done < <(kept_releases)
@@ -183,7 +183,7 @@ rollback() {
 # dump keeps what the databases hold now, beside the dumps before releases.
 dump() {
   OLD=$(current)
-  [ -n "$OLD" ] || fail "nothing was released yet"
+  [ -n "$OLD" ] || fail "nothing was released yet; release with: pulumi up"
   dump_databases "$OLD" "$OLD"
   prune_dumps
   copy_off_site "$OLD"

@@ -106,7 +106,7 @@ migrate() {
   jq -e --arg s "$service" '.stateless | index([$s])' "$RELEASES/$1/plan.json" >/dev/null || file=data.json
   if ! compose "$1" "$file" run --rm --no-deps --no-TTY --interactive=false "$service" sh -c "$command" >"$log" 2>&1; then
     show "the migration" < <(tail -n 15 "$log")
-    fail "the migration failed; the release was not started"
+    fail "the migration failed (the lines above say why); the release was not started, and what runs is left as it was; mend it in a commit, or run another command: pulumi config set --path berth:migration.command COMMAND"
   fi
   cat "$log"
 }

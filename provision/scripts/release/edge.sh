@@ -15,7 +15,7 @@ lead() {
   link "$1" "$2"
   if ! nginx -t -q; then
     link "$1" "$before"
-    fail "nginx refuses the routes of $2 (the lines above say where)"
+    fail "nginx refuses the routes of $2 (the lines above say where); what is served now stays; the routes are: pulumi config get berth:routes"
   fi
   old=$(workers)
   apply_nginx
