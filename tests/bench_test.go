@@ -68,8 +68,9 @@ const benchHost = `set -eu
 addresses() { for c in $(sudo docker ps --quiet --filter label=com.docker.compose.project=bench --filter label=com.docker.compose.service=web); do sudo docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}:8000' "$c"; done; }
 led() {
   sudo mkdir -p /data/releases/bench
-  { for path in / ; do echo "location $path { proxy_pass http://bench; include /etc/nginx/berth/proxy.conf; }"; done; } | sudo tee /data/releases/bench/routes.conf >/dev/null
+  { for path in / ; do echo "location $path { proxy_pass http://bench; include /etc/nginx/berth/proxy.conf; }"; done; } | sudo tee /data/releases/bench/current.conf /data/releases/bench/next.conf >/dev/null
   { echo "upstream bench {"; for a in "$@"; do echo "server $a;"; done; echo "}"; } | sudo tee /etc/nginx/conf.d/bench.conf >/dev/null
+  sudo rm -f /run/berth/routes.*
   sudo ln -sfn bench /data/releases/current; sudo ln -sfn bench /data/releases/next
   sudo nginx -s reload
 }

@@ -179,7 +179,7 @@ docker volume ls --quiet | xargs --no-run-if-empty docker volume rm >/dev/null
 find /data/releases -mindepth 1 -maxdepth 1 -not -name starting -exec rm -rf {} +
 ln -s starting /data/releases/current
 ln -s starting /data/releases/next
-rm -rf /data/app.git /data/dumps /data/binds /data/files
+rm -rf /data/app.git /data/dumps /data/binds /data/files /run/berth/routes.*
 systemctl reload nginx'`
 
 func (a *wildApp) settings(t *testing.T, commit string) string {

@@ -23,6 +23,8 @@ source /opt/berth/release/data.sh
 source /opt/berth/release/containers.sh
 # shellcheck source=provision/scripts/release/database.sh
 source /opt/berth/release/database.sh
+# shellcheck source=provision/scripts/release/fronts.sh
+source /opt/berth/release/fronts.sh
 # shellcheck source=provision/scripts/release/edge.sh
 source /opt/berth/release/edge.sh
 # shellcheck source=provision/scripts/release/prune.sh
@@ -79,6 +81,7 @@ deploy() {
 # resume makes sure of the release that serves already.
 resume() {
   say "release $NEW serves already"
+  lead current "$NEW"
   CHANGED=$(changed_data "$NEW")
   start_data "$NEW"
   create "$NEW"
@@ -235,7 +238,7 @@ put_back() {
     (lead current "${OLD:-starting}")
     drain "$NEW" "$OLD"
   fi
-  link next "${OLD:-starting}"
+  (lead next "${OLD:-starting}")
   [ -z "$RESTORED" ] || (restore_databases "$OLD")
   [ -z "$OLD" ] || (restore_data "$OLD")
   stop_release "$NEW"

@@ -114,6 +114,8 @@ timer_of_systemd() {
 Description=$2
 After=network-online.target docker.service nginx.service
 Wants=network-online.target
+# Releases and people start it as well, as often as they like.
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot

@@ -57,7 +57,8 @@ func Checks(t *testing.T, r *rehearsed.Rehearsal) {
 		require.Regexp(t, `(?s)\nlint: .*`+check+`.*\npush:`, makefile)
 	}
 	require.Regexp(t, `\ntest: lint `, makefile)
-	require.Contains(t, test, "run: make test\n")
+	require.Contains(t, test, "target: [test, ")
+	require.Contains(t, test, "run: make \"$TARGET\"\n")
 	report.Add(t, chain, "On every push (`make lint`)", "gosec, staticcheck, errcheck, go vet, shellcheck, actionlint")
 
 	require.Regexp(t, `(?s)\nvulnerabilities:.*govulncheck`, makefile)

@@ -74,12 +74,13 @@ func answers(t *testing.T, s *rehearsed.Site, row string) {
 }
 
 // whole is what a server has to have, as text: what it mounts, what runs, what is scheduled.
-const whole = `systemctl is-system-running; systemctl is-active nginx docker berth-firewall ssh data.mount
+const whole = `systemctl is-system-running; systemctl is-active nginx docker berth-firewall berth-fronts ssh data.mount
 findmnt --noheadings --output TARGET,FSTYPE /data
 sudo docker ps --format '{{.Label "com.docker.compose.project"}} {{.Label "com.docker.compose.service"}} {{.State}}' | sort
 systemctl list-timers --all --no-legend | grep -o '[a-z-]*\.timer' | sort
 sudo nft list table inet berth | grep -c drop
-cat /proc/sys/net/ipv4/tcp_tw_reuse`
+sudo nft list table ip berth_fronts | grep 127
+cat /proc/sys/net/ipv4/tcp_tw_reuse /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_time_wait`
 
 // hardReset cuts the power while everything runs, and waits until everything is as it was.
 func hardReset(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row string) {

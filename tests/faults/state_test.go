@@ -35,6 +35,7 @@ func TestTheStateAndTheAccountDiffer(t *testing.T) {
 	before := endState(r)
 	t.Run("changed by hand", func(t *testing.T) { changedByHand(t, r.In(t), s.In(t), row) })
 	t.Run("opened by hand", func(t *testing.T) { openedByHand(t, r.In(t)) })
+	t.Run("two updates at once", func(t *testing.T) { twoUpdates(t, r.In(t), s.In(t)) })
 	p := open(t, r, "state.md")
 	t.Run("the state is lost, and there is a copy", func(t *testing.T) {
 		r := r.In(t)
@@ -72,6 +73,26 @@ func TestTheStateAndTheAccountDiffer(t *testing.T) {
 		assert.Contains(t, r.Account().Inventory(), record+" "+gone.ID)
 		assert.Empty(t, p.blocks)
 	})
+}
+
+// twoUpdates has two operators update one stack, by Pulumi's own command: the second comes while the first makes an alarm again.
+func twoUpdates(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site) {
+	r.Console("remove", alarm, r.Account().All(alarm)[0].ID)
+	r.Disturb(rehearsed.Fault{Operation: "create", Kind: "late", Seconds: 10})
+	watched := watch(s)
+	said, err := r.Try("shell", "--", "bash", "-c", `set -eu
+pulumi up --yes --skip-preview --refresh >first.log 2>&1 & first=$!
+until grep --quiet Updating first.log; do kill -0 "$first"; sleep 0.1; done
+pulumi up --yes --skip-preview && echo "the second is not refused"
+wait "$first" && cat first.log`)
+	require.NoError(t, err, said)
+	assert.NotContains(t, said, "the second is not refused")
+	assert.Contains(t, said, "the stack is currently locked by 1 lock(s)", "docs/runbook/interrupted.md is about this sentence")
+	assert.Contains(t, said, "1 created")
+	asked, failed := watched()
+	assert.Positive(t, asked)
+	assert.Zero(t, failed)
+	report.Add(t, state, "Two updates at once, by Pulumi's own command", "the second is refused, the first goes through; no request failed")
 }
 
 // changedByHand has somebody at work in AWS's console. A preview that refreshes says all of it, and an update puts it right.

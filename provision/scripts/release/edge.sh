@@ -7,22 +7,49 @@ readonly ANSWERS_WITHIN=15 VERIFIED_WITHIN=5
 readonly NEXT_PORT=18443
 readonly MAINTENANCE=$DATA/maintenance
 
-# lead makes link $1 ("current" or "next") lead to release $2 ("starting" before any) and has nginx take that up. Open
-# requests finish in nginx's old workers; when this returns, no new one is led elsewhere.
+# lead makes link $1 ("current" or "next") lead to release $2 ("starting" before any). When this returns, no new request is
+# led elsewhere; open ones finish where they are. nginx is told where the paths are others than those that it knows.
 lead() {
-  local before old
+  local before known
   before=$(readlink "$RELEASES/$1" || true)
+  known=$(knows "$1")
   link "$1" "$2"
+  if [ "$known" = "$(routes_of "$1" "$2")" ]; then
+    lead_fronts || { link "$1" "$before" && fail "the kernel does not lead the routes to $2 (the lines above say why)"; }
+  else
+    tell_nginx "$1" "$2" "$before"
+  fi
+  routes_of "$1" "$2" | put "$KNOWN.$1" 0600
+}
+
+# tell_nginx has nginx take up the paths of release $2. Until its old workers are through, those of release $3 lead on, where
+# they are others.
+tell_nginx() {
+  local old also="$RELEASES/$3/$1.nft"
+  if [ ! -e "$also" ] || cmp --silent "$RELEASES/$2/$1.conf" "$RELEASES/$3/$1.conf"; then also=""; fi
   if ! nginx -t -q; then
-    link "$1" "$before"
+    link "$1" "$3"
     fail "nginx refuses the routes of $2 (the lines above say where); what is served now stays; the routes are: pulumi config get berth:routes"
   fi
+  lead_fronts "$also" || { link "$1" "$3" && fail "the kernel does not lead the routes to $2 (the lines above say why)"; }
   old=$(workers)
   apply_nginx
   await 30 retired "$old" || fail "nginx did not take up its configuration within 30 seconds; look with: sudo tail /var/log/nginx/error.log"
 }
 
-link() { ln -sfn "$2" "$RELEASES/$1.new" && mv -T "$RELEASES/$1.new" "$RELEASES/$1"; }
+# KNOWN.current and KNOWN.next say which routes nginx has taken up since the server started. Neither is there while that is
+# not certain.
+readonly KNOWN=/run/berth/routes
+
+knows() { cat "$KNOWN.$1" 2>/dev/null || true; }
+routes_of() { sha256sum <"$RELEASES/$2/$1.conf"; }
+
+# link makes link $1 lead to release $2, of which nginx knows nothing yet.
+link() {
+  rm -f "$KNOWN.$1"
+  ln -sfn "$2" "$RELEASES/$1.new"
+  mv -T "$RELEASES/$1.new" "$RELEASES/$1"
+}
 
 # workers are nginx's processes that take new connections.
 workers() { pgrep --parent "$(cat /run/nginx.pid)" --full '^nginx: worker process$' || true; }
@@ -34,11 +61,11 @@ retired() {
   [ -n "$now" ] && ! grep -qxFf <(printf '%s\n' "$1") <<<"$now"
 }
 
-# open_connections counts those that nginx holds to the loopback ports of release $1 and no other.
+# open_connections counts those that the loopback ports of release $1 and no other hold.
 open_connections() {
   local port filter=""
   for port in $(jq -r --slurpfile other "$RELEASES/${2:-$1}/plan.json" '[.routes[].upstream] - if $other[0].id == .id then [] else [$other[0].routes[].upstream] end | .[]' "$RELEASES/$1/plan.json"); do
-    filter+="${filter:+ or }dport = :$port"
+    filter+="${filter:+ or }sport = :$port"
   done
   if [ -z "$filter" ]; then echo 0; else ss --no-header --numeric --tcp state established "( $filter )" | wc -l; fi
 }

@@ -41,6 +41,7 @@ built() {
     image=$(image_name "${services[0]}" "$key")
     say "building ${services[0]}"
     build "$1" "$2" "$image" "$key" 2>&1 | tee "$1/build.log" || not_built "$1" "${services[0]}"
+    rm "$1/build.log"
   fi
   for service in "${services[@]}"; do
     docker tag "$image" "$(image_name "$service" "$key")"

@@ -1,8 +1,8 @@
 # What a release consists of: its folder, its plan, its two compose files. Sourced by deploy.sh.
 #
 # A release's folder holds source/ (the checkout), plan.json, images.json, app.json and data.json (compose files),
-# .env.production (the
-# app's variables), routes.conf (nginx), and, once it has served, released.json. All of it is root's alone.
+# .env.production (the app's variables), current.conf and next.conf (nginx), current.nft and next.nft (where its routes
+# lead), and, once it has served, released.json. All of it is root's alone.
 # shellcheck shell=bash disable=SC2034
 
 readonly RELEASES=$DATA/releases
@@ -113,7 +113,7 @@ plan() {
   refuse "$(refusals "$folder")"
   rm -f "$folder/trees.json" "$folder/trust.json"
   keep_files "$folder/plan.json"
-  routes "$folder/plan.json" >"$folder/routes.conf"
+  write_routes "$folder"
 }
 
 # keep_files copies the committed files that stateful services mount to where later commits find them unchanged.
@@ -126,11 +126,6 @@ keep_files() {
     cp -a "$path" "$DATA/files/$hash.new"
     mv -T "$DATA/files/$hash.new" "$DATA/files/$hash"
   done < <(jq -r '.files[] | [.source, .hash] | @tsv' "$1")
-}
-
-# routes prints nginx's part of a release.
-routes() {
-  jq -r '.routes[] | "location \(.path) {\n\tproxy_pass http://127.0.0.1:\(.upstream);\n\tinclude /etc/nginx/berth/proxy.conf;\n}"' "$1"
 }
 
 # running prints the containers of project $1, of service $2 where one is named.

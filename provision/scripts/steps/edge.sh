@@ -6,12 +6,27 @@ source /opt/berth/lib.sh
 # shellcheck disable=SC1091
 source /dev/stdin
 
-# widen raises Debian's limit of 768 connections a worker, which one visitor could exhaust. Each takes a file, and with the
-# app behind it two. Every request is a connection to the app, whose port rests for a minute when it ends: from 470 requests
-# a second on there would be none left, were they not used again.
-widen() {
-  put /etc/sysctl.d/61-berth-edge.conf 0644 <<<"net.ipv4.tcp_tw_reuse = 1"
+# remember_connections makes room for them in the kernel. Every request is a connection to the app, whose port rests for a
+# minute when it ends: from 470 requests a second on there would be none left, were they not used again. The kernel also
+# follows each on its two ways to the container, for two minutes after its end; with 1 GB of memory its table has room for
+# fewer than 8000 (memory / 16384 / 8: Documentation/networking/nf_conntrack-sysctl), which 30 requests a second fill, and
+# what is not in it is dropped. 65536 of them take 20 MB while they are there.
+remember_connections() {
+  # Without the module its settings do not exist yet when a server starts.
+  put /etc/modules-load.d/berth.conf 0644 <<<nf_conntrack
+  # A dash: in a container the size is the machine's.
+  put /etc/sysctl.d/61-berth-edge.conf 0644 <<'EOF'
+net.ipv4.tcp_tw_reuse = 1
+net.netfilter.nf_conntrack_tcp_timeout_time_wait = 30
+-net.netfilter.nf_conntrack_max = 65536
+-net.netfilter.nf_conntrack_buckets = 65536
+EOF
   sysctl --quiet --load /etc/sysctl.d/61-berth-edge.conf
+}
+
+# widen raises Debian's limit of 768 connections a worker, which one visitor could exhaust. Each takes a file, and with the
+# app behind it two.
+widen() {
   local file=/etc/nginx/nginx.conf limit='worker_connections 8192;'
   [ -e /etc/nginx/modules-enabled/10-berth.conf ] || put_nginx /etc/nginx/modules-enabled/10-berth.conf <<<"worker_rlimit_nofile 20000;"
   if grep -F "$limit" "$file" >/dev/null; then return; fi
@@ -20,7 +35,32 @@ widen() {
     fail "$file has no line worker_connections to raise; put Debian's own file back: sudo apt-get install --reinstall -o Dpkg::Options::=--force-confnew -o Dpkg::Options::=--force-confask nginx-common"
 }
 
+# lead_fronts leads the routes to the release that serves, now and before nginx starts after a reboot.
+lead_fronts() {
+  put "$BERTH_ETC/fronts.nft" 0644 <"/opt/berth/edge/fronts.nft"
+  put /etc/systemd/system/berth-fronts.service 0644 <<EOF
+[Unit]
+Description=Lead the site's routes to the release that serves
+Before=nginx.service
+After=nftables.service
+RequiresMountsFor=$DATA
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/nft --file $BERTH_ETC/fronts.nft
+ExecReload=/usr/sbin/nft --file $BERTH_ETC/fronts.nft
+
+[Install]
+WantedBy=multi-user.target
+EOF
+  systemctl daemon-reload
+  systemctl enable --quiet berth-fronts.service
+  systemctl reload-or-restart berth-fronts.service
+}
+
 main() {
+  local link
   # What nginx's workers read; a file with a secret in it has its own mode.
   umask 022
   rm -f /etc/nginx/sites-enabled/default
@@ -32,14 +72,20 @@ main() {
   /opt/berth/ssl-manager.sh placeholder
   # What nginx leads to is a folder on the volume, so that a replaced server serves what the one before did.
   install -d -m 0700 "$DATA/releases"
-  put "$DATA/releases/starting/routes.conf" 0600 <"/opt/berth/edge/starting.conf"
-  [ -e "$DATA/releases/current/routes.conf" ] || ln -sfn starting "$DATA/releases/current"
+  for link in current next; do
+    put "$DATA/releases/starting/$link.conf" 0600 <"/opt/berth/edge/starting.conf"
+    put "$DATA/releases/starting/$link.nft" 0600 </dev/null
+    rm -f "/run/berth/routes.$link"
+  done
+  [ -e "$DATA/releases/current/current.conf" ] || ln -sfn starting "$DATA/releases/current"
   ln -sfn "$(readlink "$DATA/releases/current")" "$DATA/releases/next"
+  lead_fronts
   # The two need one another: the site's routes, which a replaced server finds on the volume, include the file, and it uses
   # what the site defines. Where it is not there yet, nothing includes it yet either.
   [ -e /etc/nginx/berth/proxy.conf ] || put /etc/nginx/berth/proxy.conf 0644 <"/opt/berth/edge/proxy.conf"
   put_nginx /etc/nginx/conf.d/berth.conf <<<"$NGINX"
   put_nginx /etc/nginx/berth/proxy.conf <"/opt/berth/edge/proxy.conf"
+  remember_connections
   widen
   await 30 curl --silent --fail --output /dev/null --max-time 5 --header "Host: $DOMAIN" http://127.0.0.1/ ||
     fail "nginx does not answer on port 80; look with: systemctl status nginx"
