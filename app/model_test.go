@@ -250,7 +250,7 @@ func TestLoadSaysWhatComposeHasAgainstAFile(t *testing.T) {
 		"a service's null": {"services: {web: }", "compose.yaml is refused by Compose: "},
 		"no image":         {"services: {web: {}}", `service "web" has neither an image nor a build context`},
 		"unset variable":   {`services: {web: {image: "${TAG:?set a tag}"}}`, "required variable TAG is missing a value: set a tag"},
-		"no env file":      {"services: {web: {image: web, env_file: web.env}}", "env file web.env not found"},
+		"no env file":      {"services: {web: {image: web, env_file: web.env}}", "env file web.env not found: the commit does not hold it; name .env.production there, which the stack's variables become, or both: env_file: [{path: web.env, required: false}, {path: .env.production, required: false}]"},
 		"broken env file":  {"services: {web: {image: web, env_file: broken.env}}", "failed to read broken.env: line 1"},
 		"no include":       {"include: [absent.yaml]", "absent.yaml: no such file"},
 		"a remote include": {"include: [oci://docker.io/example/app]", "no such file"},

@@ -2,6 +2,7 @@ package app
 
 import (
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -14,6 +15,8 @@ func reason(err error, dir, path string, variables map[string]string) string {
 	for _, prefix := range []string{"validating ", "failed to parse "} {
 		text = strings.TrimPrefix(text, prefix+own)
 	}
+	text = absentEnvFile.ReplaceAllString(text, "$1: the commit does not hold it; name .env.production there, which the stack's variables become, or both: "+
+		"env_file: [{path: $2, required: false}, {path: .env.production, required: false}]")
 	// The words of its JSON Schema library for a key that no schema allows.
 	text = strings.ReplaceAll(hideValues(text, variables), " false schema", " is not known to Compose")
 	var lines []string
@@ -24,6 +27,9 @@ func reason(err error, dir, path string, variables map[string]string) string {
 	}
 	return strings.Join(lines, "; ")
 }
+
+// absentEnvFile matches what compose-go says of an env file that is not there: most often one that git leaves on the laptop.
+var absentEnvFile = regexp.MustCompile(`(env file (\S+) not found): stat .*`)
 
 func printable(r rune) rune {
 	switch {

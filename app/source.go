@@ -102,6 +102,8 @@ func (s *Source) Exposed() map[string]int {
 type variable struct {
 	name, value string
 	line        int
+	// bare says that it stands there by its name alone.
+	bare bool
 }
 
 // variables are those of an environment, which is a mapping or a list of NAME=value.
@@ -112,8 +114,8 @@ func variables(environment *yaml.Node) (all []variable) {
 	switch environment.Kind {
 	case yaml.SequenceNode:
 		for _, node := range environment.Content {
-			name, value, _ := strings.Cut(resolved(node).Value, "=")
-			all = append(all, variable{name, value, node.Line})
+			name, value, given := strings.Cut(resolved(node).Value, "=")
+			all = append(all, variable{name, value, node.Line, !given})
 		}
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(environment.Content); i += 2 {
@@ -128,7 +130,7 @@ func variables(environment *yaml.Node) (all []variable) {
 				}
 				continue
 			}
-			all = append(all, variable{key.Value, value.Value, key.Line})
+			all = append(all, variable{key.Value, value.Value, key.Line, value.Tag == "!!null"})
 		}
 	}
 	return all
@@ -151,4 +153,75 @@ func literal(value string) bool {
 		return true
 	}
 	return strings.TrimSpace(value) != "" && len(references) == 0
+}
+
+// Gap is a variable that a service takes and that nobody gave a value.
+type Gap struct {
+	Service, Name string
+	// Line is where the file takes it, from 1.
+	Line int
+	// Passed says that it is passed through by its name alone, so that it is not there instead of empty.
+	Passed bool
+}
+
+// taken matches what Compose puts a variable for: its groups are the name in braces, what follows it there, and the name
+// without braces. A doubled $ is a $.
+var taken = regexp.MustCompile(`\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)([^}]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)`)
+
+// plainName matches a variable's name that is one as it stands, and no reference to another.
+var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// Gaps lists the variables that the services take without a default and that have has no value for, each at its first
+// line. Compose makes them empty and warns of it, where nobody looks. A service of a profile does not run.
+func (s *Source) Gaps(have func(name string) bool) (gaps []Gap) {
+	services := resolved(s.services)
+	if services == nil || services.Kind != yaml.MappingNode {
+		return nil
+	}
+	seen := map[string]bool{}
+	add := func(gap Gap) {
+		if !seen[gap.Name] && !strings.HasPrefix(gap.Name, "COMPOSE_") && !have(gap.Name) {
+			seen[gap.Name] = true
+			gaps = append(gaps, gap)
+		}
+	}
+	for i := 0; i+1 < len(services.Content); i += 2 {
+		name, definition := services.Content[i].Value, services.Content[i+1]
+		if at, _ := field(definition, "profiles"); at != nil {
+			continue
+		}
+		everyText(definition, func(node *yaml.Node) {
+			for _, found := range taken.FindAllStringSubmatch(node.Value, -1) {
+				if variable := found[1] + found[3]; variable != "" && found[2] == "" {
+					add(Gap{Service: name, Name: variable, Line: node.Line})
+				}
+			}
+		})
+		_, environment := field(definition, "environment")
+		for _, one := range variables(environment) {
+			if one.bare && plainName.MatchString(one.name) {
+				add(Gap{Service: name, Name: one.name, Line: one.line, Passed: true})
+			}
+		}
+	}
+	return gaps
+}
+
+// everyText visits the texts below a node, in their order; keys are none that Compose looks into.
+func everyText(node *yaml.Node, visit func(*yaml.Node)) {
+	if node = resolved(node); node == nil {
+		return
+	}
+	switch node.Kind {
+	case yaml.ScalarNode:
+		visit(node)
+	case yaml.SequenceNode:
+		for _, one := range node.Content {
+			everyText(one, visit)
+		}
+	case yaml.MappingNode:
+		for i := 1; i < len(node.Content); i += 2 {
+			everyText(node.Content[i], visit)
+		}
+	}
 }

@@ -54,3 +54,25 @@ func TestLine(t *testing.T) {
 func TestExposed(t *testing.T) {
 	assert.Equal(t, map[string]int{"web API_KEY": 4, "api API_KEY": 4, "api DATABASE_URL": 16, "db POSTGRES_PASSWORD": 26}, ReadSource([]byte(written)).Exposed())
 }
+
+func TestGaps(t *testing.T) {
+	have := func(name string) bool { return name == "TOKEN" }
+	assert.Equal(t, []Gap{{Service: "api", Name: "PASSWORD", Line: 17}}, ReadSource([]byte(written)).Gaps(have), "what has a default or is asked for with :? is none")
+	text := `x-all: &all {command: "serve $PORT"}
+services:
+  web:
+    <<: *all
+    image: "web:${TAG}"
+    environment: [PASSED, GIVEN=1, "PRICE=$$COST", "URL=http://${HOST:-db}/${NAME}", "A=${TAG}", "B=${C:+x}", "D=${COMPOSE_PROJECT_NAME}", "${TAG}"]
+  api:
+    image: api
+    environment: {ALSO_PASSED: , EMPTY: ""}
+  tool: {image: "tool:${NEVER}", profiles: [tools]}
+`
+	assert.Equal(t, []Gap{
+		{"web", "PORT", 1, false}, {"web", "TAG", 5, false}, {"web", "NAME", 6, false}, {"web", "PASSED", 6, true}, {"api", "ALSO_PASSED", 9, true},
+	}, ReadSource([]byte(text)).Gaps(have))
+	for _, broken := range []string{"", "\t", "services: 3", "- a", "services:\n  web", "services: {web: }"} {
+		assert.Empty(t, ReadSource([]byte(broken)).Gaps(have), broken)
+	}
+}

@@ -25,7 +25,9 @@ func Keys() []string {
 	}
 }
 
-// secretKeys have to be stored encrypted.
+// SecretKeys names the settings that have to be stored encrypted.
+func SecretKeys() []string { return secretKeys }
+
 var secretKeys = []string{"deployKey", "registries", "secrets", "sshPrivateKey"}
 
 var (

@@ -30,36 +30,67 @@ type Settings struct {
 	Routes      []config.Route
 	// Unrouted are services that answer on a port and that no route leads to, as "SERVICE:PORT".
 	Unrouted []string
-	// Environment are the variables of .env.example with its values; Secrets the names of those that a value of one's own
-	// has to be made for.
+	// Environment are the variables of .env.example with its values.
 	Environment map[string]string
-	Secrets     []string
+	// Secrets are those that a value of one's own has to be made for, as texts around it: ["", ""] for a password,
+	// ["postgres://app:", "@db/app"] for one in a URL.
+	Secrets map[string]Secret
 }
+
+// Unguessed is what cannot be guessed and can be said.
+type Unguessed struct {
+	Reason string
+	// Say is how, as NAME=VALUE.
+	Say string
+}
+
+func (u *Unguessed) Error() string { return u.Reason }
 
 // composeFiles are the names that Compose looks for, in its order.
 var composeFiles = []string{"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"}
 
-// From reads the app in a folder that is thrown away afterwards: a .env.production is written to it. given are variables
-// that are known already. The error says in a sentence what is missing.
-func From(ctx context.Context, folder string, given map[string]string) (*Settings, error) {
-	guessed := &Settings{Environment: map[string]string{}}
+// Secret is what a made value stands between. All passwords are one, since the app's and the database's own are often two
+// variables; what is no password has a value of its own.
+type Secret struct {
+	Before, After string
+	Password      bool
+}
+
+var (
+	password = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|PASS)$`)
+	// inURL matches a URL with a password, its groups are what stands before it, it, and what follows.
+	inURL = regexp.MustCompile(`^(\w[\w+.-]*://[^/@:\s]*:)([^@/\s]+)(@.*)$`)
+)
+
+// Given is what is known already and need not be guessed.
+type Given struct {
+	Variables map[string]string
+	// ComposeFile is its path in the app's folder, "" where it is to be looked for.
+	ComposeFile string
+	// Routed says that there are routes.
+	Routed bool
+}
+
+// From reads the app in a folder that is thrown away afterwards: a .env.production is written to it. The error says in a
+// sentence what is missing.
+func From(ctx context.Context, folder string, given Given) (*Settings, error) {
+	guessed := &Settings{Environment: map[string]string{}, Secrets: map[string]Secret{}, ComposeFile: given.ComposeFile}
 	for _, name := range composeFiles {
-		if _, err := os.Stat(filepath.Join(folder, name)); err == nil {
+		if _, err := os.Stat(filepath.Join(folder, name)); err == nil && guessed.ComposeFile == "" {
 			guessed.ComposeFile = name
-			break
 		}
 	}
 	if guessed.ComposeFile == "" {
-		return nil, fmt.Errorf("the app has no compose file at its top; looked for %s", strings.Join(composeFiles, ", "))
+		return nil, &Unguessed{Reason: fmt.Sprintf("the app has no compose file at its top; looked for %s", strings.Join(composeFiles, ", ")), Say: "composeFile=deploy/compose.yaml"}
 	}
-	if err := guessed.variables(folder, given); err != nil {
+	if err := guessed.variables(folder, given.Variables); err != nil {
 		return nil, err
 	}
 	known := maps.Clone(guessed.Environment)
-	for _, name := range guessed.Secrets {
+	for name := range guessed.Secrets {
 		known[name] = "guessed"
 	}
-	maps.Copy(known, given)
+	maps.Copy(known, given.Variables)
 	model, err := app.Load(ctx, folder, guessed.ComposeFile, known)
 	if err != nil {
 		return nil, err
@@ -75,7 +106,11 @@ func From(ctx context.Context, folder string, given map[string]string) (*Setting
 	if err != nil {
 		return nil, err
 	}
-	return guessed, guessed.routes(model.JSON, plan.Stateful)
+	var unguessed *Unguessed
+	if err := guessed.routes(model.JSON, plan); err != nil && !(given.Routed && errors.As(err, &unguessed)) {
+		return nil, err
+	}
+	return guessed, nil
 }
 
 func (s *Settings) variables(folder string, given map[string]string) error {
@@ -101,9 +136,21 @@ func (s *Settings) variables(folder string, given map[string]string) error {
 	for name := range given {
 		have[name] = true
 	}
-	for _, name := range app.Missing(text, have) {
+	missing := app.Missing(text, have)
+	examples := map[string]bool{}
+	for _, name := range missing {
 		if app.IsSecret(name) {
-			s.Secrets = append(s.Secrets, name)
+			s.Secrets[name] = Secret{Password: password.MatchString(name)}
+			examples[values[name]] = s.Secrets[name].Password
+		}
+	}
+	for _, name := range missing {
+		if _, ok := s.Secrets[name]; ok {
+			continue
+		}
+		// A URL with the example of a password has to change along with it.
+		if found := inURL.FindStringSubmatch(values[name]); found != nil && examples[found[2]] {
+			s.Secrets[name] = Secret{Before: found[1], After: found[3], Password: true}
 			continue
 		}
 		s.Environment[name] = values[name]
@@ -165,7 +212,7 @@ var (
 
 // routes leads / to the service that looks most like the front, and /api/ to one that is named so. Where the compose file
 // publishes ports of services, those are the ones that it wants to be reached.
-func (s *Settings) routes(model []byte, stateful []string) error {
+func (s *Settings) routes(model []byte, plan *provision.Plan) error {
 	var read struct{ Services map[string]*service }
 	if err := json.Unmarshal(model, &read); err != nil {
 		return fmt.Errorf("read the compose file's model: %w", err)
@@ -175,7 +222,7 @@ func (s *Settings) routes(model []byte, stateful []string) error {
 		one := read.Services[name]
 		one.name = name
 		published := false
-		if one.port, published = one.answers(); one.port == 0 || slices.Contains(stateful, name) {
+		if one.port, published = one.answers(); one.port == 0 || slices.Contains(plan.Stores, name) {
 			continue
 		}
 		all = append(all, one)
@@ -187,12 +234,16 @@ func (s *Settings) routes(model []byte, stateful []string) error {
 		public = all
 	}
 	if len(public) == 0 {
-		return fmt.Errorf("no service of %s says on which port it answers (ports:, expose:, or EXPOSE in its Dockerfile), so no route can be guessed; its services: %s",
-			s.ComposeFile, strings.Join(slices.Sorted(maps.Keys(read.Services)), ", "))
+		return &Unguessed{
+			Reason: fmt.Sprintf("no service of %s says on which port it answers (ports:, expose:, or EXPOSE in its Dockerfile), so no route can be guessed; its services: %s",
+				s.ComposeFile, strings.Join(slices.Sorted(maps.Keys(read.Services)), ", ")),
+			Say: "routes=web:80",
+		}
 	}
 	front := pick(public, fronts)
 	if front == nil {
-		front = public[0]
+		// What holds data is seldom the front.
+		front = pick(public, slices.Concat(plan.Stateless, plan.Stateful))
 	}
 	s.Routes = []config.Route{{Path: "/", Service: front.name, Port: front.port}}
 	api := pick(slices.DeleteFunc(slices.Clone(public), func(one *service) bool { return one == front }), apis)

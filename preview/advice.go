@@ -40,7 +40,11 @@ func advise(cfg *config.Config, folder string, plan *provision.Plan) ([]string, 
 		lines = append(lines, line{exposed[at], fmt.Sprintf("the value of %s of %s can be read by everyone who has the repository; write %s: ${%s:?} there, and set a new value: pulumi config set --secret --path berth:secrets.%s",
 			name, service, name, name, name)})
 	}
-	if variables := len(cfg.Variables()); variables > 0 && !hasExample(cfg, folder) {
+	have := cfg.Variables()
+	for _, gap := range source.Gaps(func(name string) bool { _, ok := have[name]; return ok }) {
+		lines = append(lines, line{gap.Line, gapAdvice(gap)})
+	}
+	if variables := len(have); variables > 0 && !hasExample(cfg, folder) {
 		lines = append(lines, line{0, fmt.Sprintf("the repository has no .env.example beside it, so nobody notices when one of the stack's %d variables is missing; commit one that names them", variables)})
 	}
 	slices.SortStableFunc(lines, func(a, b line) int { return a.number - b.number })
@@ -53,6 +57,18 @@ func advise(cfg *config.Config, folder string, plan *provision.Plan) ([]string, 
 		sentences = append(sentences, at+": "+one.text)
 	}
 	return sentences, nil
+}
+
+// gapAdvice says what a variable becomes that the stack lacks, and both ways to mean it.
+func gapAdvice(gap app.Gap) string {
+	set, becomes, meant := "pulumi config set --path berth:environment."+gap.Name+" VALUE", "it is empty", "write ${"+gap.Name+":-} there if that is meant"
+	if app.IsSecret(gap.Name) {
+		set = "pulumi config set --secret --path berth:secrets." + gap.Name
+	}
+	if gap.Passed {
+		becomes, meant = "it is not set there", "take it out if that is meant"
+	}
+	return fmt.Sprintf("%s takes the variable %s, which the stack lacks, so %s; set it: %s; or %s", gap.Service, gap.Name, becomes, set, meant)
 }
 
 // readIn reads a file of a folder that strangers filled: a link does not lead out of it.

@@ -144,6 +144,22 @@ func TestAFolderThatOnlyAHiddenFileKeepsIsData(t *testing.T) {
 	assert.Equal(t, map[string]string{"web": "it keeps files in uploads"}, release.Plan.Because)
 }
 
+func TestAVariableThatTheStackLacksIsNoticed(t *testing.T) {
+	s := newSource(t)
+	s.commit("first", map[string]string{".env.example": "PASSWORD=\n", "compose.yaml": `services:
+  web:
+    image: web:1
+    healthcheck: {test: ["CMD", "true"]}
+    environment: ["A=${PASSWORD}", "B=${SESSION_SECRET}", "C=${D:-}", LANGUAGE]
+`})
+	release, err := Make(t.Context(), s.cfg, s.repo, s.git("rev-parse", "HEAD"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		"compose.yaml:5: web takes the variable SESSION_SECRET, which the stack lacks, so it is empty; set it: pulumi config set --secret --path berth:secrets.SESSION_SECRET; or write ${SESSION_SECRET:-} there if that is meant",
+		"compose.yaml:5: web takes the variable LANGUAGE, which the stack lacks, so it is not set there; set it: pulumi config set --path berth:environment.LANGUAGE VALUE; or take it out if that is meant",
+	}, release.Advice)
+}
+
 func TestAdviceNamesTheLine(t *testing.T) {
 	s := newSource(t)
 	s.commit("first", map[string]string{"web/Dockerfile": "FROM scratch\nHEALTHCHECK --interval=5s CMD true\n", "compose.yaml": `services:

@@ -23,7 +23,9 @@ type Plan struct {
 	// Stateless services start anew with every release, Stateful ones outlast it; Because says why.
 	Stateless, Stateful []string
 	Because             map[string]string
-	Builds              []struct {
+	// Stores are those of Stateful that hold data in a format of their own, databases and the like.
+	Stores []string
+	Builds []struct {
 		Services []string
 		Material string
 		Build    struct{ Context, Dockerfile string }

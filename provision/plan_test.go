@@ -71,6 +71,55 @@ func TestPlanTellsStatefulFromStateless(t *testing.T) {
 	}
 }
 
+func TestPlanTellsADatabaseFromItsClients(t *testing.T) {
+	const (
+		password = `,"environment":{"POSTGRES_PASSWORD":"p"}`
+		files    = `,"volumes":[{"type":"volume","source":"media","target":"/media"}]`
+		site     = `"web":{"image":"x:1"` + password + files + `},`
+		worker   = `"worker":{"image":"x:1"` + password + files + `},`
+	)
+	database := func(image, target string) string {
+		return `"db":{"image":"` + image + `"` + password + `,"volumes":[{"type":"volume","source":"v","target":"` + target + `"}]}`
+	}
+	for name, test := range map[string]struct{ services, databases string }{
+		"an env file that all share":                  {site + worker + database("postgres:17", "/elsewhere"), "db"},
+		"the database's image is built":               {site + worker + database("shop-db:1", "/var/lib/postgresql/data"), "db"},
+		"built, and its files where nobody would ask": {site + database("shop-db:1", "/elsewhere"), "db"},
+		"the database is elsewhere":                   {site + `"db":{"image":"x:1"}`, ""},
+		"MySQL beside it":                             {worker + database("shop-db:1", "/var/lib/postgresql/data") + `,"web":{"image":"mysql:8","environment":{"POSTGRES_PASSWORD":"p"}}`, "db web"},
+	} {
+		_, whole := planned(t, `{"services":{`+test.services+`}}`, nil)
+		var found, stores []string
+		for _, one := range whole["databases"].([]any) {
+			found = append(found, at(one, "service").(string))
+		}
+		for _, one := range whole["stores"].([]any) {
+			stores = append(stores, one.(string))
+		}
+		assert.Equal(t, test.databases, strings.Join(found, " "), name)
+		assert.Equal(t, test.databases, strings.Join(stores, " "), name)
+	}
+}
+
+func TestPlanAdvisesWhatKeepsFiles(t *testing.T) {
+	const media = `"volumes":[{"type":"volume","source":"media","target":"/media"}]`
+	twice := func(name string) Advice {
+		return Advice{name, "volumes", name + " never runs twice, because it has the named volume media: a release that changes it stops it before the new one starts; if two may use its files at the same time, let it take over without a gap: labels: {berth.stateful: \"false\"}"}
+	}
+	made, _ := planned(t, `{"services":{
+	  "web":{"build":{"context":"/src/web"},`+media+`},
+	  "worker":{"build":{"context":"/src/web"},`+media+`},
+	  "marked":{"build":{"context":"/src/web"},"restart":"always","labels":{"berth.stateful":"false"},`+media+`},
+	  "meant":{"build":{"context":"/src/web"},"labels":{"berth.stateful":"true"},`+media+`},
+	  "theirs":{"image":"x:1",`+media+`},
+	  "db":{"build":{"context":"/src/web"},"environment":{"POSTGRES_PASSWORD":"p"},"volumes":[{"type":"volume","source":"v","target":"/var/lib/postgresql/data"}]}}}`, nil)
+	assert.ElementsMatch(t, []Advice{
+		twice("web"), twice("worker"),
+		{"web", "healthcheck", "web has no health check, so it counts as ready when it answers on its port; a healthcheck: in the compose file is surer"},
+		{"db", "healthcheck", "db has no health check, so nothing waits until it is ready; give it a healthcheck: and let others depend on it with condition: service_healthy"},
+	}, made.Advice)
+}
+
 func TestPlanSplitsTheApp(t *testing.T) {
 	made, whole := planned(t, `{"name":"app","networks":{"default":{"name":"app_default","ipam":{}},"back":{"name":"fixed","ipam":{"config":[{"subnet":"10.9.0.0/24"}]}}},
 	  "volumes":{"v":{"name":"app_v"},"shared":{"name":"app_shared"}},

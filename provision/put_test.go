@@ -35,3 +35,21 @@ func TestPutLeavesOneFile(t *testing.T) {
 	assert.Len(t, left, 2, "the file, and what the other one is writing")
 	assert.FileExists(t, working)
 }
+
+// TestShowReachesOperatorAndLog has what did not come up shown: once to whoever looks, and once in the log.
+func TestShowReachesOperatorAndLog(t *testing.T) {
+	folder := t.TempDir()
+	operator, log := filepath.Join(folder, "operator"), filepath.Join(folder, "log")
+	const script = `source scripts/lib.sh; show web <<<"no database"; [ -n "$SHOWN" ]`
+	want := "bash: --- the last lines of web\nno database\nbash: ---\n"
+	for redirected, files := range map[string][]string{" 3>" + operator + " >" + log: {operator, log}, " >" + log: {log}} {
+		show := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", "bash -euo pipefail -c '"+script+"'"+redirected)
+		output, err := show.CombinedOutput()
+		require.NoErrorf(t, err, "%s", output)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			assert.Equal(t, want, string(text), redirected)
+		}
+	}
+}

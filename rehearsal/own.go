@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -30,6 +31,8 @@ type ownApp struct {
 	Name, Folder string
 	// Settings are those of the stack that are the app's.
 	Settings []stack.Setting
+	// Password is the one behind those that are secrets.
+	Password string
 }
 
 // isURL matches what git takes for a repository elsewhere: a URL, or user@host:path.
@@ -67,14 +70,20 @@ func (r *rehearsal) try(ctx context.Context, name string) error {
 	if err := r.world.Publish(ctx, own.Folder); err != nil {
 		return err
 	}
-	guessed, err := r.guess(ctx)
+	said, err := r.keptSettings()
 	if err != nil {
-		return fmt.Errorf("%w; what cannot be guessed can be said: make rehearse APP=%s SET=\"routes[0].path=/ routes[0].service=web routes[0].port=80\"", err, name)
-	}
-	if own.Settings, err = appSettings(guessed, own.Settings); err != nil {
 		return err
 	}
-	show(name, guessed)
+	guessed, err := r.guess(ctx, said)
+	var unguessed *guess.Unguessed
+	if errors.As(err, &unguessed) {
+		return fmt.Errorf("%w; say it: make rehearse APP=%s SET=%s", err, name, unguessed.Say)
+	}
+	if err != nil {
+		return err
+	}
+	own.take(guessed, said)
+	show(name, guessed, said)
 	if err := confirm(name); err != nil {
 		return err
 	}
@@ -107,7 +116,7 @@ func (r *rehearsal) own(ctx context.Context, name string) (*ownApp, error) {
 	}
 	own := &ownApp{Name: name, Folder: name}
 	if before != nil && before.Name == name {
-		own.Settings = before.Settings
+		own.Settings, own.Password = before.Settings, before.Password
 	}
 	if isURL.MatchString(name) {
 		own.Folder = filepath.Join(r.Dir, "app")
@@ -130,8 +139,11 @@ func (r *rehearsal) own(ctx context.Context, name string) (*ownApp, error) {
 	return own, nil
 }
 
-// guess looks at what would be released: the files that git takes.
-func (r *rehearsal) guess(ctx context.Context) (*guess.Settings, error) {
+// isRoute matches a setting of routes.
+var isRoute = regexp.MustCompile(`^routes(\[|$)`)
+
+// guess looks at what would be released, the files that git takes, beside the settings that were said.
+func (r *rehearsal) guess(ctx context.Context, said []stack.Setting) (*guess.Settings, error) {
 	folder, err := os.MkdirTemp("", "berth-guess-")
 	if err != nil {
 		return nil, err
@@ -140,25 +152,30 @@ func (r *rehearsal) guess(ctx context.Context) (*guess.Settings, error) {
 	if err := r.world.Checkout(ctx, folder); err != nil {
 		return nil, err
 	}
-	given := map[string]string{}
-	settings, err := r.keptSettings()
-	if err != nil {
-		return nil, err
-	}
-	for _, setting := range settings {
+	given := guess.Given{Variables: map[string]string{}}
+	for _, setting := range said {
 		for _, kind := range []string{"environment.", "secrets."} {
 			if name, ok := strings.CutPrefix(setting.Path, kind); ok {
-				given[name] = setting.Value
+				given.Variables[name] = setting.Value
 			}
 		}
+		if setting.Path == "composeFile" {
+			given.ComposeFile = setting.Value
+		}
+		given.Routed = given.Routed || isRoute.MatchString(setting.Path)
 	}
 	return guess.From(ctx, folder, given)
 }
 
-// appSettings are the stack's settings for what was guessed. A secret that was made before stays: a database remembers the
-// one it was made with.
-func appSettings(guessed *guess.Settings, before []stack.Setting) ([]stack.Setting, error) {
+// take makes what was guessed the app's settings. A secret that was made before stays: a database remembers the one it was
+// made with.
+//
+// Routes that were said as a whole leave no guessed one; single keys are those of a guessed one.
+func (own *ownApp) take(guessed *guess.Settings, said []stack.Setting) {
 	settings := []stack.Setting{{Path: "composeFile", Value: guessed.ComposeFile}}
+	if slices.ContainsFunc(said, func(s stack.Setting) bool { return s.Path == "routes" }) {
+		guessed.Routes = nil
+	}
 	for i, route := range guessed.Routes {
 		at := fmt.Sprintf("routes[%d].", i)
 		settings = append(settings, stack.Setting{Path: at + "path", Value: route.Path},
@@ -167,20 +184,24 @@ func appSettings(guessed *guess.Settings, before []stack.Setting) ([]stack.Setti
 	for _, name := range slices.Sorted(maps.Keys(guessed.Environment)) {
 		settings = append(settings, stack.Setting{Path: "environment." + name, Value: guessed.Environment[name]})
 	}
-	for _, name := range guessed.Secrets {
-		setting := stack.Setting{Path: "secrets." + name, Value: rand.Text(), Secret: true}
-		for _, made := range before {
-			if made.Path == setting.Path {
-				setting = made
-			}
-		}
-		settings = append(settings, setting)
+	made := map[string]string{}
+	for _, one := range own.Settings {
+		made[one.Path] = one.Value
 	}
-	return settings, nil
+	own.Password = cmp.Or(own.Password, rand.Text())
+	for _, name := range slices.Sorted(maps.Keys(guessed.Secrets)) {
+		secret, path := guessed.Secrets[name], "secrets."+name
+		value := rand.Text()
+		if secret.Password {
+			value = own.Password
+		}
+		settings = append(settings, stack.Setting{Path: path, Value: cmp.Or(made[path], secret.Before+value+secret.After), Secret: true})
+	}
+	own.Settings = settings
 }
 
-// show says what was guessed.
-func show(name string, guessed *guess.Settings) {
+// show says what was guessed, and what was said.
+func show(name string, guessed *guess.Settings, said []stack.Setting) {
 	fmt.Printf("\n%s, as far as %s and .env.example tell:\n", name, guessed.ComposeFile)
 	for _, route := range guessed.Routes {
 		fmt.Printf("  route      %-6s -> port %d of %s\n", route.Path, route.Port, route.Service)
@@ -191,10 +212,29 @@ func show(name string, guessed *guess.Settings) {
 	for _, variable := range slices.Sorted(maps.Keys(guessed.Environment)) {
 		fmt.Printf("  variable   %s=%s\n", variable, guessed.Environment[variable])
 	}
-	for _, variable := range guessed.Secrets {
-		fmt.Printf("  secret     %s, a random one\n", variable)
+	passwords := 0
+	for _, variable := range slices.Sorted(maps.Keys(guessed.Secrets)) {
+		secret := guessed.Secrets[variable]
+		switch {
+		case secret.Before != "":
+			fmt.Printf("  secret     %s=%s…%s, with the random password\n", variable, secret.Before, secret.After)
+		case secret.Password && passwords > 0:
+			fmt.Printf("  secret     %s, the same password\n", variable)
+		default:
+			fmt.Printf("  secret     %s, a random one\n", variable)
+		}
+		if secret.Password && secret.Before == "" {
+			passwords++
+		}
 	}
-	fmt.Printf("Otherwise: make rehearse APP=%s SET=\"routes[0].service=web routes[0].port=80 environment.NAME=value\"\n", name)
+	for _, setting := range said {
+		value := setting.Value
+		if setting.Secret {
+			value = "[secret]"
+		}
+		fmt.Printf("  by SET     %s=%s\n", setting.Path, value)
+	}
+	fmt.Printf("Otherwise: make rehearse APP=%s SET=\"routes=web:80 environment.NAME=value secrets.NAME=value\"; SET=NAME- takes one back\n", name)
 }
 
 // confirm asks whoever can be asked.

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
+	"berth/config"
 	"berth/rehearsal/ec2host"
 	"berth/rehearsal/stack"
 )
@@ -78,20 +80,52 @@ func (r *rehearsal) keptSettings() ([]stack.Setting, error) {
 			return nil, fmt.Errorf("read %s: %w; remove it to start from the rehearsal's own settings", file, err)
 		}
 	}
-	for _, given := range r.Set {
-		path, value, ok := strings.Cut(given, "=")
-		if !ok {
-			return nil, fmt.Errorf("read --set %q: it has the form path=value, for example --set instanceType=t3.small", given)
-		}
-		path, secret := strings.CutPrefix(path, "!")
-		kept = slices.DeleteFunc(kept, func(s stack.Setting) bool { return s.Path == path })
-		kept = append(kept, stack.Setting{Path: path, Value: value, Secret: secret})
+	kept, err := keep(kept, r.Set)
+	if err != nil {
+		return nil, err
 	}
 	text, err := json.Marshal(kept)
 	if err != nil {
 		return nil, err
 	}
 	return kept, os.WriteFile(file, text, 0o600)
+}
+
+var (
+	// setting matches the path of one. What ends with a hyphen and is none may be a word of a value.
+	setting = regexp.MustCompile(`^(` + strings.Join(config.Keys(), "|") + `)([.\[].*)?$`)
+	// stored matches the settings that have to be stored encrypted.
+	stored = regexp.MustCompile(`^(` + strings.Join(config.SecretKeys(), "|") + `)([.\[]|$)`)
+)
+
+// keep applies what --set names to the settings that are kept: path=value sets, path- takes it back. A word without = goes
+// on with the value before it, as make hands on SET a word at a time.
+func keep(kept []stack.Setting, words []string) ([]stack.Setting, error) {
+	without := func(path string) []stack.Setting {
+		return slices.DeleteFunc(kept, func(s stack.Setting) bool { return s.Path == path })
+	}
+	last := false
+	for _, word := range words {
+		back, hyphen := strings.CutSuffix(strings.TrimPrefix(word, "!"), "-")
+		// A misspelt one, too, that is kept.
+		misspelt := slices.ContainsFunc(kept, func(s stack.Setting) bool { return s.Path == back })
+		if hyphen && (misspelt || setting.MatchString(back)) {
+			kept, last = without(back), false
+			continue
+		}
+		path, value, ok := strings.Cut(word, "=")
+		switch {
+		case ok:
+			path, secret := strings.CutPrefix(path, "!")
+			kept = append(without(path), stack.Setting{Path: path, Value: value, Secret: secret || stored.MatchString(path)})
+			last = true
+		case last:
+			kept[len(kept)-1].Value += " " + word
+		default:
+			return nil, fmt.Errorf("%q sets nothing: a setting is NAME=VALUE, such as SET=instanceType=t3.small, and SET=instanceType- takes it back", word)
+		}
+	}
+	return kept, nil
 }
 
 // databasePassword is made once and kept: the database remembers the one it was made with.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -33,8 +34,12 @@ func (r *rehearsal) showSite(ctx context.Context, outputs map[string]string, con
 	if err != nil {
 		return fmt.Errorf("fetch %s: %w", outputs["url"], err)
 	}
+	own := ""
+	if !strings.HasPrefix(status, "200 ") {
+		own = " That is the app's own answer at /; one that knows its names wants " + domain + " among them."
+	}
 	fmt.Printf(`
-%s answers %s, with a certificate the rehearsal's authority signed.
+%s answers %s, with a certificate the rehearsal's authority signed.%s
 %s; SSH connections opened: %d.
 
 Look at it:
@@ -46,7 +51,7 @@ Try next:
   make rehearse-preview                      see what a change would do
 Take it down:
   make rehearse-destroy && make rehearse-clean
-`, outputs["url"], status, r.times(took), connections,
+`, outputs["url"], status, own, r.times(took), connections,
 		rootFile, domain, outputs["address"], outputs["url"], zone, outputs["address"], outputs["url"])
 	return nil
 }
@@ -57,7 +62,7 @@ const startsWithin, betweenTries = time.Minute, 500 * time.Millisecond
 // fetchPatiently fetches the page as soon as the app answers.
 func fetchPatiently(ctx context.Context, url, address, roots string) (string, error) {
 	for began := time.Now(); ; {
-		status, err := fetch(ctx, url, address, roots)
+		status, err := fetch(ctx, url, address, "443", roots)
 		var unknown x509.UnknownAuthorityError
 		if err == nil || errors.As(err, &unknown) || time.Since(began) > startsWithin {
 			return status, err
@@ -70,14 +75,14 @@ func fetchPatiently(ctx context.Context, url, address, roots string) (string, er
 	}
 }
 
-func fetch(ctx context.Context, url, address, roots string) (string, error) {
+func fetch(ctx context.Context, url, address, port, roots string) (string, error) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(roots))
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: pool},
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, network, net.JoinHostPort(address, "443"))
+			return dialer.DialContext(ctx, network, net.JoinHostPort(address, port))
 		},
 	}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -92,8 +97,12 @@ func fetch(ctx context.Context, url, address, roots string) (string, error) {
 	if _, err := io.Copy(io.Discard, response.Body); err != nil {
 		return "", err
 	}
+	// Not every app has a page at /; what it answers there is its own, unless it is broken.
+	if response.StatusCode >= http.StatusInternalServerError {
+		return "", fmt.Errorf("it answers %s; what the app says of it: make rehearse-ssh, then: sudo /opt/berth/log-monitor.sh view", response.Status)
+	}
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("it answers %s", response.Status)
+		return response.Status, nil
 	}
 	return response.Status, nil
 }

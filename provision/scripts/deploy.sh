@@ -164,7 +164,7 @@ rollback() {
   done
   ACTION=rollback
   step choose
-  [ -n "$OLD" ] || fail "nothing was released yet"
+  [ -n "$OLD" ] || fail "nothing was released yet; release with: pulumi up"
   while read -r name; do
     if [ "$name" != "$OLD" ] && [[ $name == "$wanted"* || -n $wanted && $wanted == "${name%-*}"* ]]; then NEW=$name && break; fi
   done < <(kept_releases)
@@ -186,7 +186,7 @@ rollback() {
 # dump keeps what the databases hold now, beside the dumps before releases.
 dump() {
   OLD=$(current)
-  [ -n "$OLD" ] || fail "nothing was released yet"
+  [ -n "$OLD" ] || fail "nothing was released yet; release with: pulumi up"
   dump_databases "$OLD" "$OLD"
   prune_dumps
   copy_off_site "$OLD"
@@ -218,7 +218,7 @@ finish() {
   fi
   [ -n "$FAILED" ] || say "step $STEP ended with exit code $code; the lines above say why"
   REASON=$SAID
-  [ -z "$BY_HAND" ] || { say "--- the last lines of the log" && tail -n 20 "$LOG" | cut -c 1-300 >&3; }
+  [ -z "$BY_HAND" ] || [ -n "$SHOWN" ] || { say "--- the last lines of the log" && tail -n 20 "$LOG" | cut -c 1-300 >&3; }
   [ -z "$NEW" ] || [ "$NEW" = "$OLD" ] || put_back
   [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
   audit failed "$STEP" "$REASON"

@@ -8,8 +8,8 @@ readonly DATA=/data
 # hand has its terminal on standard output.
 { true >&3; } 2>/dev/null || exec 3>&1
 
-# SAID is the last line that say said, FAILED is not empty once fail spoke.
-SAID="" FAILED=""
+# SAID is the last line that say said, FAILED is not empty once fail spoke, SHOWN once show did.
+SAID="" FAILED="" SHOWN=""
 
 # say tells the operator, in one line, what is happening.
 say() {
@@ -23,6 +23,18 @@ fail() {
   FAILED=yes
   say "$*"
   exit 1
+}
+
+# show passes lines of something else's on to the operator and into the log, between marks; $1 says whose they are.
+show() {
+  local lines
+  SHOWN=yes
+  lines=$(cut -c 1-300)
+  : "${lines:=(none: it writes its log elsewhere, or nothing yet)}"
+  say "--- the last lines of $1"
+  printf '%s\n' "$lines" >&3
+  [ /dev/fd/3 -ef /dev/fd/1 ] || printf '%s\n' "$lines"
+  say "---"
 }
 
 need_root() {

@@ -92,7 +92,7 @@ generate() {
 answered() { if [ "$1" -eq "$PASSING" ]; then echo "cannot be reached"; else echo refused; fi; }
 
 install_certificate() {
-  valid "$LIVE" || fail "there is no valid certificate in $LIVE"
+  valid "$LIVE" || fail "there is no valid certificate in $LIVE to install; try for one: sudo /opt/berth/ssl-manager.sh generate"
   if [ "$(readlink "$TLS/current")" != "$LIVE" ]; then serve "$LIVE"; fi
   reload_nginx
 }

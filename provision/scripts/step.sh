@@ -43,8 +43,11 @@ main() {
   [ -t 0 ] || cat >/dev/null
   [ "$code" -ne 0 ] || return 0
 
-  echo "--- the last lines of the log" >&2
-  tail -n 20 "$log" | cut -c 1-300 >&2
+  # Where the step has shown what matters (lib.sh's show), what its log has beside that is noise.
+  awk '/^=== / { shown = 0 } /^[a-z.-]+: ---$/ { shown = 1 } END { exit !shown }' "$log" || {
+    echo "--- the last lines of the log" >&2
+    tail -n 20 "$log" | cut -c 1-300 >&2
+  }
   if why=$(full /data); then echo "$name: $why" >&2; fi
   case $code in
     124 | 137) echo "$name: did not finish within $limit seconds" >&2 ;;

@@ -192,7 +192,7 @@ func brief(verb string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("pulumi %s failed; the lines above say why", verb)
+	return fmt.Errorf("pulumi %s failed; the lines above say why; here 'pulumi config set berth:NAME VALUE' is make rehearse SET=NAME=VALUE, and 'pulumi config rm' is SET=NAME-", verb)
 }
 
 func color() string {

@@ -1,8 +1,9 @@
 # The containers of a release: started, awaited, stopped. Sourced by deploy.sh.
 # shellcheck shell=bash disable=SC2034
 
-# Restarts after which a container counts as looping, and seconds that one without a health check has to stay up.
-readonly LOOPS_AFTER=3 STEADY_AFTER=2
+# Restarts after which a container counts as looping, seconds that one without a health check has to stay up, and seconds
+# after which is said what is still waited for.
+readonly LOOPS_AFTER=3 STEADY_AFTER=2 TELL_EVERY=20
 # MiB of free memory from which on nobody counts.
 readonly ROOMY=512
 
@@ -20,7 +21,7 @@ states() {
 # await_ready waits until every container of project $1 is ready and, for the own project of release $2, its routes
 # answer; $3 is a Compose still at work on it. Docker's events wake it; DEADLINE ends it.
 await_ready() {
-  local now="" events watcher compose=${3:-}
+  local now="" events watcher compose=${3:-} tell=$((SECONDS + TELL_EVERY))
   exec {events}< <(exec docker events --filter "label=com.docker.compose.project=$1" --filter event=start --filter event=die --filter event=health_status --format '{{.Action}}' 8>&-)
   watcher=$!
   while true; do
@@ -39,6 +40,10 @@ await_ready() {
     if [ "$SECONDS" -ge "$DEADLINE" ]; then
       now=${now:-broken Compose is still at work}
       break
+    fi
+    if [ -n "$now" ] && [ "$SECONDS" -ge "$tell" ]; then
+      say "waiting: $(sentence "$now"); at most $((DEADLINE - SECONDS)) seconds more"
+      tell=$((SECONDS + TELL_EVERY))
     fi
     read -r -t 0.5 -u "$events" _ || true
   done
@@ -72,12 +77,13 @@ show_failure() {
   local now=$2 service
   while read -r service; do
     [ -n "$service" ] || continue
-    say "--- the last lines of $service"
-    containers "$1" "$service" | sed -n 1p | xargs --no-run-if-empty docker logs --tail 15 2>&1 | cut -c 1-300 >&3
-    say "---"
+    show "$service" < <(containers "$1" "$service" | sed -n 1p | xargs --no-run-if-empty docker logs --tail 15 2>&1)
   done < <(cut -d ' ' -f 2 <<<"$now" | sort -u)
-  fail "the release did not become ready: $(cut -d ' ' -f 2- <<<"$now" | paste -sd ';' | sed 's/;/; /g')"
+  fail "the release did not become ready: $(sentence "$now")"
 }
+
+# sentence puts what states and unanswered print, $1, into one.
+sentence() { cut -d ' ' -f 2- <<<"$1" | paste -sd ';' | sed 's/;/; /g'; }
 
 # stateless says whether release $1 has containers of its own; an app may be one stateful service.
 stateless() { jq -e '.stateless != []' "$RELEASES/$1/plan.json" >/dev/null; }
@@ -99,10 +105,8 @@ migrate() {
   local log=$RELEASES/$1/migration.log file=app.json
   jq -e --arg s "$service" '.stateless | index([$s])' "$RELEASES/$1/plan.json" >/dev/null || file=data.json
   if ! compose "$1" "$file" run --rm --no-deps --no-TTY --interactive=false "$service" sh -c "$command" >"$log" 2>&1; then
-    say "--- the last lines of the migration"
-    tail -n 15 "$log" | cut -c 1-300 >&3
-    say "---"
-    fail "the migration failed; the release was not started"
+    show "the migration" < <(tail -n 15 "$log")
+    fail "the migration failed (the lines above say why); the release was not started, and what runs is left as it was; mend it in a commit, or run another command: pulumi config set --path berth:migration.command COMMAND"
   fi
   cat "$log"
 }

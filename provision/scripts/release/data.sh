@@ -51,7 +51,8 @@ leave_stores() {
   CHANGED=$rest
 }
 
-# start_data brings the stateful services of release $1 that are in CHANGED to what it wants. No other is touched.
+# start_data brings the stateful services of release $1 that are in CHANGED to what it wants. No other is touched, but for
+# what depends on them.
 start_data() {
   local volume
   local -a services
@@ -63,14 +64,36 @@ start_data() {
   DEADLINE=$((SECONDS + HEALTHY_WITHIN))
   compose "$1" data.json up --detach --no-build --no-deps "${services[@]}" ||
     show_failure "$DATA_PROJECT" "$(states "$DATA_PROJECT" "$1")"
+  renew_dependents "$1" || fail "what depends on ${services[*]} does not start again; the lines above say why"
   await_ready "$DATA_PROJECT" "$1"
+}
+
+# dependents prints what of the stateful services of release $1 depends on one that CHANGED says is made anew, and is not
+# itself in CHANGED. A proxy knows the address of what is behind it from its own start; a database needs nobody so.
+dependents() {
+  jq -r --arg changed "$CHANGED" --slurpfile plan "$RELEASES/$1/plan.json" '
+    ($changed | split("\n") | map(split(" ") | select(.[1] != null))) as $lines
+    | .services as $services
+    | [$lines[] | select(.[1] == "changes") | .[0]]
+    | until(. as $anew | . == ([$services | to_entries[] | select(any(.value.depends_on // {} | keys[]; . as $k | $anew | index([$k]))) | .key] + $anew | unique);
+        . as $anew | [$services | to_entries[] | select(any(.value.depends_on // {} | keys[]; . as $k | $anew | index([$k]))) | .key] + $anew | unique)
+    | . - [$lines[][0]] - $plan[0].stores | .[]' "$RELEASES/$1/data.json"
+}
+
+# renew_dependents starts those anew.
+renew_dependents() {
+  local -a services
+  mapfile -t services < <(dependents "$1")
+  [ -n "${services[*]}" ] || return 0
+  say "starting anew what depends on them: ${services[*]}"
+  compose "$1" data.json restart --no-deps "${services[@]}"
 }
 
 # restore_data takes the stateful services back to what release $1 wants, after another one failed.
 restore_data() {
   [ "$DATA_TOUCHED" = yes ] || return 0
   say "taking the stateful services back"
-  compose "$1" data.json up --detach --no-build ||
+  { compose "$1" data.json up --detach --no-build && renew_dependents "$1"; } ||
     say "the stateful services of $1 do not start; the lines above say why"
   join "$1"
 }

@@ -29,7 +29,7 @@ tell_nginx() {
   if [ ! -e "$also" ] || cmp --silent "$RELEASES/$2/$1.conf" "$RELEASES/$3/$1.conf"; then also=""; fi
   if ! nginx -t -q; then
     link "$1" "$3"
-    fail "nginx refuses the routes of $2 (the lines above say where)"
+    fail "nginx refuses the routes of $2 (the lines above say where); what is served now stays; the routes are: pulumi config get berth:routes"
   fi
   lead_fronts "$also" || { link "$1" "$3" && fail "the kernel does not lead the routes to $2 (the lines above say why)"; }
   old=$(workers)

@@ -36,7 +36,7 @@ audit() {
 }
 
 history() {
-  [ -s "$AUDIT" ] || fail "nothing was released yet"
+  [ -s "$AUDIT" ] || fail "nothing was released yet; release with: pulumi up"
   {
     printf 'TIME\tACTION\tRELEASE\tFROM\tRESULT\tSECONDS\tWHO\tFAILED STEP\n'
     tail -n 30 "$AUDIT" | jq -r '[.time, .action, (.release | if . == "" then "-" else . end), (.from | if . == "" then "-" else . end), .result, .seconds, .who, (.failedStep // "-")] | @tsv'

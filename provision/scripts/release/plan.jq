@@ -24,11 +24,30 @@ def committed($given): ($given.trees[.] // "") != "";
 def data_bind($given): .type == "bind" and (.source | below($given.source)) and (.source | committed($given) | not);
 def named: .type == "volume" and (.source // "") != "";
 
-def kind_of_database:
-  (.image // "" | ascii_downcase) as $image | (.environment // {}) as $env
-  | if ($image | test("(^|/)(postgres|postgresql|postgis|timescaledb|timescaledb-ha|pgvector)([:@].*)?$")) or ($env | has("POSTGRES_PASSWORD") or has("POSTGRES_PASSWORD_FILE")) then "postgres"
-    elif ($image | test("(^|/)(mysql|mysql-server|mariadb|percona)([:@].*)?$")) or ($env | has("MYSQL_ROOT_PASSWORD") or has("MARIADB_ROOT_PASSWORD")) then "mysql"
+# A database is known by its image, or by the place where it keeps its files; a password for one is in its environment, but
+# where all share an env file it is in everybody's.
+def kind_by_image: .image // "" | ascii_downcase
+  | if test("(^|/)(postgres|postgresql|postgis|timescaledb|timescaledb-ha|pgvector)([:@].*)?$") then "postgres"
+    elif test("(^|/)(mysql|mysql-server|mariadb|percona)([:@].*)?$") then "mysql"
     else "" end;
+def kind_by_password: (.environment // {})
+  | if has("POSTGRES_PASSWORD") or has("POSTGRES_PASSWORD_FILE") then "postgres"
+    elif has("MYSQL_ROOT_PASSWORD") or has("MARIADB_ROOT_PASSWORD") then "mysql"
+    else "" end;
+def kind_for_sure:
+  kind_by_image as $image | kind_by_password as $password
+  | if $image != "" then $image
+    elif $password != "" and any(.volumes[]?.target // ""; test({postgres: "^/var/lib/(postgresql|pgsql)(/|$)", mysql: "^/var/lib/mysql(/|$)"}[$password])) then $password
+    else "" end;
+# The kinds of the databases among services, by name: where none of a kind is one for sure, a password tells, but nobody
+# reaches a database by a route.
+def kinds_of_databases($routed):
+  with_entries(.value |= {sure: kind_for_sure, password: kind_by_password}) as $all
+  | ([$all[].sure]) as $sure
+  | $all | with_entries(.key as $name | .value |= (
+      if .sure != "" then .sure
+      elif (.password as $kind | $sure | index([$kind])) or ($routed | index([$name])) then ""
+      else .password end));
 
 # Why a service is stateful, "" where it is not.
 def stateful_because($given):
@@ -91,6 +110,9 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
       end)) as $ports
 | ([$given.routes[] | . + {upstream: $ports.all["\(.service):\(.port)"]}]) as $routes
 | ([$given.routes[].service] | unique) as $routed
+| ($services | only($stateful) | kinds_of_databases($routed)) as $kinds
+# What holds data in a format of its own, which an older version may not read: a rollback leaves it.
+| ([$services | only($stateful) | to_entries[] | .key as $name | select($kinds[$name] != "" or (.value.image // "" | ascii_downcase | known_store) or $name == ($given.database.service // "")) | $name]) as $stores
 
 # What both projects do to a service: no build, no published ports but the routed ones, no pull.
 | (def common($name): del(.build, .profiles)
@@ -169,9 +191,8 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
       | select(.key as $n | $networks | index([$n])) | select(($model.networks[.key] // {}).external != true)
       | {service: $name, network: .key, aliases: ([$name] + (.value.aliases // [])
           + [$services[] | .links[]? | split(":") | select(.[0] == $name and .[1] != null) | .[1]] | unique)}],
-    # What holds data in a format of its own, which an older version may not read: a rollback leaves it.
-    stores: [$services | only($stateful) | to_entries[] | .key as $name | select(.value | kind_of_database != "" or (.image // "" | ascii_downcase | known_store) or $name == ($given.database.service // "")) | $name],
-    databases: ([$services | only($stateful) | to_entries[] | {service: .key, kind: (.value | kind_of_database)} | select(.kind != "" and .service != ($given.database.service // ""))]
+    stores: $stores,
+    databases: ([$kinds | to_entries[] | {service: .key, kind: .value} | select(.kind != "" and .service != ($given.database.service // ""))]
       + if $given.database then [{service: $given.database.service, kind: "command"}] else [] end),
     problems: [
       (if $services == {} then "the compose file has no service that runs" else empty end),
@@ -212,9 +233,11 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
             | {key: (if .scale then "scale" else "deploy" end), text: "\($name) runs once: a routed service is not scaled"}),
           (select((.restart // "no") == "no" and $because[$name] == null and ([$routed[], $once[]] | index([$name]) | not))
             | {key: "restart", text: "\($name) has no restart policy, so it stays down after a crash or a reboot; add to it: restart: unless-stopped"}),
-          (select((.healthcheck == null or .healthcheck.disable == true) and ($because[$name] != null or ($routed | index([$name]))))
-            | {key: "healthcheck", text: (if $because[$name] == null then "\($name) has no health check, so it counts as ready when it answers on its port; a healthcheck: in the compose file is surer"
-                else "\($name) has no health check, so nothing waits until it is ready; give it a healthcheck: and let others depend on it with condition: service_healthy" end)})
+          (select((.healthcheck == null or .healthcheck.disable == true) and (($stores | index([$name])) or ($routed | index([$name]))))
+            | {key: "healthcheck", text: (if $stores | index([$name]) then "\($name) has no health check, so nothing waits until it is ready; give it a healthcheck: and let others depend on it with condition: service_healthy"
+                else "\($name) has no health check, so it counts as ready when it answers on its port; a healthcheck: in the compose file is surer" end)}),
+          (select(.build != null and $because[$name] != null and text_label("berth.stateful") != "true" and ($stores | index([$name]) | not))
+            | {key: "volumes", text: "\($name) never runs twice, because \($because[$name]): a release that changes it stops it before the new one starts; if two may use its files at the same time, let it take over without a gap: labels: {berth.stateful: \"false\"}"})
         | .service = $name),
       ($pulls[] | select(.reference | test("@sha256:") or (test(":[^/]+$") and (endswith(":latest") | not)) | not)
         | {service, key: "image", text: "the image \(.reference) of \(.service) can be another one tomorrow; name a version or a digest"})

@@ -13,7 +13,9 @@
   elif $s.Status == "exited" or $s.Status == "dead" then "\(if $once then "broken" else "waiting" end) \($service) ended with exit code \($s.ExitCode)\($memory)"
   elif $s.Status != "running" then "waiting \($service) is \($s.Status)"
   elif $health == "healthy" then empty
-  elif $health != "none" then "waiting \($service) is \($health): \($s.Health.Log[-1].Output // "its health check has not run yet" | gsub("[[:space:]]+"; " ") | .[:200])"
+  elif $health != "none" then "waiting \($service) is \($health): \($s.Health.Log[-1] as $last
+      | if $last == null then "its health check has not run yet"
+        else $last.Output // "" | gsub("[[:space:]]+"; " ") | if . == "" or . == " " then "its health check ends with exit code \($last.ExitCode) and says nothing" else .[:200] end end)"
   elif $asked | index([$service]) then empty
   elif ($now - ($s.StartedAt | sub("\\..*"; "Z") | fromdate)) < $steady then "waiting \($service) has just started"
   else empty end

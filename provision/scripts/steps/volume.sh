@@ -38,7 +38,7 @@ make_file_system() {
   # blkid's 2: nothing recognised. Anything else unclear must not be formatted.
   [ "$code" -eq 0 ] || [ "$code" -eq 2 ] || fail "cannot tell what is on $VOLUME_ID (blkid says $code); look with: sudo blkid --probe $device"
   if [ -n "$type" ] && [ "$type" != ext4 ]; then
-    fail "volume $VOLUME_ID holds $type, not ext4; it is left as it is"
+    fail "volume $VOLUME_ID holds $type, not ext4, so it is not one that Berth made; it is left as it is; the snapshot that it is made from is berth:volumeSnapshot, look with: pulumi config get berth:volumeSnapshot"
   fi
   if [ -z "$type" ] || { ! mountpoint -q "$DATA" && never_mounted "$device"; }; then
     say "making a file system on the blank volume $VOLUME_ID"
