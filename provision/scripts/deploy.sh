@@ -216,7 +216,7 @@ finish() {
     say "released $NEW in $SECONDS seconds"
     exit 0
   fi
-  [ -n "$FAILED" ] || say "step $STEP ended with exit code $code; the lines above say why"
+  [ -n "$FAILED" ] || say "$(ended "$code")"
   REASON=$SAID
   [ -z "$BY_HAND" ] || [ -n "$SHOWN" ] || { say "--- the last lines of the log" && tail -n 20 "$LOG" | cut -c 1-300 >&3; }
   [ -z "$NEW" ] || [ "$NEW" = "$OLD" ] || put_back
@@ -226,6 +226,14 @@ finish() {
   [ -z "$OLD" ] || say "the site is served by $OLD, as before"
   [ -z "$BY_HAND" ] || say "the whole log: $LOG"
   exit "$code"
+}
+
+# ended says how a step ended that gave no reason itself.
+ended() {
+  case $1 in
+    129 | 130 | 141 | 143) echo "step $STEP was ended from outside (signal $(kill -l $(($1 - 128)))): by a connection that was cut, or by somebody; run it again" ;;
+    *) echo "step $STEP ended with exit code $1; the lines above say why" ;;
+  esac
 }
 
 # put_back undoes what a release did that failed. Whoever was led to it may finish.
@@ -264,6 +272,11 @@ main() {
       take_lock "${1:-deploy}"
       OLD=$(current)
       trap finish EXIT
+      # Without these, finish would see the code of the command before, most often 0, and take the release for made.
+      trap 'exit 129' HUP
+      trap 'exit 130' INT
+      trap 'exit 141' PIPE
+      trap 'exit 143' TERM
       "${1:-deploy}" "${@:2}"
       ;;
     dump)

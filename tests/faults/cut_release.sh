@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Releases, and disturbs it when the nth step of a name begins: cut_release.sh NAME:NTH kill|power|fill|none
-# kill ends every process of the release at once. power says that the step is reached, and goes on: whoever reads it
+# Releases, and disturbs it when the nth step of a name begins: cut_release.sh NAME:NTH kill|end|power|fill|none
+# kill ends every process of the release at once. end asks deploy.sh to end, which it does by itself. power says that the step is reached, and goes on: whoever reads it
 # pulls the plug. fill leaves no room on the volume, while the release holds still, and keeps at it until the release ends.
 set -euo pipefail
 name=${1%:*} nth=${1#*:} how=$2 seen=0 filler=""
@@ -31,6 +31,10 @@ while IFS= read -r line; do
       printf 'cut at %s\n' "$name"
       break
       ;;
+    end)
+      kill -TERM "$release"
+      printf 'ended at %s\n' "$name"
+      ;;
     power) printf 'reached %s\n' "$name" ;;
     fill)
       pkill -STOP --session "$release"
@@ -46,5 +50,7 @@ rm -f "$pipe"
 code=0
 wait "$release" 2>/dev/null || code=$?
 [ "$how" != kill ] || code=0
+# 143 is what it says of itself.
+[ "$how" != end ] || code=$((code != 143))
 [ -z "$filler" ] || kill "$filler"
 exit "$code"

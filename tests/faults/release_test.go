@@ -22,8 +22,8 @@ var cutRelease string
 
 const releases = "Releases cut"
 
-// TestReleasesCut ends deploy.sh in the middle of each of its steps, by kill -9 and by a power cut, while somebody looks at
-// the site.
+// TestReleasesCut ends deploy.sh in the middle of each of its steps, by kill -9, by a signal that it hears, and by a power
+// cut, while somebody looks at the site.
 func TestReleasesCut(t *testing.T) {
 	r := rehearsed.New(t, "berth-faults")
 	r.Run("up", "--set", "migration.service=api", "--set", "migration.command=python3 migrate.py", "--set", "drainWithin=5")
@@ -44,7 +44,7 @@ func TestReleasesCut(t *testing.T) {
 	require.Contains(t, names, "switch")
 	require.Greater(t, len(names), 8, names)
 	old := "whole"
-	for _, how := range []string{"kill", "power"} {
+	for _, how := range []string{"kill", "end", "power"} {
 		slowest := time.Duration(0)
 		for i, name := range names {
 			t.Run(fmt.Sprintf("%s at step %s", how, name), func(t *testing.T) {
@@ -53,14 +53,14 @@ func TestReleasesCut(t *testing.T) {
 				// The step's how-manieth of its name: a release verifies twice.
 				nth := strings.Count(strings.Join(names[:i+1], "\n")+"\n", name+"\n")
 				command := release(r, next, fmt.Sprintf("%s:%d", name, nth), how)
-				if how == "kill" {
+				if how != "power" {
 					watched := watch(s)
 					defer func() {
 						asked, failed := watched()
 						assert.Positive(t, asked)
 						assert.Zero(t, failed, "of %d requests", asked)
 					}()
-					assert.Contains(t, r.SSH(command), "cut at "+name)
+					assert.Contains(t, r.SSH(command), map[string]string{"kill": "cut at ", "end": "ended at "}[how]+name)
 				} else {
 					running := r.Start("ssh", "--", command)
 					require.NotEmpty(t, running.Await(func(output string) string { return regexp.MustCompile("reached " + name).FindString(output) }))
@@ -74,13 +74,20 @@ func TestReleasesCut(t *testing.T) {
 					require.Eventually(t, func() bool { _, err := r.TrySSH("true", ""); return err == nil }, time.Minute, 200*time.Millisecond)
 				}
 				require.Contains(t, []string{old, next}, greeting(s), "the old release or the new one")
+				if how == "end" {
+					require.Equal(t, old, greeting(s), "it went back by itself")
+					record := r.SSH("sudo tail -n 1 /data/releases.jsonl")
+					require.Contains(t, record, `"result":"failed"`)
+					require.Contains(t, record, "was ended from outside (signal TERM)")
+				}
 				r.SSH("sudo /opt/berth/deploy.sh")
 				require.Equal(t, next, greeting(s), "the next release works")
 				assert.Contains(t, s.Notes(), row)
 				old = next
 			})
 		}
-		report.Add(t, releases, map[string]string{"kill": "`deploy.sh` killed (SIGKILL), then released again", "power": "The server's power cut, then released again"}[how],
+		report.Add(t, releases, map[string]string{"kill": "`deploy.sh` killed (SIGKILL), then released again", "end": "`deploy.sh` ended (SIGTERM): it goes back by itself; then released again",
+			"power": "The server's power cut, then released again"}[how],
 			figure(t, len(names), "steps"))
 		if how == "power" {
 			report.Add(t, releases, "From the power's return to the first answer, the slowest", fmt.Sprintf("%.0f s", slowest.Seconds()))
