@@ -270,6 +270,7 @@ main() {
     deploy | rollback)
       log_by_hand
       take_lock "${1:-deploy}"
+      await_docker
       OLD=$(current)
       trap finish EXIT
       # Without these, finish would see the code of the command before, most often 0, and take the release for made.
@@ -282,6 +283,7 @@ main() {
     dump)
       log_by_hand
       take_lock dump
+      await_docker
       dump
       ;;
     status | history) "$1" ;;

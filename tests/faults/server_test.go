@@ -35,6 +35,7 @@ func TestTheServerIsTouched(t *testing.T) {
 	const row = "kept while the server was touched"
 	s.Write(row)
 	t.Run("a hard reset", func(t *testing.T) { hardReset(t, r.In(t), s.In(t), row) })
+	t.Run("a release before Docker is up", func(t *testing.T) { early(t, r.In(t), s.In(t), row) })
 	for _, f := range []fault{
 		{name: "stopped by hand", row: "The server is stopped by hand", away: true, args: []string{"--set", "environment.GREETING=stopped"},
 			breaks: func(r *rehearsed.Rehearsal) {
@@ -100,6 +101,18 @@ func hardReset(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row stri
 	assert.Equal(t, "ok", r.Health()["containers"])
 	report.Add(t, "Reboot", "From a hard reset to the first answer, nothing done by hand", answered.Round(time.Second).String())
 	report.Add(t, "Reboot", "Until containers, nginx, firewall, timers and mounts are as they were", all.Round(time.Second).String())
+}
+
+// early asks for a release before Docker is up, as after a boot.
+func early(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row string) {
+	said := r.SSH(`sudo systemctl stop docker.socket docker.service
+sudo /opt/berth/deploy.sh >/tmp/early 2>&1 & release=$!
+timeout 60 bash -c 'until grep -s "waiting for Docker" /tmp/early; do sleep 0.1; done'
+sudo systemctl start docker.socket docker.service
+wait "$release"; cat /tmp/early`)
+	assert.Contains(t, said, "serves already")
+	answers(t, s, row)
+	report.Add(t, "Reboot", "A release asked for before Docker is up", "waits for it, and goes through")
 }
 
 // mirrorDown has the server gone, and Debian's archive silent when the next one asks for packages.

@@ -7,6 +7,16 @@ readonly LOOPS_AFTER=3 STEADY_AFTER=2 TELL_EVERY=20
 # MiB of free memory from which on nobody counts.
 readonly ROOMY=512
 
+docker_answers() { timeout 10 docker version >/dev/null 2>&1; }
+
+# await_docker waits for Docker, which after a boot takes longer than SSH.
+await_docker() {
+  if docker_answers; then return; fi
+  say "waiting for Docker, at most 120 seconds"
+  await 120 docker_answers ||
+    fail "Docker does not answer; look with: sudo journalctl -u docker -n 30; start it with: sudo systemctl restart docker; then run it again"
+}
+
 # states prints a line for every container of project $1, as far as it belongs to release $2, that is not (yet) what it
 # should be: "waiting" or "broken", its service, and how it is.
 states() {
