@@ -109,7 +109,8 @@ plan() {
     '$app + {id: $id, commit: $commit, source: $source, base: $base, ports: $ports, trees: $trees[0], binds: ($data + "/binds"), files: ($data + "/files")}' |
     jq -s -f /opt/berth/release/plan.jq "$folder/model.json" - >"$folder/plan.json"
   rm -f "$folder/model.json"
-  jq -r '.advice[].text' "$folder/plan.json" | while read -r line; do say "advice: $line"; done
+  # For the log: to the operator the preview has said it, with the lines.
+  jq -r '.advice[] | "advice: \(.text)"' "$folder/plan.json"
   refuse "$(refusals "$folder")"
   rm -f "$folder/trees.json" "$folder/trust.json"
   keep_files "$folder/plan.json"
