@@ -73,8 +73,8 @@ func TestInterrupted(t *testing.T) {
 			_, _ = up.Wait()
 		})
 		converged(t, r, want, "")
-		report.Add(t, interruptions, "Of these, made by AWS without Pulumi's knowing, and handed to it", fmt.Sprintf("%d resources", unheard))
 		report.Add(t, interruptions, "Pulumi killed before and after AWS makes a resource, then `pulumi up`", figure(t, cuts, "cuts"))
+		report.Add(t, interruptions, "Of these, made by AWS without Pulumi's knowing, and handed to it", fmt.Sprintf("%d resources", unheard))
 		report.Add(t, interruptions, "Pulumi killed at a line of a step, then `pulumi up`", figure(t, len(lines), "lines"))
 	})
 	for _, kind := range []struct {
