@@ -67,7 +67,9 @@ func testWild(t *testing.T, r *rehearsed.Rehearsal, site *rehearsed.Site) {
 				}
 				r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/release.env'", app.settings(t, commit))
 				r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/app.env'", app.environment())
-				output := r.SSH("sudo /opt/berth/deploy.sh " + command)
+				// Advice is for the log, where the lines of earlier releases stand, too.
+				output := r.SSH("lines=$(sudo cat /var/log/berth/release.log | wc -l); sudo /opt/berth/deploy.sh " + command +
+					" && { sudo tail -n +$((lines + 1)) /var/log/berth/release.log | grep '^advice: ' || true; }")
 				for path, want := range app.Contains {
 					response := site.Do(http.MethodGet, "https://"+rehearsed.Domain+path, "")
 					body, err := io.ReadAll(response.Body)
