@@ -45,7 +45,8 @@ func (o *operator) cutOff(t *testing.T, kind string) (record string) {
 	t.Helper()
 	o.must("pulumi config set --path 'berth:aliases[1]' cut.example.test")
 	o.Disturb(rehearsed.Fault{Operation: "create", Kind: kind})
-	up := o.Start("shell", "--", "pulumi", "up", "--yes")
+	// One after the other: nothing else is being made when it is killed.
+	up := o.Start("shell", "--", "pulumi", "up", "--yes", "--parallel", "1")
 	cut := o.AwaitFault(up)
 	up.Kill()
 	output, _ := up.Wait()
