@@ -98,6 +98,30 @@ apply_nginx() {
   if systemd_runs; then systemctl reload-or-restart nginx; else nginx -s reload 2>/dev/null || nginx; fi
 }
 
+# nft_service has the rules in file $3 loaded now, and before unit $4 whenever the server starts; $1 is its name, described by
+# $2, and $5 a mount that the rules need.
+nft_service() {
+  put "/etc/systemd/system/$1.service" 0644 <<EOF
+[Unit]
+Description=$2
+Before=$4
+After=nftables.service
+RequiresMountsFor=${5:-/}
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/nft --file $3
+ExecReload=/usr/sbin/nft --file $3
+
+[Install]
+WantedBy=multi-user.target
+EOF
+  systemctl daemon-reload
+  systemctl enable --quiet "$1.service"
+  systemctl reload-or-restart "$1.service"
+}
+
 # timer has $3, described by $2, run as $1 in minutes $4 of hours $5, each a number, a list or *, which systemd and cron
 # both read; by up to $6 seconds later, so that not every server begins at once. Where there is no systemd, cron does it.
 timer() {

@@ -72,11 +72,10 @@ start_data() {
 # itself in CHANGED. A proxy knows the address of what is behind it from its own start; a database needs nobody so.
 dependents() {
   jq -r --arg changed "$CHANGED" --slurpfile plan "$RELEASES/$1/plan.json" '
-    ($changed | split("\n") | map(split(" ") | select(.[1] != null))) as $lines
-    | .services as $services
-    | [$lines[] | select(.[1] == "changes") | .[0]]
-    | until(. as $anew | . == ([$services | to_entries[] | select(any(.value.depends_on // {} | keys[]; . as $k | $anew | index([$k]))) | .key] + $anew | unique);
-        . as $anew | [$services | to_entries[] | select(any(.value.depends_on // {} | keys[]; . as $k | $anew | index([$k]))) | .key] + $anew | unique)
+    .services as $services
+    | def with_dependents: . as $anew | [$services | to_entries[] | select(any(.value.depends_on // {} | keys[]; . as $on | $anew | index([$on]))) | .key] + $anew | unique;
+      ($changed | split("\n") | map(split(" ") | select(.[1] != null))) as $lines
+    | [$lines[] | select(.[1] == "changes") | .[0]] | until(. == with_dependents; with_dependents)
     | . - [$lines[][0]] - $plan[0].stores | .[]' "$RELEASES/$1/data.json"
 }
 

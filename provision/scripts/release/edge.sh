@@ -15,7 +15,7 @@ lead() {
   known=$(knows "$1")
   link "$1" "$2"
   if [ "$known" = "$(routes_of "$1" "$2")" ]; then
-    lead_fronts || { link "$1" "$before" && fail "the kernel does not lead the routes to $2 (the lines above say why)"; }
+    lead_kernel "$1" "$2" "$before"
   else
     tell_nginx "$1" "$2" "$before"
   fi
@@ -31,10 +31,18 @@ tell_nginx() {
     link "$1" "$3"
     fail "nginx refuses the routes of $2 (the lines above say where); what is served now stays; the routes are: pulumi config get berth:routes"
   fi
-  lead_fronts "$also" || { link "$1" "$3" && fail "the kernel does not lead the routes to $2 (the lines above say why)"; }
+  lead_kernel "$1" "$2" "$3" "$also"
   old=$(workers)
   apply_nginx
   await 30 retired "$old" || fail "nginx did not take up its configuration within 30 seconds; look with: sudo tail /var/log/nginx/error.log"
+}
+
+# lead_kernel has the kernel lead the routes as the links say, and those of file $4, too. Where it refuses, link $1 leads to
+# release $3 again, not to $2.
+lead_kernel() {
+  if lead_fronts "${4:-}"; then return; fi
+  link "$1" "$3"
+  fail "the kernel does not lead the routes to $2 (the lines above say why); what is served now stays; look with: sudo nft list table ip berth_fronts; then run it again"
 }
 
 # KNOWN.current and KNOWN.next say which routes nginx has taken up since the server started. Neither is there while that is

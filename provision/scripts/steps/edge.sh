@@ -38,25 +38,7 @@ widen() {
 # lead_fronts leads the routes to the release that serves, now and before nginx starts after a reboot.
 lead_fronts() {
   put "$BERTH_ETC/fronts.nft" 0644 <"/opt/berth/edge/fronts.nft"
-  put /etc/systemd/system/berth-fronts.service 0644 <<EOF
-[Unit]
-Description=Lead the site's routes to the release that serves
-Before=nginx.service
-After=nftables.service
-RequiresMountsFor=$DATA
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/sbin/nft --file $BERTH_ETC/fronts.nft
-ExecReload=/usr/sbin/nft --file $BERTH_ETC/fronts.nft
-
-[Install]
-WantedBy=multi-user.target
-EOF
-  systemctl daemon-reload
-  systemctl enable --quiet berth-fronts.service
-  systemctl reload-or-restart berth-fronts.service
+  nft_service berth-fronts "Lead the site's routes to the release that serves" "$BERTH_ETC/fronts.nft" nginx.service "$DATA"
 }
 
 main() {

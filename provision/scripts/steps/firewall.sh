@@ -8,24 +8,7 @@ main() {
   local file=$BERTH_ETC/firewall.nft
   put "$file" 0644 <"/opt/berth/edge/firewall.nft"
   nft --check --file "$file" || fail "this kernel does not know the firewall's rules (the lines above say which); boot Debian's own kernel"
-  put /etc/systemd/system/berth-firewall.service 0644 <<EOF
-[Unit]
-Description=Keep containers from the server's own services
-Before=docker.service
-After=nftables.service
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/sbin/nft --file $file
-ExecReload=/usr/sbin/nft --file $file
-
-[Install]
-WantedBy=multi-user.target
-EOF
-  systemctl daemon-reload
-  systemctl enable --quiet berth-firewall.service
-  systemctl reload-or-restart berth-firewall.service
+  nft_service berth-firewall "Keep containers from the server's own services" "$file" docker.service
   say "containers reach ports 80 and 443 of this server and nothing else of it"
 }
 
