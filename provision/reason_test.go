@@ -61,3 +61,36 @@ printf '%s\n%s\n' "$WHY" $((UNTIL == 0 ? 0 : UNTIL - now))`, "bash", folder)
 		})
 	}
 }
+
+// TestReasonIsTheLastRuns lets certbot add to its log, as it does on Debian: what a run before met is not why this one failed.
+func TestReasonIsTheLastRuns(t *testing.T) {
+	const (
+		away    = `2026-11-24 23:34:11,943:ERROR:certbot._internal.log:Connection refused`
+		refused = `{"type": "urn:ietf:params:acme:error:caa", "detail": "CAA record for app.example.com prevents issuance", "status": 403}`
+		silent  = ``
+	)
+	for _, test := range []struct{ name, before, now, code, why string }{
+		{"a refusal after an authority that was away", away, refused, "1", "a CAA record forbids it"},
+		{"an authority that is away after a refusal", refused, away, "75", "is away for the moment"},
+		{"nothing after a refusal", refused, silent, "1", "the log says why"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			folder := t.TempDir()
+			bash := exec.CommandContext(t.Context(), "bash", "-c", `set -euo pipefail
+LOGS=$1 TLS=/nowhere
+next_look() { echo soon; }
+say() { :; }
+sleep() { :; }
+source scripts/certificate/reason.sh
+source scripts/certificate/ask.sh
+certbot() { echo "$1" >>"$LOGS/letsencrypt.log"; return 1; }
+patiently certbot "$2" || true
+code=0
+patiently certbot "$3" || code=$?
+printf '%s %s\n' "$code" "$WHY"`, "bash", folder, test.before, test.now)
+			output, err := bash.CombinedOutput()
+			require.NoErrorf(t, err, "%s", output)
+			assert.Regexp(t, "^"+test.code+" .*"+test.why, string(output))
+		})
+	}
+}

@@ -16,29 +16,58 @@ import (
 	"berth/tests/rehearsed"
 )
 
+// emptyProgram declares nothing, or, where $RESOURCES is set, so many resources of the cheapest kind: components, which have
+// no provider and depend on nothing.
 const emptyProgram = `package main
 
-import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+import (
+	"os"
+	"strconv"
 
-func main() { pulumi.Run(func(*pulumi.Context) error { return nil }) }
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+func main() {
+	count, _ := strconv.Atoi(os.Getenv("RESOURCES"))
+	pulumi.Run(func(ctx *pulumi.Context) error {
+		for i := range count {
+			var one pulumi.ResourceState
+			if err := ctx.RegisterComponentResource("bench:index:Nothing", strconv.Itoa(i), &one); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
 `
 
-// timeUpdates runs pulumi up in Berth's folder and in the empty project's, in turn, and prints the seconds of each.
+// timeUpdates runs pulumi up in Berth's folder, in the empty project's and in that of as many components, in turn, and prints
+// the seconds of each.
 const timeUpdates = `set -euo pipefail
-mkdir -p "$EMPTY/bin" && cp "$PROGRAM" "$EMPTY/bin/berth"
-printf 'name: empty\nruntime: go\n' >"$EMPTY/Pulumi.yaml"
-(cd "$EMPTY" && pulumi stack init --secrets-provider passphrase rehearsal && pulumi up --yes) >/dev/null
+pulumi up --yes --skip-preview >"$BENCH/said"
+count=$(($(sed -nE 's/^ *([0-9]+) unchanged.*/\1/p' "$BENCH/said") - 1)) # But for the stack's own.
+for project in empty components; do
+  mkdir -p "$BENCH/$project/bin" && cp "$PROGRAM" "$BENCH/$project/bin/berth"
+  printf 'name: %s\nruntime: go\n' "$project" >"$BENCH/$project/Pulumi.yaml"
+  (cd "$BENCH/$project" && pulumi stack init --secrets-provider passphrase rehearsal) >/dev/null
+done
 once() {
   local began=$EPOCHREALTIME
-  (cd "$1" && pulumi up --yes --skip-preview) >"$EMPTY/said"
-  echo "took ${1##*/} $(awk "BEGIN { print $EPOCHREALTIME - $began }")"
+  (cd "$2" && RESOURCES=$3 pulumi up --yes --skip-preview) >"$BENCH/said"
+  echo "took $1 $(awk "BEGIN { print $EPOCHREALTIME - $began }")"
+  grep -F unchanged "$BENCH/said"
 }
-once "$PWD"; once "$EMPTY"
-for _ in $(seq "$ROUNDS"); do once "$PWD"; grep -F unchanged "$EMPTY/said"; once "$EMPTY"; done
-rm -rf "$EMPTY"`
+once empty "$BENCH/empty" 0 || true
+once components "$BENCH/components" "$count" || true
+for _ in $(seq "$ROUNDS"); do
+  once berth "$PWD" 0
+  once empty "$BENCH/empty" 0
+  once components "$BENCH/components" "$count"
+done
+rm -rf "$BENCH"`
 
-// TestBenchUpdate prints how long an update takes that changes nothing, beside one of a program that declares nothing, with
-// the same Pulumi command. Run it with make bench.
+// TestBenchUpdate prints how long an update takes that changes nothing, beside one of a program that declares nothing, and
+// beside one that declares as many resources and nothing else, with the same Pulumi command. Run it with make bench.
 func TestBenchUpdate(t *testing.T) {
 	rounds, err := strconv.Atoi(os.Getenv("BERTH_BENCH"))
 	if err != nil {
@@ -46,11 +75,12 @@ func TestBenchUpdate(t *testing.T) {
 	}
 	r := rehearsed.New(t, "berth-bench")
 	r.Run("up")
-	output, err := r.Try("shell", "--", "env", "ROUNDS="+strconv.Itoa(5*rounds), "EMPTY="+filepath.Join(r.Dir, "empty"), "PROGRAM="+buildEmpty(t, r.Project),
+	bench := filepath.Join(r.Dir, "bench")
+	require.NoError(t, os.MkdirAll(bench, 0o700))
+	output, err := r.Try("shell", "--", "env", "ROUNDS="+strconv.Itoa(5*rounds), "BENCH="+bench, "PROGRAM="+buildEmpty(t, r.Project),
 		"bash", "-c", timeUpdates)
 	require.NoError(t, err, output)
 	took := map[string][]float64{}
-	var ratios []float64
 	for line := range strings.Lines(output) {
 		words := strings.Fields(line)
 		if len(words) != 3 || words[0] != "took" {
@@ -60,15 +90,18 @@ func TestBenchUpdate(t *testing.T) {
 		require.NoError(t, err)
 		took[words[1]] = append(took[words[1]], seconds)
 	}
-	require.Len(t, took["operator"], 5*rounds+1)
+	// The first of these made their stacks.
+	took["empty"], took["components"] = took["empty"][1:], took["components"][1:]
 	assert.NotContains(t, output, "created")
-	// The first of each warms up.
-	berth, empty := took["operator"][1:], took["empty"][1:]
-	for i := range berth {
-		ratios = append(ratios, berth[i]/empty[i])
+	fmt.Printf("\npulumi up with nothing to change, %d times each in turn; medians.\n\n| program | seconds | times the empty one |\n|---|---|---|\n", 5*rounds)
+	for _, program := range []struct{ name, row string }{{"empty", "empty"}, {"components", "as many components, and nothing else"}, {"berth", "Berth's"}} {
+		require.Len(t, took[program.name], 5*rounds)
+		var ratios []float64
+		for i, seconds := range took[program.name] {
+			ratios = append(ratios, seconds/took["empty"][i])
+		}
+		fmt.Printf("| %s | %.2f | %.2f |\n", program.row, middle(took[program.name]), middle(ratios))
 	}
-	fmt.Printf("\npulumi up with nothing to change, %d times each in turn; medians.\n\n| program | seconds | times the empty one |\n|---|---|---|\n| empty | %.2f | 1.0 |\n| Berth's | %.2f | %.2f |\n",
-		len(berth), middle(empty), middle(berth), middle(ratios))
 }
 
 func middle(all []float64) float64 {
@@ -76,7 +109,7 @@ func middle(all []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// buildEmpty builds a program that declares nothing, with the versions that Berth's is built with.
+// buildEmpty builds emptyProgram, with the versions that Berth's is built with.
 func buildEmpty(t *testing.T, project string) string {
 	t.Helper()
 	folder := t.TempDir()

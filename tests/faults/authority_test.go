@@ -43,6 +43,8 @@ func TestTheAuthorityFails(t *testing.T) {
 			mends:  func(r *rehearsed.Rehearsal) { networkOf(r, "acme", "198.51.100.3", true) }},
 		{name: "it is in trouble", row: "The authority answers 500",
 			breaks: refuses("500", "", "serverInternal", "Error creating new order"), says: []string{"the staging authority cannot be reached", "it is tried again by itself"}, mends: accepts},
+		{name: "it knows no nonce", row: "The authority does not know the nonces that it gave",
+			breaks: refuses("400", "", "badNonce", "JWS has an invalid anti-replay nonce"), says: []string{"the staging authority cannot be reached", "it is tried again by itself"}, mends: accepts},
 		{name: "it refuses", row: "The authority refuses a name", again: generateNow,
 			breaks: refuses("403", "", "rejectedIdentifier", "The server will not issue certificates for the identifier"),
 			says:   []string{"the staging authority refused", "it signs for no such name (The server will not issue certificates for the identifier): take another (berth:domain, berth:aliases), or another authority"}, mends: accepts},

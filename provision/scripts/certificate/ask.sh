@@ -5,10 +5,9 @@
 readonly PASSING=75
 
 # passing says whether certbot's last run failed for a matter of the moment, on the authority's side or on the way there.
-# certbot begins its log anew in every run.
 passing() {
   [[ $(problem) != serverInternal* ]] || return 0
-  grep ':ERROR:' "$LOGS/letsencrypt.log" 2>/dev/null |
+  run_log | grep ':ERROR:' |
     grep -Ei 'anti-replay nonce|serverInternal|connection (refused|reset|aborted)|timed out|timeout=|no route to host|network is unreachable|temporarily unavailable|name resolution|name or service not known' >/dev/null
 }
 
@@ -16,6 +15,7 @@ passing() {
 patiently() {
   local try
   for try in 1 2 3; do
+    begin_log
     "$@" && return
     explain
     ! unverified || return "$PASSING"

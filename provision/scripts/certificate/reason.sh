@@ -4,10 +4,16 @@
 # WHY is a sentence about certbot's last run; UNTIL, in seconds since 1970, is when an authority's limit ends, 0 for none.
 WHY="" UNTIL=0
 
-# problem prints kind and detail of the last problem in certbot's log that was the authority's answer, but for the one that
+# Certbot adds to its log, as Debian sets it up (max-log-backups = 0, for logrotate): what a run logged is what follows the
+# BEGUN bytes that were there before it.
+BEGUN=0
+begin_log() { BEGUN=$(stat --format %s "$LOGS/letsencrypt.log" 2>/dev/null || echo 0); }
+run_log() { tail -c "+$((BEGUN + 1))" "$LOGS/letsencrypt.log" 2>/dev/null || true; }
+
+# problem prints kind and detail of the last problem in a run's log that was the authority's answer, but for the one that
 # certbot deals with by itself. Source: RFC 8555, section 6.7.
 problem() {
-  grep -oE '"(type|detail)": *"([^"\\]|\\.)*"' "$LOGS/letsencrypt.log" 2>/dev/null | awk -F '": *"' '
+  run_log | grep -oE '"(type|detail)": *"([^"\\]|\\.)*"' | awk -F '": *"' '
     { sub(/"$/, "", $2) }
     $1 == "\"type" { kind = sub(/^urn:ietf:params:acme:error:/, "", $2) ? $2 : "" }
     $1 == "\"detail" && kind != "" && kind != "badNonce" { last = kind "\t" $2; kind = "" }
@@ -18,7 +24,7 @@ problem() {
 # else in an hour.
 limit_ends() {
   local header
-  header=$(grep -i '^retry-after: ' "$LOGS/letsencrypt.log" 2>/dev/null | tail -n 1 | cut -d ' ' -f 2- | tr -d '\r')
+  header=$(run_log | grep -i '^retry-after: ' | tail -n 1 | cut -d ' ' -f 2- | tr -d '\r')
   if [[ $header =~ ^[0-9]+$ ]]; then
     echo $(($(date +%s) + header))
   else
@@ -27,7 +33,7 @@ limit_ends() {
 }
 
 # unverified says whether it was not the authority that certbot believed to talk to.
-unverified() { grep ':ERROR:' "$LOGS/letsencrypt.log" 2>/dev/null | grep -F 'certificate verify failed' >/dev/null; }
+unverified() { run_log | grep ':ERROR:' | grep -F 'certificate verify failed' >/dev/null; }
 
 # explain sets WHY and UNTIL.
 explain() {
