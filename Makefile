@@ -23,7 +23,7 @@ GO_FOLDERS := . doctor rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
 .PHONY: doctor rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
-        rehearse-snapshot rehearse-dashboard push test test-faults test-runbook test-unit test-e2e test-attackers bench pictures lint vulnerabilities sbom tools machine test-machine settings-table help
+        rehearse-snapshot rehearse-dashboard push test test-faults test-runbook test-unit test-e2e test-one test-one-clean test-attackers bench pictures lint vulnerabilities sbom tools machine test-machine settings-table help
 
 help:
 	@echo 'make doctor             what stands in the way of pulumi up on this machine and in the account (STACK=production)'
@@ -34,6 +34,7 @@ help:
 	@echo 'make rehearse-shell     pulumi and aws on it       make push              scripts onto the host, in seconds'
 	@echo 'make rehearse-destroy   pulumi destroy             make rehearse-clean    take everything away'
 	@echo 'make test               every test                 make test-unit         the fast ones'
+	@echo 'make test-one TEST=NAME one of them, in seconds    make test-one-clean   take down what it leaves standing'
 	@echo 'make test-attackers     what attackers get, longer than in make test'
 	@echo 'make test-faults        that, and everything interrupted and broken; writes docs/reliability.md'
 	@echo 'make bench              releases beside other ways to release, as ratios'
@@ -110,7 +111,21 @@ lint: test-machine
 
 # The scripts as they are in this checkout, onto the standing rehearsal's host: what a changed one does is seen in seconds.
 push:
-	@tar --create --gzip --mode=755 --directory provision/scripts . | $(REHEARSAL) ssh -- sudo tar --extract --gzip --no-same-owner --directory /opt/berth
+	@$(PACKED) | $(REHEARSAL) $(UNPACK)
+
+PACKED = tar --create --gzip --mode=755 --directory provision/scripts .
+UNPACK = ssh -- sudo tar --extract --gzip --no-same-owner --directory /opt/berth
+
+# One subtest of tests/, with the scripts of this checkout, against a rehearsal that the first run makes and none takes down.
+STANDING = $(BIN)/rehearsal --project . --name berth-test --dir $${TMPDIR:-/tmp}/berth-test
+test-one: test-machine
+	@[ -n '$(TEST)' ] || { echo "Say which: make test-one TEST='Nothing/the_state_fits'" >&2; exit 2; }
+	@[ -x $(BIN)/rehearsal ] || $(MAKE) --no-print-directory tools
+	@[ -z "$$(docker container ls --quiet --filter name=berth-test-i-)" ] || $(PACKED) | $(STANDING) $(UNPACK)
+	cd tests && BERTH_BIN=$(BIN) BERTH_REUSE=1 go test -count=1 -v -run '$(TEST)' .
+
+test-one-clean:
+	$(STANDING) clean
 
 # Known vulnerabilities of what is called. It asks the Go project's database, so CI does it and make test does not.
 vulnerabilities:

@@ -25,7 +25,7 @@ type Rehearsal struct {
 }
 
 // New begins from nothing: what an interrupted run left is taken away first, and what this one makes at the
-// end, unless BERTH_KEEP is set. With BERTH_REUSE it goes on with what is there.
+// end. With BERTH_REUSE it goes on with what is there, and leaves it.
 func New(t *testing.T, name string) *Rehearsal {
 	t.Helper()
 	bin := os.Getenv("BERTH_BIN")
@@ -33,7 +33,7 @@ func New(t *testing.T, name string) *Rehearsal {
 	project := root(t)
 	r := &Rehearsal{t: t, Name: name, Dir: filepath.Join(os.TempDir(), name), Bin: bin, Project: project,
 		App: filepath.Join(project, "tests", "sample-app")}
-	// While developing, a test may go on where another one ended.
+	// While developing, a test may go on where another one ended: make test-one.
 	if os.Getenv("BERTH_REUSE") != "" {
 		return r
 	}
@@ -41,11 +41,7 @@ func New(t *testing.T, name string) *Rehearsal {
 	others, err := exec.CommandContext(t.Context(), "docker", "network", "ls", "--quiet", "--filter", "label=berth.rehearsal").Output()
 	require.NoError(t, err)
 	require.Empty(t, string(others), "another rehearsal stands on the same addresses; take it down first: make rehearse-clean")
-	t.Cleanup(func() {
-		if os.Getenv("BERTH_KEEP") == "" {
-			r.Run("clean")
-		}
-	})
+	t.Cleanup(func() { r.Run("clean") })
 	return r
 }
 
