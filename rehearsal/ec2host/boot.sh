@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
 # The host's power button: makes the control groups that the container runtime mounted read-only writable for
-# systemd (they are the container's own, in a namespace of their own), then becomes init.
+# systemd (they are the container's own, in a namespace of their own), forgets what the kernel had before, then becomes init.
 set -euo pipefail
 
 for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*/; do
   mountpoint -q "$hierarchy" && mount -o remount,bind,rw "$hierarchy"
 done
+
+# A kernel that boots has no rules and no bridges. This one's network is the interface's, which stays while the host is off.
+# The security group is AWS's, not the host's.
+nft list tables | awk '$3 != "security_group" { print "delete", $0 }' | nft --file -
+for bridge in $(ip -json link show type bridge | grep -o '"ifname":"[^"]*"' | cut -d '"' -f 4); do ip link delete "$bridge"; done
 
 # The rehearsal's CloudWatch and S3 are trusted as AWS's are, by what the host trusts anyway.
 [ -e /etc/ssl/certs/rehearsal-aws.pem ] || update-ca-certificates >/dev/null
