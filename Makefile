@@ -34,7 +34,7 @@ help:
 	@echo 'make rehearse-shell     pulumi and aws on it       make push              scripts onto the host, in seconds'
 	@echo 'make rehearse-destroy   pulumi destroy             make rehearse-clean    take everything away'
 	@echo 'make test               every test                 make test-unit         the fast ones'
-	@echo 'make test-one TEST=NAME one of them, in seconds    make test-one-clean   take down what it leaves standing'
+	@echo 'make test-one TEST=NAME a part of one, in seconds   make test-one-clean   take down what it leaves standing'
 	@echo 'make test-attackers     what attackers get, longer than in make test'
 	@echo 'make test-faults        that, and everything interrupted and broken; writes docs/reliability.md'
 	@echo 'make bench              releases beside other ways to release, as ratios'
@@ -116,13 +116,13 @@ push:
 PACKED = tar --create --gzip --mode=755 --directory provision/scripts .
 UNPACK = ssh -- sudo tar --extract --gzip --no-same-owner --directory /opt/berth
 
-# One subtest of tests/, with the scripts of this checkout, against a rehearsal that the first run makes and none takes down.
+# A subtest of the main test, with the scripts of this checkout, against a rehearsal that the first run makes and none takes down.
 STANDING = $(BIN)/rehearsal --project . --name berth-test --dir $${TMPDIR:-/tmp}/berth-test
 test-one: test-machine
-	@[ -n '$(TEST)' ] || { echo "Say which: make test-one TEST='Nothing/the_state_fits'" >&2; exit 2; }
+	@[ -n '$(TEST)' ] || { echo "Say which: make test-one TEST=the_state_fits" >&2; exit 2; }
 	@[ -x $(BIN)/rehearsal ] || $(MAKE) --no-print-directory tools
 	@[ -z "$$(docker container ls --quiet --filter name=berth-test-i-)" ] || $(PACKED) | $(STANDING) $(UNPACK)
-	cd tests && BERTH_BIN=$(BIN) BERTH_REUSE=1 go test -count=1 -v -run '$(TEST)' .
+	cd tests && BERTH_BIN=$(BIN) BERTH_REUSE=1 go test -count=1 -v -run 'TestFromNothingToHTTPSAndBack/$(TEST)' .
 
 test-one-clean:
 	$(STANDING) clean

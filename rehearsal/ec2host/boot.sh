@@ -10,7 +10,7 @@ done
 # A kernel that boots has no rules and no bridges. This one's network is the interface's, which stays while the host is off.
 # The security group is AWS's, not the host's.
 nft list tables | awk '$3 != "security_group" { print "delete", $0 }' | nft --file -
-for bridge in $(ip -json link show type bridge | grep -o '"ifname":"[^"]*"' | cut -d '"' -f 4); do ip link delete "$bridge"; done
+for bridge in $(ip -oneline link show type bridge | awk -F ': ' '{ print $2 }'); do ip link delete "$bridge"; done
 
 # The rehearsal's CloudWatch and S3 are trusted as AWS's are, by what the host trusts anyway.
 [ -e /etc/ssl/certs/rehearsal-aws.pem ] || update-ca-certificates >/dev/null

@@ -58,7 +58,8 @@ func (w *World) startACME(ctx context.Context) error {
 	}
 	return w.replaceContainer(ctx, w.object("acme"), "--network", w.internet(), "--ip", ACMEAddress,
 		"--sysctl", "net.ipv6.conf.all.disable_ipv6=0",
-		// By itself it refuses one in twenty good nonces, so that one renewal in forty fails and is asked for twice.
+		// By itself it refuses one good nonce in twenty. certbot sends again once, so that now and then a renewal is asked for
+		// twice, and tests count how often it was.
 		"--env", "PEBBLE_VA_NOSLEEP=1", "--env", "PEBBLE_WFE_NONCEREJECT=0",
 		"--volume", filepath.Join(w.Bin, "pebble")+":/usr/local/bin/pebble:ro", "--volume", folder+":/etc/pebble:ro",
 		AMIImage, "pebble", "-config", "/etc/pebble/pebble.json", "-dnsserver", dnsAddress+":53")
