@@ -17,7 +17,7 @@ WITHOUT_DOWNLOADS := 2> >(grep -v '^go: downloading' >&2)
 # When this began, for the time that a rehearsal prints.
 export BERTH_BEGAN := $(shell date +%s)
 
-PULUMI_VERSION := v3.259.0
+PULUMI_VERSION := v3.276.0
 
 GO_FOLDERS := . doctor rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
