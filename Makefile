@@ -17,13 +17,15 @@ WITHOUT_DOWNLOADS := 2> >(grep -v '^go: downloading' >&2)
 # When this began, for the time that a rehearsal prints.
 export BERTH_BEGAN := $(shell date +%s)
 
-PULUMI_VERSION := v3.276.0
+# The CLI that is built where none is installed, and the oldest one that will do (the program's error hooks need it).
+PULUMI_VERSION := $(shell sed -n 's|^\t*github.com/pulumi/pulumi/pkg/v3 \(v[0-9.]*\).*|\1|p' tools/pulumi/go.mod)
+PULUMI_OLDEST  := v3.217.0
 
 GO_FOLDERS := . doctor rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
 .PHONY: doctor rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
-        rehearse-snapshot rehearse-dashboard push test test-faults test-runbook test-unit test-e2e test-one test-one-clean test-attackers bench pictures lint vulnerabilities sbom tools machine test-machine settings-table help
+        rehearse-snapshot rehearse-dashboard push test test-faults test-runbook test-unit test-e2e test-one test-one-clean test-attackers bench pictures lint outdated vulnerabilities sbom tools machine test-machine settings-table help
 
 help:
 	@echo 'make doctor             what stands in the way of pulumi up on this machine and in the account (STACK=production)'
@@ -38,6 +40,7 @@ help:
 	@echo 'make test-attackers     what attackers get, longer than in make test'
 	@echo 'make test-faults        that, and everything interrupted and broken; writes docs/reliability.md'
 	@echo 'make bench              releases beside other ways to release, as ratios'
+	@echo 'make outdated           which dependencies have a newer release'
 	@echo 'make pictures           the pictures of README and docs, from a rehearsal'
 
 # What stands in the way of `pulumi up`, before it; JSON=yes prints it for programs. A warning is no error of make's. In
@@ -127,6 +130,14 @@ test-one: test-machine
 test-one-clean:
 	$(STANDING) clean
 
+# Which of the modules that are named have a newer release, one per line; one that the proxy does not list is unknown. Another
+# major version is another module: look for that yourself. To update: go get MODULE@latest in that folder, then go mod tidy.
+outdated:
+	@for folder in $(GO_FOLDERS) tools/lint tools/pulumi; do (cd $$folder && \
+	  direct=$$(go list -m -f '{{if not (or .Indirect .Main .Replace)}}{{.Path}}{{end}}' all) && \
+	  tools=$$(go list -f '{{with .Module}}{{.Path}}{{end}}' tool 2>/dev/null) && \
+	  go list -e -m -u -f "{{with .Update}}$$folder: {{\$$.Path}} {{\$$.Version}} -> {{.Version}}{{end}}{{if .Error}}$$folder: {{.Path}} {{.Version}} -> unknown{{end}}" $$direct $$tools) || exit 1; done
+
 # Known vulnerabilities of what is called. It asks the Go project's database, so CI does it and make test does not.
 vulnerabilities:
 	@mkdir -p $(BIN)
@@ -144,14 +155,23 @@ settings-table:
 	go test ./config -run Settings -update
 
 # What runs on this machine or inside the rehearsal's containers. Go's own cache makes an unchanged build a matter of
-# seconds; the Pulumi CLI is linked only when its version changes.
-tools: $(BIN)/pulumi-$(PULUMI_VERSION)
-	@ln -sf pulumi-$(PULUMI_VERSION) $(BIN)/pulumi
+# seconds; the Pulumi CLI is linked only when its version changes. An installed CLI that is new enough is copied instead:
+# beside its own Go language host it would use that one.
+tools:
+	@mkdir -p $(BIN)
+	@installed=$$(pulumi version 2>/dev/null) || installed=none; \
+	if [[ $$installed =~ ^v[0-9]+\.[0-9]+\.[0-9]+$$ ]] && printf '%s\n' $(PULUMI_OLDEST) "$$installed" | sort --check --version-sort 2>/dev/null; then \
+	  chosen=pulumi-installed-$$installed; \
+	  [ -x $(BIN)/$$chosen ] || { echo "Using the installed Pulumi CLI $$installed" && cp --dereference "$$(command -v pulumi)" $(BIN)/$$chosen.new && mv $(BIN)/$$chosen.new $(BIN)/$$chosen; }; \
+	else \
+	  chosen=pulumi-$(PULUMI_VERSION); \
+	  $(MAKE) --silent $(BIN)/$$chosen; \
+	fi && ln -sfn $$chosen $(BIN)/pulumi
 	@[ -e $(BIN)/rehearsal ] || echo 'Building the rehearsal (about a minute, once)'
 	@cd rehearsal && CGO_ENABLED=0 go build -o $(BIN)/ . ./cmd/... github.com/letsencrypt/pebble/v2/cmd/pebble $(WITHOUT_DOWNLOADS)
 
 $(BIN)/pulumi-$(PULUMI_VERSION): tools/pulumi/go.mod
-	@echo 'Building the Pulumi CLI $(PULUMI_VERSION) from its Go module (about 3 minutes, once)'
+	@echo 'Building the Pulumi CLI $(PULUMI_VERSION) from its Go module (about 3 minutes, once): none that is $(PULUMI_OLDEST) or newer is installed'
 	@mkdir -p $(BIN)
 	@cd tools/pulumi && go build -trimpath -o $@ \
 	  -ldflags '-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)' \

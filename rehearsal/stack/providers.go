@@ -19,7 +19,7 @@ type providers struct {
 	ports   []string
 	stops   []func()
 	command *command.Provider
-	// realCommand is the folder of the real command provider where that is used.
+	// realCommand is the real command provider's program where that is used.
 	realCommand string
 }
 
@@ -35,7 +35,7 @@ func startProviders(options Options) (*providers, error) {
 	case options.CommandProvider == "real" && !found:
 		return nil, errors.New("find pulumi-resource-command: it is neither on the PATH nor among Pulumi's plugins; install it: pulumi plugin install resource command; or use --command-provider stand-in")
 	case options.CommandProvider == "real", options.CommandProvider == "auto" && found:
-		p.realCommand = filepath.Dir(path)
+		p.realCommand = path
 	case options.CommandProvider == "stand-in", options.CommandProvider == "auto":
 		p.command = command.New()
 		servers["command"] = p.command
