@@ -58,7 +58,7 @@ const (
 // shape is an attribute's, and that of its items where it has some.
 func (a *attribute) shape() (shape, items string) {
 	outer, inner, _ := strings.Cut(a.Type, " of ")
-	switch strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(outer, "basetypes."), "Type"), "Type") {
+	switch strings.ReplaceAll(strings.TrimPrefix(outer, "basetypes."), "Type", "") {
 	case "String":
 		return aText, ""
 	case "Bool":
