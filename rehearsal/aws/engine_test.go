@@ -120,6 +120,39 @@ func TestMonitoringStandsInItsRegions(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestAChangedTagReachesWhatHasTags(t *testing.T) {
+	dir, cfg := t.TempDir(), watchedSite()
+	_, err := EnsureZone(dir, cfg.Zone)
+	require.NoError(t, err)
+	stack := newStack(t, dir, cfg)
+	changes(t, stack)
+	tagged := func() (all []*Resource) {
+		account, err := Read(dir)
+		require.NoError(t, err)
+		for typ, s := range schemas {
+			// The zone was there before the stack.
+			if s.taggable() && typ != zoneType {
+				all = append(all, account.OfType(typ)...)
+			}
+		}
+		return all
+	}
+	before := len(tagged())
+	require.Greater(t, before, 20)
+	const providers = 2
+	for _, tags := range []map[string]string{{"Team": "web"}, {"Team": "ops", "Cost": "1"}, nil} {
+		cfg.Tags = tags
+		assert.Equal(t, map[string]int{"update": before + providers}, changes(t, stack), "in place, each that has tags")
+		for _, resource := range tagged() {
+			all := object(resource.Outputs, "tagsAll")
+			assert.Equal(t, tags["Team"], text(all, "Team"), resource.ID)
+			assert.Equal(t, tags["Cost"], text(all, "Cost"), resource.ID)
+			assert.Equal(t, "berth", text(all, "ManagedBy"), resource.ID)
+		}
+		assert.Empty(t, changes(t, stack))
+	}
+}
+
 func TestRestoreFromASnapshot(t *testing.T) {
 	dir, cfg := t.TempDir(), watchedSite()
 	_, err := EnsureZone(dir, cfg.Zone)
