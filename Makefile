@@ -4,11 +4,14 @@
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/berth
 BIN   := $(CACHE)/bin
 
-# Settings for one rehearsal: make rehearse SET=instanceType=t3.small
+# Settings for one rehearsal: make rehearse SET=instanceType=t3.small. They reach it by its environment, as they are: neither
+# make nor a shell reads a quote or a dollar in them.
 SET ?=
+rehearse $(addprefix rehearse-,preview refresh destroy clean status ssh shell snapshot dashboard): export BERTH_SET = $(value SET)
+rehearse: export BERTH_TRY = $(value APP)
 # An app of your own to rehearse, a folder or a git URL: make rehearse APP=../my-app
 APP ?=
-REHEARSAL = $(BIN)/rehearsal --project . $(foreach setting,$(SET),--set '$(setting)')
+REHEARSAL = $(BIN)/rehearsal --project .
 
 # A first build fetches hundreds of modules, a line each, which nobody reads.
 SHELL := bash
@@ -52,7 +55,7 @@ doctor:
 	@$(BIN)/doctor --project '$(CURDIR)' --settings '$(or $(BERTH_OPERATOR),$(CURDIR))' $(if $(STACK),--stack '$(STACK)') $(if $(JSON),--json) || [ $$? -eq 1 ]
 
 rehearse: machine tools
-	@$(REHEARSAL) $(if $(APP),try '$(APP)',up)
+	@$(REHEARSAL) $(if $(APP),try "$$BERTH_TRY",up)
 
 rehearse-preview rehearse-refresh rehearse-destroy: rehearse-%: machine tools
 	$(REHEARSAL) $*
