@@ -131,6 +131,7 @@ start_release() {
     return
   fi
   if kept "$1"; then mapfile -t services < <(jq -r '.running[]' "$RELEASES/$1/released.json"); fi
+  allow_restarts "$(project "$1")" "$RELEASES/$1/app.json"
   compose "$1" app.json up --detach --no-build --no-recreate ${services[0]:+--no-deps} "${services[@]}" 8>&- &
   await_ready "$(project "$1")" "$1" $!
 }
@@ -138,6 +139,7 @@ start_release() {
 # start_again starts what served of release $1, after it was stopped for nothing.
 start_again() {
   local service
+  allow_restarts "$(project "$1")" "$RELEASES/$1/app.json"
   while read -r service; do containers "$(project "$1")" "$service"; done < <(jq -r '.running[]' "$RELEASES/$1/released.json") |
     xargs --no-run-if-empty docker start >/dev/null
   DEADLINE=$((SECONDS + HEALTHY_WITHIN))
@@ -166,8 +168,28 @@ check_memory() {
 }
 
 # stop_release stops release $1 and keeps its containers. Each gets the time that its compose file gives it.
-stop_release() {
-  running "$(project "$1")" | xargs --no-run-if-empty docker stop >/dev/null
+stop_release() { stop_for_good "$(project "$1")"; }
+
+# stop_for_good stops the containers of project $1, of service $2 where one is named, and keeps Docker from starting them at
+# the next boot: with the policy on-failure it would, whoever stopped them.
+stop_for_good() {
+  local all
+  all=$(containers "$@")
+  [ -n "$all" ] || return 0
+  xargs docker update --restart no <<<"$all" >/dev/null || say "Docker does not put off the restarts of all of ${2:-$1}; the lines above say why"
+  running "$@" | xargs --no-run-if-empty docker stop >/dev/null
+}
+
+# allow_restarts gives the containers of project $1 back the restart policies that compose file $2 names.
+allow_restarts() {
+  local policies service policy container
+  policies=$(jq -r '.services | to_entries[] | "\(.key) \(.value.restart // "no")"' "$2")
+  while read -r service policy; do
+    if [ -z "$service" ] || [ "$policy" = no ]; then continue; fi
+    for container in $(containers "$1" "$service"); do
+      docker update --restart "$policy" "$container" >/dev/null
+    done
+  done <<<"$policies"
 }
 
 # remove_release takes away all that release $1 has on this server.

@@ -14,15 +14,52 @@ changed_data() {
     elif [ "$(docker inspect --format '{{index .Config.Labels "com.docker.compose.config-hash"}} {{.Image}}' "$container")" != \
       "$hash $(image_id "$(jq -r --arg s "$service" '.services[$s].image' "$RELEASES/$1/data.json")")" ]; then
       printf '%s changes\n' "$service"
-    elif ! docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}' "$container" | grep -E '^running |^exited 0 (no)?$' >/dev/null; then
+    elif ! settled "$1" "$service" "$container"; then
       printf '%s starts\n' "$service"
     fi
   done < <(compose "$1" data.json config --hash '*')
 }
 
+# settled says whether container $3 of service $2 needs nothing: it runs, or it is a job that has run. One that others of
+# release $1 wait for has to have ended.
+settled() {
+  local state
+  state=$(docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}' "$3")
+  case $state in
+    "running "*) jq -e --arg s "$2" '.once // [] | index([$s]) == null' "$RELEASES/$1/plan.json" >/dev/null ;;
+    "exited 0 " | "exited 0 no" | "exited 0 on-failure") ;;
+    *) return 1 ;;
+  esac
+}
+
+# leave_jobs takes jobs out of what changes on the way back to a release for which they have run.
+leave_jobs() {
+  local service what container rest=""
+  while read -r service what; do
+    [ -n "$service" ] || continue
+    container=$(containers "$DATA_PROJECT" "$service" | sed -n 1p)
+    if [ "$what" = changes ] && [[ $(docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}' "$container") =~ ^exited\ 0\ (no|on-failure)?$ ]]; then
+      say "$service is a job that has run; it is not run again on the way back"
+    else
+      rest+=${rest:+$'\n'}"$service $what"
+    fi
+  done <<<"$CHANGED"
+  CHANGED=$rest
+}
+
+# tell_volumes says what of release $1 is persistent for the volumes of its image alone. The operator's next preview goes by it.
+tell_volumes() {
+  local lines line
+  lines=$(jq -r '.because | to_entries[] | select(.value | startswith("its image declares the volume ")) | "\(.key) is persistent, because \(.value)"' "$RELEASES/$1/plan.json")
+  while read -r line; do
+    [ -z "$line" ] || say "$line; if nothing in it is worth keeping: labels: {berth.stateful: \"false\"}"
+  done <<<"$lines"
+}
+
 # foretell says in advance what happens to stateful services.
 foretell() {
   local service what
+  tell_volumes "$1"
   while read -r service what; do
     [ "$what" != changes ] ||
       say "stateful service $service changes ($(jq -r --arg s "$service" '.because[$s]' "$RELEASES/$1/plan.json")): it is stopped and started anew, and what needs it waits"
@@ -62,6 +99,7 @@ start_data() {
   say "starting ${services[*]}"
   DATA_TOUCHED=yes
   DEADLINE=$((SECONDS + HEALTHY_WITHIN))
+  allow_restarts "$DATA_PROJECT" "$RELEASES/$1/data.json"
   compose "$1" data.json up --detach --no-build --no-deps "${services[@]}" ||
     show_failure "$DATA_PROJECT" "$(states "$DATA_PROJECT" "$1")"
   renew_dependents "$1" || fail "what depends on ${services[*]} does not start again; the lines above say why"
@@ -73,7 +111,7 @@ start_data() {
 dependents() {
   jq -r --arg changed "$CHANGED" --slurpfile plan "$RELEASES/$1/plan.json" '
     .services as $services
-    | def with_dependents: . as $anew | [$services | to_entries[] | select(any(.value.depends_on // {} | keys[]; . as $on | $anew | index([$on]))) | .key] + $anew | unique;
+    | def with_dependents: . as $anew | [$services | to_entries[] | select(any(.value.depends_on // {} | to_entries[] | select(.value.condition != "service_completed_successfully") | .key; . as $on | $anew | index([$on]))) | .key] + $anew | unique;
       ($changed | split("\n") | map(split(" ") | select(.[1] != null))) as $lines
     | [$lines[] | select(.[1] == "changes") | .[0]] | until(. == with_dependents; with_dependents)
     | . - [$lines[][0]] - $plan[0].stores | .[]' "$RELEASES/$1/data.json"
@@ -90,9 +128,13 @@ renew_dependents() {
 
 # restore_data takes the stateful services back to what release $1 wants, after another one failed.
 restore_data() {
+  local -a services
   [ "$DATA_TOUCHED" = yes ] || return 0
   say "taking the stateful services back"
-  { compose "$1" data.json up --detach --no-build && renew_dependents "$1"; } ||
+  CHANGED=$(changed_data "$1")
+  leave_jobs
+  mapfile -t services < <(cut -d ' ' -f 1 <<<"$CHANGED")
+  [ -z "$CHANGED" ] || { compose "$1" data.json up --detach --no-build --no-deps "${services[@]}" && renew_dependents "$1"; } ||
     say "the stateful services of $1 do not start; the lines above say why"
   join "$1"
 }
@@ -116,6 +158,6 @@ stop_surplus_data() {
   while read -r service; do
     [ -n "$service" ] || continue
     say "stopping $service"
-    running "$DATA_PROJECT" "$service" | xargs --no-run-if-empty docker stop >/dev/null
+    stop_for_good "$DATA_PROJECT" "$service"
   done < <(surplus_data "$1")
 }

@@ -12,6 +12,21 @@ image_name() { printf 'berth/%s:%s\n' "$(tr '[:upper:]' '[:lower:]' <<<"$1" | tr
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }
 image_id() { docker image inspect --format '{{.Id}}' "$1"; }
 
+# heed_volumes plans the release in folder $1 again where its images declare volumes that the plan did not know of: with a
+# new container for each release, what such a volume holds would be lost.
+heed_volumes() {
+  local services service image declared found='{}'
+  services=$(jq -r 'to_entries[] | "\(.key) \(.value.image)"' "$1/images.json")
+  while read -r service image; do
+    [ -n "$service" ] || continue
+    declared=$(docker image inspect --format '{{json .Config.Volumes}}' "$image") || fail "Docker does not say what the image of $service declares; what runs is left as it was"
+    found=$(jq --arg service "$service" --argjson declared "$declared" 'if ($declared // {}) == {} then . else .[$service] = ($declared | keys) end' <<<"$found")
+  done <<<"$services"
+  if jq -e --argjson found "$found" '.image_volumes == $found' "$1/given.json" >/dev/null; then return; fi
+  jq --argjson found "$found" '.image_volumes = $found' "$1/given.json" | put "$1/given.json" 0600
+  split "$1"
+}
+
 # prepare_images makes sure of every image of the release in folder $1 and writes them into its compose files.
 prepare_images() {
   local images index file
@@ -19,6 +34,8 @@ prepare_images() {
   echo '{}' >"$images"
   for ((index = 0; index < $(jq '.builds | length' "$1/plan.json"); index++)); do built "$1" "$index"; done
   for ((index = 0; index < $(jq '.pulls | length' "$1/plan.json"); index++)); do pulled "$1" "$index"; done
+  heed_volumes "$1"
+  rm -f "$1/model.json" "$1/given.json" "$1/trust.json"
   for file in app data; do
     jq --arg file "$file" --slurpfile images "$images" '.[$file] | .services |= with_entries(.value.image = $images[0][.key].image)' "$1/plan.json" >"$1/$file.json"
   done

@@ -85,7 +85,8 @@ refuse() {
   fail "commit ${COMMIT:0:12} cannot be released as it is; what runs is left as it was"
 }
 
-# plan makes folder $1 of a new release: checkout, compose files, routes. Nothing that runs is touched.
+# plan makes folder $1 of a new release: checkout, compose files, routes. Nothing that runs is touched. model.json and
+# given.json, which hold the app's variables, stay until the images are there and may say more.
 plan() {
   local folder=$1 source=$1/source file
   rm -rf "$folder"
@@ -103,18 +104,55 @@ plan() {
   jq -r --arg source "$source" '[(.services // {} | .[] | (.build.context // empty), (.volumes[]? | select(.type == "bind") | .source)),
       ((.secrets // {})[], (.configs // {})[] | .file // empty)]
     | unique[] | select(. == $source or startswith($source + "/"))' "$folder/model.json" | trees "$source" >"$folder/trees.json"
-  jq --arg source "$source" --argjson app "$APP" '[., {source: $source, allow: $app.allow}]' "$folder/model.json" | jq -f /opt/berth/release/trust.jq >"$folder/trust.json"
+  jq --arg source "$source" --arg root "$RELEASES" --argjson app "$APP" '[., {source: $source, root: $root, allow: $app.allow}]' "$folder/model.json" | jq -f /opt/berth/release/trust.jq >"$folder/trust.json"
+  dockerfiles "$source" "$folder/model.json" >"$folder/dockerfiles.json"
+  folders "$folder/trees.json" >"$folder/folders.json"
+  image_volumes_of "$OLD" >"$folder/image-volumes.json"
   jq -n --argjson app "$APP" --slurpfile trees "$folder/trees.json" --argjson ports "$(routed_ports)" --arg id "$(basename "$folder")" \
-    --arg commit "$COMMIT" --arg source "$source" --argjson base $((FIRST_PORT + 100 * $(cat "$folder/slot"))) --arg data "$DATA" \
-    '$app + {id: $id, commit: $commit, source: $source, base: $base, ports: $ports, trees: $trees[0], binds: ($data + "/binds"), files: ($data + "/files")}' |
-    jq -s -f /opt/berth/release/plan.jq "$folder/model.json" - >"$folder/plan.json"
-  rm -f "$folder/model.json"
+    --slurpfile folders "$folder/folders.json" --slurpfile dockerfiles "$folder/dockerfiles.json" --slurpfile volumes "$folder/image-volumes.json" \
+    --arg commit "$COMMIT" --arg source "$source" --argjson base $((FIRST_PORT + 100 * $(cat "$folder/slot"))) --arg data "$DATA" --arg root "$RELEASES" \
+    '$app + {id: $id, commit: $commit, source: $source, root: $root, base: $base, ports: $ports, trees: $trees[0], folders: $folders[0],
+      dockerfiles: $dockerfiles[0], image_volumes: $volumes[0], binds: ($data + "/binds"), files: ($data + "/files")}' >"$folder/given.json"
+  split "$folder"
+  rm -f "$folder"/{trees,folders,dockerfiles,image-volumes}.json
+}
+
+# split makes the plan of the release in folder $1 from its model and what is given, and what follows from it.
+split() {
+  jq -s -f /opt/berth/release/plan.jq "$1/model.json" "$1/given.json" >"$1/plan.json.new"
+  mv "$1/plan.json.new" "$1/plan.json"
   # For the log: to the operator the preview has said it, with the lines.
-  jq -r '.advice[] | "advice: \(.text)"' "$folder/plan.json"
-  refuse "$(refusals "$folder")"
-  rm -f "$folder/trees.json" "$folder/trust.json"
-  keep_files "$folder/plan.json"
-  write_routes "$folder"
+  jq -r '.advice[] | "advice: \(.text)"' "$1/plan.json"
+  refuse "$(refusals "$1")"
+  keep_files "$1/plan.json"
+  write_routes "$1"
+}
+
+# dockerfiles prints a JSON object: the text of the Dockerfile of every service of model $2 that is built in checkout $1.
+dockerfiles() {
+  local services service file all='{}'
+  services=$(jq -r '.services // {} | to_entries[] | select(.value.build.context != null and .value.build.dockerfile_inline == null)
+    | "\(.key) \(.value.build.context)/\(.value.build.dockerfile // "Dockerfile")"' "$2")
+  while read -r service file; do
+    file=$(realpath -e "$file" 2>/dev/null) || continue
+    [[ -f $file && $file == "$(realpath "$1")"/* ]] || continue
+    all=$(jq --arg service "$service" --rawfile text "$file" '.[$service] = $text' <<<"$all")
+  done <<<"$services"
+  printf '%s\n' "$all"
+}
+
+# folders prints a JSON list: the paths of trees $1 that are folders.
+folders() {
+  local paths path
+  paths=$(jq -r 'keys[]' "$1")
+  while read -r path; do
+    [ ! -d "$path" ] || printf '%s\n' "$path"
+  done <<<"$paths" | jq -R -s 'split("\n") | map(select(. != ""))'
+}
+
+# image_volumes_of prints what was found out about the images of release $1: {service: [path]}, the volumes that they declare.
+image_volumes_of() {
+  if [ -n "$1" ]; then jq '.image_volumes // {}' "$RELEASES/$1/plan.json"; else echo '{}'; fi
 }
 
 # keep_files copies the committed files that stateful services mount to where later commits find them unchanged.
