@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"berth/config"
 )
 
 func TestVolumesOfImagesAreReadFromWhatTheReleaseSays(t *testing.T) {
@@ -13,4 +15,15 @@ deploy.sh: blog is persistent, because its image declares the volume /data; if n
 deploy.sh: wp is persistent, because its image declares the volume /var/www/html; if nothing in it is worth keeping: labels: {berth.stateful: "false"}
 `))
 	assert.Empty(t, parseVolumes(""))
+}
+
+func TestWhatStaysAfterADestroyIsSaid(t *testing.T) {
+	cfg := &config.Config{Region: "eu-west-1", Zone: "example.com"}
+	said := stays(cfg, "production")
+	assert.Contains(t, said, "--region eu-west-1 --owner-ids self --filters Name=tag:ManagedBy,Values=berth Name=tag:Stack,Values=production")
+	assert.NotContains(t, said, "registrar")
+	assert.NotContains(t, said, "bucket")
+	cfg.CreateZone, cfg.DumpBucket = true, true
+	assert.Contains(t, stays(cfg, "production"), "name servers of example.com")
+	assert.Contains(t, stays(cfg, "production"), "the bucket")
 }

@@ -96,6 +96,9 @@ func sequence(cfg *config.Config, environment *infra.Environment, stack, commit 
 	edge := environment.Address.PublicIP.ApplyT(func(address string) (string, error) {
 		return edgeSettings(cfg, address)
 	}).(pulumi.StringOutput)
+	if cfg.ACME.EABKey != "" {
+		edge = pulumi.ToSecret(edge).(pulumi.StringOutput)
+	}
 	settings, err := releaseSettings(cfg, stack, commit)
 	if err != nil {
 		return nil, err
@@ -119,7 +122,7 @@ func sequence(cfg *config.Config, environment *infra.Environment, stack, commit 
 	certificate = append(certificate, "ssl-manager.sh")
 	return []step{
 		{name: "volume", seconds: 300, settings: volume, scripts: []string{"volume/zeros.pl"}},
-		{name: "packages", seconds: 900},
+		{name: "packages", seconds: 900, scripts: []string{"reboot.sh", "edge/replace-nginx.sh"}},
 		{name: "firewall", seconds: 60, scripts: []string{"edge/firewall.nft"}},
 		{name: "edge", seconds: 120, scripts: append(slices.Clone(certificate), "edge/starting.conf", "edge/starting.html", "edge/maintenance.html", "edge/proxy.conf", "edge/fronts.nft"), settings: edge},
 		{name: "release", seconds: 3600, scripts: append(slices.Clone(parts), "deploy.sh", "aws.sh"), settings: release},

@@ -5,8 +5,8 @@
 # shellcheck shell=bash disable=SC2034,SC2153
 
 readonly DUMPS=$DATA/dumps
-# Seconds for one dump, one restore, and one copy to the bucket.
-readonly DUMP_WITHIN=1200 RESTORE_WITHIN=3000 COPY_WITHIN=1800
+# Seconds for one dump, and one restore.
+readonly DUMP_WITHIN=1200 RESTORE_WITHIN=3000
 
 # in_database has the database of kind $2 in the container of stateful service $1 dump, restore or ping ($3), for at most
 # $4 seconds. Its password is known inside, from the container's own environment.
@@ -40,17 +40,18 @@ dumps_of() {
   find "$DUMPS" -maxdepth 1 -type f -name "*_$1_*" -not -name '*.partial' -printf '%f\n' | sort -r | awk -F _ '{ rest = $0; sub(/^[^_]*_[^_]*_/, "", rest) } !seen[rest]++'
 }
 
-# copy_off_site puts the newest dumps of release $1 into the stack's bucket, where there is one. The server may add to it,
-# and neither read nor take away.
+# copy_off_site puts the newest dumps of release $1 into the stack's bucket, where there is one.
 copy_off_site() {
-  local file
+  local file files
   load_settings operations
   [ -n "$BUCKET" ] || return 0
+  files=$(dumps_of "$1")
   while read -r file; do
-    printf 'url = "https://%s.s3.%s.amazonaws.com/dumps/%s"\nupload-file = "%s"\n' "$BUCKET" "$REGION" "$file" "$DUMPS/$file" | aws_request s3 "$COPY_WITHIN" ||
+    [ -n "$file" ] || continue
+    upload "$DUMPS/$file" "dumps/$file" ||
       fail "$DUMPS/$file did not get into the bucket $BUCKET; it stays here, and the next night brings another"
     say "copied $file to the bucket $BUCKET"
-  done < <(dumps_of "$1")
+  done <<<"$files"
 }
 
 # restore_databases puts back what release $1 left.
