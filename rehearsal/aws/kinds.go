@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"berth/rehearsal/provider"
 )
 
 // kind is what AWS does with one type of resource.
@@ -94,6 +96,9 @@ func newHex(digits int) string {
 func (c *call) arn(service, region, rest string) string {
 	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, region, number, rest)
 }
+
+// fieldsOf are the inputs that a kind takes.
+func fieldsOf(kind *kind) []string { return provider.Fields(kind.args) }
 
 // Helpers that read properties of unknown shape; what is absent is the zero value.
 

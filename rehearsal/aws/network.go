@@ -23,7 +23,7 @@ func networkKinds() map[string]*kind {
 	return map[string]*kind{
 		vpcType:     {args: ec2.VpcArgs{}, replaces: []string{"cidrBlock", "instanceTenancy"}, create: createVPC, remove: removeVPC},
 		gatewayType: {args: ec2.InternetGatewayArgs{}, create: createGateway, remove: removeGateway},
-		subnetType: {args: ec2.SubnetArgs{}, replaces: []string{"availabilityZone", "cidrBlock", "vpcId", "ipv6CidrBlock"}, world: true,
+		subnetType: {args: ec2.SubnetArgs{}, replaces: []string{"availabilityZone", "cidrBlock", "vpcId"}, world: true,
 			create: createSubnet, remove: removeSubnet},
 		tableType:    {args: ec2.RouteTableArgs{}, replaces: []string{"vpcId"}, create: createTable, remove: removeTable},
 		routeType:    {args: ec2.RouteArgs{}, replaces: []string{"routeTableId", "destinationCidrBlock", "destinationIpv6CidrBlock"}, create: createRoute},
