@@ -4,11 +4,14 @@
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/berth
 BIN   := $(CACHE)/bin
 
-# Settings for one rehearsal: make rehearse SET=instanceType=t3.small
+# Settings for one rehearsal: make rehearse SET=instanceType=t3.small. They reach it by its environment, as they are: neither
+# make nor a shell reads a quote or a dollar in them.
 SET ?=
+rehearse $(addprefix rehearse-,preview refresh destroy clean status ssh shell snapshot dashboard): export BERTH_SET = $(value SET)
+rehearse: export BERTH_TRY = $(value APP)
 # An app of your own to rehearse, a folder or a git URL: make rehearse APP=../my-app
 APP ?=
-REHEARSAL = $(BIN)/rehearsal --project . $(foreach setting,$(SET),--set '$(setting)')
+REHEARSAL = $(BIN)/rehearsal --project .
 
 # A first build fetches hundreds of modules, a line each, which nobody reads.
 SHELL := bash
@@ -17,13 +20,15 @@ WITHOUT_DOWNLOADS := 2> >(grep -v '^go: downloading' >&2)
 # When this began, for the time that a rehearsal prints.
 export BERTH_BEGAN := $(shell date +%s)
 
-PULUMI_VERSION := v3.276.0
+# The CLI that is built where none is installed, and the oldest one that will do (the program's error hooks need it).
+PULUMI_VERSION := $(shell sed -n 's|^\t*github.com/pulumi/pulumi/pkg/v3 \(v[0-9.]*\).*|\1|p' tools/pulumi/go.mod)
+PULUMI_OLDEST  := v3.217.0
 
 GO_FOLDERS := . doctor rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
 .PHONY: doctor rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
-        rehearse-snapshot rehearse-dashboard push test test-faults test-runbook test-unit test-e2e test-one test-one-clean test-attackers bench pictures lint vulnerabilities sbom tools machine test-machine settings-table help
+        rehearse-snapshot rehearse-dashboard push test test-faults test-runbook test-unit test-e2e test-one test-one-clean test-attackers bench pictures lint outdated vulnerabilities sbom tools machine test-machine settings-table help
 
 help:
 	@echo 'make doctor             what stands in the way of pulumi up on this machine and in the account (STACK=production)'
@@ -38,6 +43,7 @@ help:
 	@echo 'make test-attackers     what attackers get, longer than in make test'
 	@echo 'make test-faults        that, and everything interrupted and broken; writes docs/reliability.md'
 	@echo 'make bench              releases beside other ways to release, as ratios'
+	@echo 'make outdated           which dependencies have a newer release'
 	@echo 'make pictures           the pictures of README and docs, from a rehearsal'
 
 # What stands in the way of `pulumi up`, before it; JSON=yes prints it for programs. A warning is no error of make's. In
@@ -49,7 +55,7 @@ doctor:
 	@$(BIN)/doctor --project '$(CURDIR)' --settings '$(or $(BERTH_OPERATOR),$(CURDIR))' $(if $(STACK),--stack '$(STACK)') $(if $(JSON),--json) || [ $$? -eq 1 ]
 
 rehearse: machine tools
-	@$(REHEARSAL) $(if $(APP),try '$(APP)',up)
+	@$(REHEARSAL) $(if $(APP),try "$$BERTH_TRY",up)
 
 rehearse-preview rehearse-refresh rehearse-destroy: rehearse-%: machine tools
 	$(REHEARSAL) $*
@@ -63,7 +69,7 @@ test-unit: test-machine tools
 	@# The last of them read files above their module, of which Go's cache of results knows by this sum alone.
 	@export BERTH_PULUMI=$(BIN)/pulumi BERTH_SOURCES=$$(git ls-files -z --cached --others --exclude-standard | xargs -0 sha256sum 2>/dev/null | sha256sum); \
 	for folder in . rehearsal doctor; do (cd $$folder && go test ./...) || exit 1; done
-	cd tests && go test -count=1 ./report ./runbook ./workflows
+	cd tests && go test -count=1 ./report ./runbook ./volume ./workflows
 
 test-e2e: test-machine tools
 	cd tests && BERTH_BIN=$(BIN) go test -count=1 -timeout 60m -v . ./load
@@ -79,7 +85,7 @@ test-runbook: test-machine tools
 # What interruptions, faults and power cuts leave behind; the figures go to docs/reliability.md. All of it takes hours; each
 # test function stands a rehearsal of its own and can be run by itself.
 test-faults: test-machine tools
-	cd tests && BERTH_BIN=$(BIN) BERTH_FIGURES=$(CURDIR)/docs/reliability.md go test -count=1 -p 1 -timeout 240m -v ./faults ./attackers
+	cd tests && BERTH_BIN=$(BIN) BERTH_FIGURES=$(CURDIR)/docs/reliability.md go test -count=1 -p 1 -timeout 240m -v ./volume ./faults ./attackers
 
 # What visitors notice of a release, beside other ways to release; ROUNDS of it.
 ROUNDS ?= 3
@@ -113,8 +119,9 @@ lint: test-machine
 push:
 	@$(PACKED) | $(REHEARSAL) $(UNPACK)
 
-PACKED = tar --create --gzip --mode=755 --directory provision/scripts .
-UNPACK = ssh -- sudo tar --extract --gzip --no-same-owner --directory /opt/berth
+# As pulumi up does it: the archive into the script that installs it.
+PACKED = tar --create --gzip --mode=755 --directory provision/scripts . | base64
+UNPACK = ssh -- "$$(cat provision/scripts/install.sh)"
 
 # A subtest of the main test, with the scripts of this checkout, against a rehearsal that the first run makes and none takes down.
 STANDING = $(BIN)/rehearsal --project . --name berth-test --dir $${TMPDIR:-/tmp}/berth-test
@@ -126,6 +133,14 @@ test-one: test-machine
 
 test-one-clean:
 	$(STANDING) clean
+
+# Which of the modules that are named have a newer release, one per line; one that the proxy does not list is unknown. Another
+# major version is another module: look for that yourself. To update: go get MODULE@latest in that folder, then go mod tidy.
+outdated:
+	@for folder in $(GO_FOLDERS) tools/lint tools/pulumi; do (cd $$folder && \
+	  direct=$$(go list -m -f '{{if not (or .Indirect .Main .Replace)}}{{.Path}}{{end}}' all) && \
+	  tools=$$(go list -f '{{with .Module}}{{.Path}}{{end}}' tool 2>/dev/null) && \
+	  go list -e -m -u -f "{{with .Update}}$$folder: {{\$$.Path}} {{\$$.Version}} -> {{.Version}}{{end}}{{if .Error}}$$folder: {{.Path}} {{.Version}} -> unknown{{end}}" $$direct $$tools) || exit 1; done
 
 # Known vulnerabilities of what is called. It asks the Go project's database, so CI does it and make test does not.
 vulnerabilities:
@@ -144,14 +159,23 @@ settings-table:
 	go test ./config -run Settings -update
 
 # What runs on this machine or inside the rehearsal's containers. Go's own cache makes an unchanged build a matter of
-# seconds; the Pulumi CLI is linked only when its version changes.
-tools: $(BIN)/pulumi-$(PULUMI_VERSION)
-	@ln -sf pulumi-$(PULUMI_VERSION) $(BIN)/pulumi
+# seconds; the Pulumi CLI is linked only when its version changes. An installed CLI that is new enough is copied instead:
+# beside its own Go language host it would use that one.
+tools:
+	@mkdir -p $(BIN)
+	@installed=$$(pulumi version 2>/dev/null) || installed=none; \
+	if [[ $$installed =~ ^v[0-9]+\.[0-9]+\.[0-9]+$$ ]] && printf '%s\n' $(PULUMI_OLDEST) "$$installed" | sort --check --version-sort 2>/dev/null; then \
+	  chosen=pulumi-installed-$$installed; \
+	  [ -x $(BIN)/$$chosen ] || { echo "Using the installed Pulumi CLI $$installed" && cp --dereference "$$(command -v pulumi)" $(BIN)/$$chosen.new && mv $(BIN)/$$chosen.new $(BIN)/$$chosen; }; \
+	else \
+	  chosen=pulumi-$(PULUMI_VERSION); \
+	  $(MAKE) --silent $(BIN)/$$chosen; \
+	fi && ln -sfn $$chosen $(BIN)/pulumi
 	@[ -e $(BIN)/rehearsal ] || echo 'Building the rehearsal (about a minute, once)'
 	@cd rehearsal && CGO_ENABLED=0 go build -o $(BIN)/ . ./cmd/... github.com/letsencrypt/pebble/v2/cmd/pebble $(WITHOUT_DOWNLOADS)
 
 $(BIN)/pulumi-$(PULUMI_VERSION): tools/pulumi/go.mod
-	@echo 'Building the Pulumi CLI $(PULUMI_VERSION) from its Go module (about 3 minutes, once)'
+	@echo 'Building the Pulumi CLI $(PULUMI_VERSION) from its Go module (about 3 minutes, once): none that is $(PULUMI_OLDEST) or newer is installed'
 	@mkdir -p $(BIN)
 	@cd tools/pulumi && go build -trimpath -o $@ \
 	  -ldflags '-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)' \

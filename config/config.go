@@ -133,6 +133,7 @@ func Look(project string, settings map[string]string, isSecret func(key string) 
 	l.variables()
 	l.authority()
 	l.operations()
+	l.inProject(project)
 	if len(l.problems) > 0 {
 		return l.config, &Problems{List: l.problems}
 	}

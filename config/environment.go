@@ -23,8 +23,10 @@ var (
 	// reservedTags are those that Berth itself sets.
 	reservedTags = []string{"Name", "ManagedBy", "Project", "Stack"}
 
-	sizes    = []string{"nano", "micro", "small", "medium", "large", "xlarge", "2xlarge"}
-	region   = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
+	sizes = []string{"nano", "micro", "small", "medium", "large", "xlarge", "2xlarge"}
+	// region matches those of AWS's partition aws, and of no other. Source: partitions.json of AWS's SDKs, regionRegex.
+	region   = regexp.MustCompile(`^(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-\d+$`)
+	apart    = regexp.MustCompile(`^(cn|us-gov|us-iso[a-z]*|eu-iso[a-z]*|eusc)-`)
 	subnetID = regexp.MustCompile(`^subnet-([0-9a-f]{8}|[0-9a-f]{17})$`)
 	amiID    = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
 	tagText  = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
@@ -34,9 +36,12 @@ var (
 func (l *loader) environment() {
 	l.operators()
 	c := l.config
-	if c.Region = l.text("region", "eu-central-1"); !region.MatchString(c.Region) {
-		l.problem("region", c.Region, "a region's code is required, such as eu-central-1", set("region", "eu-central-1"))
-	} else {
+	switch c.Region = l.text("region", "eu-central-1"); {
+	case apart.MatchString(c.Region):
+		l.problem("region", c.Region, "it belongs to another partition of AWS than aws, with other names, services and images, which Berth does not support; a region of the partition aws is required, such as eu-central-1 or us-east-1", set("region", "eu-central-1"))
+	case !region.MatchString(c.Region):
+		l.problem("region", c.Region, "a region's code is required, such as eu-central-1 or us-east-1", set("region", "eu-central-1"))
+	default:
 		l.zoneOf(c.Region)
 	}
 	l.instance()

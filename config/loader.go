@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -41,6 +42,8 @@ type loader struct {
 	isSecret func(string) bool
 	config   *Config
 	problems []Problem
+	// adopted are the settings that are set in the namespace of a project with another name.
+	adopted map[string]bool
 }
 
 func (l *loader) problem(path, value, allowed, mend string) {
@@ -75,10 +78,54 @@ func (l *loader) refuseUnknown() {
 		if !ours || slices.Contains(Keys(), key) {
 			continue
 		}
-		l.problems = append(l.problems, Problem{
-			Setting: namespace + strings.Trim(shown(key), `"`), Allowed: "there is no such setting" + nearest(key, Keys()), Mend: remove(key),
-		})
+		l.problems = append(l.problems, l.unknown(full, key))
 	}
+}
+
+// plainPath matches a path into a setting as a command can hold it; its first group is the index into a list.
+var plainPath = regexp.MustCompile(`^[A-Za-z0-9_]+(?:\[(\d{1,4})\])?(?:\.[A-Za-z0-9_]+|\["[^"\\]+"\])*$`)
+
+// unknown is what is wrong with a key that is no setting. One with a path in its name was set without --path.
+func (l *loader) unknown(full, key string) Problem {
+	name := root(key)
+	problem := Problem{Setting: harmless(full[:len(full)-len(key)]) + strings.Trim(shown(key), `"`), Mend: removeFlat(full)}
+	if name == key || !slices.Contains(Keys(), name) {
+		problem.Allowed = "there is no such setting" + nearest(name, Keys())
+	} else {
+		problem.Allowed = "it was set without --path, so that it is a setting of this whole name, which does not exist, and no part of " + namespace + name
+		if again := l.again(full, key); again != "" {
+			problem.Mend += " && " + again
+		}
+	}
+	if slices.Contains(secretKeys, name) && !l.isSecret(full) {
+		problem.Allowed += "; it is stored in plain text, which counts as leaked: set a new one"
+	}
+	return problem
+}
+
+// again is the command that sets with --path what was set without, "" where it would show what it should not, or fail.
+func (l *loader) again(full, key string) string {
+	match := plainPath.FindStringSubmatch(key)
+	value := l.settings[full]
+	var elements []json.RawMessage
+	switch {
+	case match == nil || match[0] == "":
+		return ""
+	case match[1] != "":
+		// Pulumi appends to a list and makes no gap in one.
+		index, err := strconv.Atoi(match[1])
+		known := l.settings[namespace+root(key)]
+		if err != nil || !unset(known) && json.Unmarshal([]byte(known), &elements) != nil || index > len(elements) {
+			return ""
+		}
+	}
+	if slices.Contains(secretKeys, root(key)) || l.isSecret(full) {
+		return setSecret(key)
+	}
+	if redacted(value) != value || len(value) > shownLength || harmless(value) != value {
+		return ""
+	}
+	return set(key, value)
 }
 
 // nearest is advice about a misspelt name, "" where nothing is near.
@@ -109,7 +156,10 @@ func unset(value string) bool {
 	return slices.Contains([]string{"", "[]", "{}", "null"}, strings.TrimSpace(value))
 }
 
-// word is the text of a setting that is otherwise a list, "" where it is one: `pulumi new` asks for texts alone.
+// words are the lists that may be a text as well: `pulumi new` asks for texts alone.
+var words = []string{"operatorCidrs", "routes"}
+
+// word is the text of such a setting, "" where it is a list.
 func (l *loader) word(key string) string {
 	text := strings.TrimSpace(l.raw(key))
 	if strings.IndexAny(text, "[{\"") == 0 {

@@ -47,6 +47,17 @@ func (p *Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// With adds problems to those that there are already, nil for none.
+func (p *Problems) With(more ...Problem) *Problems {
+	if p != nil {
+		more = append(slices.Clone(p.List), more...)
+	}
+	if len(more) == 0 {
+		return nil
+	}
+	return &Problems{List: more}
+}
+
 // Concern says whether something is wrong with one of these settings, which are named without their namespace.
 func (p *Problems) Concern(keys ...string) bool {
 	return p != nil && slices.ContainsFunc(p.List, func(problem Problem) bool {
@@ -125,6 +136,15 @@ const edit = `"${EDITOR:-vi}" "Pulumi.$(pulumi stack --show-name).yaml"`
 // speaks to a terminal is not shown.
 func addressable(path string) bool {
 	return harmless(path) == path && !strings.Contains(path, `\`)
+}
+
+// removeFlat is the command that removes a key of the stack's file by its whole name: with --path a point or a bracket in
+// it leads into a map or a list, where it is not.
+func removeFlat(full string) string {
+	if harmless(full) != full {
+		return edit
+	}
+	return "pulumi config rm " + shellescape.Quote(full)
 }
 
 // remove is the command that removes a setting.

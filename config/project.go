@@ -3,10 +3,9 @@ package config
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
-
-	"al.essio.dev/pkg/shellescape"
 )
 
 // defaults are what Pulumi.yaml gives the settings that it gives something, as Pulumi hands it over.
@@ -26,28 +25,37 @@ func (l *loader) adopt(project string) {
 	}
 	given, isSecret := l.settings, l.isSecret
 	l.settings = maps.Clone(given)
-	adopted := map[string]bool{}
+	l.adopted = map[string]bool{}
 	for _, full := range slices.Sorted(maps.Keys(given)) {
 		key, projects := strings.CutPrefix(full, own)
 		if !projects {
 			continue
 		}
-		take := "pulumi config rm " + shellescape.Quote(full)
 		value, berths := given[full], given[namespace+key]
 		switch {
 		case !slices.Contains(Keys(), key):
-			l.problems = append(l.problems, Problem{Setting: harmless(full), Allowed: "there is no such setting" + nearest(key, Keys()), Mend: take})
+			l.problems = append(l.problems, l.unknown(full, key))
 		case unset(value) || value == defaults[key] && !unset(berths) || value == berths:
 		case !unset(berths):
-			l.problems = append(l.problems, Problem{Setting: harmless(full), Allowed: fmt.Sprintf("%s%s is set, too, to something else; one of them has to go", namespace, key), Mend: take})
+			l.problems = append(l.problems, Problem{Setting: harmless(full), Allowed: fmt.Sprintf("%s%s is set, too, to something else; one of them has to go", namespace, key), Mend: removeFlat(full)})
 		default:
-			l.settings[namespace+key], adopted[namespace+key] = value, true
+			l.settings[namespace+key], l.adopted[key] = value, true
 		}
 	}
 	l.isSecret = func(key string) bool {
-		if adopted[key] {
-			return isSecret(own + strings.TrimPrefix(key, namespace))
+		if bare := strings.TrimPrefix(key, namespace); l.adopted[bare] {
+			return isSecret(own + bare)
 		}
 		return isSecret(key)
+	}
+}
+
+// inProject makes the commands about adopted settings those of the project's namespace, where they are set.
+func (l *loader) inProject(project string) {
+	for key := range l.adopted {
+		named := regexp.MustCompile(`\b` + namespace + key + `\b`)
+		for i := range l.problems {
+			l.problems[i].Mend = named.ReplaceAllLiteralString(l.problems[i].Mend, project+":"+key)
+		}
 	}
 }

@@ -11,8 +11,26 @@ import (
 
 // setting is one as Pulumi.yaml declares it.
 type setting struct {
-	Type, Description string
-	Default           any
+	Description string
+	Default     any
+}
+
+// kind is the type that a setting's default shows.
+func (s setting) kind(name string) string {
+	switch s.Default.(type) {
+	case bool:
+		return "boolean"
+	case int:
+		return "integer"
+	case []any:
+		if slices.Contains(words, name) {
+			return "text or array"
+		}
+		return "array"
+	case map[string]any:
+		return "object"
+	}
+	return "string"
 }
 
 // SettingsTable makes the README's table of settings of the project file Pulumi.yaml: a row a setting, required ones
@@ -40,9 +58,6 @@ func SettingsTable(project []byte) (string, error) {
 	table.WriteString("| setting | type | default | what it does |\n|---|---|---|---|\n")
 	for _, name := range names {
 		setting := file.Config[name]
-		if setting.Type == "" {
-			setting.Type = "text or array"
-		}
 		fallback := fmt.Sprint(setting.Default)
 		if fallback == "[]" || fallback == "map[]" {
 			fallback = ""
@@ -50,7 +65,7 @@ func SettingsTable(project []byte) (string, error) {
 		if fallback != "" {
 			fallback = "`" + fallback + "`"
 		}
-		fmt.Fprintf(&table, "| `berth:%s` | %s | %s | %s |\n", name, setting.Type, fallback, setting.Description)
+		fmt.Fprintf(&table, "| `berth:%s` | %s | %s | %s |\n", name, setting.kind(name), fallback, setting.Description)
 	}
 	return table.String(), nil
 }

@@ -89,6 +89,7 @@ func (d *doctor) readStack(ctx context.Context) (*stack, error) {
 		}
 	}
 	read.config, read.problems = config.Look(project.Name, settings, func(key string) bool { return listed[key].Secret })
+	read.problems = read.problems.With(config.Stray(d.folder, project.Name, read.name, settings)...)
 	return read, nil
 }
 

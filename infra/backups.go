@@ -39,7 +39,7 @@ func newBackups(
 			return nil, err
 		}
 	}
-	if err := ctx.RegisterResourceOutputs(b, pulumi.Map{"bucket": b.Bucket}); err != nil {
+	if err := ctx.RegisterResourceOutputs(b, pulumi.Map{"bucket": b.Bucket, "protected": pulumi.Bool(cfg.Protect)}); err != nil {
 		return nil, fmt.Errorf("register the backups: %w", err)
 	}
 	return b, nil

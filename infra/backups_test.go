@@ -59,8 +59,8 @@ func TestSnapshotsRoleMayDoNoMore(t *testing.T) {
 
 func TestNoSnapshotsNoPolicy(t *testing.T) {
 	with, without := declare(t, nil, nil), declare(t, func(cfg *config.Config) { cfg.SnapshotsKept = 0 }, nil)
-	assert.ElementsMatch(t, names(with), append(names(without), "aws:iam/role:Role snapshots",
-		"aws:iam/rolePolicy:RolePolicy snapshots", "aws:dlm/lifecyclePolicy:LifecyclePolicy snapshots"))
+	assert.ElementsMatch(t, names(with), append(names(without), "aws:iam/role:Role berth-snapshots",
+		"aws:iam/rolePolicy:RolePolicy berth-snapshots", "aws:dlm/lifecyclePolicy:LifecyclePolicy snapshots"))
 }
 
 func TestDumpBucketIsPrivate(t *testing.T) {

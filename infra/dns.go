@@ -66,7 +66,7 @@ func newDNS(
 			}
 		}
 	}
-	if err := ctx.RegisterResourceOutputs(d, pulumi.Map{"zoneId": d.ZoneID, "nameServers": d.NameServers}); err != nil {
+	if err := ctx.RegisterResourceOutputs(d, pulumi.Map{"zoneId": d.ZoneID, "nameServers": d.NameServers, "protected": pulumi.Bool(cfg.Protect)}); err != nil {
 		return nil, fmt.Errorf("register the DNS: %w", err)
 	}
 	return d, nil

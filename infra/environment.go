@@ -36,6 +36,9 @@ type Environment struct {
 // New declares the environment that cfg describes. The order is the one in which AWS needs it, with one intention
 // added: address and DNS come before the server, so that names resolve from its first second on.
 func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
+	if err := refuse(ctx, cfg); err != nil {
+		return nil, err
+	}
 	provider, err := newProvider(ctx, cfg, "aws", cfg.Region)
 	if err != nil {
 		return nil, err

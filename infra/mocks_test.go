@@ -98,6 +98,10 @@ func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 func (c *cloud) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if args.Token == "pulumi:pulumi:readStackOutputs" {
+		// The stack has no state yet. One that has is the engine's, in rehearsal/aws.
+		return resource.PropertyMap{}, nil
+	}
 	c.asked = append(c.asked, args)
 
 	if args.Token == c.failing {

@@ -59,6 +59,9 @@ func (n *Network) adopt(ctx *pulumi.Context, cfg *config.Config) error {
 		return fmt.Errorf("look up subnet %s in %s: %w. Mend it: pulumi config set berth:subnetId <subnet>, "+
 			"or pulumi config rm berth:subnetId for a network of the stack's own", cfg.SubnetID, cfg.Region, err)
 	}
+	if err := refuseSubnet(ctx, cfg, subnet.AvailabilityZone); err != nil {
+		return err
+	}
 	n.VPCID = pulumi.String(subnet.VpcId).ToStringOutput()
 	n.SubnetID = pulumi.String(cfg.SubnetID).ToStringOutput()
 	n.Zone = pulumi.String(subnet.AvailabilityZone).ToStringOutput()

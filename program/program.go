@@ -22,7 +22,7 @@ import (
 func Run(settings map[string]string) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
 		cfg, problems := config.Look(ctx.Project(), settings, ctx.IsConfigSecret)
-		if problems != nil {
+		if problems = problems.With(config.Stray(ctx.RootDirectory(), ctx.Project(), ctx.Stack(), settings)...); problems != nil {
 			return problems
 		}
 		commit, err := choose(ctx, cfg)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,9 @@ type options struct {
 	AlarmPeriod                           time.Duration
 }
 
+// setVariable holds make's SET.
+const setVariable = "BERTH_SET"
+
 // rehearsal is one rehearsal on this machine.
 type rehearsal struct {
 	options
@@ -39,6 +43,11 @@ const (
 
 func open(given *options) (*rehearsal, error) {
 	chosen := *given
+	// make's SET. What the rehearsal starts has no use for it, and it may hold a secret.
+	chosen.Set = slices.Concat(words(os.Getenv(setVariable)), chosen.Set)
+	if err := os.Unsetenv(setVariable); err != nil {
+		return nil, err
+	}
 	if chosen.Dir == "" {
 		cache, err := os.UserCacheDir()
 		if err != nil {

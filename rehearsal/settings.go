@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"berth/config"
 	"berth/rehearsal/ec2host"
@@ -94,18 +95,26 @@ func (r *rehearsal) keptSettings() ([]stack.Setting, error) {
 var (
 	// setting matches the path of one. What ends with a hyphen and is none may be a word of a value.
 	setting = regexp.MustCompile(`^(` + strings.Join(config.Keys(), "|") + `)([.\[].*)?$`)
+	// named matches the path of what may be one, misspelt or not: a part of a value that has a = in it is none.
+	named = regexp.MustCompile(`^!?[A-Za-z][A-Za-z0-9_-]*([.\[].+)?$`)
 	// stored matches the settings that have to be stored encrypted.
 	stored = regexp.MustCompile(`^(` + strings.Join(config.SecretKeys(), "|") + `)([.\[]|$)`)
 )
 
-// keep applies what --set names to the settings that are kept: path=value sets, path- takes it back. A word without = goes
-// on with the value before it, as make hands on SET a word at a time.
+// words are those of SET with the space before each: a value of several keeps it as it is.
+func words(text string) []string { return word.FindAllString(text, -1) }
+
+var word = regexp.MustCompile(`\s*\S+`)
+
+// keep applies what SET and --set name to the settings that are kept: path=value sets, path- takes it back. A word that does
+// neither goes on with the value before it.
 func keep(kept []stack.Setting, words []string) ([]stack.Setting, error) {
 	without := func(path string) []stack.Setting {
 		return slices.DeleteFunc(kept, func(s stack.Setting) bool { return s.Path == path })
 	}
 	last := false
-	for _, word := range words {
+	for _, spaced := range words {
+		word := strings.TrimLeftFunc(spaced, unicode.IsSpace)
 		back, hyphen := strings.CutSuffix(strings.TrimPrefix(word, "!"), "-")
 		// A misspelt one, too, that is kept.
 		misspelt := slices.ContainsFunc(kept, func(s stack.Setting) bool { return s.Path == back })
@@ -115,12 +124,14 @@ func keep(kept []stack.Setting, words []string) ([]stack.Setting, error) {
 		}
 		path, value, ok := strings.Cut(word, "=")
 		switch {
-		case ok:
+		case ok && (!last || named.MatchString(path)):
 			path, secret := strings.CutPrefix(path, "!")
 			kept = append(without(path), stack.Setting{Path: path, Value: value, Secret: secret || stored.MatchString(path)})
 			last = true
-		case last:
+		case last && spaced == word:
 			kept[len(kept)-1].Value += " " + word
+		case last:
+			kept[len(kept)-1].Value += spaced
 		default:
 			return nil, fmt.Errorf("%q sets nothing: a setting is NAME=VALUE, such as SET=instanceType=t3.small, and SET=instanceType- takes it back", word)
 		}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -24,6 +27,7 @@ func TestKeep(t *testing.T) {
 		"a value of several words":       {[]string{"environment.HOSTS=app.example.test", "localhost", "web-", "tags.a=b"}, append(before(), stack.Setting{Path: "environment.HOSTS", Value: "app.example.test localhost web-"}, stack.Setting{Path: "tags.a", Value: "b"})},
 		"taken back":                     {[]string{"instanceType-", "!secrets.TOKEN-"}, []stack.Setting{}},
 		"a misspelt one taken back":      {[]string{"instancetype=t3.small", "instancetype-"}, before()},
+		"a value with a = in it":         {[]string{"environment.OPTIONS=-Da=b", "-Dc=d", "e/f=g"}, append(before(), stack.Setting{Path: "environment.OPTIONS", Value: "-Da=b -Dc=d e/f=g"})},
 		"an empty value stays":           {[]string{"environment.EMPTY="}, append(before(), stack.Setting{Path: "environment.EMPTY"})},
 		"a name that ends with a hyphen": {[]string{"tags.a-=b"}, append(before(), stack.Setting{Path: "tags.a-", Value: "b"})},
 	} {
@@ -34,5 +38,40 @@ func TestKeep(t *testing.T) {
 	for _, words := range [][]string{{"t3.small"}, {"instanceType-", "t3.small"}} {
 		_, err := keep(before(), words)
 		require.ErrorContains(t, err, `"t3.small" sets nothing`)
+	}
+}
+
+// TestSETIsTakenAsItIs: no quote, dollar or space in it means anything.
+func TestSETIsTakenAsItIs(t *testing.T) {
+	for text, want := range map[string][]stack.Setting{
+		"": {},
+		`  environment.A=it's  "two" $HOME $(id) #1	tab  secrets.B=x'y `: {
+			{Path: "environment.A", Value: `it's  "two" $HOME $(id) #1	tab`}, {Path: "secrets.B", Value: "x'y", Secret: true},
+		},
+		"acmeRoots=-----BEGIN X-----\nAAAA\n-----END X-----\n tags.a=b": {
+			{Path: "acmeRoots", Value: "-----BEGIN X-----\nAAAA\n-----END X-----"}, {Path: "tags.a", Value: "b"},
+		},
+		`!environment.C=' tags.a=\`: {{Path: "environment.C", Value: "'", Secret: true}, {Path: "tags.a", Value: `\`}},
+	} {
+		kept, err := keep([]stack.Setting{}, words(text))
+		require.NoError(t, err, text)
+		assert.Equal(t, want, kept, text)
+	}
+}
+
+// TestMakeHandsSETOnAsItIs runs the Makefile with a program in the rehearsal's place.
+func TestMakeHandsSETOnAsItIs(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "rehearsal"), []byte("#!/bin/sh\nprintf '%s' \"$BERTH_SET\"\n"), 0o700))
+	for _, set := range []string{`environment.A=it's "two" $HOME $(shell id) $$ #1  100%`, "'", `"`, "a=b tags.c-"} {
+		for _, args := range [][]string{{"rehearse", "SET=" + set}, {"rehearse-status", "SET=" + set}, {"rehearse-ssh"}} {
+			command := exec.CommandContext(t.Context(), "make", append([]string{"--no-print-directory", "-C", "..", "-o", "machine", "-o", "tools", "BIN=" + folder}, args...)...)
+			if len(args) == 1 {
+				command.Env = append(os.Environ(), "SET="+set)
+			}
+			output, err := command.Output()
+			require.NoError(t, err, set)
+			assert.Equal(t, set, string(output), args)
+		}
 	}
 }

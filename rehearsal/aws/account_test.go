@@ -43,11 +43,17 @@ func newFixture(t *testing.T) *fixture {
 	var err error
 	f.p, err = Open(f.dir, f.world)
 	require.NoError(t, err)
-	args, err := provider.Marshal("args", resource.NewPropertyMapFromMap(properties{"region": "eu-central-1", "defaultTags": `{"tags":{"ManagedBy":"berth"}}`}))
-	require.NoError(t, err)
-	_, err = f.p.Configure(t.Context(), &pulumirpc.ConfigureRequest{Args: args})
-	require.NoError(t, err)
+	f.configure(properties{"ManagedBy": "berth"})
 	return f
+}
+
+// configure gives the provider its region and default tags, nested configuration as JSON text as the engine does.
+func (f *fixture) configure(tags properties) {
+	f.t.Helper()
+	args, err := provider.Marshal("args", resource.NewPropertyMapFromMap(properties{"region": "eu-central-1", "defaultTags": inJSON(properties{"tags": tags})}))
+	require.NoError(f.t, err)
+	_, err = f.p.Configure(f.t.Context(), &pulumirpc.ConfigureRequest{Args: args})
+	require.NoError(f.t, err)
 }
 
 func (f *fixture) network() *fixture {
@@ -157,7 +163,7 @@ func TestWhatAWSRefusesToMake(t *testing.T) {
 		{"InvalidSnapshot.NotFound", volumeType, func(*fixture) properties {
 			return properties{"availabilityZone": "eu-central-1a", "size": 20.0, "snapshotId": "snap-1"}
 		}},
-		{"MalformedPolicyDocument", roleType, func(*fixture) properties { return properties{"name": "r", "assumeRolePolicy": "{"} }},
+		{"invalid JSON", roleType, func(*fixture) properties { return properties{"name": "r", "assumeRolePolicy": "{"} }},
 		{"NoSuchEntity", profileType, func(*fixture) properties { return properties{"name": "p", "role": "none"} }},
 		{"NoSuchHostedZone", recordType, func(*fixture) properties { return properties{"zoneId": "Z1"} }},
 		{"not permitted in zone", recordType, func(f *fixture) properties {
@@ -257,59 +263,6 @@ func TestVolumesGrowSlowlyAndNeverShrink(t *testing.T) {
 	require.NoError(t, f.update(volumeType, "data", size(30)))
 	require.ErrorContains(t, f.update(volumeType, "data", size(40)), "VolumeModificationRateExceeded")
 	assert.EqualValues(t, 30, f.get(volumeType, "data").Outputs["size"])
-}
-
-func TestDiffReplacesWhatTheRealProviderReplaces(t *testing.T) {
-	f := newFixture(t)
-	for _, test := range []struct {
-		typ, property string
-		olds, news    properties
-		replaced      bool
-	}{
-		{instanceType, "ami", properties{"ami": AMI}, properties{"ami": OtherAMI}, true},
-		{instanceType, "instanceType", properties{"instanceType": "t3.micro"}, properties{"instanceType": "t3.small"}, false},
-		{instanceType, "userData", properties{"userData": "a"}, properties{"userData": "b"}, false},
-		{instanceType, "userData", properties{"userData": "a", "userDataReplaceOnChange": true}, properties{"userData": "b", "userDataReplaceOnChange": true}, true},
-		{volumeType, "size", properties{"size": 20.0}, properties{"size": 30.0}, false},
-		{volumeType, "snapshotId", properties{}, properties{"snapshotId": "snap-1"}, true},
-		{volumeType, "availabilityZone", properties{"availabilityZone": "a"}, properties{"availabilityZone": "b"}, true},
-		{attachmentType, "instanceId", properties{"instanceId": "i-1"}, properties{"instanceId": "i-2"}, true},
-		{recordType, "records", properties{"records": []any{"a"}}, properties{"records": []any{"b"}}, false},
-		{recordType, "name", properties{"name": "a"}, properties{"name": "b"}, true},
-		{groupType, "description", properties{"description": "a"}, properties{"description": "b"}, true},
-		{vpcType, "cidrBlock", properties{"cidrBlock": "a"}, properties{"cidrBlock": "b"}, true},
-		{vpcType, "tags", properties{}, properties{"tags": properties{"a": "b"}}, false},
-	} {
-		olds, err := provider.Marshal("olds", resource.NewPropertyMapFromMap(test.olds))
-		require.NoError(t, err)
-		news, err := provider.Marshal("news", resource.NewPropertyMapFromMap(test.news))
-		require.NoError(t, err)
-		diff, err := f.p.Diff(t.Context(), &pulumirpc.DiffRequest{Urn: at(test.typ, "x"), OldInputs: olds, News: news})
-		require.NoError(t, err)
-		assert.Equal(t, []string{test.property}, diff.GetDiffs(), test.typ)
-		assert.Equal(t, test.replaced, len(diff.GetReplaces()) > 0, "%s.%s", test.typ, test.property)
-		same, err := f.p.Diff(t.Context(), &pulumirpc.DiffRequest{Urn: at(test.typ, "x"), OldInputs: news, News: news})
-		require.NoError(t, err)
-		assert.Equal(t, pulumirpc.DiffResponse_DIFF_NONE, same.GetChanges())
-	}
-}
-
-func TestCheckIsStrictAndMakesUpNames(t *testing.T) {
-	f := newFixture(t)
-	check := func(typ string, inputs properties) *pulumirpc.CheckResponse {
-		news, err := provider.Marshal("news", resource.NewPropertyMapFromMap(inputs))
-		require.NoError(t, err)
-		response, err := f.p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: at(typ, "logical"), News: news})
-		require.NoError(t, err)
-		return response
-	}
-	failures := check(vpcType, properties{"cidrBlok": "10.0.0.0/16"}).GetFailures()
-	require.Len(t, failures, 1)
-	assert.Contains(t, failures[0].GetReason(), "did you mean cidrBlock?")
-	assert.Regexp(t, `^logical-[0-9a-f]{7}$`, check(groupType, properties{}).GetInputs().AsMap()["name"])
-	assert.Regexp(t, `^logical-[0-9a-f]{7}$`, check(BucketType, properties{}).GetInputs().AsMap()["bucket"])
-	_, err := f.p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: at("aws:s3/bucket:Bucket", "x")})
-	assert.ErrorContains(t, err, "does not have resources of type aws:s3/bucket:Bucket")
 }
 
 func TestStateOutlivesTheProcess(t *testing.T) {

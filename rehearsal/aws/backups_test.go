@@ -46,9 +46,9 @@ func TestLifecyclePolicy(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	for want, schedule := range map[string]properties{
-		"Invalid interval": {"createRule": properties{"interval": 5.0, "intervalUnit": "HOURS"}, "retainRule": properties{"count": 7.0}},
-		"Invalid time":     {"createRule": properties{"interval": 24.0, "intervalUnit": "HOURS", "times": "3:00"}, "retainRule": properties{"count": 7.0}},
-		"Invalid count":    {"createRule": properties{"interval": 24.0, "intervalUnit": "HOURS"}, "retainRule": properties{"count": 1001.0}},
+		"createRule.interval": {"createRule": properties{"interval": 5.0, "intervalUnit": "HOURS"}, "retainRule": properties{"count": 7.0}},
+		"createRule.times":    {"createRule": properties{"interval": 24.0, "intervalUnit": "HOURS", "times": "3:00"}, "retainRule": properties{"count": 7.0}},
+		"retainRule.count":    {"createRule": properties{"interval": 24.0, "intervalUnit": "HOURS"}, "retainRule": properties{"count": 1001.0}},
 	} {
 		inputs := lifecycleInputs(arn, nil)
 		inputs["policyDetails"].(properties)["schedules"] = []any{schedule}
@@ -67,7 +67,7 @@ func TestPermissionsInsideRoles(t *testing.T) {
 	assert.Equal(t, "host:metrics", f.make(permissionType, "metrics", properties{"name": "metrics", "role": "host", "policy": document}))
 	require.ErrorContains(t, f.remove(roleType, "role"), "must delete policies first")
 	for want, bad := range map[string]string{
-		"Syntax errors":                `{"Statement":`,
+		"MalformedPolicyDocument":      `{"Statement":`,
 		"must contain actions":         `{"Statement":[{"Effect":"Allow","Resource":"*"}]}`,
 		"must contain resources":       `{"Statement":[{"Effect":"Allow","Action":"a:B"}]}`,
 		"should not specify a princip": `{"Statement":[{"Effect":"Allow","Action":"a:B","Resource":"*","Principal":"*"}]}`,

@@ -1,12 +1,6 @@
 package aws
 
-import (
-	"reflect"
-	"regexp"
-	"strings"
-
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/s3"
-)
+import "strings"
 
 const (
 	// BucketType is an S3 bucket.
@@ -18,30 +12,23 @@ const (
 	bucketPolicyType     = "aws:s3/bucketPolicy:BucketPolicy"
 )
 
-// bucketName keeps the rules that most names run into. Source: S3 User Guide, "General purpose bucket naming rules".
-var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-
 func bucketKinds() map[string]*kind {
-	part := func(args interface{ ElementType() reflect.Type }, operation string, check func(*call, string) error) *kind {
-		run := func(c *call) error { return c.partOfBucket(operation, check) }
-		return &kind{args: args, replaces: []string{"bucket"}, create: run, update: run}
+	part := func(operation, invalid string, check func(*call, string) error) *kind {
+		run := func(c *call) error { return c.partOfBucket(check) }
+		return &kind{operation: "S3:" + operation, invalid: invalid, create: run, update: run}
 	}
 	return map[string]*kind{
-		BucketType: {args: s3.BucketV2Args{}, world: true, replaces: []string{"bucket", "bucketPrefix", "objectLockEnabled"}, named: "bucket",
-			create: createBucket, remove: removeBucket},
-		bucketAccessType:     part(s3.BucketPublicAccessBlockArgs{}, "PutPublicAccessBlock", nil),
-		bucketVersioningType: part(s3.BucketVersioningV2Args{}, "PutBucketVersioning", checkVersioning),
-		bucketEncryptionType: part(s3.BucketServerSideEncryptionConfigurationV2Args{}, "PutBucketEncryption", checkEncryption),
-		bucketLifecycleType:  part(s3.BucketLifecycleConfigurationV2Args{}, "PutBucketLifecycleConfiguration", checkBucketLifecycle),
-		bucketPolicyType:     part(s3.BucketPolicyArgs{}, "PutBucketPolicy", checkBucketPolicy),
+		BucketType:           {operation: "S3:CreateBucket", invalid: "InvalidBucketName", world: true, create: createBucket, remove: removeBucket},
+		bucketAccessType:     part("PutPublicAccessBlock", "MalformedXML", nil),
+		bucketVersioningType: part("PutBucketVersioning", "MalformedXML", nil),
+		bucketEncryptionType: part("PutBucketEncryption", "MalformedXML", checkEncryption),
+		bucketLifecycleType:  part("PutBucketLifecycleConfiguration", "MalformedXML", checkBucketLifecycle),
+		bucketPolicyType:     part("PutBucketPolicy", "MalformedPolicy", checkBucketPolicy),
 	}
 }
 
 func createBucket(c *call) error {
 	c.id = text(c.inputs, "bucket")
-	if !bucketName.MatchString(c.id) || strings.Contains(c.id, "..") {
-		return apiError("S3:CreateBucket", "InvalidBucketName", "The specified bucket is not valid.")
-	}
 	if c.account.get(BucketType, c.id) != nil {
 		return apiError("S3:CreateBucket", "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.")
 	}
@@ -63,28 +50,20 @@ func removeBucket(c *call) error {
 }
 
 // partOfBucket is one aspect of a bucket, known by the bucket's name.
-func (c *call) partOfBucket(operation string, check func(*call, string) error) error {
+func (c *call) partOfBucket(check func(*call, string) error) error {
 	c.id = text(c.inputs, "bucket")
 	if c.account.get(BucketType, c.id) == nil {
-		return apiError("S3:"+operation, "NoSuchBucket", "The specified bucket does not exist")
+		return apiError(c.kind.operation, "NoSuchBucket", "The specified bucket does not exist")
 	}
 	if check == nil {
 		return nil
 	}
-	return check(c, "S3:"+operation)
-}
-
-func checkVersioning(c *call, operation string) error {
-	if status := text(object(c.inputs, "versioningConfiguration"), "status"); status != "Enabled" && status != "Suspended" {
-		return apiError(operation, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
-	}
-	return nil
+	return check(c, c.kind.operation)
 }
 
 func checkEncryption(c *call, operation string) error {
 	for _, rule := range objects(c.inputs, "rules") {
-		algorithm := text(object(rule, "applyServerSideEncryptionByDefault"), "sseAlgorithm")
-		if algorithm != "AES256" && algorithm != "aws:kms" && algorithm != "aws:kms:dsse" {
+		if object(rule, "applyServerSideEncryptionByDefault") == nil {
 			return apiError(operation, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
 		}
 	}
@@ -98,12 +77,10 @@ func checkBucketLifecycle(c *call, operation string) error {
 	}
 	for _, rule := range rules {
 		expiration, replaced := object(rule, "expiration"), object(rule, "noncurrentVersionExpiration")
-		switch status := text(rule, "status"); {
-		case status != "Enabled" && status != "Disabled":
-			return apiError(operation, "MalformedXML", "The status of a rule is Enabled or Disabled")
+		switch {
 		case expiration == nil && replaced == nil && rule["abortIncompleteMultipartUpload"] == nil && rule["transitions"] == nil:
 			return apiError(operation, "InvalidRequest", "At least one action needs to be specified in a rule.")
-		case expiration["days"] != nil && integer(expiration, "days") < 1, replaced != nil && integer(replaced, "noncurrentDays") < 1:
+		case expiration["days"] != nil && integer(expiration, "days") < 1:
 			return apiError(operation, "InvalidArgument", "'Days' for Expiration action must be a positive integer")
 		}
 	}

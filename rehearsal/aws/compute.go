@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 )
 
 const (
@@ -34,11 +32,9 @@ func vcpus(name string) int {
 
 func computeKinds() map[string]*kind {
 	return map[string]*kind{
-		instanceType: {args: ec2.InstanceArgs{}, replaces: []string{
-			"ami", "associatePublicIpAddress", "availabilityZone", "ipv6Addresses", "keyName", "privateIp", "subnetId",
-		}, world: true, create: createInstance, update: updateInstance, remove: removeInstance},
-		addressType:     {args: ec2.EipArgs{}, replaces: []string{"domain"}, create: createAddress, remove: removeAddress},
-		associationType: {args: ec2.EipAssociationArgs{}, replaces: []string{"allocationId", "instanceId"}, world: true, create: createAssociation, remove: removeAssociation},
+		instanceType:    {operation: "RunInstances", invalid: "InvalidParameterValue", world: true, create: createInstance, update: updateInstance, remove: removeInstance},
+		addressType:     {operation: "AllocateAddress", invalid: "InvalidParameterValue", create: createAddress, remove: removeAddress},
+		associationType: {world: true, create: createAssociation, remove: removeAssociation},
 	}
 }
 
@@ -94,9 +90,6 @@ func (c *call) checkInstance(operation string, subnet *Resource) error {
 	}
 	if used > vcpuLimit {
 		return apiError(operation, "VcpuLimitExceeded", "You have requested more vCPU capacity than your current vCPU limit of %d allows for the instance bucket that the specified instance type belongs to.", vcpuLimit)
-	}
-	if data := text(c.inputs, "userData"); len(data) > userDataLimit {
-		return apiError(operation, "InvalidParameterValue", "User data is limited to %d bytes", userDataLimit)
 	}
 	for _, group := range list(c.inputs, "vpcSecurityGroupIds") {
 		found, err := c.find(operation, groupType, group, "InvalidGroup.NotFound")

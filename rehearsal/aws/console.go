@@ -4,13 +4,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/urn"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
-
-	"berth/rehearsal/provider"
 )
 
 // Console is AWS's console, and with it every other hand that changes the account past Pulumi. It keeps AWS's rules.
@@ -64,7 +61,7 @@ func (c *Console) Change(ctx context.Context, typ, id string, properties map[str
 	}
 	inputs, told := maps.Clone(found.Inputs), map[string]any{}
 	for key, value := range properties {
-		if slices.Contains(provider.Fields(kind.args), key) {
+		if kind.schema[key] != nil {
 			inputs[key] = value
 		} else {
 			told[key] = value

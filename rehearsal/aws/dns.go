@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
-
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
 )
 
 const (
@@ -18,8 +16,8 @@ var caaValue = regexp.MustCompile(`^\d{1,3} (issue|issuewild|iodef) "[^"]*"$`)
 
 func dnsKinds() map[string]*kind {
 	return map[string]*kind{
-		zoneType:   {args: route53.ZoneArgs{}, replaces: []string{"name", "delegationSetId"}, create: createZone, remove: removeZone},
-		recordType: {args: route53.RecordArgs{}, replaces: []string{"name", "type", "zoneId", "setIdentifier"}, create: createRecord, update: checkRecord},
+		zoneType:   {operation: "Route 53:CreateHostedZone", invalid: "InvalidInput", create: createZone, remove: removeZone},
+		recordType: {operation: "Route 53:ChangeResourceRecordSets", invalid: "InvalidInput", create: createRecord, update: checkRecord},
 	}
 }
 
@@ -46,12 +44,11 @@ func createRecord(c *call) error {
 	if err := checkRecord(c); err != nil {
 		return err
 	}
-	zone, name, typ := text(c.inputs, "zoneId"), text(c.inputs, "name"), text(c.inputs, "type")
-	c.id = zone + "_" + name + "_" + typ
-	if c.account.get(recordType, c.id) != nil && !boolean(c.inputs, "allowOverwrite") {
-		return apiError("Route 53:ChangeResourceRecordSets", "InvalidChangeBatch", "[Tried to create resource record set [name='%s.', type='%s'] but it already exists]", name, typ)
+	c.id = text(c.inputs, "zoneId") + "_" + text(c.inputs, "name") + "_" + text(c.inputs, "type")
+	if c.account.get(recordType, c.id) != nil {
+		c.id += "_" + newHex(4) // It was another type's once, and kept its id when that changed.
 	}
-	c.outputs["fqdn"] = name
+	c.outputs["fqdn"] = text(c.inputs, "name")
 	return nil
 }
 
@@ -68,6 +65,11 @@ func checkRecord(c *call) error {
 	values := list(c.inputs, "records")
 	if _, ok := c.inputs["ttl"]; !ok || len(values) == 0 {
 		return apiError(operation, "InvalidInput", "Invalid request: expected ttl and at least one value for %s", name)
+	}
+	for _, other := range c.account.users(recordType, "zoneId", zone.ID) {
+		if other.ID != c.id && text(other.Outputs, "name") == name && text(other.Outputs, "type") == text(c.inputs, "type") {
+			return apiError(operation, "InvalidChangeBatch", "[Tried to create resource record set [name='%s.', type='%s'] but it already exists]", name, text(c.inputs, "type"))
+		}
 	}
 	for _, value := range values {
 		if !recordValue(text(c.inputs, "type"), value) {

@@ -51,7 +51,10 @@ func newStackBy(t *testing.T, account *Provider, cfg *config.Config) auto.Stack 
 		attach = append(attach, fmt.Sprintf("%s:%d", name, port))
 	}
 	program := func(ctx *pulumi.Context) error {
-		_, err := infra.New(ctx, cfg)
+		environment, err := infra.New(ctx, cfg)
+		if err == nil {
+			ctx.Export("address", environment.Address.PublicIP)
+		}
 		return err
 	}
 	stack, err := auto.UpsertStackInlineSource(t.Context(), "test", "berth", program,
@@ -125,6 +128,39 @@ func TestMonitoringStandsInItsRegions(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestAChangedTagReachesWhatHasTags(t *testing.T) {
+	dir, cfg := t.TempDir(), watchedSite()
+	_, err := EnsureZone(dir, cfg.Zone)
+	require.NoError(t, err)
+	stack := newStack(t, dir, cfg)
+	changes(t, stack)
+	tagged := func() (all []*Resource) {
+		account, err := Read(dir)
+		require.NoError(t, err)
+		for typ, s := range schemas {
+			// The zone was there before the stack.
+			if s.taggable() && typ != zoneType {
+				all = append(all, account.OfType(typ)...)
+			}
+		}
+		return all
+	}
+	before := len(tagged())
+	require.Greater(t, before, 20)
+	const providers = 2
+	for _, tags := range []map[string]string{{"Team": "web"}, {"Team": "ops", "Cost": "1"}, nil} {
+		cfg.Tags = tags
+		assert.Equal(t, map[string]int{"update": before + providers}, changes(t, stack), "in place, each that has tags")
+		for _, resource := range tagged() {
+			all := object(resource.Outputs, "tagsAll")
+			assert.Equal(t, tags["Team"], text(all, "Team"), resource.ID)
+			assert.Equal(t, tags["Cost"], text(all, "Cost"), resource.ID)
+			assert.Equal(t, "berth", text(all, "ManagedBy"), resource.ID)
+		}
+		assert.Empty(t, changes(t, stack))
+	}
+}
+
 func TestRestoreFromASnapshot(t *testing.T) {
 	dir, cfg := t.TempDir(), watchedSite()
 	_, err := EnsureZone(dir, cfg.Zone)
@@ -137,7 +173,7 @@ func TestRestoreFromASnapshot(t *testing.T) {
 
 	cfg.VolumeSnapshot = snapshot
 	_, err = stack.Up(t.Context(), optup.ProgressStreams(io.Discard))
-	require.ErrorContains(t, err, "marked for protection")
+	require.ErrorContains(t, err, "berth:volumeSnapshot is "+snapshot+": the data volume is protected")
 	assert.Equal(t, volume.ID, one(t, dir, volumeType).ID)
 	assert.Equal(t, server.ID, one(t, dir, instanceType).ID, "a refused restore touches nothing")
 
@@ -165,4 +201,64 @@ func TestRestoreFromASnapshot(t *testing.T) {
 	cfg.VolumeSnapshot = ""
 	changes(t, stack)
 	assert.Equal(t, restored.ID, one(t, dir, volumeType).ID, "or go")
+}
+
+// TestWhatIsProtectedIsNeitherRemovedNorReplaced turns every setting that would: the run is refused before anything is
+// touched. (The Automation API's up has no preview of its own: it is pulumi up --skip-preview.)
+func TestWhatIsProtectedIsNeitherRemovedNorReplaced(t *testing.T) {
+	dir, cfg := t.TempDir(), watchedSite()
+	cfg.CreateZone = true
+	stack := newStack(t, dir, cfg)
+	changes(t, stack)
+	snapshot, err := TakeSnapshot(context.Background(), dir, nil, one(t, dir, volumeType).ID)
+	require.NoError(t, err)
+	everything := func() string {
+		account, err := Read(dir)
+		require.NoError(t, err)
+		return strings.Join(account.Inventory(), "\n")
+	}
+	before, sound := everything(), *cfg
+	for name, c := range map[string]struct {
+		change  func()
+		setting string
+	}{
+		"the bucket":                       {func() { cfg.DumpBucket = false }, "berth:dumpBucket is false: the bucket for dumps berth-dumps"},
+		"the bucket, and the protection":   {func() { cfg.DumpBucket, cfg.Protect = false, false }, "berth:dumpBucket is false"},
+		"the zone":                         {func() { cfg.CreateZone = false }, "berth:createZone is false: the hosted zone example.test"},
+		"another zone":                     {func() { cfg.Zone = "app.example.test" }, "berth:zone is app.example.test"},
+		"a snapshot":                       {func() { cfg.VolumeSnapshot = snapshot }, "berth:volumeSnapshot is " + snapshot},
+		"an availability zone":             {func() { cfg.AvailabilityZone = "eu-central-1b" }, "berth:availabilityZone is eu-central-1b"},
+		"a region":                         {func() { cfg.Region, cfg.AvailabilityZone = "us-east-1", "us-east-1a" }, "berth:region is us-east-1: the stack is in eu-central-1"},
+		"the bucket with something before": {func() { cfg.DumpBucket, cfg.VPCCIDR, cfg.AlarmEmail = false, netip.MustParsePrefix("10.30.0.0/16"), "" }, "berth:dumpBucket is false"},
+	} {
+		*cfg = sound
+		c.change()
+		for run, err := range map[string]error{"up": upError(t, stack), "preview": previewError(t, stack)} {
+			require.ErrorContains(t, err, c.setting, "%s, %s", name, run)
+			assert.Contains(t, err.Error(), "nothing was touched", name)
+			assert.NotContains(t, err.Error(), "marked for protection", name)
+		}
+		assert.Equal(t, before, everything(), name)
+	}
+	*cfg = sound
+	assert.Empty(t, changes(t, stack), "a refused run leaves nothing behind")
+
+	// The way that the refusal names.
+	cfg.Protect = false
+	changes(t, stack)
+	cfg.DumpBucket = false
+	changes(t, stack)
+	account, err := Read(dir)
+	require.NoError(t, err)
+	assert.Empty(t, account.OfType("aws:s3/bucketV2:BucketV2"))
+}
+
+func upError(t *testing.T, stack auto.Stack) error {
+	_, err := stack.Up(t.Context(), optup.ProgressStreams(io.Discard))
+	return err
+}
+
+func previewError(t *testing.T, stack auto.Stack) error {
+	_, err := stack.Preview(t.Context())
+	return err
 }

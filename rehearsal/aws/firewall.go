@@ -2,12 +2,7 @@ package aws
 
 import (
 	"fmt"
-	"net/netip"
-	"reflect"
 	"slices"
-
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
 )
 
 const (
@@ -19,14 +14,10 @@ const (
 )
 
 func firewallKinds() map[string]*kind {
-	rule := func(args interface{ ElementType() reflect.Type }) *kind {
-		return &kind{args: args, replaces: []string{"securityGroupId"}, world: true, create: createRule, update: checkRule}
-	}
 	return map[string]*kind{
-		groupType: {args: ec2.SecurityGroupArgs{}, replaces: []string{"name", "namePrefix", "description", "vpcId"}, named: "name", world: true,
-			create: createGroup, remove: removeGroup},
-		ingressType: rule(vpc.SecurityGroupIngressRuleArgs{}),
-		egressType:  rule(vpc.SecurityGroupEgressRuleArgs{}),
+		groupType:   {operation: "CreateSecurityGroup", invalid: "InvalidParameterValue", world: true, create: createGroup, remove: removeGroup},
+		ingressType: {operation: "AuthorizeSecurityGroupIngress", invalid: "InvalidParameterValue", world: true, create: createRule, update: checkRule},
+		egressType:  {operation: "AuthorizeSecurityGroupEgress", invalid: "InvalidParameterValue", world: true, create: createRule, update: checkRule},
 	}
 }
 
@@ -63,7 +54,7 @@ func createRule(c *call) error {
 		return err
 	}
 	if rules := c.account.users(c.typ, "securityGroupId", text(c.inputs, "securityGroupId")); len(rules) >= ruleLimit {
-		return apiError("AuthorizeSecurityGroupIngress", "RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
+		return apiError(c.kind.operation, "RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
 	}
 	c.id = newID("sgr")
 	c.outputs["securityGroupRuleId"], c.outputs["arn"] = c.id, c.arn("ec2", c.region, "security-group-rule/"+c.id)
@@ -71,29 +62,22 @@ func createRule(c *call) error {
 }
 
 func checkRule(c *call) error {
-	const operation = "AuthorizeSecurityGroupIngress"
+	operation := c.kind.operation
 	group := text(c.inputs, "securityGroupId")
 	if _, err := c.find(operation, groupType, group, "InvalidGroup.NotFound"); err != nil {
 		return err
 	}
 	v4, v6 := text(c.inputs, "cidrIpv4"), text(c.inputs, "cidrIpv6")
-	prefix, err := netip.ParsePrefix(v4 + v6)
-	if err != nil || (v4 != "") == (v6 != "") || prefix.Addr().Is4() != (v4 != "") || prefix != prefix.Masked() {
+	if (v4 != "") == (v6 != "") {
 		return apiError(operation, "InvalidParameterValue", "CIDR block %s is malformed", v4+v6)
 	}
 	from, to, protocol := integer(c.inputs, "fromPort"), integer(c.inputs, "toPort"), text(c.inputs, "ipProtocol")
-	switch protocol {
-	case "tcp", "udp":
-		if _, ok := c.inputs["fromPort"]; !ok || from < 0 || to > 65535 || from > to {
-			return apiError(operation, "InvalidParameterValue", "Invalid TCP/UDP port range (%d:%d)", from, to)
-		}
-	case "-1", "icmp", "icmpv6":
-	default:
-		return apiError(operation, "InvalidParameterValue", "Invalid value '%s' for IP protocol. Unknown protocol.", protocol)
+	if _, bounded := c.inputs["fromPort"]; (protocol == "tcp" || protocol == "udp") && (!bounded || from < 0 || from > to) {
+		return apiError(operation, "InvalidParameterValue", "Invalid TCP/UDP port range (%d:%d)", from, to)
 	}
 	for _, other := range c.account.users(c.typ, "securityGroupId", group) {
 		if other.ID != c.id && ruleOf(other.Inputs) == ruleOf(c.inputs) {
-			return apiError(operation, "InvalidPermission.Duplicate", "the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists", prefix, protocol, from, to)
+			return apiError(operation, "InvalidPermission.Duplicate", "the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists", v4+v6, protocol, from, to)
 		}
 	}
 	return nil

@@ -1,11 +1,5 @@
 package aws
 
-import (
-	"encoding/json"
-
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
-)
-
 const (
 	roleType    = "aws:iam/role:Role"
 	profileType = "aws:iam/instanceProfile:InstanceProfile"
@@ -19,28 +13,18 @@ const (
 
 func identityKinds() map[string]*kind {
 	return map[string]*kind{
-		roleType:       {args: iam.RoleArgs{}, replaces: []string{"name", "namePrefix", "path"}, named: "name", create: createRole, update: checkRole, remove: removeRole},
-		profileType:    {args: iam.InstanceProfileArgs{}, replaces: []string{"name", "namePrefix", "path"}, named: "name", create: createProfile},
-		permissionType: {args: iam.RolePolicyArgs{}, replaces: []string{"name", "namePrefix", "role"}, named: "name", create: createPermission, update: checkPermission},
+		roleType:       {operation: "IAM:CreateRole", invalid: "ValidationError", create: createRole, remove: removeRole},
+		profileType:    {operation: "IAM:CreateInstanceProfile", invalid: "ValidationError", create: createProfile},
+		permissionType: {operation: "IAM:PutRolePolicy", invalid: "MalformedPolicyDocument", create: createPermission, update: checkPermission},
 	}
 }
 
 func createRole(c *call) error {
-	if err := checkRole(c); err != nil {
-		return err
-	}
 	c.id = text(c.inputs, "name")
 	if c.account.get(roleType, c.id) != nil {
 		return apiError("IAM:CreateRole", "EntityAlreadyExists", "Role with name %s already exists.", c.id)
 	}
 	c.outputs["arn"], c.outputs["uniqueId"] = c.arn("iam", "", "role/"+c.id), "AROA"+newHex(16)
-	return nil
-}
-
-func checkRole(c *call) error {
-	if !json.Valid([]byte(text(c.inputs, "assumeRolePolicy"))) {
-		return apiError("IAM:CreateRole", "MalformedPolicyDocument", "This policy contains invalid Json")
-	}
 	return nil
 }
 

@@ -5,24 +5,20 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	"berth/rehearsal/provider"
+	"unicode/utf8"
 )
 
 // kind is what AWS does with one type of resource.
 type kind struct {
-	// args is the SDK's type of its arguments: the schema.
-	args interface{ ElementType() reflect.Type }
-	// replaces are the inputs whose change makes a new resource, as in the real provider.
-	replaces []string
-	// computed are inputs that AWS fills in where they are absent: leaving one out later is no change.
-	computed []string
-	// named is the property that the provider makes up from the logical name, "" where there is none.
-	named string
+	// schema are its inputs as the real provider has them; none for what no program declares.
+	schema schema
+	// operation is what AWS calls its making, and invalid its error for a value that breaks a rule; none where the kind
+	// says so itself.
+	operation, invalid string
 	// world is set where a change concerns hosts, disks, networks or services that hosts ask.
 	world bool
 	// create checks what is asked for, chooses the id and fills in the outputs.
@@ -40,6 +36,9 @@ func init() {
 	kinds = map[string]*kind{}
 	for _, group := range []map[string]*kind{networkKinds(), firewallKinds(), computeKinds(), storageKinds(), identityKinds(), dnsKinds(), monitoringKinds(), backupKinds(), bucketKinds()} {
 		maps.Copy(kinds, group)
+	}
+	for typ, kind := range kinds {
+		kind.schema = schemas[typ]
 	}
 }
 
@@ -96,9 +95,6 @@ func newHex(digits int) string {
 func (c *call) arn(service, region, rest string) string {
 	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, region, number, rest)
 }
-
-// fieldsOf are the inputs that a kind takes.
-func fieldsOf(kind *kind) []string { return provider.Fields(kind.args) }
 
 // Helpers that read properties of unknown shape; what is absent is the zero value.
 
@@ -159,18 +155,35 @@ func defaulted(properties map[string]any, key string, value any) {
 	}
 }
 
-// checkTags keeps AWS's rules for tags. Source: "Tag restrictions" in the EC2 User Guide.
-func checkTags(operation string, tags map[string]any) error {
+// tagText is what every service takes in tags' keys and values; EC2 takes more. Source: "Tag restrictions" in the EC2 User
+// Guide.
+var tagText = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+
+// checkTags keeps AWS's rules for tags. Sources: the same, and "Tags for IAM resources" in the IAM User Guide.
+func checkTags(c *call, tags map[string]any) error {
+	service := strings.Split(c.typ, ":")[1]
+	wide := strings.HasPrefix(service, "ec2/") || strings.HasPrefix(service, "ebs/") || strings.HasPrefix(service, "vpc/")
+	operation := "CreateTags"
+	if !wide {
+		operation = c.kind.operation
+	}
 	if len(tags) > 50 {
 		return apiError(operation, "TagLimitExceeded", "The maximum number of Tags for a resource has been reached.")
 	}
+	seen := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		value, _ := tags[key].(string)
-		if strings.HasPrefix(strings.ToLower(key), "aws:") {
+		switch lower := strings.ToLower(key); {
+		case strings.HasPrefix(lower, "aws:"):
 			return apiError(operation, "InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use")
-		}
-		if len(key) > 128 || len(value) > 256 {
-			return apiError(operation, "InvalidParameterValue", "Tag key or value exceeds the maximum length")
+		case key == "" || utf8.RuneCountInString(key) > 128 || utf8.RuneCountInString(value) > 256:
+			return apiError(operation, "InvalidParameterValue", "Tag key or value is empty or exceeds the maximum length: %s", key)
+		case !wide && (!tagText.MatchString(key) || !tagText.MatchString(value)):
+			return apiError(operation, "InvalidParameterValue", "Tag %s=%s has characters other than letters, digits, spaces and _.:/=+-@", key, value)
+		case strings.HasPrefix(service, "iam/") && seen[lower] != "":
+			return apiError(operation, "InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive: %s and %s", seen[lower], key)
+		default:
+			seen[lower] = key
 		}
 	}
 	return nil

@@ -52,6 +52,7 @@ func TestMonitoringIsTold(t *testing.T) {
 }
 
 func TestWhatMonitoringRefuses(t *testing.T) {
+	const topic = "arn:aws:sns:eu-central-1:123456789012:alarms"
 	for _, test := range []struct {
 		code, typ string
 		inputs    properties
@@ -64,19 +65,19 @@ func TestWhatMonitoringRefuses(t *testing.T) {
 		{"statistic", AlarmType, alarmInputs(properties{"statistic": "Mean"})},
 		{"multiple of 60", AlarmType, alarmInputs(properties{"period": 90.0})},
 		{"more than a day", AlarmType, alarmInputs(properties{"period": 3600.0, "evaluationPeriods": 25.0})},
-		{"TreatMissingData", AlarmType, alarmInputs(properties{"treatMissingData": "bad"})},
+		{"treatMissingData", AlarmType, alarmInputs(properties{"treatMissingData": "bad"})},
 		{"alarmDescription", AlarmType, alarmInputs(properties{"alarmDescription": strings.Repeat("x", 1025)})},
 		{"Invalid region us-east-1 specified", AlarmType, alarmInputs(properties{"alarmActions": []any{"arn:aws:sns:us-east-1:123456789012:alarms"}})},
 		{"requires the dimension InstanceId", AlarmType, alarmInputs(properties{"alarmActions": []any{"arn:aws:automate:eu-central-1:ec2:recover"}})},
-		{"At most 5", AlarmType, alarmInputs(properties{"okActions": []any{"a", "a", "a", "a", "a", "a"}})},
+		{"At most 5", AlarmType, alarmInputs(properties{"alarmActions": []any{topic, topic, topic, topic, topic, topic}})},
 		{"exists already", AlarmType, alarmInputs(properties{"name": "taken"})},
 		{"invalid characters", DashboardType, properties{"dashboardName": "a.b", "dashboardBody": "{}"}},
-		{"there are errors", DashboardType, properties{"dashboardName": "a", "dashboardBody": "{"}},
+		{"invalid JSON", DashboardType, properties{"dashboardName": "a", "dashboardBody": "{"}},
 		{"required property 'region'", DashboardType, properties{"dashboardName": "a", "dashboardBody": `{"widgets":[{"type":"metric","x":0,"y":0,"width":6,"height":6}]}`}},
 		{"outside of the grid", DashboardType, properties{"dashboardName": "a", "dashboardBody": `{"widgets":[{"type":"text","x":20,"y":0,"width":6,"height":6}]}`}},
 		{"FullyQualifiedDomainName", healthCheckType, properties{"type": "HTTPS", "requestInterval": 30.0, "failureThreshold": 3.0}},
-		{"Request interval", healthCheckType, properties{"type": "HTTPS", "fqdn": "a.b", "requestInterval": 60.0, "failureThreshold": 3.0}},
-		{"Failure threshold", healthCheckType, properties{"type": "HTTPS", "fqdn": "a.b", "requestInterval": 30.0, "failureThreshold": 0.0}},
+		{"requestInterval", healthCheckType, properties{"type": "HTTPS", "fqdn": "a.b", "requestInterval": 60.0, "failureThreshold": 3.0}},
+		{"failureThreshold", healthCheckType, properties{"type": "HTTPS", "fqdn": "a.b", "requestInterval": 30.0, "failureThreshold": 0.0}},
 	} {
 		t.Run(test.code, func(t *testing.T) {
 			f := newFixture(t)

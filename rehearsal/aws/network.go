@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 )
 
 const (
@@ -21,13 +19,12 @@ const (
 
 func networkKinds() map[string]*kind {
 	return map[string]*kind{
-		vpcType:     {args: ec2.VpcArgs{}, replaces: []string{"cidrBlock", "instanceTenancy"}, create: createVPC, remove: removeVPC},
-		gatewayType: {args: ec2.InternetGatewayArgs{}, create: createGateway, remove: removeGateway},
-		subnetType: {args: ec2.SubnetArgs{}, replaces: []string{"availabilityZone", "cidrBlock", "vpcId"}, world: true,
-			create: createSubnet, remove: removeSubnet},
-		tableType:    {args: ec2.RouteTableArgs{}, replaces: []string{"vpcId"}, create: createTable, remove: removeTable},
-		routeType:    {args: ec2.RouteArgs{}, replaces: []string{"routeTableId", "destinationCidrBlock", "destinationIpv6CidrBlock"}, create: createRoute},
-		tableUseType: {args: ec2.RouteTableAssociationArgs{}, replaces: []string{"subnetId"}, create: createTableUse},
+		vpcType:      {create: createVPC, remove: removeVPC},
+		gatewayType:  {create: createGateway, remove: removeGateway},
+		subnetType:   {world: true, create: createSubnet, update: updateSubnet, remove: removeSubnet},
+		tableType:    {create: createTable, remove: removeTable},
+		routeType:    {create: createRoute},
+		tableUseType: {create: createTableUse},
 	}
 }
 
@@ -113,12 +110,8 @@ func createSubnet(c *call) error {
 			return apiError("CreateSubnet", "InvalidSubnet.Conflict", "The CIDR '%s' conflicts with another subnet", prefix)
 		}
 	}
-	if v6 := text(c.inputs, "ipv6CidrBlock"); v6 != "" {
-		inner, err := netip.ParsePrefix(v6)
-		whole, none := netip.ParsePrefix(text(vpc.Outputs, "ipv6CidrBlock"))
-		if err != nil || none != nil || inner.Bits() != 64 || !whole.Contains(inner.Addr()) {
-			return apiError("CreateSubnet", "InvalidSubnet.Range", "The IPv6 CIDR '%s' is invalid.", v6)
-		}
+	if err := c.checkSubnetIPv6("CreateSubnet", vpc); err != nil {
+		return err
 	}
 	zone := text(c.inputs, "availabilityZone")
 	if zone == "" {
@@ -131,6 +124,29 @@ func createSubnet(c *call) error {
 	c.outputs["arn"], c.outputs["ownerId"], c.outputs["availabilityZone"] = c.arn("ec2", c.region, "subnet/"+c.id), number, zone
 	defaulted(c.outputs, "mapPublicIpOnLaunch", false)
 	defaulted(c.outputs, "assignIpv6AddressOnCreation", false)
+	return nil
+}
+
+// updateSubnet associates another IPv6 range in place.
+func updateSubnet(c *call) error {
+	const operation = "AssociateSubnetCidrBlock"
+	vpc, err := c.find(operation, vpcType, text(c.inputs, "vpcId"), "InvalidVpcID.NotFound")
+	if err != nil {
+		return err
+	}
+	return c.checkSubnetIPv6(operation, vpc)
+}
+
+func (c *call) checkSubnetIPv6(operation string, vpc *Resource) error {
+	v6 := text(c.inputs, "ipv6CidrBlock")
+	if v6 == "" {
+		return nil
+	}
+	inner, err := netip.ParsePrefix(v6)
+	whole, none := netip.ParsePrefix(text(vpc.Outputs, "ipv6CidrBlock"))
+	if err != nil || none != nil || inner.Bits() != 64 || !whole.Contains(inner.Addr()) {
+		return apiError(operation, "InvalidSubnet.Range", "The IPv6 CIDR '%s' is invalid.", v6)
+	}
 	return nil
 }
 

@@ -39,6 +39,8 @@ type Provider struct {
 	lock sync.Mutex
 	// faults guards the account's file of them.
 	faults sync.Mutex
+	// settings guards what follows: it is read while a change of the account waits for the world.
+	settings sync.Mutex
 	// configured is what each of the engine's connections was configured with: the engine has one for each of a stack's
 	// providers, and they differ in region.
 	configured map[string]settings
@@ -96,8 +98,8 @@ func (p *Provider) Configure(ctx context.Context, request *pulumirpc.ConfigureRe
 		}
 		given.defaultTags = parsed.Tags
 	}
-	p.lock.Lock()
-	defer p.lock.Unlock()
+	p.settings.Lock()
+	defer p.settings.Unlock()
 	p.configured[connection(ctx)] = given
 	if p.usual.region == "" {
 		p.usual = given
@@ -116,6 +118,8 @@ func connection(ctx context.Context) string {
 
 // settingsOf is what the connection that a call comes by was configured with.
 func (p *Provider) settingsOf(ctx context.Context) settings {
+	p.settings.Lock()
+	defer p.settings.Unlock()
 	if given, ok := p.configured[connection(ctx)]; ok {
 		return given
 	}
@@ -127,86 +131,6 @@ func (p *Provider) regionOf(ctx context.Context) string {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	return p.settingsOf(ctx).region
-}
-
-// Check refuses properties that AWS does not have or that are of another type, and makes up names.
-func (p *Provider) Check(_ context.Context, request *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
-	id, kind, err := kindOf(request.GetUrn())
-	if err != nil {
-		return nil, err
-	}
-	inputs, err := provider.Unmarshal("news", request.GetNews())
-	if err != nil {
-		return nil, err
-	}
-	failures := provider.CheckArgs(kind.args, inputs)
-	name := resource.PropertyKey(kind.named)
-	if _, given := inputs[name]; name != "" && !given && !inputs.HasValue(name+"Prefix") {
-		olds, err := provider.Unmarshal("olds", request.GetOlds())
-		if err != nil {
-			return nil, err
-		}
-		if old := olds[name]; old.IsString() {
-			inputs[name] = old
-		} else {
-			unique, err := resource.NewUniqueHex(id.Name()+"-", 7, 64)
-			if err != nil {
-				return nil, err
-			}
-			inputs[name] = resource.NewStringProperty(unique)
-		}
-	}
-	checked, err := provider.Marshal("inputs", inputs)
-	return &pulumirpc.CheckResponse{Inputs: checked, Failures: failures}, err
-}
-
-// Diff tells what a change does: nothing, an update in place, or a replacement.
-func (p *Provider) Diff(ctx context.Context, request *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
-	_, kind, err := kindOf(request.GetUrn())
-	if err != nil {
-		return nil, err
-	}
-	olds, err1 := provider.Unmarshal("olds", request.GetOldInputs())
-	news, err2 := provider.Unmarshal("news", request.GetNews())
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, err
-	}
-	if err := p.compares(ctx, request, olds, news); err != nil {
-		return nil, err
-	}
-	replaces := slices.Clone(kind.replaces)
-	if flag := news["userDataReplaceOnChange"]; flag.IsBool() && flag.BoolValue() {
-		replaces = append(replaces, "userData", "userDataBase64")
-	}
-	response := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE, HasDetailedDiff: true, DetailedDiff: map[string]*pulumirpc.PropertyDiff{}}
-	for _, name := range provider.Fields(kind.args) {
-		before, had := olds[resource.PropertyKey(name)]
-		after, has := news[resource.PropertyKey(name)]
-		if had == has && (!had || before.DeepEquals(after)) || !has && slices.Contains(kind.computed, name) {
-			continue
-		}
-		response.Changes = pulumirpc.DiffResponse_DIFF_SOME
-		response.Diffs = append(response.Diffs, name)
-		change := &pulumirpc.PropertyDiff{Kind: diffKind(had, has, slices.Contains(replaces, name)), InputDiff: true}
-		response.DetailedDiff[name] = change
-		if slices.Contains(replaces, name) {
-			response.Replaces = append(response.Replaces, name)
-		}
-	}
-	return response, nil
-}
-
-func diffKind(had, has, replace bool) pulumirpc.PropertyDiff_Kind {
-	kinds := []pulumirpc.PropertyDiff_Kind{pulumirpc.PropertyDiff_UPDATE, pulumirpc.PropertyDiff_UPDATE_REPLACE}
-	if !had {
-		kinds = []pulumirpc.PropertyDiff_Kind{pulumirpc.PropertyDiff_ADD, pulumirpc.PropertyDiff_ADD_REPLACE}
-	} else if !has {
-		kinds = []pulumirpc.PropertyDiff_Kind{pulumirpc.PropertyDiff_DELETE, pulumirpc.PropertyDiff_DELETE_REPLACE}
-	}
-	if replace {
-		return kinds[1]
-	}
-	return kinds[0]
 }
 
 // Create makes a resource; in a preview it says what is known of it.
@@ -274,7 +198,7 @@ func (p *Provider) change(ctx context.Context, name urn.URN, kind *kind, id stri
 	var result *Resource
 	given := p.settingsOf(ctx)
 	err := change(p.dir, func(account *Account) error {
-		c := &call{account: account, kind: kind, typ: string(name.Type()), id: id, region: given.region, defaultTags: given.defaultTags, inputs: inputs, outputs: map[string]any{}}
+		c := &call{account: account, kind: kind, typ: string(name.Type()), id: id, region: given.region, byHand: p.byHand, defaultTags: given.defaultTags, inputs: inputs, outputs: map[string]any{}}
 		run := kind.create
 		if id != "" {
 			if c.old = account.get(c.typ, id); c.old == nil {
@@ -283,14 +207,14 @@ func (p *Provider) change(ctx context.Context, name urn.URN, kind *kind, id stri
 			// What is no longer asked for is no longer told, but what AWS made up stays.
 			maps.Copy(c.outputs, c.old.Outputs)
 			for key := range c.old.Inputs {
-				if !slices.Contains(kind.computed, key) {
+				if input := kind.schema[key]; input == nil || !input.Computed {
 					delete(c.outputs, key)
 				}
 			}
 			run = kind.update
 		}
 		maps.Copy(c.outputs, inputs)
-		if err := tag(c); err != nil {
+		if err := errors.Join(tag(c), c.unacceptable()); err != nil {
 			return err
 		}
 		if run != nil {
@@ -335,16 +259,20 @@ func (p *Provider) converge(ctx context.Context, account *Account, kind *kind, u
 	return errors.Join(err, p.world.Converge(context.WithoutCancel(ctx), account))
 }
 
-// tag fills in tagsAll: the provider's default tags under the resource's own.
+// tag gives a resource its tags: those that the provider hands over, or what a hand writes over them.
 func tag(c *call) error {
-	if !slices.Contains(provider.Fields(c.kind.args), "tags") {
+	if !c.kind.schema.taggable() {
 		return nil
 	}
 	all := map[string]any{}
-	maps.Copy(all, c.defaultTags)
+	if c.byHand && c.old != nil {
+		maps.Copy(all, object(c.old.Outputs, "tagsAll"))
+	} else {
+		maps.Copy(all, c.defaultTags)
+	}
 	maps.Copy(all, object(c.inputs, "tags"))
-	c.outputs["tagsAll"] = all
-	return checkTags("CreateTags", all)
+	c.inputs["tagsAll"], c.outputs["tagsAll"] = all, all
+	return checkTags(c, all)
 }
 
 // Read tells what the account holds; nothing for a resource that is gone.

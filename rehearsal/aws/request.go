@@ -131,6 +131,11 @@ func (a *asking) retagsItself(resource, put, take string) {
 	a.retags(resource, put, take, object(a.old.Outputs, "tagsAll"), object(a.outputs, "tagsAll"))
 }
 
+// untagged are the inputs that are not tags.
+func (a *asking) untagged() []string {
+	return slices.DeleteFunc(a.kind.schema.names(), func(input string) bool { return input == "tags" || input == "tagsAll" })
+}
+
 // changed says whether one of these inputs is another.
 func (a *asking) changed(inputs ...string) bool {
 	return slices.ContainsFunc(inputs, func(input string) bool {

@@ -20,7 +20,6 @@ import (
 
 	"berth/config"
 	"berth/docs/iam"
-	"berth/rehearsal/provider"
 )
 
 func TestEveryTypeAndLookupIsAskedFor(t *testing.T) {
@@ -143,6 +142,7 @@ func everyKindOfChange(t *testing.T, deployed, previews *heard) {
 	}{
 		{"alarmSet", func(cfg *config.Config) { cfg.AlarmEmail = "you@example.test" }},
 		{"bucketOn", func(cfg *config.Config) { cfg.DumpBucket = true }},
+		{"tags", func(cfg *config.Config) { cfg.Tags = map[string]string{"Team": "web"} }},
 		{"aliasAdd", func(cfg *config.Config) { cfg.Aliases = []string{"www.app.example.test"} }},
 		{"cidrs", func(cfg *config.Config) { cfg.OperatorCIDRs = []netip.Prefix{netip.MustParsePrefix("203.0.113.9/32")} }},
 		{"instanceType", func(cfg *config.Config) { cfg.InstanceType = "t3.small" }},
@@ -153,7 +153,7 @@ func everyKindOfChange(t *testing.T, deployed, previews *heard) {
 		step.change(s.cfg)
 		s.up(step.part)
 	}
-	deployed.part = "tags"
+	deployed.part = "drift"
 	drift(t, s.dir, s.cfg, deployed)
 
 	snapshot, err := TakeSnapshot(t.Context(), s.dir, nil, one(t, s.dir, volumeType).ID)
@@ -196,7 +196,7 @@ func drift(t *testing.T, dir string, cfg *config.Config, deployed *heard) {
 			}
 		}
 		for name, value := range found.Inputs {
-			if slices.Contains(kind.replaces, name) || name == "tags" || name == "userData" {
+			if kind.schema[name] == nil || kind.schema[name].Replaces || name == "tags" || name == "tagsAll" || name == "userData" {
 				continue
 			}
 			was(func(inputs, outputs map[string]any) {
@@ -209,7 +209,7 @@ func drift(t *testing.T, dir string, cfg *config.Config, deployed *heard) {
 				}
 			})
 		}
-		if slices.Contains(provider.Fields(kind.args), "iamInstanceProfile") {
+		if found.Type == instanceType {
 			was(func(inputs, _ map[string]any) { inputs["iamInstanceProfile"] = "berth-host-other" })
 		}
 		if tags := object(found.Outputs, "tagsAll"); tags != nil {
@@ -231,8 +231,6 @@ var permissionOf = map[string]string{"s3:HeadBucket": "s3:ListBucket", "sts:GetC
 var parts = map[string][]string{
 	"up1": {"up"}, "kept": {"nothing"}, "ref": {"nothing"}, "snapRm": {"nothing"}, "protectAgain": {"nothing"}, "restoreProtected": {"nothing"},
 	"bucketOff2": {"bucketOff"},
-	// The program looks up what it always does.
-	"tags": {"tags", "nothing"},
 	// Records of a name are removed as they are made.
 	"aliasRm": {"aliasAdd"},
 	// Two updates that were begun again after one that failed.

@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -15,7 +14,7 @@ func backupRequests() map[string]requests {
 				a.takesSnapshots()
 			},
 			update: func(a *asking) {
-				if a.changed(slices.DeleteFunc(fieldsOf(a.kind), func(field string) bool { return field == "tags" })...) {
+				if a.changed(a.untagged()...) {
 					a.on(a.lifecycle(), "dlm:UpdateLifecyclePolicy")
 					a.takesSnapshots()
 				}

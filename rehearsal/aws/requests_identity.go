@@ -4,7 +4,7 @@ func identityRequests() map[string]requests {
 	return map[string]requests{
 		roleType: {
 			read: func(a *asking) {
-				a.on(a.role(a.id), "iam:GetRole", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies")
+				a.on(a.role(a.id), "iam:GetRole", "iam:ListRolePolicies", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies")
 			},
 			create: func(a *asking) {
 				a.ask(a.role(a.id), tagged(object(a.outputs, "tagsAll")), "iam:CreateRole", "iam:TagRole")

@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -38,7 +37,7 @@ func monitoringRequests() map[string]requests {
 				a.ask(a.alarm(a.id), tagged(object(a.outputs, "tagsAll")), "cloudwatch:TagResource")
 			},
 			update: func(a *asking) {
-				if a.changed(slices.DeleteFunc(fieldsOf(a.kind), func(field string) bool { return field == "tags" })...) {
+				if a.changed(a.untagged()...) {
 					a.putsAlarm()
 				}
 				a.retagsItself(a.alarm(a.id), "cloudwatch:TagResource", "cloudwatch:UntagResource")
@@ -58,7 +57,7 @@ func monitoringRequests() map[string]requests {
 				a.on(a.check(), "route53:ChangeTagsForResource")
 			},
 			update: func(a *asking) {
-				if a.changed(slices.DeleteFunc(fieldsOf(a.kind), func(field string) bool { return field == "tags" })...) {
+				if a.changed(a.untagged()...) {
 					a.on(a.check(), "route53:UpdateHealthCheck")
 				}
 				a.retagsItself(a.check(), "route53:ChangeTagsForResource", "route53:ChangeTagsForResource")

@@ -4,9 +4,6 @@ import (
 	"context"
 	"strings"
 	"time"
-
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ebs"
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 )
 
 const (
@@ -22,11 +19,10 @@ const (
 
 func storageKinds() map[string]*kind {
 	return map[string]*kind{
-		volumeType: {args: ebs.VolumeArgs{}, replaces: []string{"availabilityZone", "encrypted", "kmsKeyId", "snapshotId"},
-			computed: []string{"snapshotId"}, world: true, create: createVolume, update: updateVolume, remove: removeVolume},
-		attachmentType: {args: ec2.VolumeAttachmentArgs{}, replaces: []string{"deviceName", "instanceId", "volumeId"}, world: true, create: createAttachment, remove: removeAttachment},
+		volumeType:     {operation: "CreateVolume", invalid: "InvalidParameterValue", world: true, create: createVolume, update: updateVolume, remove: removeVolume},
+		attachmentType: {world: true, create: createAttachment, remove: removeAttachment},
 		// Snapshots come from finalSnapshot and TakeSnapshot.
-		snapshotType: {args: ebs.SnapshotArgs{}},
+		snapshotType: {},
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// The defaults of a connection. Source: the schema of pulumi-command v1.1.
+// The defaults of a connection. Source: the schema of pulumi-command v1.2.
 const (
 	defaultUser           = "root"
 	defaultPort           = 22

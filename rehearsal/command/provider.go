@@ -18,7 +18,7 @@ import (
 )
 
 // version of pulumi-command whose contract is kept.
-const version = "1.1.0"
+const version = "1.2.1"
 
 // Provider implements pulumirpc.ResourceProviderServer.
 type Provider struct {

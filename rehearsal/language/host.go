@@ -90,7 +90,8 @@ func (h *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumir
 	command.Env = os.Environ()
 	for name, value := range map[string]string{
 		pulumi.EnvProject: request.GetProject(), pulumi.EnvStack: request.GetStack(), pulumi.EnvOrganization: request.GetOrganization(),
-		pulumi.EnvConfig: string(settings), pulumi.EnvConfigSecretKeys: string(secrets),
+		pulumi.EnvPulumiRootDirectory: request.GetInfo().GetRootDirectory(),
+		pulumi.EnvConfig:              string(settings), pulumi.EnvConfigSecretKeys: string(secrets),
 		pulumi.EnvDryRun: strconv.FormatBool(request.GetDryRun()), pulumi.EnvParallel: strconv.Itoa(int(request.GetParallel())),
 		pulumi.EnvMonitor: request.GetMonitorAddress(), pulumi.EnvEngine: engine,
 	} {

@@ -186,3 +186,42 @@ func TestPulumiNewWithoutAnswers(t *testing.T) {
 	_, problems = m.settings("berth")
 	assert.Nil(t, problems)
 }
+
+// TestAfterAPulumiNewThatFails what README says leads on: it would take neither the folder nor the name again.
+func TestAfterAPulumiNewThatFails(t *testing.T) {
+	m := newMaker(t)
+	again := "pulumi new " + berth(t) + " --dir " + m.folder + " --yes --name shop --stack live -c berth:domain=shop.example.com"
+	output, err := m.try("unset PULUMI_CONFIG_PASSPHRASE; " + again)
+	require.Error(t, err)
+	require.NoError(t, os.RemoveAll(filepath.Join(m.folder, ".git")))
+	assert.Contains(t, output, "passphrase must be set")
+	_, err = m.try(again)
+	require.Error(t, err, "which is why README says another way")
+
+	const goOn = "pulumi stack select --create live"
+	readme, err := os.ReadFile(filepath.Join(berth(t), "README.md"))
+	require.NoError(t, err)
+	assert.Contains(t, string(readme), "    "+goOn+"\n")
+	m.run(goOn)
+	_, problems := m.settings("shop")
+	require.NotNil(t, problems)
+	for range problems.List {
+		_, problems := m.settings("shop")
+		m.run(problems.List[0].Mend)
+	}
+	_, problems = m.settings("shop")
+	assert.Nil(t, problems)
+	m.run(goOn)
+}
+
+// TestASettingThatPulumiIgnoresIsRefused by the program itself, in Pulumi's own run of it.
+func TestASettingThatPulumiIgnoresIsRefused(t *testing.T) {
+	m := newMaker(t)
+	m.new(berth(t), "shop", "", "live", "you@example.com", "shop.example.com", "203.0.113.7/32", "", "https://127.0.0.1:1/app.git", "api:8000")
+	m.run("go build -o " + m.program + " .")
+	m.run("printf 'berth:volumeSize: 40\\n' >>Pulumi.live.yaml; pulumi config set berth:keepReleases many")
+	output, err := m.try("pulumi preview")
+	require.Error(t, err)
+	assert.Regexp(t, `berth:volumeSize: line \d+ of Pulumi.live.yaml has it outside config:`, output)
+	assert.Contains(t, output, "berth:keepReleases is \"many\"", "with all the others, of a wrong type too")
+}

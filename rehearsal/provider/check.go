@@ -3,6 +3,7 @@ package provider
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -60,7 +61,7 @@ func checkStruct(kind reflect.Type, path string, values resource.PropertyMap) []
 		}
 		field, ok := fields[name]
 		if !ok {
-			failures = append(failures, failure(path+name, "unknown property%s", nearest(name, fields)))
+			failures = append(failures, Unknown(path, name, slices.Collect(maps.Keys(fields))))
 			continue
 		}
 		failures = append(failures, checkValue(field, path+name, value)...)
@@ -143,15 +144,17 @@ func failure(path, format string, args ...any) *pulumirpc.CheckFailure {
 	return &pulumirpc.CheckFailure{Property: path, Reason: path + ": " + fmt.Sprintf(format, args...)}
 }
 
-func nearest(name string, fields map[string]reflect.Type) string {
+// Unknown is the failure of a property that is none of the known ones, with the one that it looks like.
+func Unknown(path, name string, known []string) *pulumirpc.CheckFailure {
 	best, score := "", 0.5
-	for candidate := range fields {
+	for _, candidate := range known {
 		if similarity := levenshtein.Similarity(strings.ToLower(name), strings.ToLower(candidate), nil); similarity > score {
 			best, score = candidate, similarity
 		}
 	}
-	if best == "" {
-		return ""
+	advice := ""
+	if best != "" {
+		advice = "; did you mean " + best + "?"
 	}
-	return "; did you mean " + best + "?"
+	return failure(path+name, "unknown property%s", advice)
 }

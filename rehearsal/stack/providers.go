@@ -20,7 +20,7 @@ type providers struct {
 	stops   []func()
 	command *command.Provider
 	account *aws.Provider
-	// realCommand is the folder of the real command provider where that is used.
+	// realCommand is the real command provider's program where that is used.
 	realCommand string
 }
 
@@ -37,7 +37,7 @@ func startProviders(options Options) (*providers, error) {
 	case options.CommandProvider == "real" && !found:
 		return nil, errors.New("find pulumi-resource-command: it is neither on the PATH nor among Pulumi's plugins; install it: pulumi plugin install resource command; or use --command-provider stand-in")
 	case options.CommandProvider == "real", options.CommandProvider == "auto" && found:
-		p.realCommand = filepath.Dir(path)
+		p.realCommand = path
 	case options.CommandProvider == "stand-in", options.CommandProvider == "auto":
 		p.command = command.New()
 		servers["command"] = p.command

@@ -1,11 +1,14 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
 // Setting is one setting of the stack, without its namespace.
@@ -28,18 +31,25 @@ func configure(ctx context.Context, stack auto.Stack, settings []Setting, all ma
 	if err != nil {
 		return fmt.Errorf("begin the stack's settings anew: %w", err)
 	}
-	values := auto.ConfigMap{}
-	for _, setting := range settings {
-		if setting.Secret {
-			if err := configureSecret(ctx, stack, setting); err != nil {
-				return err
-			}
-			continue
-		}
-		values["berth:"+setting.Path] = auto.ConfigValue{Value: setting.Value}
+	settings, err = ordered(settings)
+	if err != nil {
+		return err
 	}
-	if err := stack.SetAllConfigWithOptions(ctx, values, &auto.ConfigOptions{Path: true}); err != nil {
-		return fmt.Errorf("write the stack's settings: %w", err)
+	for len(settings) > 0 {
+		end := slices.IndexFunc(settings, func(s Setting) bool { return s.Secret })
+		switch {
+		case end == 0:
+			end, err = 1, configureSecret(ctx, stack, settings[0])
+		case end < 0:
+			end = len(settings)
+			fallthrough
+		default:
+			err = configurePlain(ctx, stack, settings[:end])
+		}
+		if err != nil {
+			return err
+		}
+		settings = settings[end:]
 	}
 	config, err := stack.GetAllConfig(ctx)
 	if err != nil {
@@ -51,18 +61,70 @@ func configure(ctx context.Context, stack auto.Stack, settings []Setting, all ma
 	return nil
 }
 
+// ordered brings settings into the order in which Pulumi takes them: the elements of a list one after the other. One that
+// comes later takes the place of those that it cannot exist beside: at its own path, below it and above it.
+func ordered(settings []Setting) ([]Setting, error) {
+	type one struct {
+		Setting
+		path resource.PropertyPath
+	}
+	var all []one
+	for _, setting := range settings {
+		path, err := resource.ParsePropertyPath(setting.Path)
+		if err != nil {
+			return nil, fmt.Errorf("read the name of the setting %s: %w", setting.Path, err)
+		}
+		all = slices.DeleteFunc(all, func(before one) bool { return path.Contains(before.path) || before.path.Contains(path) })
+		all = append(all, one{setting, path})
+	}
+	slices.SortStableFunc(all, func(a, b one) int { return slices.CompareFunc(a.path, b.path, compareKeys) })
+	sorted := make([]Setting, len(all))
+	for i := range all {
+		sorted[i] = all[i].Setting
+	}
+	return sorted, nil
+}
+
+// compareKeys compares two elements of paths: the index of a list, or a key.
+func compareKeys(a, b any) int {
+	left, isIndex := a.(int)
+	right, areBoth := b.(int)
+	if isIndex && areBoth {
+		return cmp.Compare(left, right)
+	}
+	return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b))
+}
+
+// configurePlain sets settings in their order. The Automation API itself takes a map, whose order changes from run to run,
+// and Pulumi refuses the third element of a list before it has the second.
+func configurePlain(ctx context.Context, stack auto.Stack, settings []Setting) error {
+	args := []string{"config", "set-all", "--stack", stack.Name(), "--path", "--non-interactive"}
+	for _, setting := range settings {
+		args = append(args, "--plaintext", "berth:"+setting.Path+"="+setting.Value)
+	}
+	if said, err := run(ctx, stack, "", args...); err != nil {
+		return fmt.Errorf("write the stack's settings: %w: %s", err, said)
+	}
+	return nil
+}
+
 // configureSecret sets a secret by the CLI's standard input, as an operator does: the Automation API has only arguments for
 // it, which every user of the machine sees.
 func configureSecret(ctx context.Context, stack auto.Stack, setting Setting) error {
+	said, err := run(ctx, stack, setting.Value, "config", "set", "--stack", stack.Name(), "--path", "--secret", "--non-interactive", "berth:"+setting.Path)
+	if err != nil {
+		return fmt.Errorf("write the stack's setting %s: %w: %s", setting.Path, err, said)
+	}
+	return nil
+}
+
+// run runs the CLI on the stack's project and returns what it says when it fails.
+func run(ctx context.Context, stack auto.Stack, input string, args ...string) (said string, err error) {
 	workspace := stack.Workspace()
 	environment := []string{"PULUMI_HOME=" + workspace.PulumiHome()}
 	for name, value := range workspace.GetEnvVars() {
 		environment = append(environment, name+"="+value)
 	}
-	_, said, _, err := workspace.PulumiCommand().Run(ctx, workspace.WorkDir(), strings.NewReader(setting.Value), nil, nil, environment,
-		"config", "set", "--stack", stack.Name(), "--path", "--secret", "--non-interactive", "berth:"+setting.Path)
-	if err != nil {
-		return fmt.Errorf("write the stack's setting %s: %w: %s", setting.Path, err, said)
-	}
-	return nil
+	_, said, _, err = workspace.PulumiCommand().Run(ctx, workspace.WorkDir(), strings.NewReader(input), nil, nil, environment, args...)
+	return said, err
 }

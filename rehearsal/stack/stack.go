@@ -22,6 +22,7 @@ import (
 
 	"berth/program"
 	"berth/rehearsal/aws"
+	"berth/rehearsal/command"
 )
 
 // Name is the rehearsal's stack, in project berth.
@@ -94,10 +95,14 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 		"PULUMI_DEBUG_PROVIDERS":                      providers.attach(),
 		"PULUMI_BACKEND_URL":                          "file://" + filepath.Join(options.Dir, "backend") + "?metadata=skip",
 		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+		// An installed CLI has a Go language host beside it on the PATH, which would take the place of the rehearsal's.
+		"PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
 	}
 	if providers.realCommand != "" {
-		// The stack has a Pulumi home of its own; a plugin on the PATH is found all the same.
-		variables["PATH"] = providers.realCommand + string(os.PathListSeparator) + os.Getenv("PATH")
+		if err := command.InstallReal(home, providers.realCommand); err != nil {
+			providers.stop()
+			return nil, fmt.Errorf("use the command provider %s: %w", providers.realCommand, err)
+		}
 	}
 	// The program's settings are those of the stack, which the workspace knows only once it is open.
 	settings := map[string]string{}

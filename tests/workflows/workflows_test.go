@@ -90,8 +90,8 @@ func TestProductionIsApprovedAndNeverTwiceAtOnce(t *testing.T) {
 }
 
 // The rehearsal and production run one version of the engine.
-func TestPulumiIsTheMakefiles(t *testing.T) {
-	version := regexp.MustCompile(`PULUMI_VERSION := v(\S+)`).FindStringSubmatch(read(t, "../../Makefile"))[1]
+func TestPulumiIsTheOneThatIsBuilt(t *testing.T) {
+	version := regexp.MustCompile(`pulumi/pulumi/pkg/v3 v(\S+)`).FindStringSubmatch(read(t, "../../tools/pulumi/go.mod"))[1]
 	count := 0
 	for name, text := range workflows(t) {
 		for _, match := range regexp.MustCompile(`pulumi-version: (\S+)`).FindAllStringSubmatch(text, -1) {

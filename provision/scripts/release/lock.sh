@@ -22,7 +22,7 @@ take_lock() {
   exec 8>>"$LOCK"
   if ! flock --nonblock 8; then
     say "waiting, at most $LOCK_WITHIN seconds: $(cat "$LOCK") is at work"
-    flock --wait "$LOCK_WITHIN" 8 || fail "$(cat "$LOCK") is still at work after $LOCK_WITHIN seconds; look with: sudo fuser -v $LOCK"
+    flock --wait "$LOCK_WITHIN" 8 || fail "$(cat "$LOCK") is still at work after $LOCK_WITHIN seconds; look with: sudo lslocks --notruncate"
   fi
   printf '%s by %s since %s' "$1" "$(operator)" "$(date --utc +%FT%TZ)" >"$LOCK"
 }

@@ -1,0 +1,130 @@
+package infra
+
+import (
+	"fmt"
+	"strings"
+
+	"berth/config"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// recorded is a resource of the stack as it is, before this run.
+type recorded struct {
+	Type    string         `pulumi:"type"`
+	Outputs map[string]any `pulumi:"outputs"`
+}
+
+func (r *recorded) text(output string) string {
+	text, _ := r.Outputs[output].(string)
+	return text
+}
+
+// The protected resources, each of which a stack has at most once, and the provider of the stack's region.
+const (
+	volumeType   = "aws:ebs/volume:Volume"
+	addressType  = "aws:ec2/eip:Eip"
+	zoneType     = "aws:route53/zone:Zone"
+	bucketType   = "aws:s3/bucketV2:BucketV2"
+	providerType = "pulumi:providers:aws"
+)
+
+// asItIs reads the resources of the stack from its state; of AWS's providers, of which there may be two, the stack's own.
+func asItIs(ctx *pulumi.Context) (map[string]*recorded, error) {
+	var outputs struct {
+		Outputs map[string]any `pulumi:"outputs"`
+	}
+	name := fmt.Sprintf("%s/%s/%s", ctx.Organization(), ctx.Project(), ctx.Stack())
+	if _, err := ctx.InvokePackageRaw("pulumi:pulumi:readStackOutputs", map[string]any{"name": name}, &outputs, ""); err != nil {
+		return nil, fmt.Errorf("read the outputs of the stack %s: %w", name, err)
+	}
+	if len(outputs.Outputs) == 0 {
+		// No update has ended well yet.
+		return nil, nil
+	}
+	var state struct {
+		Resources map[string]recorded `pulumi:"outputs"`
+	}
+	if _, err := ctx.InvokePackageRaw("pulumi:pulumi:readStackResourceOutputs", map[string]any{"stackName": name}, &state, ""); err != nil {
+		return nil, fmt.Errorf("read the resources of the stack %s: %w", name, err)
+	}
+	found := map[string]*recorded{}
+	for urn, resource := range state.Resources {
+		if resource.Type != providerType || strings.HasSuffix(urn, "::aws") {
+			found[resource.Type] = &resource
+		}
+	}
+	return found, nil
+}
+
+// refuse ends a run whose settings would remove or replace what is protected, before anything is declared. The engine itself
+// refuses too, but late: by then it has changed what comes before in its order, and deleted what depends on it.
+//
+// Replacing is possible where the settings lift the protection, as the engine has it. Removing takes a run with the
+// protection lifted first: the engine goes by what the state says of a resource that is no longer declared.
+func refuse(ctx *pulumi.Context, cfg *config.Config) error {
+	there, err := asItIs(ctx)
+	if err != nil {
+		return err
+	}
+	var problems *config.Problems
+	add := func(setting, value, allowed, mend string) {
+		problems = problems.With(config.Problem{Setting: "berth:" + setting, Value: value, Allowed: allowed, Mend: mend})
+	}
+	const lift = "; to do it all the same, lift the protection for one run: pulumi config set berth:protect false && pulumi up"
+	removal := func(setting, component, what string) {
+		if parent := there[component]; !cfg.Protect && parent != nil && parent.Outputs["protected"] == false {
+			return
+		}
+		add(setting, "false", what+" is protected, and this would delete it. To delete it all the same, first lift its protection with this setting still true: pulumi config set berth:"+setting+" true && pulumi config set berth:protect false && pulumi up; then set this to false, pulumi up, and set berth:protect to true",
+			"pulumi config set berth:"+setting+" true")
+	}
+	if bucket := there[bucketType]; bucket != nil && !cfg.DumpBucket {
+		removal("dumpBucket", "berth:infra:Backups", "the bucket for dumps "+bucket.text("bucket"))
+	}
+	if zone := there[zoneType]; zone != nil && !cfg.CreateZone {
+		removal("createZone", "berth:infra:DNS", "the hosted zone "+zone.text("name"))
+	}
+	if !cfg.Protect {
+		return asError(problems)
+	}
+	if provider := there[providerType]; provider != nil && provider.text("region") != cfg.Region && (there[volumeType] != nil || there[addressType] != nil) {
+		region := provider.text("region")
+		add("region", cfg.Region, "the stack is in "+region+", and another region would replace all of it, with its protected volume and address; make another stack there", "pulumi config set berth:region "+region)
+		return asError(problems)
+	}
+	if zone := there[zoneType]; zone != nil && cfg.CreateZone && strings.TrimSuffix(zone.text("name"), ".") != cfg.Zone {
+		add("zone", cfg.Zone, "the stack made the hosted zone "+zone.text("name")+", which is protected, and another name would replace it"+lift, "pulumi config set berth:zone "+strings.TrimSuffix(zone.text("name"), "."))
+	}
+	if volume := there[volumeType]; volume != nil {
+		if cfg.VolumeSnapshot != "" && volume.text("snapshotId") != cfg.VolumeSnapshot {
+			add("volumeSnapshot", cfg.VolumeSnapshot, "the data volume is protected, and another snapshot would replace it and the server"+lift, "pulumi config rm berth:volumeSnapshot")
+		}
+		if cfg.SubnetID == "" {
+			if zone := volume.text("availabilityZone"); zone != cfg.AvailabilityZone {
+				add("availabilityZone", cfg.AvailabilityZone, "the data volume is protected and in "+zone+", and another zone would replace it"+lift, "pulumi config set berth:availabilityZone "+zone)
+			}
+		}
+	}
+	return asError(problems)
+}
+
+// refuseSubnet is refuse for a subnet that exists already, whose zone AWS knows.
+func refuseSubnet(ctx *pulumi.Context, cfg *config.Config, zone string) error {
+	there, err := asItIs(ctx)
+	if err != nil || !cfg.Protect || there[volumeType] == nil || there[volumeType].text("availabilityZone") == zone {
+		return err
+	}
+	return asError((*config.Problems)(nil).With(config.Problem{
+		Setting: "berth:subnetId", Value: cfg.SubnetID, Mend: "pulumi config set berth:subnetId SUBNET",
+		Allowed: "it is in " + zone + ", and the data volume, which is protected, in " + there[volumeType].text("availabilityZone") + "; a subnet there is required, since another zone would replace the volume",
+	}))
+}
+
+// asError keeps nothing wrong from becoming an error that is not nil.
+func asError(problems *config.Problems) error {
+	if problems == nil {
+		return nil
+	}
+	return problems
+}

@@ -1,0 +1,366 @@
+package aws
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// rule says what is wrong with a value, "" where nothing is.
+type rule func(value any) string
+
+// validated are the rules of the inputs that the table marks as validated: the real provider refuses these values itself,
+// in a preview. What lies inside a list of blocks has no index.
+var validated = map[string]map[string]rule{
+	DashboardType: {
+		"dashboardBody": jsonText,
+		"dashboardName": all(length(1, 255), matches(`^[0-9A-Za-z_-]+$`, "contains invalid characters. It can only contain alphanumerics, dash (-) and underscore (_)")),
+	},
+	AlarmType: {
+		"alarmActions": every(anyOf(arn, automation)), "okActions": every(anyOf(arn, automation)),
+		"alarmDescription": length(0, 1024), "name": length(1, 255), "metricName": length(1, 255),
+		"comparisonOperator": oneOf("GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold",
+			"LessThanLowerOrGreaterThanUpperThreshold", "LessThanLowerThreshold", "GreaterThanUpperThreshold"),
+		"evaluationPeriods": atLeast(1),
+		"namespace":         all(length(1, 255), matches(`[^:].*`, "must not contain colon characters")),
+		"period":            period,
+		"statistic":         oneOf("SampleCount", "Average", "Sum", "Minimum", "Maximum"),
+		"treatMissingData":  oneOf("missing", "ignore", "breaching", "notBreaching"),
+	},
+	lifecycleType: {
+		"description":      all(length(1, 500), matches(`^[0-9A-Za-z _-]+$`, "must satisfy regular expression pattern: [0-9A-Za-z _-]+")),
+		"executionRoleArn": arn, "state": oneOf("ENABLED", "DISABLED"),
+		"policyDetails.policyType":                        oneOf("EBS_SNAPSHOT_MANAGEMENT", "IMAGE_MANAGEMENT", "EVENT_BASED_POLICY"),
+		"policyDetails.resourceTypes":                     every(oneOf("VOLUME", "INSTANCE")),
+		"policyDetails.schedules.createRule.interval":     wholeOf(1, 2, 3, 4, 6, 8, 12, 24),
+		"policyDetails.schedules.createRule.intervalUnit": oneOf("HOURS"),
+		"policyDetails.schedules.createRule.times":        matches(`^([01][0-9]|2[0-3]):[0-5][0-9]$`, "must have the form hh:mm"),
+		"policyDetails.schedules.name":                    length(0, 120),
+		"policyDetails.schedules.retainRule.count":        between(1, 1000),
+	},
+	addressType: {"domain": oneOf("vpc", "standard")},
+	instanceType: {
+		"creditSpecification.cpuCredits":          oneOf("standard", "unlimited"),
+		"ipv6Addresses":                           every(address6),
+		"metadataOptions.httpEndpoint":            oneOf("enabled", "disabled"),
+		"metadataOptions.httpPutResponseHopLimit": between(1, 64),
+		"metadataOptions.httpTokens":              oneOf("optional", "required"),
+		"rootBlockDevice.volumeType":              oneOf("standard", "io1", "io2", "gp2", "sc1", "st1", "gp3"),
+		"userData":                                length(0, userDataLimit),
+	},
+	routeType:   {"destinationCidrBlock": prefix4(0, 32), "destinationIpv6CidrBlock": prefix6},
+	groupType:   {"description": length(0, 255), "name": all(length(0, 255), without(`^sg-`, "cannot begin with sg-"))},
+	subnetType:  {"cidrBlock": prefix4(0, 32), "ipv6CidrBlock": prefix6},
+	vpcType:     {"cidrBlock": prefix4(16, 28)},
+	profileType: {"name": identity(128)},
+	roleType: {
+		"assumeRolePolicy": jsonText, "description": all(length(0, 1000), without(`[“‘]`, "cannot contain specially formatted single or double quotes: [“‘]"), matches(`^[\p{L}\p{M}\p{Z}\p{S}\p{N}\p{P}]*$`, `must satisfy regular expression pattern: [\p{L}\p{M}\p{Z}\p{S}\p{N}\p{P}]*`)),
+		"maxSessionDuration": between(3600, 43200), "name": identity(64), "path": length(0, 512),
+	},
+	permissionType: {"name": identity(128), "policy": jsonText, "role": all(identity(128), notARN)},
+	healthCheckType: {
+		"failureThreshold": between(1, 10), "fqdn": length(0, 255), "port": between(1, 65535), "requestInterval": wholeOf(10, 30),
+		"resourcePath": length(0, 255),
+		"type":         oneOf("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP", "CALCULATED", "CLOUDWATCH_METRIC", "RECOVERY_CONTROL"),
+	},
+	recordType: {
+		"type":   oneOf("SOA", "A", "TXT", "NS", "CNAME", "MX", "NAPTR", "PTR", "SRV", "SPF", "AAAA", "CAA", "DS", "TLSA", "SSHFP", "SVCB", "HTTPS"),
+		"zoneId": length(1, 32),
+	},
+	zoneType:             {"comment": length(0, 256), "name": length(1, 1024)},
+	SubscriptionType:     {"protocol": oneOf("application", "email", "email-json", "firehose", "http", "https", "lambda", "sms", "sqs"), "topic": arn},
+	ingressType:          {"cidrIpv4": prefix4(0, 32), "cidrIpv6": prefix6, "fromPort": between(-1, 65535), "toPort": between(-1, 65535)},
+	egressType:           {"cidrIpv4": prefix4(0, 32), "cidrIpv6": prefix6},
+	BucketType:           {"bucket": length(0, 63)},
+	bucketVersioningType: {"bucket": length(1, 63), "versioningConfiguration.status": oneOf("Enabled", "Suspended", "Disabled")},
+	bucketEncryptionType: {"bucket": length(1, 63), "rules.applyServerSideEncryptionByDefault.sseAlgorithm": oneOf("AES256", "aws:kms", "aws:kms:dsse")},
+	bucketPolicyType:     {"policy": jsonText},
+	bucketLifecycleType: {
+		"bucket": length(1, 63), "rules.id": length(1, 255), "rules.status": oneOf("Enabled", "Disabled"),
+		"rules.noncurrentVersionExpiration.noncurrentDays": atLeast(1),
+	},
+}
+
+// groupText is what EC2 takes in names and descriptions of security groups and their rules. Source: EC2 API Reference,
+// "CreateSecurityGroup" and "IpRange".
+const groupText = `^[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]*$`
+
+// refused are AWS's own rules for what the provider lets pass: these values fail in the middle of an update.
+var refused = map[string]map[string]rule{
+	groupType: {
+		"description": all(length(1, 255), matches(groupText, "Invalid security group description. Valid descriptions are strings less than 256 characters from the following set: a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*")),
+		"name":        all(length(1, 255), matches(groupText, "Invalid security group name. Valid names are strings less than 256 characters from the following set: a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*")),
+	},
+	ingressType: {"description": ruleText, "ipProtocol": protocol},
+	egressType:  {"description": ruleText, "ipProtocol": protocol},
+	// Source: IAM API Reference, "CreateRole" and "CreateInstanceProfile".
+	roleType:    {"path": identityPath},
+	profileType: {"path": identityPath},
+	// Source: SNS API Reference, "CreateTopic".
+	TopicType:    {"name": matches(`^[A-Za-z0-9_-]{1,256}$`, "Topic Name: it has 1 to 256 letters, digits, hyphens and underscores")},
+	volumeType:   {"type": oneOf("standard", "io1", "io2", "gp2", "sc1", "st1", "gp3")},
+	BucketType:   {"bucket": bucket},
+	recordType:   {"ttl": between(0, 1<<31-1)},
+	instanceType: {"userData": bytes(userDataLimit)},
+}
+
+var ruleText = all(length(0, 255), matches(groupText, "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set: a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"))
+
+var identityPath = matches(`^(/|/[\x21-\x7e]+/)$`, "begins and ends with a slash")
+
+// unacceptable is what AWS says to an input that breaks one of the rules. The provider's are AWS's too: a hand meets them
+// there.
+func (c *call) unacceptable() error {
+	if c.kind.operation == "" {
+		return nil
+	}
+	for _, rules := range []map[string]rule{validated[c.typ], refused[c.typ]} {
+		for _, path := range slices.Sorted(maps.Keys(rules)) {
+			for _, value := range valuesAt(c.inputs, strings.Split(path, ".")) {
+				if wrong := rules[path](value); wrong != "" {
+					return apiError(c.kind.operation, c.kind.invalid, "Value at '%s' failed to satisfy constraint: %s", path, wrong)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// valuesAt are the values at a path, one for each item of the lists on the way.
+func valuesAt(value any, path []string) []any {
+	switch value := value.(type) {
+	case nil:
+		return nil
+	case []any:
+		if len(path) > 0 {
+			var found []any
+			for _, item := range value {
+				found = append(found, valuesAt(item, path)...)
+			}
+			return found
+		}
+	case map[string]any:
+		if len(path) > 0 {
+			return valuesAt(value[path[0]], path[1:])
+		}
+	}
+	return []any{value}
+}
+
+func all(rules ...rule) rule {
+	return func(value any) string {
+		for _, rule := range rules {
+			if wrong := rule(value); wrong != "" {
+				return wrong
+			}
+		}
+		return ""
+	}
+}
+
+func anyOf(rules ...rule) rule {
+	return func(value any) string {
+		wrong := ""
+		for _, rule := range rules {
+			if wrong = rule(value); wrong == "" {
+				break
+			}
+		}
+		return wrong
+	}
+}
+
+func every(item rule) rule {
+	return func(value any) string {
+		items, _ := value.([]any)
+		for _, value := range items {
+			if wrong := item(value); wrong != "" {
+				return wrong
+			}
+		}
+		return ""
+	}
+}
+
+// ofText is a rule about a text.
+func ofText(check func(text string) string) rule {
+	return func(value any) string {
+		text, _ := value.(string)
+		return check(text)
+	}
+}
+
+// ofWhole is a rule about a whole number.
+func ofWhole(check func(number int) string) rule {
+	return func(value any) string {
+		number, _ := value.(float64)
+		return check(int(number))
+	}
+}
+
+func length(least, most int) rule {
+	return ofText(func(text string) string {
+		if count := utf8.RuneCountInString(text); count < least || count > most {
+			return fmt.Sprintf("expected length to be in the range (%d - %d), got %d", least, most, count)
+		}
+		return ""
+	})
+}
+
+func bytes(most int) rule {
+	return ofText(func(text string) string {
+		if len(text) > most {
+			return fmt.Sprintf("is limited to %d bytes", most)
+		}
+		return ""
+	})
+}
+
+func oneOf(values ...string) rule {
+	return ofText(func(text string) string {
+		if !slices.Contains(values, text) {
+			return fmt.Sprintf("expected to be one of %q, got %s", values, text)
+		}
+		return ""
+	})
+}
+
+func matches(pattern, says string) rule {
+	compiled := regexp.MustCompile(pattern)
+	return ofText(func(text string) string {
+		if !compiled.MatchString(text) {
+			return fmt.Sprintf("invalid value %q (%s)", text, says)
+		}
+		return ""
+	})
+}
+
+func without(pattern, says string) rule {
+	compiled := regexp.MustCompile(pattern)
+	return ofText(func(text string) string {
+		if compiled.MatchString(text) {
+			return fmt.Sprintf("invalid value %q (%s)", text, says)
+		}
+		return ""
+	})
+}
+
+func between(least, most int) rule {
+	return ofWhole(func(number int) string {
+		if number < least || number > most {
+			return fmt.Sprintf("expected to be in the range (%d - %d), got %d", least, most, number)
+		}
+		return ""
+	})
+}
+
+func atLeast(least int) rule {
+	return ofWhole(func(number int) string {
+		if number < least {
+			return fmt.Sprintf("expected to be at least (%d), got %d", least, number)
+		}
+		return ""
+	})
+}
+
+func wholeOf(numbers ...int) rule {
+	return ofWhole(func(number int) string {
+		if !slices.Contains(numbers, number) {
+			return fmt.Sprintf("expected to be one of %v, got %d", numbers, number)
+		}
+		return ""
+	})
+}
+
+var period = ofWhole(func(seconds int) string {
+	if !slices.Contains([]int{10, 20, 30}, seconds) && (seconds < 60 || seconds%60 != 0) {
+		return fmt.Sprintf("expected to be one of [10 20 30] or a multiple of 60, got %d", seconds)
+	}
+	return ""
+})
+
+// identity is the name of something of IAM's.
+func identity(most int) rule {
+	return all(length(1, most), matches(`^[\w+=,.@-]*$`, `must match [\w+=,.@-]`))
+}
+
+var (
+	arn = matches(`^arn:[\w-]+:[a-zA-Z0-9-]+:[a-z0-9-]*:(\d{12}|aws)?:.+$`, "it is an invalid ARN")
+	// automation is an action of an alarm on an instance, which has no account.
+	automation = matches(`^arn:[\w-]+:automate:[a-z0-9-]+:ec2:(reboot|recover|stop|terminate)$`, "it is an invalid ARN")
+)
+
+var notARN = ofText(func(text string) string {
+	if arn(text) == "" {
+		return "must be the role's name not its ARN"
+	}
+	return ""
+})
+
+var jsonText = ofText(func(text string) string {
+	var value any
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		return "contains an invalid JSON: " + err.Error()
+	}
+	return ""
+})
+
+// prefix4 is an IPv4 network of some length. Bits beyond it are zero.
+func prefix4(least, most int) rule {
+	return ofText(func(text string) string {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil || !prefix.Addr().Is4() || prefix != prefix.Masked() {
+			return fmt.Sprintf("%q is not a valid IPv4 CIDR block", text)
+		}
+		if prefix.Bits() < least || prefix.Bits() > most {
+			return fmt.Sprintf("expected to contain a network with between %d and %d significant bits, got %d", least, most, prefix.Bits())
+		}
+		return ""
+	})
+}
+
+var prefix6 = ofText(func(text string) string {
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil || !prefix.Addr().Is6() || prefix != prefix.Masked() {
+		return fmt.Sprintf("%q is not a valid IPv6 CIDR block", text)
+	}
+	return ""
+})
+
+var address6 = ofText(func(text string) string {
+	if address, err := netip.ParseAddr(text); err != nil || !address.Is6() {
+		return fmt.Sprintf("expected a valid IPv6 address, got %s", text)
+	}
+	return ""
+})
+
+var protocol = ofText(func(text string) string {
+	if !slices.Contains([]string{"tcp", "udp", "icmp", "icmpv6", "-1"}, text) {
+		return fmt.Sprintf("Invalid value '%s' for IP protocol. Unknown protocol", text)
+	}
+	return ""
+})
+
+var (
+	bucketText     = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	bucketPrefixes = []string{"xn--", "sthree-", "amzn-s3-demo-"}
+	bucketSuffixes = []string{"-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"}
+)
+
+// bucket keeps S3's rules. Source: S3 User Guide, "General purpose bucket naming rules".
+var bucket = ofText(func(text string) string {
+	_, err := netip.ParseAddr(text)
+	reserved := func(has func(string, string) bool) func(string) bool {
+		return func(part string) bool { return has(text, part) }
+	}
+	if !bucketText.MatchString(text) || strings.Contains(text, "..") || err == nil ||
+		slices.ContainsFunc(bucketPrefixes, reserved(strings.HasPrefix)) || slices.ContainsFunc(bucketSuffixes, reserved(strings.HasSuffix)) {
+		return "The specified bucket is not valid"
+	}
+	return ""
+})
