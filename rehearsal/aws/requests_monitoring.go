@@ -24,7 +24,12 @@ func monitoringRequests() map[string]requests {
 		SubscriptionType: {
 			read:   func(a *asking) { a.everywhere("sns:GetSubscriptionAttributes") },
 			create: func(a *asking) { a.on(text(a.inputs, "topic"), "sns:Subscribe") },
-			update: func(a *asking) { a.everywhere("sns:SetSubscriptionAttributes") },
+			// Whether a message is raw is no matter of mail.
+			update: func(a *asking) {
+				if a.changed("deliveryPolicy", "filterPolicy", "filterPolicyScope", "redrivePolicy", "subscriptionRoleArn") {
+					a.everywhere("sns:SetSubscriptionAttributes")
+				}
+			},
 			remove: func(a *asking) { a.everywhere("sns:Unsubscribe", "sns:GetSubscriptionAttributes") },
 		},
 		AlarmType: {
