@@ -36,7 +36,7 @@ func diagnose(ctx context.Context, args []string, out io.Writer) (code int, err 
 	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.StringVar(&d.chosen, "stack", "", "the stack (default: the one that is selected)")
-	flags.StringVar(&d.project, "project", ".", "Berth's own folder, with docs/iam")
+	flags.StringVar(&d.project, "project", ".", "Berth's own folder")
 	flags.StringVar(&d.folder, "settings", "", "the folder of Pulumi.yaml and the stack's settings (default: Berth's own)")
 	flags.StringVar(&d.resolver, "resolver", first(os.Getenv("BERTH_RESOLVER"), publicResolver), "address:port of the name server that is asked whether the zone is delegated")
 	asJSON := flags.Bool("json", false, "print JSON, for programs")

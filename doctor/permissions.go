@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,33 +12,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"berth/config"
+	iampolicies "berth/docs/iam"
 )
-
-// statement is one of a policy in docs/iam, which hold examples where an account has its own.
-type statement struct {
-	Sid              string
-	Action, Resource texts
-	Condition        map[string]map[string]texts
-}
-
-// texts is what IAM lets be written as one text or as several.
-type texts []string
-
-// UnmarshalJSON reads either form.
-func (t *texts) UnmarshalJSON(document []byte) error {
-	var one string
-	if json.Unmarshal(document, &one) == nil {
-		*t = texts{one}
-		return nil
-	}
-	return json.Unmarshal(document, (*[]string)(t))
-}
 
 // optional are the statements that only some stacks need.
 var optional = map[string]func(*config.Config) bool{
 	"OwnZone": ownZone, "ChangeOwnZone": ownZone,
-	"LookAtMonitoring": monitored, "Alarms": monitored, "Dashboard": monitored, "Mail": monitored, "MakeHealthCheck": monitored, "HealthCheck": monitored,
-	"Snapshots": kept, "SnapshotsRole": kept, "HandRoleToSnapshots": kept,
+	"Monitoring": monitored, "Alarms": monitored, "RoleOfRebootAlarm": monitored, "Dashboard": monitored, "Mail": monitored, "MakeHealthCheck": monitored, "HealthCheck": monitored,
+	"MakeSnapshotPolicy": kept, "Snapshots": kept, "HandRoleToSnapshots": kept,
 	"DumpBucket":  dumped,
 	"RolesRights": func(cfg *config.Config) bool { return monitored(cfg) || kept(cfg) || dumped(cfg) },
 }
@@ -51,42 +29,73 @@ func monitored(cfg *config.Config) bool { return cfg.AlarmEmail != "" }
 func kept(cfg *config.Config) bool      { return cfg.SnapshotsKept > 0 }
 func dumped(cfg *config.Config) bool    { return cfg.DumpBucket }
 
-// needed are the statements of docs/iam/deployer*.json that the stack needs.
-func needed(project string, cfg *config.Config) ([]statement, error) {
-	files, err := filepath.Glob(filepath.Join(project, "docs", "iam", "deployer*.json"))
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("docs/iam/deployer.json is not in %s", project)
+// needed are the statements of the deployer's documents in docs/iam that the stack needs, with the account's own.
+func needed(cfg *config.Config, account, zone string) ([]iampolicies.Statement, error) {
+	own := iampolicies.Account{Number: account, Region: cfg.Region, Names: cfg.Names()}
+	if !cfg.CreateZone {
+		// Where the zone is not known the policy's own example will do.
+		own.Zone = first(zone, "*")
 	}
-	var all []statement
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		var policy struct{ Statement []statement }
-		if err := json.Unmarshal(text, &policy); err != nil {
-			return nil, fmt.Errorf("read %s: %w", file, err)
-		}
-		for _, one := range policy.Statement {
-			if wanted := optional[one.Sid]; wanted == nil || wanted(cfg) {
-				all = append(all, one)
+	all, err := own.Statements("deployer")
+	return slices.DeleteFunc(all, func(one iampolicies.Statement) bool {
+		wanted := optional[one.Sid]
+		return wanted != nil && !wanted(cfg)
+	}), err
+}
+
+// appended is an example of what Pulumi appends to a name, in place of the wildcard of a policy: AWS compares an ARN with a
+// pattern, not a pattern with another.
+const appended = "-1234567"
+
+// kinds are what an action of EC2's is about, by a part of its name: the first that it has. Tags are asked about on an
+// instance.
+var kinds = [][2]string{
+	{"SecurityGroup", "security-group"}, {"InternetGateway", "internet-gateway"}, {"NetworkInterface", "network-interface"},
+	{"Volume", "volume"}, {"Snapshot", "volume"}, {"Subnet", "subnet"}, {"Vpc", "vpc"}, {"Route", "route-table"}, {"Address", "elastic-ip"}, {"", "instance"},
+}
+
+// asAWS is a resource of a policy as AWS builds its ARN for an action.
+func asAWS(resource, action string) string {
+	if before, wild := strings.CutSuffix(resource, "-*"); wild {
+		return before + appended
+	}
+	if strings.HasPrefix(resource, "arn:aws:ec2:") && strings.HasSuffix(resource, ":*") {
+		for _, kind := range kinds {
+			if strings.Contains(action, kind[0]) {
+				return strings.TrimSuffix(resource, "*") + kind[1] + "/*"
 			}
 		}
 	}
-	return all, nil
+	return resource
 }
 
-// question is a statement as AWS is asked about it: the actions on these resources, in these circumstances.
-func question(one statement, cfg *config.Config, account, zone string) *iam.SimulatePrincipalPolicyInput {
-	input := &iam.SimulatePrincipalPolicyInput{ActionNames: one.Action}
-	for _, resource := range one.Resource {
-		resource = strings.NewReplacer("111122223333", account, "eu-central-1", cfg.Region).Replace(resource)
-		if zone != "" {
-			resource = strings.Replace(resource, "hostedzone/*", "hostedzone/"+zone, 1)
+// questions are a statement as AWS is asked about it: the actions on their resources, in these circumstances.
+func questions(one iampolicies.Statement, cfg *config.Config) []*iam.SimulatePrincipalPolicyInput {
+	circumstances := circumstances(one, cfg)
+	var all []*iam.SimulatePrincipalPolicyInput
+	for _, action := range one.Action {
+		var resources []string
+		for _, resource := range one.Resource {
+			resources = append(resources, asAWS(resource, action))
 		}
-		input.ResourceArns = append(input.ResourceArns, resource)
+		at := slices.IndexFunc(all, func(input *iam.SimulatePrincipalPolicyInput) bool { return slices.Equal(input.ResourceArns, resources) })
+		if at < 0 {
+			at = len(all)
+			all = append(all, &iam.SimulatePrincipalPolicyInput{ResourceArns: resources, ContextEntries: circumstances})
+		}
+		all[at].ActionNames = append(all[at].ActionNames, action)
 	}
+	return all
+}
+
+// circumstances are the values of the conditions' keys in which a statement allows.
+func circumstances(one iampolicies.Statement, cfg *config.Config) []types.ContextEntry {
+	var entries []types.ContextEntry
 	for _, operator := range slices.Sorted(maps.Keys(one.Condition)) {
+		// A key that must not be there is left out.
+		if operator == "Null" {
+			continue
+		}
 		for _, key := range slices.Sorted(maps.Keys(one.Condition[operator])) {
 			values := []string(one.Condition[operator][key])
 			kind := types.ContextKeyTypeEnumStringList
@@ -98,10 +107,10 @@ func question(one statement, cfg *config.Config, account, zone string) *iam.Simu
 			case !strings.HasPrefix(operator, "ForAllValues:"):
 				values, kind = values[:1], types.ContextKeyTypeEnumString
 			}
-			input.ContextEntries = append(input.ContextEntries, types.ContextEntry{ContextKeyName: aws.String(key), ContextKeyType: kind, ContextKeyValues: values})
+			entries = append(entries, types.ContextEntry{ContextKeyName: aws.String(key), ContextKeyType: kind, ContextKeyValues: values})
 		}
 	}
-	return input
+	return entries
 }
 
 // shownActions is how many actions a line names.
@@ -116,20 +125,22 @@ func (d *doctor) permissions(ctx context.Context) finding {
 	if strings.HasSuffix(who.arn, ":root") {
 		return fine("the root user may do everything")
 	}
-	statements, err := needed(d.project, cfg)
-	if err != nil {
-		return warn("", "what an update needs is unknown: %s", err)
-	}
 	zone := ""
-	// Where the zone is not known the policy's own example will do.
 	if known, err := d.findZone(ctx); err == nil && known != nil {
 		zone = known.id
+	}
+	statements, err := needed(cfg, who.number, zone)
+	if err != nil {
+		return warn("", "what an update needs is unknown: %s", err)
 	}
 	client := iam.NewFromConfig(who.settings)
 	source := principal(ctx, client, who.arn)
 	asked, denied := 0, []string{}
+	var inputs []*iam.SimulatePrincipalPolicyInput
 	for _, one := range statements {
-		input := question(one, cfg, who.number, zone)
+		inputs = append(inputs, questions(one, cfg)...)
+	}
+	for _, input := range inputs {
 		input.PolicySourceArn = aws.String(source)
 		pages := iam.NewSimulatePrincipalPolicyPaginator(client, input)
 		for pages.HasMorePages() {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"berth/config"
+	iampolicies "berth/docs/iam"
 )
 
 func TestPermissions(t *testing.T) {
@@ -55,11 +56,11 @@ func TestARolesSessionHasThePoliciesOfTheRole(t *testing.T) {
 	assert.Equal(t, "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/Admin", session("arn:aws:sts::123456789012:assumed-role/Admin/me"))
 }
 
-func policyOf(t *testing.T, path string) []statement {
+func policyOf(t *testing.T, path string) []iampolicies.Statement {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
-	var policy struct{ Statement []statement }
+	var policy struct{ Statement []iampolicies.Statement }
 	require.NoError(t, json.Unmarshal(text, &policy))
 	return policy.Statement
 }
@@ -77,29 +78,30 @@ func TestStatementsAreThoseOfTheDocuments(t *testing.T) {
 	for _, sid := range slices.Sorted(maps.Keys(optional)) {
 		assert.Contains(t, sids, sid)
 	}
-	plain, err := needed("..", &config.Config{})
+	plain, err := needed(&config.Config{}, account1, "Z1")
 	require.NoError(t, err)
 	for _, one := range plain {
 		always = append(always, one.Sid)
 	}
-	assert.NotContains(t, always, "OwnZone")
-	assert.NotContains(t, always, "DumpBucket")
-	everything, err := needed("..", &config.Config{CreateZone: true, AlarmEmail: "x", SnapshotsKept: 7, DumpBucket: true})
+	for _, sid := range []string{"OwnZone", "DumpBucket", "RoleOfRebootAlarm", "MakeSnapshotPolicy"} {
+		assert.NotContains(t, always, sid)
+	}
+	everything, err := needed(&config.Config{CreateZone: true, AlarmEmail: "x", SnapshotsKept: 7, DumpBucket: true}, account1, "")
 	require.NoError(t, err)
 	assert.Len(t, everything, len(sids))
-	_, err = needed(t.TempDir(), &config.Config{})
-	assert.ErrorContains(t, err, "docs/iam/deployer.json is not in")
 }
 
 func TestQuestionsAreTheAccountsOwn(t *testing.T) {
 	cfg := &config.Config{Domain: "shop.example.org", Aliases: []string{"www.shop.example.org"}, Region: "us-west-2", InstanceType: "t3a.small"}
 	asked := map[string][]string{}
 	contexts := map[string][]types.ContextEntry{}
-	statements, err := needed("..", cfg)
+	cfg.SnapshotsKept = 7
+	statements, err := needed(cfg, "999988887777", "Z42")
 	require.NoError(t, err)
 	for _, one := range statements {
-		input := question(one, cfg, "999988887777", "Z42")
-		asked[one.Sid], contexts[one.Sid] = input.ResourceArns, input.ContextEntries
+		for _, input := range questions(one, cfg) {
+			asked[one.Sid], contexts[one.Sid] = append(asked[one.Sid], input.ResourceArns...), input.ContextEntries
+		}
 	}
 	assert.Equal(t, []string{"*"}, asked["Look"])
 	assert.Equal(t, []string{"arn:aws:ec2:us-west-2:999988887777:instance/*"}, asked["RunServer"])
@@ -110,6 +112,17 @@ func TestQuestionsAreTheAccountsOwn(t *testing.T) {
 	assert.Equal(t, []string{"arn:aws:route53:::hostedzone/Z42"}, asked["ChangeNames"])
 	assert.Equal(t, []string{"shop.example.org", "www.shop.example.org"}, contexts["ChangeNames"][1].ContextKeyValues)
 	assert.Equal(t, types.ContextKeyTypeEnumStringList, contexts["ChangeNames"][1].ContextKeyType)
+	assert.ElementsMatch(t, []string{"arn:aws:ec2:us-west-2:999988887777:elastic-ip/*", "arn:aws:ec2:us-west-2:999988887777:internet-gateway/*", "arn:aws:ec2:us-west-2:999988887777:volume/*", "arn:aws:ec2:us-west-2:999988887777:vpc/*"}, asked["MakeTagged"])
+	assert.ElementsMatch(t, []string{"arn:aws:ec2:us-west-2:999988887777:route-table/*", "arn:aws:ec2:us-west-2:999988887777:security-group/*", "arn:aws:ec2:us-west-2:999988887777:subnet/*"}, asked["MakeInside"])
+	// AWS's ARNs of snapshots and images have no account, and what it hands on is a role of Berth's name.
+	assert.Equal(t, []string{"arn:aws:ec2:us-west-2::snapshot/*"}, asked["RestoreSnapshot"])
+	assert.Equal(t, []string{"arn:aws:ec2:us-west-2::snapshot/*"}, asked["LeaveSnapshot"])
+	assert.Contains(t, asked["RunServerWith"], "arn:aws:ec2:us-west-2::image/*")
+	assert.Equal(t, []string{"arn:aws:iam::999988887777:role/berth-snapshots-1234567"}, asked["HandRoleToSnapshots"])
+	assert.Equal(t, []string{"*"}, asked["MakeSnapshotPolicy"])
+	assert.Equal(t, []types.ContextEntry{
+		{ContextKeyName: aws.String("aws:RequestTag/ManagedBy"), ContextKeyType: types.ContextKeyTypeEnumString, ContextKeyValues: []string{"berth"}},
+	}, contexts["TagUntagged"], "the volume has no tag yet")
 	for sid, resources := range asked {
 		for _, resource := range resources {
 			assert.NotContains(t, resource, "111122223333", sid)

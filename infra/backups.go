@@ -48,7 +48,7 @@ func newBackups(
 // snapshots declares the daily snapshot. What it made outlives the policy: snapshots go only by its own hand, one for
 // each new one beyond the number kept.
 func (b *Backups) snapshots(ctx *pulumi.Context, cfg *config.Config, storage *Storage) error {
-	role, err := iam.NewRole(ctx, "snapshots", &iam.RoleArgs{
+	role, err := iam.NewRole(ctx, "berth-snapshots", &iam.RoleArgs{
 		Description:      pulumi.String("Makes and removes the snapshots of a Berth data volume"),
 		AssumeRolePolicy: pulumi.String(trust("dlm.amazonaws.com").String()),
 		Tags:             nameTag(cfg),
@@ -56,7 +56,7 @@ func (b *Backups) snapshots(ctx *pulumi.Context, cfg *config.Config, storage *St
 	if err != nil {
 		return fmt.Errorf("declare the snapshots' role: %w", err)
 	}
-	permission, err := iam.NewRolePolicy(ctx, "snapshots", &iam.RolePolicyArgs{
+	permission, err := iam.NewRolePolicy(ctx, "berth-snapshots", &iam.RolePolicyArgs{
 		Role:   role.Name,
 		Policy: pulumi.String(snapshotPolicy(storage.mark[markKey]).String()),
 	}, pulumi.Parent(b))

@@ -25,7 +25,7 @@ func TestDailySnapshots(t *testing.T) {
 			"copyTags":   true,
 		}},
 	}, input(lifecycle, "policyDetails").Mappable())
-	assert.True(t, dependsOn(lifecycle, "iam/rolePolicy:RolePolicy", "snapshots"))
+	assert.True(t, dependsOn(lifecycle, "iam/rolePolicy:RolePolicy", "berth-snapshots"))
 }
 
 // A tag finds the volume, so it must be on this volume and on no other resource.
@@ -45,9 +45,9 @@ func TestSnapshotsAreOfTheDataVolumeAlone(t *testing.T) {
 func TestSnapshotsRoleMayDoNoMore(t *testing.T) {
 	c := declare(t, nil, nil)
 	assert.JSONEq(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:AssumeRole"],
-		"Principal":{"Service":"dlm.amazonaws.com"}}]}`, text(c.named(t, "iam/role:Role", "snapshots"), "assumeRolePolicy"))
+		"Principal":{"Service":"dlm.amazonaws.com"}}]}`, text(c.named(t, "iam/role:Role", "berth-snapshots"), "assumeRolePolicy"))
 	permission := c.only(t, "iam/rolePolicy:RolePolicy")
-	assert.Equal(t, "snapshots-1234567", text(permission, "role"))
+	assert.Equal(t, "berth-snapshots-1234567", text(permission, "role"))
 	const marked = `{"StringEquals":{"aws:ResourceTag/berth:data-of":"organization/berth/production"}}`
 	assert.JSONEq(t, `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Action":["ec2:DescribeVolumes","ec2:DescribeSnapshots"],"Resource":["*"]},
@@ -59,8 +59,8 @@ func TestSnapshotsRoleMayDoNoMore(t *testing.T) {
 
 func TestNoSnapshotsNoPolicy(t *testing.T) {
 	with, without := declare(t, nil, nil), declare(t, func(cfg *config.Config) { cfg.SnapshotsKept = 0 }, nil)
-	assert.ElementsMatch(t, names(with), append(names(without), "aws:iam/role:Role snapshots",
-		"aws:iam/rolePolicy:RolePolicy snapshots", "aws:dlm/lifecyclePolicy:LifecyclePolicy snapshots"))
+	assert.ElementsMatch(t, names(with), append(names(without), "aws:iam/role:Role berth-snapshots",
+		"aws:iam/rolePolicy:RolePolicy berth-snapshots", "aws:dlm/lifecyclePolicy:LifecyclePolicy snapshots"))
 }
 
 func TestDumpBucketIsPrivate(t *testing.T) {
@@ -95,8 +95,8 @@ func TestDumpBucketIsPrivate(t *testing.T) {
 
 func TestServerMayAddDumpsAndNoMore(t *testing.T) {
 	c := declare(t, func(cfg *config.Config) { cfg.DumpBucket = true }, nil)
-	permission := c.named(t, "iam/rolePolicy:RolePolicy", "dumps")
-	assert.Equal(t, "host-1234567", text(permission, "role"))
+	permission := c.named(t, "iam/rolePolicy:RolePolicy", "berth-dumps")
+	assert.Equal(t, "berth-host-1234567", text(permission, "role"))
 	assert.JSONEq(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:PutObject"],
 		"Resource":["arn:aws:s3:::berth-dumps-1234567/dumps/*"]}]}`, text(permission, "policy"))
 }

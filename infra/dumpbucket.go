@@ -91,7 +91,7 @@ func (b *Backups) bucket(ctx *pulumi.Context, cfg *config.Config, server *Server
 	if err != nil {
 		return fmt.Errorf("declare the policy of the bucket for dumps: %w", err)
 	}
-	_, err = iam.NewRolePolicy(ctx, "dumps", &iam.RolePolicyArgs{
+	_, err = iam.NewRolePolicy(ctx, "berth-dumps", &iam.RolePolicyArgs{
 		Role:   server.Role.Name,
 		Policy: bucket.Arn.ApplyT(func(arn string) string { return dumpPolicy(arn).String() }).(pulumi.StringOutput),
 	}, pulumi.Parent(b))

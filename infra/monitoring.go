@@ -74,7 +74,7 @@ func newMonitoring(
 
 // permit lets the server write its own metrics. Metrics are no resources to CloudWatch: the namespace is the bound.
 func (m *Monitoring) permit(ctx *pulumi.Context, server *Server) error {
-	_, err := iam.NewRolePolicy(ctx, "metrics", &iam.RolePolicyArgs{
+	_, err := iam.NewRolePolicy(ctx, "berth-metrics", &iam.RolePolicyArgs{
 		Role: server.Role.Name,
 		Policy: pulumi.String(policy{{
 			Effect: "Allow", Action: []string{"cloudwatch:PutMetricData"}, Resource: []string{"*"},

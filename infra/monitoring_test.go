@@ -40,8 +40,8 @@ func TestMailGoesToTheOneAddress(t *testing.T) {
 }
 
 func TestServerMayWriteItsOwnMetricsAlone(t *testing.T) {
-	permission := declare(t, watched, nil).named(t, "iam/rolePolicy:RolePolicy", "metrics")
-	assert.Equal(t, "host-1234567", text(permission, "role"))
+	permission := declare(t, watched, nil).named(t, "iam/rolePolicy:RolePolicy", "berth-metrics")
+	assert.Equal(t, "berth-host-1234567", text(permission, "role"))
 	assert.JSONEq(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["cloudwatch:PutMetricData"],
 		"Resource":["*"],"Condition":{"StringEquals":{"cloudwatch:namespace":"Berth"}}}]}`, text(permission, "policy"))
 }

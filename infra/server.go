@@ -75,9 +75,9 @@ func newServer(
 }
 
 // identity declares the role that the server acts under. It carries no policy: whatever needs a permission attaches
-// exactly that one.
+// exactly that one. Its name begins with Berth's, since docs/iam lets the deployer hand on no role of another name.
 func (s *Server) identity(ctx *pulumi.Context, cfg *config.Config) (*iam.InstanceProfile, error) {
-	role, err := iam.NewRole(ctx, "host", &iam.RoleArgs{
+	role, err := iam.NewRole(ctx, "berth-host", &iam.RoleArgs{
 		Description:      pulumi.String("Identity of a Berth server"),
 		AssumeRolePolicy: pulumi.String(trustEC2),
 		Tags:             nameTag(cfg),
@@ -86,7 +86,7 @@ func (s *Server) identity(ctx *pulumi.Context, cfg *config.Config) (*iam.Instanc
 		return nil, fmt.Errorf("declare the server's role: %w", err)
 	}
 	s.Role = role
-	profile, err := iam.NewInstanceProfile(ctx, "host", &iam.InstanceProfileArgs{
+	profile, err := iam.NewInstanceProfile(ctx, "berth-host", &iam.InstanceProfileArgs{
 		Role: role.Name,
 		Tags: nameTag(cfg),
 	}, pulumi.Parent(s))
@@ -146,7 +146,9 @@ func (s *Server) launch(
 			VolumeSize:          pulumi.Int(rootVolumeSize),
 			Encrypted:           pulumi.Bool(true),
 			DeleteOnTermination: pulumi.Bool(true),
-			Tags:                nameTag(cfg),
+			// The provider tags this volume by a call of its own, to which its default tags do not come. docs/iam lets
+			// the deployer change what bears them, and make that call for what bears none yet.
+			Tags: allTags(ctx, cfg),
 		},
 		Monitoring: pulumi.Bool(false), // minute-by-minute metrics cost extra; the default ones come every five
 		UserData:   userData(env.Keys),

@@ -28,7 +28,7 @@ func TestInstancePolicy(t *testing.T) {
 				{[]string{"rootBlockDevice", "deleteOnTermination"}, true},
 				{[]string{"monitoring"}, false},
 				{[]string{"userDataReplaceOnChange"}, true},
-				{[]string{"iamInstanceProfile"}, "host-1234567"},
+				{[]string{"iamInstanceProfile"}, "berth-host-1234567"},
 				{[]string{"vpcSecurityGroupIds"}, []any{"security-group-id"}},
 				{[]string{"disableApiTermination"}, nil},
 			} {
@@ -130,16 +130,16 @@ func TestFirstAddress(t *testing.T) {
 
 func TestIdentityMayDoNothing(t *testing.T) {
 	c := declare(t, nil, nil)
-	role := c.named(t, "iam/role:Role", "host")
+	role := c.named(t, "iam/role:Role", "berth-host")
 	assert.JSONEq(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",
 		"Principal":{"Service":"ec2.amazonaws.com"}}]}`, text(role, "assumeRolePolicy"))
 	assert.NotContains(t, role.Inputs, "inlinePolicies")
 	assert.NotContains(t, role.Inputs, "managedPolicyArns")
 	assert.Empty(t, c.of("iam/rolePolicyAttachment:RolePolicyAttachment"))
 	for _, permission := range c.of("iam/rolePolicy:RolePolicy") {
-		assert.NotEqual(t, "host-1234567", text(permission, "role"), permission.Name)
+		assert.NotEqual(t, "berth-host-1234567", text(permission, "role"), permission.Name)
 	}
-	assert.Equal(t, "host-1234567", text(c.only(t, "iam/instanceProfile:InstanceProfile"), "role"))
+	assert.Equal(t, "berth-host-1234567", text(c.only(t, "iam/instanceProfile:InstanceProfile"), "role"))
 }
 
 func TestVolumeAndAddressMoveToOneServerAtATime(t *testing.T) {
@@ -156,4 +156,24 @@ func TestVolumeAndAddressMoveToOneServerAtATime(t *testing.T) {
 	assert.Equal(t, "server-id", text(association, "instanceId"))
 	assert.Equal(t, "eipalloc-0123456789abcdef0", text(association, "allocationId"))
 	assert.True(t, association.RegisterRPC.GetDeleteBeforeReplace())
+}
+
+// Berth's roles can be told from all others by their names, which IAM bounds to 64 characters.
+func TestIdentitiesBearBerthsName(t *testing.T) {
+	for _, shape := range shapes {
+		c := declare(t, shape.change, nil)
+		for _, kind := range []string{"iam/role:Role", "iam/instanceProfile:InstanceProfile", "iam/rolePolicy:RolePolicy"} {
+			for _, args := range c.of(kind) {
+				assert.Regexp(t, `^berth-[a-z-]{1,50}$`, args.Name, "Pulumi appends a hyphen and seven digits")
+			}
+		}
+	}
+}
+
+// What bears the stack's tags may be changed by docs/iam; the provider's default tags do not come to the root volume.
+func TestRootVolumeBearsAllOfTheStacksTags(t *testing.T) {
+	c := declare(t, nil, nil)
+	assert.Equal(t, map[string]any{
+		"ManagedBy": "berth", "Project": "berth", "Stack": "production", "Team": "web", "Name": "app.example.com",
+	}, input(c.only(t, "ec2/instance:Instance"), "rootBlockDevice", "tags").Mappable())
 }

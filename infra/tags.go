@@ -21,6 +21,13 @@ func defaultTags(project, stack string, own map[string]string) map[string]string
 	return tags
 }
 
+// allTags are those of a resource to which the provider's default tags do not come: they and the name.
+func allTags(ctx *pulumi.Context, cfg *config.Config) pulumi.StringMap {
+	tags := pulumi.ToStringMap(defaultTags(ctx.Project(), ctx.Stack(), cfg.Tags))
+	maps.Copy(tags, nameTag(cfg))
+	return tags
+}
+
 // nameTag is what the AWS console shows as a resource's name: the site's domain.
 func nameTag(cfg *config.Config) pulumi.StringMap {
 	return pulumi.StringMap{"Name": pulumi.String(cfg.Domain)}

@@ -104,15 +104,15 @@ func checkMachine(ctx context.Context) error {
 	return nil
 }
 
-// engine prepares a stack of the real Pulumi engine whose providers are the rehearsal's.
-func (r *rehearsal) engine(ctx context.Context, exclusive bool) (*stack.Stack, error) {
+// engine prepares a stack of the real Pulumi engine whose providers are the rehearsal's and may do what a role of docs/iam may.
+func (r *rehearsal) engine(ctx context.Context, role string, exclusive bool) (*stack.Stack, error) {
 	settings, err := r.settings()
 	if err != nil {
 		return nil, err
 	}
 	return stack.Open(ctx, stack.Options{
 		Dir: r.Dir, Pulumi: filepath.Join(r.Bin, "pulumi"), Project: r.Project,
-		CommandProvider: r.Command, World: r.world, Settings: settings, Exclusive: exclusive,
+		CommandProvider: r.Command, World: r.world, Settings: settings, Role: role, Exclusive: exclusive,
 	})
 }
 
@@ -134,11 +134,11 @@ func (r *rehearsal) stage(ctx context.Context) error {
 }
 
 // staged prepares the stage and the engine and hands the engine to run.
-func (r *rehearsal) staged(ctx context.Context, run func(*stack.Stack) error) error {
+func (r *rehearsal) staged(ctx context.Context, role string, run func(*stack.Stack) error) error {
 	if err := r.stage(ctx); err != nil {
 		return err
 	}
-	engine, err := r.engine(ctx, true)
+	engine, err := r.engine(ctx, role, true)
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (r *rehearsal) staged(ctx context.Context, run func(*stack.Stack) error) er
 
 func (r *rehearsal) up(ctx context.Context) error {
 	began := time.Now()
-	return r.staged(ctx, func(engine *stack.Stack) error {
+	return r.staged(ctx, stack.Deployer, func(engine *stack.Stack) error {
 		outputs, err := engine.Up(ctx)
 		if err != nil {
 			return err
@@ -158,15 +158,15 @@ func (r *rehearsal) up(ctx context.Context) error {
 }
 
 func (r *rehearsal) preview(ctx context.Context) error {
-	return r.staged(ctx, func(engine *stack.Stack) error { return engine.Preview(ctx) })
+	return r.staged(ctx, stack.Previewer, func(engine *stack.Stack) error { return engine.Preview(ctx) })
 }
 
 func (r *rehearsal) refresh(ctx context.Context) error {
-	return r.staged(ctx, func(engine *stack.Stack) error { return engine.Refresh(ctx) })
+	return r.staged(ctx, stack.Deployer, func(engine *stack.Stack) error { return engine.Refresh(ctx) })
 }
 
 func (r *rehearsal) destroy(ctx context.Context) error {
-	err := r.staged(ctx, func(engine *stack.Stack) error {
+	err := r.staged(ctx, stack.Deployer, func(engine *stack.Stack) error {
 		if err := engine.Destroy(ctx); err != nil {
 			return err
 		}
@@ -251,7 +251,7 @@ func (r *rehearsal) dashboard(context.Context) error {
 
 // ssh logs in as an operator of production would: with the stack's key, the host key pinned.
 func (r *rehearsal) ssh(ctx context.Context, args []string) error {
-	engine, err := r.engine(ctx, false)
+	engine, err := r.engine(ctx, stack.Deployer, false)
 	if err != nil {
 		return err
 	}

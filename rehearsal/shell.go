@@ -30,7 +30,7 @@ var builtProgram = filepath.Join("bin", "berth")
 // command and `make doctor` work on it, too: what they ask AWS, the account answers. Settings made there stay there; the
 // rehearsal's other commands have their own.
 func (r *rehearsal) shell(ctx context.Context, args []string) error {
-	return r.staged(ctx, func(engine *stack.Stack) error {
+	return r.staged(ctx, stack.Operator, func(engine *stack.Stack) error {
 		folder, err := r.operatorsFolder(ctx, engine)
 		if err != nil {
 			return err

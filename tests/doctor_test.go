@@ -83,7 +83,7 @@ BERTH_RESOLVER=127.0.0.1:1 `+doctor)
 func allow(t *testing.T, r *rehearsed.Rehearsal, less []string) {
 	t.Helper()
 	var whole struct{ Statement []map[string]any }
-	for _, name := range []string{"deployer.json", "deployer-monitoring.json", "doctor.json"} {
+	for _, name := range []string{"deployer.json", "deployer-identity.json", "deployer-monitoring.json", "doctor.json"} {
 		text, err := os.ReadFile(filepath.Join(r.Project, "docs", "iam", name))
 		require.NoError(t, err)
 		var policy struct{ Statement []map[string]any }

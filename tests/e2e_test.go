@@ -88,7 +88,7 @@ func TestFromNothingToHTTPSAndBack(t *testing.T) {
 		assert.Empty(t, r.SSH("systemctl --failed --no-legend"))
 		var host string
 		for _, role := range account.All("aws:iam/role:Role") {
-			if strings.HasPrefix(role.ID, "host-") {
+			if strings.HasPrefix(role.ID, "berth-host-") {
 				host = role.ID
 			}
 		}

@@ -54,6 +54,7 @@ func createInstance(c *call) error {
 	c.outputs["arn"] = c.arn("ec2", c.region, "instance/"+c.id)
 	c.outputs["availabilityZone"], c.outputs["instanceState"] = text(subnet.Outputs, "availabilityZone"), "running"
 	c.outputs["primaryNetworkInterfaceId"] = newID("eni")
+	c.rootVolume()
 	c.outputs["privateIp"] = c.account.nextPrivate(subnet)
 	defaulted(c.outputs, "ipv6Addresses", []any{})
 	c.outputs["publicIp"] = ""
@@ -71,6 +72,7 @@ func updateInstance(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.rootVolume()
 	return c.checkInstance("ModifyInstanceAttribute", subnet)
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // Diff tells what a change does: nothing, an update in place, or a replacement. Each changed input is named by its path.
-func (p *Provider) Diff(_ context.Context, request *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
+func (p *Provider) Diff(ctx context.Context, request *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
 	name, kind, err := kindOf(request.GetUrn())
 	if err != nil {
 		return nil, err
@@ -24,6 +24,9 @@ func (p *Provider) Diff(_ context.Context, request *pulumirpc.DiffRequest) (*pul
 	olds, err2 := provider.Unmarshal("olds", request.GetOldInputs())
 	news, err3 := provider.Unmarshal("news", request.GetNews())
 	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, err
+	}
+	if err := p.compares(ctx, request, olds, news); err != nil {
 		return nil, err
 	}
 	d := differ{typ: string(name.Type()), answer: &pulumirpc.DiffResponse{

@@ -23,9 +23,16 @@ import (
 	"berth/rehearsal/tls"
 )
 
-// newStack makes a stack of the real engine that declares what AWS holds for cfg, in the account in dir. It skips the
-// test where BERTH_PULUMI does not name the Pulumi CLI.
+// newStack makes a stack of the real engine that declares what AWS holds for cfg, in the account in dir, as somebody who
+// may do everything.
 func newStack(t *testing.T, dir string, cfg *config.Config) auto.Stack {
+	account, err := Open(dir, nil)
+	require.NoError(t, err)
+	return newStackBy(t, account, cfg)
+}
+
+// newStackBy makes one by a provider of the test's own. It skips the test where BERTH_PULUMI does not name the Pulumi CLI.
+func newStackBy(t *testing.T, account *Provider, cfg *config.Config) auto.Stack {
 	cli := os.Getenv("BERTH_PULUMI")
 	if cli == "" {
 		t.Skip("BERTH_PULUMI does not name the Pulumi CLI; make tools builds it")
@@ -35,8 +42,6 @@ func newStack(t *testing.T, dir string, cfg *config.Config) auto.Stack {
 	require.NoError(t, os.Mkdir(filepath.Join(root, "bin"), 0o700))
 	require.NoError(t, os.Symlink(cli, filepath.Join(root, "bin", "pulumi")))
 	pulumiCommand, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: root})
-	require.NoError(t, err)
-	account, err := Open(dir, nil)
 	require.NoError(t, err)
 	var attach []string
 	for name, server := range map[string]pulumirpc.ResourceProviderServer{"aws": account, "tls": tls.New()} {

@@ -8,10 +8,11 @@ import (
 
 // policyStatement is one statement of an IAM policy document. A text stands for a list of one.
 type policyStatement struct {
-	Effect           string
-	Action, Resource oneOrMore
-	Principal        json.RawMessage
-	Condition        map[string]map[string]oneOrMore
+	Sid, Effect            string
+	Action, Resource       oneOrMore
+	NotAction, NotResource oneOrMore
+	Principal              json.RawMessage
+	Condition              map[string]map[string]oneOrMore
 }
 
 // oneOrMore is a list of texts that may be written as a single one.

@@ -32,6 +32,9 @@ type Provider struct {
 	world World
 	// byHand is set where it is not the provider that asks, but a person.
 	byHand bool
+	// role is whose permissions the requests take, nil for somebody who may do everything; told hears of each.
+	role *Role
+	told func(Request)
 
 	lock sync.Mutex
 	// faults guards the account's file of them.
@@ -123,6 +126,13 @@ func (p *Provider) settingsOf(ctx context.Context) settings {
 	return p.usual
 }
 
+// regionOf is that of the connection that a call comes by.
+func (p *Provider) regionOf(ctx context.Context) string {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	return p.settingsOf(ctx).region
+}
+
 // Create makes a resource; in a preview it says what is known of it.
 func (p *Provider) Create(ctx context.Context, request *pulumirpc.CreateRequest) (*pulumirpc.CreateResponse, error) {
 	if request.GetPreview() {
@@ -212,6 +222,13 @@ func (p *Provider) change(ctx context.Context, name urn.URN, kind *kind, id stri
 				return err
 			}
 		}
+		operation := "create"
+		if c.old != nil {
+			operation = "update"
+		}
+		if err := p.authorize(operation, c); err != nil {
+			return err
+		}
 		result = c.resource()
 		account.put(result)
 		return p.converge(ctx, account, kind, func() { takeBack(account, c) })
@@ -259,8 +276,8 @@ func tag(c *call) error {
 }
 
 // Read tells what the account holds; nothing for a resource that is gone.
-func (p *Provider) Read(_ context.Context, request *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
-	name, _, err := kindOf(request.GetUrn())
+func (p *Provider) Read(ctx context.Context, request *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
+	name, kind, err := kindOf(request.GetUrn())
 	if err != nil {
 		return nil, err
 	}
@@ -271,6 +288,10 @@ func (p *Provider) Read(_ context.Context, request *pulumirpc.ReadRequest) (*pul
 	found := account.get(string(name.Type()), request.GetId())
 	if found == nil {
 		return &pulumirpc.ReadResponse{}, nil
+	}
+	c := &call{account: account, kind: kind, typ: found.Type, id: found.ID, region: p.regionOf(ctx), old: found}
+	if err := p.authorize("read", c); err != nil {
+		return nil, err
 	}
 	inputs, err1 := structOf(found.Inputs)
 	outputs, err2 := structOf(found.Outputs)
@@ -297,6 +318,9 @@ func (p *Provider) delete(ctx context.Context, name urn.URN, kind *kind, id stri
 		if c.old = account.get(c.typ, c.id); c.old == nil {
 			return nil
 		}
+		if err := p.authorize("delete", c); err != nil {
+			return err
+		}
 		if kind.remove != nil {
 			if err := kind.remove(c); err != nil {
 				return err
@@ -309,7 +333,7 @@ func (p *Provider) delete(ctx context.Context, name urn.URN, kind *kind, id stri
 }
 
 // Invoke answers a lookup.
-func (p *Provider) Invoke(_ context.Context, request *pulumirpc.InvokeRequest) (*pulumirpc.InvokeResponse, error) {
+func (p *Provider) Invoke(ctx context.Context, request *pulumirpc.InvokeRequest) (*pulumirpc.InvokeResponse, error) {
 	lookup, ok := lookups[request.GetTok()]
 	if !ok {
 		return nil, fmt.Errorf("look up %s: the rehearsal's AWS does not have it", request.GetTok())
@@ -323,6 +347,9 @@ func (p *Provider) Invoke(_ context.Context, request *pulumirpc.InvokeRequest) (
 		return nil, err
 	}
 	result, err := lookup(account, args)
+	if err == nil {
+		err = p.lookup(account, p.regionOf(ctx), request.GetTok(), result)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -81,6 +81,9 @@ func (s *standIns) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 }
 
 func (s *standIns) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	if args.Token == "pulumi:pulumi:readStackOutputs" {
+		return resource.PropertyMap{}, nil // The engine's; the stack has no state yet.
+	}
 	given, err := provider.Marshal("args", args.Args)
 	if err != nil {
 		return nil, err

@@ -104,7 +104,8 @@ func removeVolume(c *call) error {
 // snapshot makes a snapshot of a volume, in its region and with its tags.
 func (a *Account) snapshot(volume *Resource) string {
 	id := newID("snap")
-	arn := strings.TrimSuffix(text(volume.Outputs, "arn"), "volume/"+volume.ID) + "snapshot/" + id
+	// A snapshot's ARN has its region, and no account.
+	arn := "arn:aws:ec2:" + strings.Split(text(volume.Outputs, "arn")+":::", ":")[3] + "::snapshot/" + id
 	a.put(&Resource{Type: snapshotType, ID: id, Created: time.Now().UTC(), Inputs: map[string]any{}, Outputs: map[string]any{
 		"volumeId": volume.ID, "volumeSize": volume.Outputs["size"], "encrypted": volume.Outputs["encrypted"],
 		"tagsAll": volume.Outputs["tagsAll"], "arn": arn,

@@ -19,6 +19,7 @@ type providers struct {
 	ports   []string
 	stops   []func()
 	command *command.Provider
+	account *aws.Provider
 	// realCommand is the real command provider's program where that is used.
 	realCommand string
 }
@@ -29,6 +30,7 @@ func startProviders(options Options) (*providers, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.account = account
 	servers := map[string]pulumirpc.ResourceProviderServer{"aws": account, "tls": tls.New()}
 	path, found := command.FindReal("")
 	switch {

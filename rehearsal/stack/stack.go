@@ -42,6 +42,8 @@ type Options struct {
 	World aws.World
 	// Settings are the stack's configuration.
 	Settings []Setting
+	// Role is whose permissions in the account the providers have: Deployer, Previewer or Operator.
+	Role string
 	// Exclusive keeps other exclusive commands off the rehearsal until Close.
 	Exclusive bool
 }
@@ -112,6 +114,11 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	}
 	if err == nil {
 		err = configure(ctx, stack, options.Settings, settings)
+	}
+	if err == nil {
+		var role *aws.Role
+		role, err = roleOf(options.Role, filepath.Join(options.Dir, "aws"), settings)
+		providers.account.As(role)
 	}
 	if err != nil {
 		providers.stop()

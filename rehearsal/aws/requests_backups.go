@@ -1,0 +1,34 @@
+package aws
+
+import (
+	"strings"
+)
+
+func backupRequests() map[string]requests {
+	return map[string]requests{
+		lifecycleType: {
+			read: func(a *asking) { a.on(a.lifecycle(), "dlm:GetLifecyclePolicy") },
+			create: func(a *asking) {
+				a.everywhere("dlm:CreateLifecyclePolicy")
+				a.ask(a.arn("dlm", a.region, "policy/*"), tagged(object(a.outputs, "tagsAll")), "dlm:TagResource")
+				a.takesSnapshots()
+			},
+			update: func(a *asking) {
+				if a.changed(a.untagged()...) {
+					a.on(a.lifecycle(), "dlm:UpdateLifecyclePolicy")
+					a.takesSnapshots()
+				}
+				a.retagsItself(a.lifecycle(), "dlm:TagResource", "dlm:UntagResource")
+			},
+			remove: func(a *asking) { a.on(a.lifecycle(), "dlm:DeleteLifecyclePolicy") },
+		},
+	}
+}
+
+func (a *asking) lifecycle() string { return a.arn("dlm", a.region, "policy/"+a.id) }
+
+// takesSnapshots asks to give Data Lifecycle Manager the role by which it does.
+func (a *asking) takesSnapshots() {
+	_, name, _ := strings.Cut(text(a.inputs, "executionRoleArn"), ":role/")
+	a.passesRole(name, "dlm.amazonaws.com")
+}
