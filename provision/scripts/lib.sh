@@ -122,7 +122,12 @@ put() {
   put_whole "$temporary" "$@" || fail "cannot write $1 (the lines above say why); it stays as it was"
 }
 
-put_whole() { (umask 077 && cat >"$1") && chmod "$3" "$1" && sync "$1" && mv -f "$1" "$2"; }
+put_whole() {
+  local text
+  # A NUL would end the text before its end.
+  ! IFS= read -r -d '' text || return 1
+  (umask 077 && printf '%s' "$text" >"$1") && chmod "$3" "$1" && sync "$1" && mv -f "$1" "$2"
+}
 
 # abandoned says whether the process that wrote $1, whose number it ends with, is gone: it ended, or the server did. What
 # systemd makes on its way up tells when that was.

@@ -102,7 +102,7 @@ answered() { if [ "$1" -eq "$PASSING" ]; then echo "cannot be reached"; else ech
 # shellcheck disable=SC2310 # valid is one list
 install_certificate() {
   valid "$LIVE" || fail "there is no valid certificate in $LIVE to install; try for one: sudo /opt/berth/ssl-manager.sh generate"
-  if [ "$(readlink "$TLS/current" || true)" != "$LIVE" ]; then serve "$LIVE"; fi
+  if ! [ "$TLS/current" -ef "$LIVE" ]; then serve "$LIVE"; fi
   reload_nginx
 }
 

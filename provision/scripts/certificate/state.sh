@@ -3,7 +3,9 @@
 set -euo pipefail
 
 valid() {
-  [ -s "$1/fullchain.pem" ] && openssl x509 -in "$1/fullchain.pem" -noout -checkend 0 >/dev/null
+  local said
+  # It says so, too: an openssl without a word looked at nothing.
+  [ -s "$1/fullchain.pem" ] && said=$(openssl x509 -in "$1/fullchain.pem" -noout -checkend 0) && [ -n "$said" ]
 }
 
 # names prints those that a certificate holds, sorted.
@@ -114,7 +116,8 @@ next_look() {
 # check says how the certificate is. Its first line is what the program reads.
 check() {
   local ISSUER END LIFE LEFT MARGIN SEVERITY REASON PERCENT all ends due next
-  ISSUER=$(openssl x509 -in "$TLS/current/fullchain.pem" -noout -issuer -nameopt multiline | sed -n 's/^ *commonName *= //p')
+  read_text all openssl x509 -in "$TLS/current/fullchain.pem" -noout -issuer -nameopt multiline
+  ISSUER=${all##*commonName*= } ISSUER=${ISSUER%%$'\n'*}
   read_text all times "$TLS/current"
   read -r END LIFE LEFT MARGIN <<<"$all"
   judge

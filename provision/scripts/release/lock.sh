@@ -8,11 +8,15 @@ readonly LOCK_WITHIN=600
 
 # operator names who is at work: the user who logged in, and from where.
 operator() {
-  local process=$$ client=""
+  local process=$$ client="" line
   # sudo hides the connection from us, not from our ancestors.
   while [ "$process" -gt 1 ] && [ -z "$client" ]; do
-    client=$(tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null | sed -n 's/^SSH_CONNECTION=\([^ ]*\).*/\1/p') || true
-    process=$(sed -n 's/^PPid:\t//p' "/proc/$process/status")
+    while IFS= read -r -d '' line; do
+      case $line in SSH_CONNECTION=*) client=${line#*=} client=${client%% *} ;; esac
+    done 2>/dev/null <"/proc/$process/environ" || true
+    while read -r line; do
+      case $line in PPid:*) process=${line##*[[:space:]]} ;; esac
+    done <"/proc/$process/status"
   done
   printf '%s%s\n' "${SUDO_USER:-root}" "${client:+ from $client}"
 }

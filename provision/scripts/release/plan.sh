@@ -22,7 +22,7 @@ kept() { [ -n "$1" ] && [ -e "$RELEASES/$1/released.json" ]; }
 
 # kept_releases prints those that can be returned to, the last to serve first.
 kept_releases() {
-  local folder served lines="" sorted
+  local folder served lines="" sorted name
   for folder in "$RELEASES"/*; do
     if [ ! -e "$folder/released.json" ] || [ -L "$folder" ]; then continue; fi
     read_text served jq -r .served "$folder/released.json"
@@ -30,7 +30,7 @@ kept_releases() {
   done
   [ -n "$lines" ] || return 0
   read_text sorted sort -r <<<"${lines%$'\n'}"
-  cut -d ' ' -f 2 <<<"$sorted"
+  while read -r _ name; do printf '%s\n' "$name"; done <<<"$sorted"
 }
 
 # release_id names a release by its commit and by everything else that makes it: the same settings, the same name. It
