@@ -18,9 +18,16 @@ const maxSubjects = 20
 
 // Announce says in the preview what would go out: the commits since the last release and what happens to services.
 func (r *Release) Announce(ctx *pulumi.Context, cfg *config.Config, repo *repository.Repository) error {
-	before, err := released(ctx)
+	before, volumes, err := released(ctx)
 	if err != nil {
 		return err
+	}
+	if len(volumes) > 0 {
+		known, err := makeWith(ctx.Context(), cfg, repo, r.SHA, volumes)
+		if err != nil {
+			return err
+		}
+		*r = *known
 	}
 	text, err := r.describe(ctx.Context(), cfg, repo, before)
 	if err != nil {
@@ -29,17 +36,26 @@ func (r *Release) Announce(ctx *pulumi.Context, cfg *config.Config, repo *reposi
 	return ctx.Log.Info(text, nil)
 }
 
-// released is the commit that the stack released last, "" for none: an output of the stack as it stands.
-func released(ctx *pulumi.Context) (string, error) {
+// released is the commit that the stack released last, "" for none, and the volumes that its images declared themselves:
+// outputs of the stack as it is.
+func released(ctx *pulumi.Context) (commit string, volumes map[string][]string, err error) {
 	var stack struct {
 		Outputs map[string]any `pulumi:"outputs"`
 	}
 	name := fmt.Sprintf("%s/%s/%s", ctx.Organization(), ctx.Project(), ctx.Stack())
 	if _, err := ctx.InvokePackageRaw("pulumi:pulumi:readStackOutputs", map[string]any{"name": name}, &stack, ""); err != nil {
-		return "", fmt.Errorf("read what stack %s released last: %w", name, err)
+		return "", nil, fmt.Errorf("read what stack %s released last: %w", name, err)
 	}
-	commit, _ := stack.Outputs["commit"].(string)
-	return commit, nil
+	commit, _ = stack.Outputs["commit"].(string)
+	kept, _ := stack.Outputs["imageVolumes"].(map[string]any)
+	volumes = map[string][]string{}
+	for service, paths := range kept {
+		list, _ := paths.([]any)
+		for _, path := range list {
+			volumes[service] = append(volumes[service], fmt.Sprint(path))
+		}
+	}
+	return commit, volumes, nil
 }
 
 func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *repository.Repository, before string) (string, error) {
@@ -56,7 +72,7 @@ func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *reposi
 		}
 		var there *provision.Plan
 		// A commit that could not go out today says nothing about what is there.
-		if last, err := Make(ctx, cfg, repo, before); err == nil {
+		if last, err := makeWith(ctx, cfg, repo, before, r.volumes); err == nil {
 			there = last.Plan
 		}
 		lines = append(history, r.Plan.Changes(there)...)

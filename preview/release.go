@@ -27,20 +27,34 @@ type Release struct {
 	Plan *provision.Plan
 	// Advice is what would better be otherwise in the app's files, as "FILE:LINE: sentence".
 	Advice []string
+	// volumes are those that the plan was made with.
+	volumes map[string][]string
 }
 
 // Make reads a commit of the repository and plans its release. The error names everything that keeps it from going
 // out, each with what mends it.
 func Make(ctx context.Context, cfg *config.Config, repo *repository.Repository, sha string) (*Release, error) {
+	return makeWith(ctx, cfg, repo, sha, nil)
+}
+
+// deep lies between a preview's folder and the checkout, so that what the app reaches by ".." is seen to be there, and is not
+// taken for a file of the server.
+var deep = strings.Repeat("up/", 16)
+
+// makeWith is Make with the volumes that the images of services declare themselves, as far as they are known.
+func makeWith(ctx context.Context, cfg *config.Config, repo *repository.Repository, sha string, volumes map[string][]string) (*Release, error) {
 	if err := repo.Fetch(ctx, sha); err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp("", "berth-preview-")
+	root, err := os.MkdirTemp("", "berth-preview-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the preview: %w", err)
 	}
-	defer os.RemoveAll(folder)
-	folder = filepath.Join(folder, "source")
+	defer os.RemoveAll(root)
+	folder := filepath.Join(root, deep, "source")
+	if err := os.MkdirAll(filepath.Dir(folder), 0o700); err != nil {
+		return nil, fmt.Errorf("make a folder for the preview: %w", err)
+	}
 	if err := repo.Checkout(ctx, sha, folder); err != nil {
 		return nil, err
 	}
@@ -48,17 +62,17 @@ func Make(ctx context.Context, cfg *config.Config, repo *repository.Repository, 
 	if err != nil {
 		return nil, err
 	}
-	made, err := plan(ctx, cfg, repo, sha, folder)
+	made, err := plan(ctx, cfg, repo, provision.Commit{SHA: sha, Folder: folder, Root: root, ImageVolumes: volumes})
 	if err != nil {
 		// With a variable missing, what Compose has against the file is often just that.
-		return nil, refusal(sha, append(problems, err.Error()))
+		return nil, refusal(sha, append(problems, outOf(root, err.Error())))
 	}
 	if problems = append(problems, made.Problems...); len(problems) > 0 {
 		return nil, refusal(sha, problems)
 	}
 	advice, err1 := advise(cfg, folder, made)
 	links, err2 := linksOut(ctx, cfg, repo, sha)
-	return &Release{SHA: sha, Plan: made, Advice: append(advice, links...)}, errors.Join(err1, err2)
+	return &Release{SHA: sha, Plan: made, Advice: append(advice, links...), volumes: volumes}, errors.Join(err1, err2)
 }
 
 // linksOut says which links lead out of the repository. What is behind them only the server knows, which refuses the release
@@ -107,27 +121,37 @@ func missing(ctx context.Context, cfg *config.Config, repo *repository.Repositor
 // laptop matches env files that are meant for a developer's machine.
 var laptop = regexp.MustCompile(`(^|/)\.env\.(dev|development|local|test)(\.local)?$`)
 
-func plan(ctx context.Context, cfg *config.Config, repo *repository.Repository, sha, folder string) (*provision.Plan, error) {
-	if _, err := os.Stat(filepath.Join(folder, filepath.FromSlash(cfg.ComposeFile))); errors.Is(err, fs.ErrNotExist) {
+// outOf has a text name what lies in a preview's folder and not in its checkout as a compose file would.
+func outOf(root, text string) string {
+	return regexp.MustCompile(regexp.QuoteMeta(root)+`(/up)*/`).ReplaceAllString(text, "../")
+}
+
+// plan plans the release of a commit; its model and its tree are filled in.
+func plan(ctx context.Context, cfg *config.Config, repo *repository.Repository, commit provision.Commit) (*provision.Plan, error) {
+	if _, err := os.Stat(filepath.Join(commit.Folder, filepath.FromSlash(cfg.ComposeFile))); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("it has no %s; name the file: pulumi config set berth:composeFile compose.yaml", cfg.ComposeFile)
 	}
-	model, err := app.Load(ctx, folder, cfg.ComposeFile, cfg.Variables())
+	model, err := app.Load(ctx, commit.Folder, cfg.ComposeFile, cfg.Variables())
 	if err != nil {
 		return nil, err
 	}
-	made, err := provision.MakePlan(cfg, provision.Commit{SHA: sha, Folder: folder, Model: model.JSON, Tree: func(at string) (string, error) {
-		if onlyKept(filepath.Join(folder, filepath.FromSlash(at))) {
+	commit.Model = model.JSON
+	commit.Tree = func(at string) (string, error) {
+		if onlyKept(filepath.Join(commit.Folder, filepath.FromSlash(at))) {
 			return "", nil
 		}
-		hash, _, err := repo.Tree(ctx, sha, at)
+		hash, _, err := repo.Tree(ctx, commit.SHA, at)
 		return hash, err
-	}})
+	}
+	made, err := provision.MakePlan(cfg, commit)
 	if err != nil {
 		return nil, err
 	}
 	for _, service := range slices.Sorted(maps.Keys(model.EnvFiles)) {
 		for _, file := range model.EnvFiles[service] {
-			if path.IsAbs(file) && !slices.Contains(cfg.Allow, "host-mounts") {
+			if out := outOf(commit.Root, file); out != file {
+				made.Problems = append(made.Problems, fmt.Sprintf("service %s reads %s, which leads out of the repository; name a file of the repository, or .env.production, in %s", service, out, cfg.ComposeFile))
+			} else if path.IsAbs(file) && !slices.Contains(cfg.Allow, "host-mounts") {
 				made.Problems = append(made.Problems, fmt.Sprintf("service %s reads %s of the server; name a file of the repository, or .env.production, in %s; or, if you trust the repository: pulumi config set --path 'berth:allow[%d]' host-mounts", service, file, cfg.ComposeFile, len(cfg.Allow)))
 			}
 			if laptop.MatchString(file) {

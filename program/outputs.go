@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -22,6 +23,12 @@ func export(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environm
 	ctx.Export("address", address)
 	ctx.Export("commit", host.Commit)
 	ctx.Export("certificate", certificate(host.CertificateOutput))
+	for _, step := range host.Steps {
+		if step.Name == "release" {
+			// For the next preview, which sees no image.
+			ctx.Export("imageVolumes", imageVolumes(step.Output))
+		}
+	}
 	ctx.Export("ssh", pulumi.Sprintf("ssh -i key.pem %s@%s", infra.User, address))
 	ctx.Export("sshHostKey", pulumi.Sprintf("%s %s", address, environment.Keys.HostPublic))
 	ctx.Export("sshPrivateKey", environment.Keys.ClientPrivate)
@@ -46,6 +53,23 @@ func certificate(output pulumi.StringOutput) pulumi.StringMapOutput {
 		return map[string]string{"issuer": issuer, "validUntil": expiry}
 	})
 	return pulumi.Unsecret(parsed).(pulumi.StringMapOutput)
+}
+
+// volumeLine is what the release says of a service that is persistent for its image's own volume.
+var volumeLine = regexp.MustCompile(`(\S+) is persistent, because its image declares the volume ([^\s;]+)`)
+
+// imageVolumes takes the volumes that images declare out of the release step's output, by service.
+func imageVolumes(output pulumi.StringOutput) pulumi.StringArrayMapOutput {
+	parsed := output.ApplyT(func(text string) map[string][]string {
+		volumes := map[string][]string{}
+		for _, found := range volumeLine.FindAllStringSubmatch(text, -1) {
+			if !slices.Contains(volumes[found[1]], found[2]) {
+				volumes[found[1]] = append(volumes[found[1]], found[2])
+			}
+		}
+		return volumes
+	})
+	return pulumi.Unsecret(parsed).(pulumi.StringArrayMapOutput)
 }
 
 func parseCertificate(output string) (issuer, expiry string) {

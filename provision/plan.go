@@ -1,9 +1,13 @@
 package provision
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -39,13 +43,16 @@ type Advice struct{ Service, Key, Text string }
 
 // Commit is what of an app a plan is made from.
 type Commit struct {
-	// SHA of the commit, Folder of its checkout.
-	SHA, Folder string
+	// SHA of the commit, Folder of its checkout, Root a folder of nothing else that Folder lies in: what the app names
+	// there leads out of its repository. "" for none.
+	SHA, Folder, Root string
 	// Model is Compose's normalised model of it, JSON with absolute paths.
 	Model []byte
 	// Tree gives git's hash of the file or folder at a path relative to the checkout, "" for what the commit does not
 	// hold.
 	Tree func(path string) (string, error)
+	// ImageVolumes are the volumes that images declare themselves, by service, as far as they are known.
+	ImageVolumes map[string][]string
 }
 
 // MakePlan plans the release of a commit without a server.
@@ -54,7 +61,7 @@ func MakePlan(cfg *config.Config, commit Commit) (*Plan, error) {
 	if err := json.Unmarshal(commit.Model, &model); err != nil {
 		return nil, fmt.Errorf("read the compose file's model: %w", err)
 	}
-	trees, err := commit.trees()
+	contents, err := commit.contents()
 	if err != nil {
 		return nil, err
 	}
@@ -66,24 +73,25 @@ func MakePlan(cfg *config.Config, commit Commit) (*Plan, error) {
 	if err := json.Unmarshal([]byte(text), &given); err != nil {
 		return nil, err
 	}
+	volumes := map[string]any{}
+	for service, paths := range commit.ImageVolumes {
+		volumes[service] = anyOf(paths)
+	}
 	maps.Copy(given, map[string]any{
-		"id": "preview", "commit": commit.SHA, "source": commit.Folder, "trees": trees, "base": 20100, "ports": map[string]any{},
-		"binds": "/data/binds", "files": "/data/files",
+		"id": "preview", "commit": commit.SHA, "source": commit.Folder, "root": commit.Root, "base": 20100, "ports": map[string]any{},
+		"binds": "/data/binds", "files": "/data/files", "image_volumes": volumes,
 	})
+	maps.Copy(given, contents)
 	made, err := plan(model, given)
 	if err != nil {
 		return nil, err
 	}
-	return made, made.trust(cfg, commit.Folder, model)
+	return made, made.trust(cfg, commit, model)
 }
 
 // trust adds what would let the app's containers out of their confines to the problems.
-func (p *Plan) trust(cfg *config.Config, source string, model map[string]any) error {
-	allowed := []any{}
-	for _, name := range cfg.Allow {
-		allowed = append(allowed, name)
-	}
-	text, err := runJQ("release/trust.jq", []any{model, map[string]any{"source": source, "allow": allowed}})
+func (p *Plan) trust(cfg *config.Config, commit Commit, model map[string]any) error {
+	text, err := runJQ("release/trust.jq", []any{model, map[string]any{"source": commit.Folder, "root": commit.Root, "allow": anyOf(cfg.Allow)}})
 	if err != nil {
 		return err
 	}
@@ -123,11 +131,21 @@ func runJQ(name string, input any) ([]byte, error) {
 	return json.Marshal(result)
 }
 
-// trees maps the absolute paths of the model that lie in the checkout to the hash of what the commit holds there.
-func (c Commit) trees() (map[string]any, error) {
+// anyOf is a list as jq takes it.
+func anyOf(texts []string) []any {
+	all := make([]any, 0, len(texts))
+	for _, text := range texts {
+		all = append(all, text)
+	}
+	return all
+}
+
+// contents are what plan.jq is given of the checkout: trees, the hash of what the commit holds at each absolute path of
+// the model that lies in it; folders, those of them that are folders; dockerfiles, the text of each service's Dockerfile.
+func (c Commit) contents() (map[string]any, error) {
 	var model struct {
 		Services map[string]struct {
-			Build   struct{ Context string }
+			Build   struct{ Context, Dockerfile string }
 			Volumes []struct{ Type, Source string }
 		}
 		Secrets, Configs map[string]struct{ File string }
@@ -136,8 +154,12 @@ func (c Commit) trees() (map[string]any, error) {
 		return nil, fmt.Errorf("read the compose file's model: %w", err)
 	}
 	var paths []string
-	for _, service := range model.Services {
+	dockerfiles := map[string]any{}
+	for name, service := range model.Services {
 		paths = append(paths, service.Build.Context)
+		if text, err := c.read(service.Build.Context, cmp.Or(service.Build.Dockerfile, "Dockerfile")); err == nil {
+			dockerfiles[name] = text
+		}
 		for _, volume := range service.Volumes {
 			if volume.Type == "bind" {
 				paths = append(paths, volume.Source)
@@ -147,7 +169,7 @@ func (c Commit) trees() (map[string]any, error) {
 	for _, file := range slices.Concat(slices.Collect(maps.Values(model.Secrets)), slices.Collect(maps.Values(model.Configs))) {
 		paths = append(paths, file.File)
 	}
-	trees := map[string]any{}
+	trees, folders := map[string]any{}, []any{}
 	for _, path := range paths {
 		relative, inside := strings.CutPrefix(path+"/", c.Folder+"/")
 		if !inside {
@@ -158,8 +180,25 @@ func (c Commit) trees() (map[string]any, error) {
 			return nil, err
 		}
 		trees[path] = hash
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			folders = append(folders, path)
+		}
 	}
-	return trees, nil
+	return map[string]any{"trees": trees, "folders": folders, "dockerfiles": dockerfiles}, nil
+}
+
+// read reads a file of a build's context that lies in the checkout; no link leads out of that.
+func (c Commit) read(context, name string) (string, error) {
+	relative, err := filepath.Rel(c.Folder, context)
+	if err != nil {
+		return "", err
+	}
+	root, err := os.OpenRoot(c.Folder)
+	if err != nil {
+		return "", err
+	}
+	text, err := root.ReadFile(filepath.Join(relative, name))
+	return string(text), errors.Join(err, root.Close())
 }
 
 // definition is what a stateful service is, comparable between two plans.

@@ -113,8 +113,11 @@ func TestPlanAdvisesWhatKeepsFiles(t *testing.T) {
 	  "meant":{"build":{"context":"/src/web"},"labels":{"berth.stateful":"true"},`+media+`},
 	  "theirs":{"image":"x:1",`+media+`},
 	  "db":{"build":{"context":"/src/web"},"environment":{"POSTGRES_PASSWORD":"p"},"volumes":[{"type":"volume","source":"v","target":"/var/lib/postgresql/data"}]}}}`, nil)
+	restart := func(name string) Advice {
+		return Advice{name, "restart", name + " has no restart policy, so it stays down after a crash or a reboot; add to it: restart: unless-stopped; or, if it is a job that runs once: restart: \"no\""}
+	}
 	assert.ElementsMatch(t, []Advice{
-		twice("web"), twice("worker"),
+		twice("web"), twice("worker"), restart("worker"), restart("meant"), restart("theirs"),
 		{"web", "healthcheck", "web has no health check, so it counts as ready when it answers on its port; a healthcheck: in the compose file is surer"},
 		{"db", "healthcheck", "db has no health check, so nothing waits until it is ready; give it a healthcheck: and let others depend on it with condition: service_healthy"},
 	}, made.Advice)
@@ -291,4 +294,101 @@ func TestPlanAdvises(t *testing.T) {
 		`},"once":{"image":"x:1"},"db":{"image":"postgres:17","healthcheck":{"test":["CMD","true"]}}`
 	made, _ := planned(t, `{"services":{`+quiet+`}}`, map[string]any{"trees": map[string]any{"/src/web": "t1", "/src/conf": "t3"}})
 	assert.Empty(t, advised(made))
+}
+
+// TestStoresAreKnownByTheirImages, however it comes; what only talks to one is none.
+func TestStoresAreKnownByTheirImages(t *testing.T) {
+	stores := strings.Fields(`postgres:17 docker.io/library/postgres@sha256:abc localhost:5000/a/b/postgres bitnami/postgresql-repmgr:17 timescale/timescaledb-ha:pg17 tensorchord/pgvecto-rs:pg17 supabase/postgres:15
+		mcr.microsoft.com/mssql/server:2022-latest mcr.microsoft.com/azure-sql-edge:1 mongodb/mongodb-community-server:8.0-ubi9 redis/redis-stack:7 redis/redis-stack-server redislabs/redismod percona/percona-server:8 percona/percona-server-mongodb:7
+		neo4j:5 cockroachdb/cockroach:v24 qdrant/qdrant:v1 typesense/typesense:27.0 apache/kafka:3 confluentinc/cp-kafka:7 bitnami/kafka redpandadata/redpanda:v24 nats:2 quay.io/coreos/etcd:v3 bitnami/etcd surrealdb/surrealdb:v2
+		docker.dragonflydb.io/dragonflydb/dragonfly ghcr.io/microsoft/garnet geldata/gel:6 gvenzl/oracle-free:23 container-registry.oracle.com/database/free:23 victoriametrics/victoria-metrics:v1 questdb/questdb:8 influxdb2:2 you/shop-db:1 cloudamqp/lavinmq
+		REDIS:7 elasticsearch:8 docker.elastic.co/elasticsearch/elasticsearch:8 clickhouse/clickhouse-server:24 minio/minio:latest eclipse-mosquitto:2`)
+	others := strings.Fields(`nginx:1 you/postgres-client:1 prometheuscommunity/postgres-exporter mongo-express:1 oliver006/redis_exporter rediscommander/redis-commander provectuslabs/kafka-ui minio/mc supabase/postgres-meta:1 dpage/pgadmin4
+		postgrest/postgrest:v12 phpmyadmin:5 adminer prodrigestivill/postgres-backup-local natsio/nats-box mcr.microsoft.com/mssql-tools postgres.example.com/you/web:1 redis/app:1 you/web:postgres memcached:1 ghcr.io/you/server:1`)
+	for _, image := range stores {
+		made, _ := planned(t, `{"services":{`+web+`,"other":{"image":"`+image+`"}}}`, nil)
+		assert.Equal(t, "its image is "+image, made.Because["other"])
+		assert.Equal(t, []string{"other"}, made.Stores, image)
+	}
+	for _, image := range others {
+		made, _ := planned(t, `{"services":{`+web+`,"other":{"image":"`+image+`"}}}`, nil)
+		assert.Empty(t, made.Because, image)
+	}
+}
+
+// TestPlanKeepsRestartPolicies: what the file says stays, but that nothing of a kept release starts at a boot.
+func TestPlanKeepsRestartPolicies(t *testing.T) {
+	const data = `,"volumes":[{"type":"volume","source":"v","target":"/v"}]`
+	for _, test := range []struct {
+		service string
+		want    any
+	}{
+		{`"image":"x:1","restart":"always"`, "unless-stopped"},
+		{`"image":"x:1"`, nil},
+		{`"image":"x:1","restart":"no"` + data, "no"},
+		{`"image":"x:1"` + data, nil},
+		{`"image":"x:1","restart":"on-failure:3"` + data, "on-failure:3"},
+		{`"image":"postgres:17"`, "unless-stopped"},
+		{`"image":"postgres:17","restart":"no"`, "no"},
+		{`"image":"x:1","deploy":{"restart_policy":{"condition":"any"}}`, "unless-stopped"},
+		{`"image":"x:1","restart":"no","deploy":{"restart_policy":{}}`, "unless-stopped"},
+		{`"image":"x:1","restart":"always","deploy":{"restart_policy":{"condition":"none"}}` + data, "no"},
+		{`"image":"x:1","deploy":{"restart_policy":{"condition":"on-failure"}}`, "on-failure"},
+		{`"image":"x:1","deploy":{"restart_policy":{"condition":"on-failure","max_attempts":4}}` + data, "on-failure:4"},
+	} {
+		_, whole := planned(t, `{"services":{`+web+`,"other":{`+test.service+`}}}`, nil)
+		project := "app"
+		if at(whole, "data", "services", "other") != nil {
+			project = "data"
+		}
+		assert.Equal(t, test.want, at(whole, project, "services", "other", "restart"), test.service)
+		assert.Nil(t, at(whole, project, "services", "other", "deploy", "restart_policy"), test.service)
+	}
+	_, whole := planned(t, `{"services":{"web":{"image":"x:1"}}}`, nil)
+	assert.Equal(t, "unless-stopped", at(whole, "app", "services", "web", "restart"), "what a route leads to runs all the time")
+	made, _ := planned(t, `{"services":{`+web+`,"worker":{"image":"x:1","deploy":{"restart_policy":{"condition":"any"}}},"job":{"image":"x:1","restart":"no"}}}`, nil)
+	assert.NotContains(t, advised(made), "restart")
+}
+
+// TestPlanKeepsTheOrderOfJobs: what a stateful service waits for is in its project, with all that says when.
+func TestPlanKeepsTheOrderOfJobs(t *testing.T) {
+	made, whole := planned(t, `{"services":{"web":{"image":"x:1","restart":"always","volumes":[{"type":"volume","source":"v","target":"/v"}],"depends_on":{"migrate":{"condition":"service_completed_successfully","required":true}}},
+	  "migrate":{"image":"x:1","depends_on":{"db":{"condition":"service_healthy","required":true}}},"db":{"image":"postgres:17"},
+	  "worker":{"image":"x:1","restart":"always","depends_on":{"migrate":{"condition":"service_completed_successfully","required":true}}}}}`, nil)
+	assert.Empty(t, made.Problems)
+	assert.Equal(t, []string{"db", "migrate", "web"}, made.Stateful)
+	assert.Equal(t, []string{"worker"}, made.Stateless)
+	assert.Contains(t, at(whole, "data", "services", "web", "depends_on"), "migrate")
+	assert.Contains(t, at(whole, "data", "services", "migrate", "depends_on"), "db")
+	assert.Nil(t, at(whole, "data", "services", "migrate", "restart"))
+	assert.Equal(t, []any{"migrate"}, at(whole, "once"), "the worker waits until it has ended")
+}
+
+// TestPlanHeedsVolumesOfImages, as the server finds them in what it built and pulled.
+func TestPlanHeedsVolumesOfImages(t *testing.T) {
+	volumes := map[string]any{"image_volumes": map[string]any{"other": []any{"/var/www/html", "/tmp"}}}
+	for service, because := range map[string]string{
+		`"image":"wordpress:6"`: "its image declares the volume /var/www/html",
+		`"image":"wordpress:6","volumes":[{"type":"bind","source":"/src/web","target":"/var/www/html"}]`:               "",
+		`"image":"wordpress:6","volumes":[{"type":"tmpfs","target":"/var/www/html/"}]`:                                 "",
+		`"image":"wordpress:6","tmpfs":["/var/www/html"]`:                                                              "",
+		`"image":"wordpress:6","labels":{"berth.stateful":"false"}`:                                                    "",
+		`"image":"wordpress:6","volumes":[{"type":"volume","target":"/var/www/html"}]`:                                 "its image declares the volume /var/www/html",
+		`"image":"wordpress:6","volumes":[{"type":"bind","source":"/src/web","target":"/var/www","read_only":true}]`:   "its image declares the volume /var/www/html",
+		`"image":"wordpress:6","volumes":[{"type":"volume","source":"v","target":"/var/www/html"}],"restart":"always"`: "it has the named volume v",
+	} {
+		made, _ := planned(t, `{"services":{`+web+`,"other":{`+service+`}}}`, volumes)
+		assert.Equal(t, because, made.Because["other"], service)
+	}
+}
+
+func TestPlanTellsRemoteContextsApart(t *testing.T) {
+	made, _ := planned(t, `{"services":{"web":{"build":{"context":"https://example.com/a/web.git"}},"api":{"build":{"context":"https://example.com/b/api.git"}},"far":{"build":{"context":"git@example.com:c.git"}}}}`,
+		map[string]any{"source": "/data/releases/0123456789ab-abcdef/source"})
+	require.Len(t, made.Builds, 3)
+	materials := map[string]bool{}
+	for _, build := range made.Builds {
+		materials[build.Material] = true
+	}
+	assert.Len(t, materials, 3)
 }

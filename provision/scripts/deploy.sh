@@ -85,6 +85,7 @@ deploy() {
 # resume makes sure of the release that serves already.
 resume() {
   say "release $NEW serves already"
+  tell_volumes "$NEW"
   lead current "$NEW"
   find_changed_data "$NEW"
   start_data "$NEW"
@@ -105,6 +106,7 @@ activate() {
   step data
   find_changed_data "$NEW"
   [ "$ACTION" = deploy ] || leave_stores "$NEW"
+  ! kept "$NEW" || leave_jobs
   foretell "$NEW"
   check_memory
   if [ "$STRATEGY" = stop-first ] && [ -n "$OLD" ]; then

@@ -157,6 +157,7 @@ start_release() {
   fi
   # shellcheck disable=SC2310 # stateless is true or false, or the end
   if stateless "$1" && { [ "${#services[@]}" -gt 0 ] || [ ! -e "$RELEASES/$1/released.json" ]; }; then
+    allow_restarts "release-$1" "$RELEASES/$1/app.json"
     compose "$1" app.json up --detach --no-build --no-recreate "${services[@]}" 8>&- &
     compose=$!
   fi
@@ -167,6 +168,7 @@ start_release() {
 start_again() {
   local service
   local -a services=() ids=() all=()
+  allow_restarts "release-$1" "$RELEASES/$1/app.json"
   read_json services "$RELEASES/$1/released.json" '.running[]'
   for service in "${services[@]}"; do
     read_lines ids containers "release-$1" "$service"
@@ -207,10 +209,30 @@ check_memory() {
 }
 
 # stop_release stops release $1 and keeps its containers. Each gets the time that its compose file gives it.
-stop_release() {
+stop_release() { stop_for_good "release-$1"; }
+
+# stop_for_good stops the containers of project $1, of service $2 where one is named, and keeps Docker from starting them at
+# the next boot: with the policy on-failure it would, whoever stopped them.
+stop_for_good() {
   local -a ids=()
-  read_lines ids running "release-$1"
+  read_lines ids containers "$@"
+  [ "${#ids[@]}" -gt 0 ] || return 0
+  docker update --restart no "${ids[@]}" >/dev/null || say "Docker does not put off the restarts of all of ${2:-$1}; the lines above say why"
+  read_lines ids running "$@"
   [ "${#ids[@]}" -eq 0 ] || docker stop "${ids[@]}" >/dev/null
+}
+
+# allow_restarts gives the containers of project $1 back the restart policies that compose file $2 names.
+allow_restarts() {
+  local line service policy
+  local -a policies=() ids=()
+  read_json policies "$2" '.services | to_entries[] | "\(.key) \(.value.restart // "no")"'
+  for line in "${policies[@]}"; do
+    read -r service policy <<<"$line"
+    [ "$policy" != no ] || continue
+    read_lines ids containers "$1" "$service"
+    [ "${#ids[@]}" -eq 0 ] || docker update --restart "$policy" "${ids[@]}" >/dev/null
+  done
 }
 
 # remove_release takes away all that release $1 has on this server.

@@ -25,10 +25,11 @@ changed_data() {
     read_text image jq -r --arg s "$service" '.services[$s].image' "$RELEASES/$1/data.json"
     read_text image image_id "$image"
     read_text now docker inspect --format '{{index .Config.Labels "com.docker.compose.config-hash"}} {{.Image}}' "${ids[0]}"
-    read_text state docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}' "${ids[0]}"
+    read_text state state_of "${ids[0]}"
+    # shellcheck disable=SC2310 # settled is one test, or the end
     if [ "$now" != "$hash $image" ]; then
       printf '%s changes\n' "$service"
-    elif [[ ! $state =~ ^running\ |^exited\ 0\ (no)?$ ]]; then
+    elif ! settled "$1" "$service" "$state"; then
       printf '%s starts\n' "$service"
     fi
   done <<<"$hashes"
@@ -36,10 +37,52 @@ changed_data() {
 
 find_changed_data() { CHANGED=$(changed_data "$1"); }
 
+# settled says whether a container of service $2 in state $3 needs nothing: it runs, or it is a job that has run. One that
+# others of release $1 wait for has to have ended.
+settled() {
+  # shellcheck disable=SC2016 # jq's variables
+  case $3 in
+    "running "*) holds --arg s "$2" '.once // [] | index([$s]) == null' "$RELEASES/$1/plan.json" ;;
+    "exited 0 " | "exited 0 no" | "exited 0 on-failure") ;;
+    *) return 1 ;;
+  esac
+}
+
+# leave_jobs takes jobs out of what changes on the way back to a release for which they have run.
+leave_jobs() {
+  local service what state rest=""
+  local -a ids=()
+  while read -r service what; do
+    [ -n "$service" ] || continue
+    state=""
+    if [ "$what" = changes ]; then
+      read_lines ids containers "$DATA_PROJECT" "$service"
+      read_text state state_of "${ids[0]}"
+    fi
+    if [[ $state =~ ^exited\ 0\ (no|on-failure)?$ ]]; then
+      say "$service is a job that has run; it is not run again on the way back"
+    else
+      rest+=${rest:+$'\n'}"$service $what"
+    fi
+  done <<<"$CHANGED"
+  CHANGED=$rest
+}
+
+state_of() { docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}' "$1"; }
+
+# tell_volumes says what of release $1 is persistent for the volumes of its image alone. The operator's next preview goes by it.
+tell_volumes() {
+  local line
+  local -a lines=()
+  read_json lines "$RELEASES/$1/plan.json" '.because | to_entries[] | select(.value | startswith("its image declares the volume ")) | "\(.key) is persistent, because \(.value)"'
+  for line in "${lines[@]}"; do say "$line; if nothing in it is worth keeping: labels: {berth.stateful: \"false\"}"; done
+}
+
 # foretell says in advance what happens to stateful services.
 foretell() {
   local service what why
   local -a surplus=()
+  tell_volumes "$1"
   while read -r service what; do
     [ "$what" = changes ] || continue
     # shellcheck disable=SC2016 # jq's variables
@@ -91,6 +134,7 @@ start_data() {
   say "starting ${services[*]}"
   DATA_TOUCHED=yes
   deadline=$((SECONDS + HEALTHY_WITHIN))
+  allow_restarts "$DATA_PROJECT" "$RELEASES/$1/data.json"
   # shellcheck disable=SC2310 # compose is one command
   if ! compose "$1" data.json up --detach --no-build --no-deps "${services[@]}"; then
     now=$(states "$DATA_PROJECT" "$1")
@@ -108,7 +152,7 @@ dependents() {
   # shellcheck disable=SC2016 # jq's variables
   read_json names "$RELEASES/$1/data.json" '
     .services as $services
-    | def with_dependents: . as $anew | [$services | to_entries[] | select(any(.value.depends_on // {} | keys[]; . as $on | $anew | index([$on]))) | .key] + $anew | unique;
+    | def with_dependents: . as $anew | [$services | to_entries[] | select(any(.value.depends_on // {} | to_entries[] | select(.value.condition != "service_completed_successfully") | .key; . as $on | $anew | index([$on]))) | .key] + $anew | unique;
       ($changed | split("\n") | map(split(" ") | select(.[1] != null))) as $lines
     | [$lines[] | select(.[1] == "changes") | .[0]] | until(. == with_dependents; with_dependents)
     | . - [$lines[][0]] - $plan[0].stores | .[]' --arg changed "$2" --slurpfile plan "$RELEASES/$1/plan.json"
@@ -126,10 +170,15 @@ renew_dependents() {
 
 # restore_data takes the stateful services back to what release $1 wants, after another one failed.
 restore_data() {
+  local -a services
   [ "$DATA_TOUCHED" = yes ] || return 0
   say "taking the stateful services back"
+  find_changed_data "$1"
+  leave_jobs
+  mapfile -t services <<<"$CHANGED"
+  services=("${services[@]%% *}")
   # shellcheck disable=SC2310 # compose is one command, and renew_dependents checks each of its own
-  { compose "$1" data.json up --detach --no-build && renew_dependents "$1"; } ||
+  [ -z "$CHANGED" ] || { compose "$1" data.json up --detach --no-build --no-deps "${services[@]}" && renew_dependents "$1"; } ||
     say "the stateful services of $1 do not start; the lines above say why"
   join "$1"
 }
@@ -153,11 +202,10 @@ join() {
 
 stop_surplus_data() {
   local service
-  local -a services=() ids=()
+  local -a services=()
   read_lines services surplus_data "$1"
   for service in "${services[@]}"; do
     say "stopping $service"
-    read_lines ids running "$DATA_PROJECT" "$service"
-    [ "${#ids[@]}" -eq 0 ] || docker stop "${ids[@]}" >/dev/null
+    stop_for_good "$DATA_PROJECT" "$service"
   done
 }

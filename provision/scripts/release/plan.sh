@@ -50,7 +50,11 @@ release_id() {
 # free_slot is the lowest slot that no release on this server has.
 free_slot() {
   local slot=1
-  while grep -qsx "$slot" "$RELEASES"/*/slot; do slot=$((slot + 1)); done
+  local file taken=" "
+  for file in "$RELEASES"/*/slot; do
+    [ ! -e "$file" ] || taken+="$(<"$file") "
+  done
+  while [[ $taken == *" $slot "* ]]; do slot=$((slot + 1)); done
   printf '%s\n' "$slot"
 }
 
@@ -106,9 +110,10 @@ refuse() {
   fail "commit ${COMMIT:0:12} cannot be released as it is; what runs is left as it was"
 }
 
-# plan makes folder $1 of a new release: checkout, compose files, routes. Nothing that runs is touched.
+# plan makes folder $1 of a new release: checkout, compose files, routes. Nothing that runs is touched. model.json and
+# given.json, which hold the app's variables, stay until the images are there and may say more.
 plan() {
-  local folder=$1 source=$1/source file found ports
+  local folder=$1 source=$1/source file found ports given
   local -a paths=()
   rm -rf "$folder"
   mkdir -p "$folder"
@@ -132,20 +137,65 @@ plan() {
       ((.secrets // {})[], (.configs // {})[] | .file // empty)]
     | unique[] | select(. == $source or startswith($source + "/"))' --arg source "$source"
   trees "$source" "${paths[@]}" >"$folder/trees.json"
-  jq --arg source "$source" --argjson app "$APP" '[., {source: $source, allow: $app.allow}]' "$folder/model.json" | jq -f /opt/berth/release/trust.jq >"$folder/trust.json"
+  jq --arg source "$source" --arg root "$RELEASES" --argjson app "$APP" '[., {source: $source, root: $root, allow: $app.allow}]' "$folder/model.json" | jq -f /opt/berth/release/trust.jq >"$folder/trust.json"
+  dockerfiles "$source" "$folder/model.json" >"$folder/dockerfiles.json"
+  folders "${paths[@]}" >"$folder/folders.json"
+  image_volumes_of "$OLD" >"$folder/image-volumes.json"
   ports=$(routed_ports)
-  jq -n --argjson app "$APP" --slurpfile trees "$folder/trees.json" --argjson ports "$ports" --arg id "${folder##*/}" \
-    --arg commit "$COMMIT" --arg source "$source" --argjson base $((FIRST_PORT + 100 * $(<"$folder/slot"))) --arg data "$DATA" \
-    '$app + {id: $id, commit: $commit, source: $source, base: $base, ports: $ports, trees: $trees[0], binds: ($data + "/binds"), files: ($data + "/files")}' |
-    jq -s -f /opt/berth/release/plan.jq "$folder/model.json" - >"$folder/plan.json"
-  rm -f "$folder/model.json"
+  # shellcheck disable=SC2016 # jq's variables
+  read_text given jq -n --argjson app "$APP" --slurpfile trees "$folder/trees.json" --argjson ports "$ports" --arg id "${folder##*/}" \
+    --slurpfile folders "$folder/folders.json" --slurpfile dockerfiles "$folder/dockerfiles.json" --slurpfile volumes "$folder/image-volumes.json" \
+    --arg commit "$COMMIT" --arg source "$source" --argjson base $((FIRST_PORT + 100 * $(<"$folder/slot"))) --arg data "$DATA" --arg root "$RELEASES" \
+    '$app + {id: $id, commit: $commit, source: $source, root: $root, base: $base, ports: $ports, trees: $trees[0], folders: $folders[0],
+      dockerfiles: $dockerfiles[0], image_volumes: $volumes[0], binds: ($data + "/binds"), files: ($data + "/files")}'
+  put "$folder/given.json" 0600 <<<"$given"
+  split "$folder"
+  rm -f "$folder"/{trees,folders,dockerfiles,image-volumes}.json
+}
+
+# split makes the plan of the release in folder $1 from its model and what is given, and what follows from it.
+split() {
+  local plan found
+  read_text plan jq -s -f /opt/berth/release/plan.jq "$1/model.json" "$1/given.json"
+  put "$1/plan.json" 0600 <<<"$plan"
   # For the log: to the operator the preview has said it, with the lines.
-  jq -r '.advice[] | "advice: \(.text)"' "$folder/plan.json"
-  found=$(refusals "$folder")
+  jq -r '.advice[] | "advice: \(.text)"' "$1/plan.json"
+  found=$(refusals "$1")
   refuse "$found"
-  rm -f "$folder/trees.json" "$folder/trust.json"
-  keep_files "$folder/plan.json"
-  write_routes "$folder"
+  keep_files "$1/plan.json"
+  write_routes "$1"
+}
+
+# dockerfiles prints a JSON object: the text of the Dockerfile of every service of model $2 that is built in checkout $1.
+dockerfiles() {
+  local line service file root all='{}'
+  local -a lines=()
+  read_text root realpath "$1"
+  read_json lines "$2" '.services // {} | to_entries[] | select(.value.build.context != null and .value.build.dockerfile_inline == null)
+    | "\(.key) \(.value.build.context)/\(.value.build.dockerfile // "Dockerfile")"'
+  for line in "${lines[@]}"; do
+    service=${line%% *} file=${line#* }
+    [ -f "$file" ] || continue
+    read_text file realpath -e "$file"
+    [[ $file == "$root"/* ]] || continue
+    # shellcheck disable=SC2016 # jq's variables
+    read_text all jq --arg service "$service" --rawfile text "$file" '.[$service] = $text' <<<"$all"
+  done
+  printf '%s\n' "$all"
+}
+
+# folders prints a JSON list: those of the paths $@ that are folders.
+folders() {
+  local path list=""
+  for path in "$@"; do
+    [ ! -d "$path" ] || list+=$path$'\n'
+  done
+  jq -R -s 'split("\n") | map(select(. != ""))' <<<"$list"
+}
+
+# image_volumes_of prints what was found out about the images of release $1: {service: [path]}, the volumes that they declare.
+image_volumes_of() {
+  if [ -n "$1" ]; then jq '.image_volumes // {}' "$RELEASES/$1/plan.json"; else echo '{}'; fi
 }
 
 # keep_files copies the committed files that stateful services mount to where later commits find them unchanged.

@@ -11,6 +11,7 @@
 | if .RestartCount >= $loops then "broken \($service) starts again and again, the last time it ended with exit code \($s.ExitCode)\($memory)"
   elif $s.Status == "exited" and $s.ExitCode == 0 and $once then empty
   elif $s.Status == "exited" or $s.Status == "dead" then "\(if $once then "broken" else "waiting" end) \($service) ended with exit code \($s.ExitCode)\($memory)"
+  elif $s.Status == "running" and ($plan[0].once // [] | index([$service])) then "waiting \($service) is at work, and others wait until it has ended"
   elif $s.Status != "running" then "waiting \($service) is \($s.Status)"
   elif $health == "healthy" then empty
   elif $health != "none" then "waiting \($service) is \($health): \($s.Health.Log[-1] as $last

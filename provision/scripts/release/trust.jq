@@ -1,7 +1,8 @@
 # Says what of an app would let its containers out of their own confines. The operator's machine runs it for the preview,
 # the server before anything of the commit is built. What berth:allow names is let through.
 #
-# Input: [the model that `docker compose config --format json` prints, {source, allow}]. source is the checkout's path.
+# Input: [the model that `docker compose config --format json` prints, {source, root, allow}]. source is the checkout's path,
+# root the folder that holds it; what leads there is plan.jq's to refuse.
 # Output: a list of {service, key, allow, text}.
 
 def below($folder): . == $folder or startswith($folder + "/");
@@ -15,7 +16,7 @@ def usual_capabilities: ["AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSET
 def harmless: .read_only == true and (.source | IN("/etc/localtime", "/etc/timezone"));
 
 .[0] as $model | .[1] as $given
-| def outside: (. // "") != "" and (remote | not) and (below($given.source) | not);
+| def outside: (. // "") != "" and (remote | not) and (below($given.source) | not) and (($given.root // "") as $root | $root == "" or (below($root) | not));
   def found($service; $key; $allow; $what): {service: $service, key: $key, allow: $allow, text: $what};
   [
     ($model.services // {} | to_entries[] | .key as $name | .value | (
@@ -39,7 +40,7 @@ def harmless: .read_only == true and (.source | IN("/etc/localtime", "/etc/timez
       (.build // empty | select(.dockerfile // "" | split("/") | index("..")) | found($name; "build"; "host-mounts"; "is built from the Dockerfile \(.dockerfile), which leads out of its folder")),
       (select(.build.network == "host") | found($name; "build"; "host-namespaces"; "is built in the server's own network (build.network: host)")))),
     ($model.volumes // {} | to_entries[] | .key as $name | (.value.driver_opts // {}) as $options
-      | select(($options.device // "") | startswith("/")) | found($name; ""; "host-mounts"; "is \($options.device) of the server")),
+      | select($options.device // "" | startswith("/") and outside) | found($name; ""; "host-mounts"; "is \($options.device) of the server")),
     ({secret: $model.secrets, config: $model.configs} | to_entries[] | .key as $kind | .value // {} | to_entries[] | select(.value.file | outside)
       | found(.key; ""; "host-mounts"; "is the file \(.value.file) of the server"))
   ]
