@@ -118,7 +118,7 @@ func sequence(cfg *config.Config, environment *infra.Environment, stack, commit 
 	}
 	certificate = append(certificate, "ssl-manager.sh")
 	return []step{
-		{name: "volume", seconds: 300, settings: volume},
+		{name: "volume", seconds: 300, settings: volume, scripts: []string{"volume/zeros.pl"}},
 		{name: "packages", seconds: 900},
 		{name: "firewall", seconds: 60, scripts: []string{"edge/firewall.nft"}},
 		{name: "edge", seconds: 120, scripts: append(slices.Clone(certificate), "edge/starting.conf", "edge/starting.html", "edge/maintenance.html", "edge/proxy.conf", "edge/fronts.nft"), settings: edge},

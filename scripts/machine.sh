@@ -18,7 +18,7 @@ missing() {
     # Where a registry answers, no image has to be bootstrapped; only root could.
     [ "$(id -u)" -ne 0 ] || printf 'debootstrap debootstrap\n'
     [ "$1" != pictures ] || printf 'termtosvg termtosvg\nscript bsdutils\n'
-    [ "$1" != test ] || printf 'shellcheck shellcheck\njq jq\naws awscli\nnft nftables\nchromium chromium\ncertutil libnss3-tools\n'
+    [ "$1" != test ] || printf 'shellcheck shellcheck\njq jq\naws awscli\nnft nftables\nchromium chromium\ncertutil libnss3-tools\nmkfs.ext4 e2fsprogs\nmkfs.xfs xfsprogs\nsfdisk fdisk\nstrace strace\n'
   )
 }
 

@@ -110,10 +110,12 @@ docker_table() {
 }
 
 # put writes standard input to file $1 with mode $2, at once: a reader sees the old file or the new one, after a power cut
-# too.
+# too. Folders that are missing in /etc are made as the system's are, whatever the umask: other programs read there.
 put() {
-  local temporary=$1.new-$BASHPID left
-  mkdir -p "${1%/*}"
+  local temporary=$1.new-$BASHPID left mask
+  mask=$(umask)
+  [[ $1 != /etc/* ]] || mask=022
+  (umask "$mask" && mkdir -p "${1%/*}")
   # shellcheck disable=SC2310 # abandoned is one test
   for left in "$1".new-*; do
     if abandoned "$left"; then rm -f "$left"; fi
@@ -151,17 +153,29 @@ load_settings() {
   source "$BERTH_ETC/$1.env"
 }
 
-# put_nginx writes standard input to nginx's file $1 and reloads. A configuration that nginx refuses is taken back: a
-# server that restarts must not be left without a site.
-put_nginx() {
-  local before=""
-  if [ -e "$1" ]; then before=$(mktemp) && cp -p "$1" "$before"; fi
-  put "$1" 0644
-  if ! nginx -t -q; then
-    if [ -n "$before" ]; then mv -f "$before" "$1"; else rm -f "$1"; fi
-    fail "nginx refuses its configuration (the lines above say where); what it serves now stays"
+# put_checked writes standard input to file $1 of program $2. Where command $3... refuses the configuration with it, what was
+# there comes back: a server that restarts must not be left without a site, nor anybody be locked out. What was there is kept
+# beside the file, under a name that no include takes, so that the next run undoes one that was cut before its check.
+put_checked() {
+  local file=$1 program=$2 before=$1.before
+  shift 2
+  if [ -e "$before" ]; then mv -f "$before" "$file"; fi
+  if [ -e "$file" ]; then
+    cp -p "$file" "$before.new"
+    mv -f "$before.new" "$before"
   fi
-  [ -z "$before" ] || rm -f "$before"
+  put "$file" 0644
+  if "$@"; then
+    rm -f "$before"
+    return
+  fi
+  if [ -e "$before" ]; then mv -f "$before" "$file"; else rm -f "$file"; fi
+  fail "$program refuses its configuration (the lines above say where); what it serves now stays"
+}
+
+# put_nginx writes standard input to nginx's file $1 and reloads.
+put_nginx() {
+  put_checked "$1" nginx nginx -t -q
   apply_nginx
 }
 

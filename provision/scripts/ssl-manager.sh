@@ -161,7 +161,7 @@ main() {
   # The timer and an operator must not ask the authority at the same time; certbot's deploy hook runs inside.
   if [ "$command" = generate ] || [ "$command" = renew ]; then
     exec 8>/run/berth-certificate.lock
-    flock --wait 600 8 || fail "another run of ssl-manager.sh has been at work for 10 minutes; look with: sudo fuser -v /run/berth-certificate.lock"
+    flock --wait 600 8 || fail "another run of ssl-manager.sh has been at work for 10 minutes; look with: sudo lslocks --notruncate"
   fi
   "$command" "${@:2}"
 }

@@ -34,7 +34,7 @@ main() {
   # An operator who lost the connection runs 'pulumi up' again while the first run may still be at work here.
   exec 9>"/run/berth-step-$name.lock"
   flock --wait "$limit" 9 || {
-    echo "$name: an earlier run of this step is still at work after $limit seconds; look with: sudo fuser -v /run/berth-step-$name.lock" >&2
+    echo "$name: an earlier run of this step is still at work after $limit seconds; look with: sudo lslocks --notruncate" >&2
     exit 1
   }
   TZ=UTC printf '\n=== %(%FT%TZ)T %s\n' -1 "$name" >>"$log"

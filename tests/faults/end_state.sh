@@ -15,7 +15,7 @@ docker ps --all --format '{{.Label "com.docker.compose.service"}} {{.State}} {{.
 docker network ls --format 'network {{.Name}}' | sort
 docker volume ls --format 'volume {{.Name}}' | sort | common
 docker image ls --format 'image {{.Repository}}:{{.Tag}}' | sort | common
-find /opt/berth -type f -exec sha256sum {} + | sort -k 2
+find /opt/berth/ -type f -exec sha256sum {} + | sort -k 2
 find /etc/berth /etc/nginx /etc/docker /etc/systemd/system /etc/cron.d /etc/logrotate.d /etc/sysctl.d /etc/modules-load.d /etc/apt /etc/ssh/sshd_config.d \
   ! -type d -printf '%M %U %G %p %l\n' | common | sort -k 4
 find /data -maxdepth 3 ! -type d ! -path '/data/docker/*' ! -path '/data/letsencrypt/*' ! -path '/data/dumps/*' -printf '%M %U %G %p\n' | common | sort -k 4

@@ -28,7 +28,7 @@ take_lock() {
   exec 8>>"$LOCK"
   if ! flock --nonblock 8; then
     say "waiting, at most $LOCK_WITHIN seconds: $(<"$LOCK") is at work"
-    flock --wait "$LOCK_WITHIN" 8 || fail "$(<"$LOCK") is still at work after $LOCK_WITHIN seconds; look with: ps -ef"
+    flock --wait "$LOCK_WITHIN" 8 || fail "$(<"$LOCK") is still at work after $LOCK_WITHIN seconds; look with: sudo lslocks --notruncate"
   fi
   who=$(operator)
   read_text now date --utc +%FT%TZ

@@ -1,10 +1,28 @@
 #!/usr/bin/env bash
 # Mounts the data volume on /data, finding it by its id; makes a file system on a blank one; grows it when it grew.
+#
+# A file system is made in two cases alone: where nothing was ever written, as far as can be read in seconds, and where Berth's
+# mark says that it began to make one. The mark is in the volume's last MiB, which belongs to no file system: mkfs leaves it
+# there until it is done, nothing that is stored in /data reaches it, and it is removed before the first mount.
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
+
+readonly LABEL=berth-data MIB=1048576
+# SIZED_WITHIN is how many seconds a volume that grew may take to show it. BYTES is the volume's size.
+SIZED_WITHIN=60 BYTES=""
 # shellcheck disable=SC1091
 source /dev/stdin
+readonly MARK="Berth began to make a file system on $VOLUME_ID; nothing was stored on it yet."
+readonly ORIGIN="the snapshot that it is made from is berth:volumeSnapshot, look with: pulumi config get berth:volumeSnapshot"
+readonly KEEP="first keep what is there, on your machine: aws ec2 create-snapshot --volume-id $VOLUME_ID"
+
+# refuse ends with what is the matter with the volume ($1) and what to do ($2).
+refuse() { fail "volume $VOLUME_ID $1. Nothing on it was changed. $2"; }
+
+refuse_unreadable() {
+  refuse "cannot be read (the lines above say why)" "Look with: sudo dmesg; and on your machine: aws ec2 describe-volume-status --volume-ids $VOLUME_ID"
+}
 
 wait_for_device() {
   say "waiting for volume $VOLUME_ID, at most 2 minutes"
@@ -25,25 +43,172 @@ refuse_lost() {
   fail "volume $VOLUME_ID was taken from this server while it ran, and what ran on it does not come back by itself; it is attached again, so reboot: sudo systemctl reboot"
 }
 
-# never_mounted says whether a file system has not been in use: an interrupted mkfs may leave one.
-never_mounted() {
-  local header
-  header=$(dumpe2fs -h "$1" 2>/dev/null) || return 0
-  grep -Eq '^Last mount time: +n/a' <<<"$header"
+# mounted says whether device $1 is mounted on /data; that something else is there is a refusal.
+mounted() {
+  local there device code=0
+  there=$(mountpoint --fs-devno "$DATA") || code=$?
+  # It is no mount point. Source: mountpoint(1).
+  [ "$code" -ne 32 ] || return 1
+  [ "$code" -eq 0 ] || fail "cannot tell whether $DATA is mounted (mountpoint says $code); nothing was changed; look with: findmnt $DATA"
+  device=$(mountpoint --devno "$1") || fail "cannot tell which device $1 is; nothing was changed; look with: lsblk"
+  if [ -z "$there" ] || [ "$there" != "$device" ]; then
+    fail "what is mounted on $DATA (device '$there') is not volume $VOLUME_ID (device '$device'); nothing was changed; look with: findmnt $DATA"
+  fi
+}
+
+# has_its_size reads the size of device $1, and says whether it is what the settings say.
+has_its_size() {
+  BYTES=$(blockdev --getsize64 "$1") || return 1
+  [[ $BYTES =~ ^[0-9]+$ ]] && [ "$BYTES" -ge $((VOLUME_SIZE << 30)) ]
+}
+
+await_size() {
+  await "$SIZED_WITHIN" has_its_size "$1" ||
+    refuse "has '$BYTES' bytes, not the $VOLUME_SIZE GiB of berth:volumeSize" "Look with: aws ec2 describe-volumes-modifications --volume-ids $VOLUME_ID; then run 'pulumi up' again"
+}
+
+refuse_read_only() {
+  local answer
+  answer=$(blockdev --getro "$1") || answer="an error"
+  [ "$answer" = 0 ] || refuse "cannot be written (blockdev --getro says '$answer', not 0)" "Look with: sudo dmesg. Fix: sudo blockdev --setrw $1; then run 'pulumi up' again"
+}
+
+# zeros prints "zeros", or which byte of the places $2... on device $1 is the first that is not zero.
+zeros() { perl /opt/berth/volume/zeros.pl "$@"; }
+
+# mark prints what the last block of device $1 holds.
+mark() { dd if="$1" bs=4096 skip=$((BYTES / 4096 - 1)) count=1 status=none | tr -d '\0'; }
+
+# set_mark has the last block of device $1 hold $2 and nothing else.
+set_mark() {
+  local found
+  printf '%s\0' "$2" | dd of="$1" bs=4096 seek=$((BYTES / 4096 - 1)) conv=sync,notrunc,fsync iflag=fullblock status=none ||
+    fail "cannot write to volume $VOLUME_ID (the lines above say why); look with: sudo dmesg; then run 'pulumi up' again"
+  found=$(mark "$1") || refuse_unreadable
+  [ "$found" = "$2" ] || fail "what was written to the end of volume $VOLUME_ID is not there; look with: sudo dmesg; then run 'pulumi up' again"
+}
+
+# header prints what the superblock of the ext4 on device $1 says.
+header() { dumpe2fs -h "$1" 2>/dev/null; }
+
+# field prints what header's output, $2, says after the name $1.
+field() { awk -F ': +' -v name="$1" '$1 == name { print $2 }' <<<"$2"; }
+
+# places lists where on $1 bytes a file system, a partition table or a RAID has what it is known by: the first and the last MiB,
+# ext's copies of its superblock for every size of its blocks (in groups 1, the powers of 3, 5 and 7, and the last), and a
+# thousand places between.
+places() {
+  local bytes=$1 step=$(($1 >> 22)) block group base at
+  printf '%s\n' "0:$MIB" "$((bytes - MIB)):$MIB"
+  for ((block = 1024; block <= 65536; block *= 2)); do
+    # A group has as many blocks as a block has bits. Of the copy 4096 bytes are read, since groups of blocks of 1024 begin at one.
+    group=$((block * block * 8))
+    for base in 3 5 7; do
+      for ((at = group; at < bytes - MIB; at *= base)); do printf '%s\n' "$at:4096"; done
+    done
+    [ "$group" -ge "$bytes" ] || printf '%s\n' "$(((bytes - MIB) / group * group)):4096"
+  done
+  for ((at = 1; at < 1024; at++)); do printf '%s\n' "$((step * at * 4096)):4096"; done
+}
+
+# copy_of_superblock prints how e2fsck is told of a whole copy of the superblock on device $1; it fails where there is none.
+copy_of_superblock() {
+  local block group at said magic
+  for block in 4096 1024 2048; do
+    for group in 1 3 5 7 9; do
+      at=$((block * 8 * group + (block == 1024)))
+      # It ends with an error where what the copy leads to is damaged.
+      said=$(dumpe2fs -h -o superblock="$at" -o blocksize="$block" "$1" 2>/dev/null) || true
+      magic=$(field 'Filesystem magic number' "$said")
+      if [ "$magic" = 0xEF53 ]; then
+        printf '%s\n' "-b $at -B $block"
+        return
+      fi
+    done
+  done
+  return 1
+}
+
+# refuse_ext ends for a device $1 whose file system cannot be trusted; $2 says why.
+refuse_ext() {
+  local copy how="sudo e2fsck -n $1 (which says what it finds and changes nothing)"
+  if copy=$(copy_of_superblock "$1"); then how="sudo e2fsck $copy $1 (a whole copy of the superblock is there)"; fi
+  refuse "$2" "Fix: $KEEP; then, on the server: $how; then run 'pulumi up' again; $ORIGIN"
+}
+
+# accept ends unless the ext4 on device $1 is whole, as far as its superblock says, and Berth's. What a power cut left in its
+# journal is no error: the mount writes it out.
+accept() {
+  local header label state
+  header=$(header "$1") || refuse_ext "$1" "holds an ext4 whose superblock is damaged or of a newer e2fsprogs than this server's (sudo dumpe2fs -h $1 says which)"
+  label=$(field 'Filesystem volume name' "$header")
+  [ "$label" = "$LABEL" ] || refuse "holds an ext4 with the label '$label', not $LABEL, so it is not one that Berth made" "Fix, if it is the site's data: sudo e2label $1 $LABEL; then run 'pulumi up' again; $ORIGIN"
+  state=$(field 'Filesystem state' "$header")
+  case $state in
+    clean | 'not clean') ;;
+    *) refuse "holds an ext4 with errors (its state is '$state')" "Fix: $KEEP; then, on the server: sudo e2fsck -f $1; then run 'pulumi up' again; $ORIGIN" ;;
+  esac
+}
+
+# prove_blank ends unless nothing was ever written to device $1, as far as can be read in seconds.
+prove_blank() {
+  local list where found
+  if grep -F "$VOLUME_ID" /etc/systemd/system/data.mount >/dev/null 2>&1; then
+    refuse "was mounted by this server before, and now no file system is found on it" "Look with: sudo wipefs --no-act $1; its snapshots, on your machine: aws ec2 describe-snapshots --filters Name=volume-id,Values=$VOLUME_ID; $ORIGIN"
+  fi
+  list=$(places "$BYTES")
+  mapfile -t where <<<"$list"
+  found=$(zeros "$1" "${where[@]}") || refuse_unreadable
+  [ "$found" = zeros ] || refuse_ext "$1" "is not blank ('$found' is not zero), and what is on it is not recognised: it may be a damaged file system"
+}
+
+# prove_unfinished ends unless device $1, which has the mark, holds nothing but what mkfs leaves: no superblock, or that of a file
+# system that was never mounted.
+prove_unfinished() {
+  local header label last count found
+  found=$(zeros "$1" 1024:1024) || refuse_unreadable
+  [ "$found" != zeros ] || return 0
+  header=$(header "$1") || header=""
+  label=$(field 'Filesystem volume name' "$header")
+  last=$(field 'Last mount time' "$header")
+  count=$(field 'Mount count' "$header")
+  [ "$label,$last,$count" = "$LABEL,n/a,0" ] ||
+    refuse_ext "$1" "has Berth's mark of a file system that was not finished, and one that Berth did not make (label '$label', last mounted '$last')"
+}
+
+# prepare leaves a file system of Berth's on device $1, and makes one only where nothing can be lost.
+prepare() {
+  local found types=()
+  refuse_read_only "$1"
+  found=$(mark "$1") || refuse_unreadable
+  if [ "$found" = "$MARK" ]; then
+    prove_unfinished "$1"
+    say "making the file system on volume $VOLUME_ID that was begun before"
+    make_file_system "$1"
+    return
+  fi
+  found=$(wipefs --no-act --noheadings --output TYPE "$1") || refuse_unreadable
+  [ -z "$found" ] || mapfile -t types <<<"${found//[[:blank:]]/}"
+  case ${types[*]} in
+    ext4) accept "$1" ;;
+    '')
+      prove_blank "$1"
+      say "making a file system on the blank volume $VOLUME_ID"
+      make_file_system "$1"
+      ;;
+    *) refuse "holds ${types[*]}, not ext4 alone, so it is not one that Berth made" "Give Berth another volume, or look at this one: sudo wipefs --no-act $1; $ORIGIN" ;;
+  esac
 }
 
 make_file_system() {
-  local device=$1 type code=0
-  type=$(blkid --probe --output value --match-tag TYPE "$device") || code=$?
-  # blkid's 2: nothing recognised. Anything else unclear must not be formatted.
-  [ "$code" -eq 0 ] || [ "$code" -eq 2 ] || fail "cannot tell what is on $VOLUME_ID (blkid says $code); look with: sudo blkid --probe $device"
-  if [ -n "$type" ] && [ "$type" != ext4 ]; then
-    fail "volume $VOLUME_ID holds $type, not ext4, so it is not one that Berth made; it is left as it is; the snapshot that it is made from is berth:volumeSnapshot, look with: pulumi config get berth:volumeSnapshot"
-  fi
-  if [ -z "$type" ] || { ! mountpoint -q "$DATA" && never_mounted "$device"; }; then
-    say "making a file system on the blank volume $VOLUME_ID"
-    mkfs.ext4 -q -F -L berth-data -m 1 "$device"
-  fi
+  local header label
+  set_mark "$1" "$MARK"
+  mkfs.ext4 -q -L "$LABEL" -m 1 "$1" $((BYTES / 1024 - 1024))k </dev/null ||
+    fail "mkfs.ext4 did not finish on volume $VOLUME_ID, on which nothing was stored yet (the lines above say why); run 'pulumi up' again, which starts it again"
+  header=$(header "$1") || header=""
+  label=$(field 'Filesystem volume name' "$header")
+  [ "$label" = "$LABEL" ] || fail "mkfs.ext4 made no file system on volume $VOLUME_ID, on which nothing was stored yet; look with: sudo dmesg; then run 'pulumi up' again"
+  set_mark "$1" ""
 }
 
 # A mount unit rather than a line in fstab: services can depend on it by name, and containers know it too.
@@ -61,11 +226,11 @@ Options=noatime,nodev
 [Install]
 WantedBy=multi-user.target
 EOF
-  mkdir -p "$DATA"
   systemctl daemon-reload
   systemctl enable --quiet data.mount
-  systemctl start data.mount
-  mountpoint -q "$DATA" || fail "$DATA is not mounted; look with: systemctl status data.mount"
+  systemctl start data.mount || true
+  mounted "$1" ||
+    fail "volume $VOLUME_ID does not mount on $DATA; look with: systemctl status data.mount; sudo dmesg; if its file system is damaged, $KEEP; then, on the server: sudo e2fsck $1; then run 'pulumi up' again"
 }
 
 # tell_age says from when the data is, on a server that gets a volume with some: that of the server before, or of a snapshot.
@@ -75,19 +240,19 @@ tell_age() {
   [ -z "$newest" ] || say "the last that was written on it is of $(date --utc --date "@$newest" +%FT%TZ)"
 }
 
-# grow fills the volume with the file system. A kernel that does not let a mounted one grow gets it unmounted, with
-# the containers stopped for as long as that takes.
+# grow fills device $1 with its mounted file system, up to the MiB of the mark.
 grow() {
-  local containers
-  if resize2fs "$1"; then return; fi
-  say "this kernel does not grow a mounted file system; stopping the containers for a moment"
-  containers=$(docker ps --quiet)
-  [ -z "$containers" ] || xargs docker stop --time 30 <<<"$containers"
-  systemctl stop docker.socket docker.service data.mount
-  e2fsck -f -p "$1" || [ $? -eq 1 ] || fail "$VOLUME_ID has errors that e2fsck does not mend by itself; run: sudo e2fsck -f $1; then: sudo systemctl start data.mount docker"
-  resize2fs "$1"
-  systemctl start data.mount docker.service
-  [ -z "$containers" ] || xargs docker start <<<"$containers"
+  local header blocks size said code=0 target=$((BYTES / 1024 - 1024))
+  header=$(header "$1") || header=""
+  blocks=$(field 'Block count' "$header")
+  size=$(field 'Block size' "$header")
+  [[ $blocks,$size =~ ^[0-9]+,[0-9]+$ ]] || fail "the file system of volume $VOLUME_ID does not say how large it is; nothing was stopped; look with: sudo dumpe2fs -h $1"
+  [ $((blocks * (size / 1024))) -lt "$target" ] || return 0
+  said=$(resize2fs "$1" "${target}K" 2>&1) || code=$?
+  printf '%s\n' "$said"
+  [ "$code" -ne 0 ] || return 0
+  show resize2fs <<<"$said"
+  fail "the file system of volume $VOLUME_ID does not grow (resize2fs ends with $code); nothing was stopped, the site keeps running; look with: sudo dmesg; then run 'pulumi up' again"
 }
 
 # catch_up starts what waits on a server that booted without its volume.
@@ -99,16 +264,22 @@ catch_up() {
 }
 
 main() {
-  local new="" device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${VOLUME_ID/-/}
+  local size device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${VOLUME_ID/-/}
   wait_for_device "$device"
+  mkdir -p "$DATA"
   refuse_lost
-  mountpoint -q "$DATA" || new=yes
-  make_file_system "$device"
-  mount_volume "$device"
-  [ -z "$new" ] || tell_age
+  await_size "$device"
+  if mounted "$device"; then
+    mount_volume "$device"
+  else
+    prepare "$device"
+    mount_volume "$device"
+    tell_age
+  fi
   grow "$device"
   catch_up
-  say "$VOLUME_ID is on $DATA, $(df --output=size --block-size=1G "$DATA" | tail -n 1 | tr -d ' ') GiB"
+  size=$(df --output=size --block-size=1G "$DATA")
+  say "$VOLUME_ID is on $DATA, ${size##* } GiB"
 }
 
 main "$@"
