@@ -10,6 +10,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// TestAProfileTakesFewerNames: those of Let's Encrypt with short lives take 25, its own and an unknown one 100.
+func TestAProfileTakesFewerNames(t *testing.T) {
+	for _, profile := range []string{"shortlived", "tlsserver"} {
+		_, err := Load(with("acmeProfile", profile, "aliases", names(24)), allSecret)
+		require.NoError(t, err, profile)
+		_, err = Load(with("acmeProfile", profile, "aliases", names(25)), allSecret)
+		require.ErrorContains(t, err, "a certificate of the profile "+profile+" holds at most 25 names; there are 26")
+		require.ErrorContains(t, err, "pulumi config rm --path 'berth:aliases[24]'")
+	}
+	_, err := Load(with("acmeProfile", "classic", "aliases", names(99)), allSecret)
+	assert.NoError(t, err)
+}
+
 func TestLoadRefuses(t *testing.T) {
 	for _, test := range []struct {
 		setting, value, path, reason, mend string

@@ -12,6 +12,9 @@ import (
 // maxNames is how many names one certificate of Let's Encrypt may hold. Source: letsencrypt.org, "Rate Limits".
 const maxNames = 100
 
+// profileNames is how many a certificate of a profile may hold, where that is fewer. Source: letsencrypt.org, "Profiles".
+var profileNames = map[string]int{"shortlived": 25, "tlsserver": 25}
+
 // label is one label of a DNS host name (RFC 1123), in lower case.
 var label = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
@@ -34,8 +37,12 @@ func (l *loader) site() {
 		}
 		seen[alias] = true
 	}
-	if len(c.Aliases) >= maxNames {
-		l.problem("aliases", "", fmt.Sprintf("a certificate holds at most %d names; there are %d", maxNames, len(c.Names())), remove(fmt.Sprintf("aliases[%d]", maxNames-1)))
+	most, kind := maxNames, "a certificate"
+	if limit, limited := profileNames[l.raw("acmeProfile")]; limited {
+		most, kind = limit, "a certificate of the profile "+l.raw("acmeProfile")
+	}
+	if len(c.Aliases) >= most {
+		l.problem("aliases", "", fmt.Sprintf("%s holds at most %d names; there are %d", kind, most, len(c.Names())), remove(fmt.Sprintf("aliases[%d]", most-1)))
 	}
 	c.CreateZone = l.boolean("createZone", false)
 	l.zone()

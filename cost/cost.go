@@ -19,6 +19,9 @@ const (
 	alarm       = 0.10   // an alarm, a month
 	healthCheck = 1.50   // Route 53, of an address of AWS's, over HTTPS, a month
 	pushes      = 0.43   // PutMetricData once a minute, a month
+	dashboard   = 3.00   // a dashboard beyond the account's third, a month
+	snapshot    = 0.054  // a GB and month that a snapshot holds
+	traffic     = 0.09   // a GB out beyond the account's first 100 a month
 )
 
 // What monitoring declares: infra/monitoring.go and provision/scripts/health/push.sh.
@@ -52,7 +55,7 @@ func Listed(cfg *config.Config) Prices {
 	return Prices{Region: "eu-central-1", Server: server[cfg.InstanceType], Gigabyte: gigabyte}
 }
 
-// Monthly lists what a stack pays for whatever its use, at listed prices. Traffic, snapshots and CPU credits come on top.
+// Monthly lists what a stack pays for whatever its use, at listed prices. What Sentence says beside comes on top, and CPU credits.
 func Monthly(cfg *config.Config) []Part { return Listed(cfg).Monthly(cfg) }
 
 // Monthly lists what a stack pays at these prices.
@@ -69,6 +72,15 @@ func (p Prices) Monthly(cfg *config.Config) (parts []Part) {
 	return parts
 }
 
+// beside is what comes on top of Monthly: by use, or for what else the account has.
+func beside(cfg *config.Config) string {
+	text := fmt.Sprintf("snapshots %.3f a GB that they hold and traffic beyond 100 GB %.2f a GB", snapshot, traffic)
+	if cfg.AlarmEmail != "" {
+		text += fmt.Sprintf(", and %.2f where the account has three dashboards already", dashboard)
+	}
+	return text
+}
+
 // Sentence is Monthly in one line.
 func Sentence(cfg *config.Config) string { return Listed(cfg).Sentence(cfg) }
 
@@ -83,5 +95,5 @@ func (p Prices) Sentence(cfg *config.Config) string {
 	if cfg.Region != p.Region {
 		where = ", at the prices of " + p.Region
 	}
-	return fmt.Sprintf("about %.0f USD a month%s: %s; traffic and snapshots by use", total, where, strings.Join(words, ", "))
+	return fmt.Sprintf("about %.0f USD a month%s: %s; on top, %s", total, where, strings.Join(words, ", "), beside(cfg))
 }

@@ -31,6 +31,13 @@ func TestTheDocumentHasTheSameFigures(t *testing.T) {
 			assert.True(t, strings.Contains(string(text), row), "%s: %s", size, row)
 		}
 	}
+	for _, row := range []string{
+		fmt.Sprintf("| a snapshot, the daily and the final ones | %.3f a GB", snapshot),
+		fmt.Sprintf("| traffic out beyond 100 GB | %.2f a GB |", traffic),
+		fmt.Sprintf("| a dashboard beyond the account's third, with `berth:alarmEmail` | %.2f |", dashboard),
+	} {
+		assert.Contains(t, string(text), row)
+	}
 	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
 	assert.True(t, strings.Contains(string(readme), fmt.Sprintf("about %.0f USD", total)), total)
@@ -47,7 +54,8 @@ func TestEverySizeHasAPrice(t *testing.T) {
 
 func TestSentence(t *testing.T) {
 	cfg := defaults()
-	assert.Equal(t, "about 16 USD a month: t3.micro 8.76, 28 GB of gp3 2.67, IPv4 address 3.65, hosted zone 0.50; traffic and snapshots by use", Sentence(cfg))
+	assert.Equal(t, "about 16 USD a month: t3.micro 8.76, 28 GB of gp3 2.67, IPv4 address 3.65, hosted zone 0.50; on top, snapshots 0.054 a GB that they hold and traffic beyond 100 GB 0.09 a GB", Sentence(cfg))
 	cfg.AlarmEmail, cfg.Region = "you@example.com", "us-east-1"
 	assert.Contains(t, Sentence(cfg), "about 21 USD a month, at the prices of eu-central-1: ")
+	assert.Contains(t, Sentence(cfg), "and 3.00 where the account has three dashboards already")
 }

@@ -9,7 +9,7 @@ import (
 func TestCost(t *testing.T) {
 	b := newBench(t)
 	b.answers["pricing:GetProducts"] = "!AccessDeniedException"
-	assert.Equal(t, finding{Reason: "about 16 USD a month: t3.micro 8.76, 28 GB of gp3 2.67, IPv4 address 3.65, hosted zone 0.50; traffic and snapshots by use (Berth's own list; AWS's does not answer)"}, b.look((*doctor).cost))
+	assert.Equal(t, finding{Reason: "about 16 USD a month: t3.micro 8.76, 28 GB of gp3 2.67, IPv4 address 3.65, hosted zone 0.50; on top, snapshots 0.054 a GB that they hold and traffic beyond 100 GB 0.09 a GB (Berth's own list; AWS's does not answer)"}, b.look((*doctor).cost))
 	b.answers["pricing:GetProducts"] = price("0.0200")
 	found := b.look((*doctor).cost)
 	assert.Equal(t, ok, found.Verdict)

@@ -27,6 +27,11 @@ type Storage struct {
 // markKey is the tag's key. An operator's own tags cannot begin like it.
 const markKey = "berth:data-of"
 
+// deleteWithin is how long a deletion may take. The provider's own limit of ten minutes is for the final snapshot, too, which
+// for a full volume of hundreds of GB takes hours: S3 gets every block that no earlier snapshot holds. An update that gives up
+// before that leaves the volume, and the next one makes another snapshot.
+const deleteWithin = "12h"
+
 func newStorage(
 	ctx *pulumi.Context, cfg *config.Config, network *Network, opts ...pulumi.ResourceOption,
 ) (*Storage, error) {
@@ -51,7 +56,8 @@ func newStorage(
 		// A volume is made from a snapshot once: another snapshot is another volume, which the protection refuses.
 		args.SnapshotId = pulumi.String(cfg.VolumeSnapshot)
 	}
-	volume, err := ebs.NewVolume(ctx, "data", args, pulumi.Parent(s), pulumi.Protect(cfg.Protect))
+	volume, err := ebs.NewVolume(ctx, "data", args, pulumi.Parent(s), pulumi.Protect(cfg.Protect),
+		pulumi.Timeouts(&pulumi.CustomTimeouts{Delete: deleteWithin}))
 	if err != nil {
 		return nil, fmt.Errorf("declare the data volume: %w", err)
 	}

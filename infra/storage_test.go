@@ -2,10 +2,12 @@ package infra
 
 import (
 	"testing"
+	"time"
 
 	"berth/config"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestDataVolume(t *testing.T) {
@@ -19,6 +21,13 @@ func TestDataVolume(t *testing.T) {
 	assert.True(t, input(volume, "encrypted").BoolValue())
 	assert.True(t, input(volume, "finalSnapshot").BoolValue())
 	assert.Equal(t, "eu-central-1a", text(volume, "availabilityZone"))
+}
+
+// TestTheFinalSnapshotHasTime: the provider would give up after ten minutes, snapshot included.
+func TestTheFinalSnapshotHasTime(t *testing.T) {
+	limit, err := time.ParseDuration(declare(t, nil, nil).only(t, "ebs/volume:Volume").RegisterRPC.GetCustomTimeouts().GetDelete())
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, limit, 6*time.Hour)
 }
 
 func TestDataVolumeGrowsOnASetting(t *testing.T) {

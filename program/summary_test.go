@@ -25,7 +25,7 @@ func TestTheSummarySaysWhatCameOfAnUpdate(t *testing.T) {
   certificate  by "An Authority", until 2027-02-03
   steps        first-boot     12 s
                packages      101 s
-  cost         about 16 USD a month: t3.micro 8.76, 28 GB of gp3 2.67, IPv4 address 3.65, hosted zone 0.50; traffic and snapshots by use
+  cost         about 16 USD a month: t3.micro 8.76, 28 GB of gp3 2.67, IPv4 address 3.65, hosted zone 0.50; on top, snapshots 0.054 a GB that they hold and traffic beyond 100 GB 0.09 a GB
   next         open https://app.example.com/
   log in       (umask 077 && pulumi stack output --show-secrets sshPrivateKey >key.pem)
                pulumi stack output sshHostKey >> ~/.ssh/known_hosts

@@ -119,7 +119,7 @@ func sequence(cfg *config.Config, environment *infra.Environment, stack, commit 
 	certificate = append(certificate, "ssl-manager.sh")
 	return []step{
 		{name: "volume", seconds: 300, settings: volume, scripts: []string{"volume/zeros.pl"}},
-		{name: "packages", seconds: 900},
+		{name: "packages", seconds: 900, scripts: []string{"reboot.sh", "edge/replace-nginx.sh"}},
 		{name: "firewall", seconds: 60, scripts: []string{"edge/firewall.nft"}},
 		{name: "edge", seconds: 120, scripts: append(slices.Clone(certificate), "edge/starting.conf", "edge/starting.html", "edge/maintenance.html", "edge/proxy.conf", "edge/fronts.nft"), settings: edge},
 		{name: "release", seconds: 3600, scripts: append(slices.Clone(parts), "deploy.sh", "aws.sh"), settings: release},

@@ -16,7 +16,7 @@ role_credentials() {
 }
 
 # aws_request sends one request, signed for service $1, for at most $2 seconds; the rest of curl's configuration comes on
-# standard input. What AWS answers to one that it refuses is said.
+# standard input. It prints what AWS answers; what it answers to one that it refuses is said.
 aws_request() {
   local credentials answer signed
   # shellcheck disable=SC2310 # role_credentials is one list
@@ -36,4 +36,5 @@ aws_request() {
     say "AWS did not take it: ${answer:0:300}"
     return 1
   }
+  printf '%s\n' "$answer"
 }

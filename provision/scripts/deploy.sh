@@ -23,6 +23,8 @@ source /opt/berth/release/data.sh
 source /opt/berth/release/containers.sh
 # shellcheck source=provision/scripts/release/database.sh
 source /opt/berth/release/database.sh
+# shellcheck source=provision/scripts/release/bucket.sh
+source /opt/berth/release/bucket.sh
 # shellcheck source=provision/scripts/release/fronts.sh
 source /opt/berth/release/fronts.sh
 # shellcheck source=provision/scripts/release/edge.sh
@@ -208,6 +210,8 @@ dump() {
   [ -n "$OLD" ] || fail "nothing was released yet; release with: pulumi up"
   dump_databases "$OLD" "$OLD"
   prune_dumps
+  # A copy of many gigabytes takes long, and a release need not wait for it: what is copied is kept.
+  exec 8>&-
   copy_off_site "$OLD"
 }
 

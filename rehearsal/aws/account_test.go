@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -254,9 +255,22 @@ func TestVolumesGrowSlowlyAndNeverShrink(t *testing.T) {
 		return properties{"availabilityZone": "eu-central-1a", "size": size, "type": "gp3", "encrypted": true, "finalSnapshot": true}
 	}
 	require.ErrorContains(t, f.update(volumeType, "data", size(10)), "smaller than existing size")
-	require.NoError(t, f.update(volumeType, "data", size(30)))
+	for grown := 21.0; grown <= 24; grown++ {
+		require.NoError(t, f.update(volumeType, "data", size(grown)))
+		require.NoError(t, f.update(volumeType, "data", size(grown)), "the same size is no change")
+	}
 	require.ErrorContains(t, f.update(volumeType, "data", size(40)), "VolumeModificationRateExceeded")
-	assert.EqualValues(t, 30, f.get(volumeType, "data").Outputs["size"])
+	assert.EqualValues(t, 24, f.get(volumeType, "data").Outputs["size"])
+	// A day after the first change there is room for one more, and for no second.
+	require.NoError(t, change(f.dir, func(account *Account) error {
+		volume := account.get(volumeType, f.ids["data"]).Outputs
+		changes := strings.Fields(text(volume, modifications))
+		changes[0] = time.Now().UTC().Add(-25 * time.Hour).Format(time.RFC3339)
+		volume[modifications] = strings.Join(changes, " ")
+		return nil
+	}))
+	require.NoError(t, f.update(volumeType, "data", size(40)))
+	require.ErrorContains(t, f.update(volumeType, "data", size(50)), "VolumeModificationRateExceeded")
 }
 
 func TestDiffReplacesWhatTheRealProviderReplaces(t *testing.T) {

@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,10 +15,11 @@ const (
 	snapshotType   = "aws:ebs/snapshot:Snapshot"
 	attachmentType = "aws:ec2/volumeAttachment:VolumeAttachment"
 
-	// modificationPause has to pass between two changes of a volume. Source: EBS User Guide, "Requirements and
-	// limitations" of Elastic Volumes.
-	modificationPause = 6 * time.Hour
-	modified          = "lastModified"
+	// modificationLimit is how often a volume may be changed within modificationWindow. Each change has to be complete before
+	// the next; here it is at once. Source: EBS User Guide, "Requirements and limitations" of Elastic Volumes.
+	modificationLimit  = 4
+	modificationWindow = 24 * time.Hour
+	modifications      = "modifications"
 )
 
 func storageKinds() map[string]*kind {
@@ -79,10 +81,14 @@ func updateVolume(c *call) error {
 		return apiError("ModifyVolume", "InvalidParameterValue", "New size cannot be smaller than existing size")
 	}
 	if after != before {
-		if last, err := time.Parse(time.RFC3339, text(c.old.Outputs, modified)); err == nil && time.Since(last) < modificationPause {
-			return apiError("ModifyVolume", "VolumeModificationRateExceeded", "You've reached the maximum modification rate per volume limit. Wait at least 6 hours between modifications per EBS volume.")
+		recent := slices.DeleteFunc(strings.Fields(text(c.old.Outputs, modifications)), func(at string) bool {
+			made, err := time.Parse(time.RFC3339, at)
+			return err != nil || time.Since(made) >= modificationWindow
+		})
+		if len(recent) >= modificationLimit {
+			return apiError("ModifyVolume", "VolumeModificationRateExceeded", "You've reached the maximum modification rate per volume limit. You can modify a volume up to 4 times within a rolling 24-hour period.")
 		}
-		c.outputs[modified] = time.Now().UTC().Format(time.RFC3339)
+		c.outputs[modifications] = strings.Join(append(recent, time.Now().UTC().Format(time.RFC3339)), " ")
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func stopped(instance *aws.Resource) bool {
 func (w *World) stopInstances(ctx context.Context, account *aws.Account) error {
 	for _, instance := range account.OfType(instanceType) {
 		if host := w.host(instance.ID); stopped(instance) && running(ctx, host) {
-			if _, err := docker(ctx, "", "container", "stop", "--time", "60", host); err != nil {
+			if _, err := docker(ctx, "", "container", "stop", "--time", shutdownWithin, host); err != nil {
 				return err
 			}
 		}
@@ -196,7 +196,7 @@ func (w *World) resizeHost(ctx context.Context, host string, limits []string, by
 		return err
 	}
 	if current != fmt.Sprint(bytes) {
-		if _, err := docker(ctx, "", "container", "stop", "--time", "60", host); err != nil {
+		if _, err := docker(ctx, "", "container", "stop", "--time", shutdownWithin, host); err != nil {
 			return err
 		}
 		if _, err := docker(ctx, "", append(append([]string{"container", "update"}, limits...), host)...); err != nil {

@@ -3,7 +3,11 @@
 package s3
 
 import (
+	"crypto/md5" //nolint:gosec // S3's own.
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,64 +23,122 @@ import (
 
 // Service takes the objects of one account. It implements http.Handler.
 type Service struct {
+	// Most is how many bytes one request may bring, and LeastPart how many a part but the last has to have.
+	Most, LeastPart int64
 	// account is the folder of the account, dir that of the objects: BUCKET/KEY.
 	account, dir string
 }
 
-// New makes the service of the account that is kept in account, with the objects in dir.
-func New(account, dir string) *Service { return &Service{account: account, dir: dir} }
+// New makes the service of the account that is kept in account, with the objects in dir and S3's own limits. Source: S3 User
+// Guide, "Amazon S3 multipart upload limits".
+func New(account, dir string) *Service {
+	return &Service{Most: 5 << 30, LeastPart: 5 << 20, account: account, dir: dir}
+}
 
 // signed is what Signature Version 4 puts into a request for S3 of a role's temporary credentials.
 var signed = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=ASIA[A-Z2-7]{16}/\d{8}/[a-z0-9-]+/s3/aws4_request, ?SignedHeaders=[a-z0-9;-]+, ?Signature=[0-9a-f]{64}$`)
 
-// ServeHTTP answers PUT of an object in a bucket that the host's name begins with.
+// problem is an error of S3's.
+type problem struct {
+	XMLName xml.Name `xml:"Error"`
+	Code    string
+	Message string
+	status  int
+}
+
+func refuse(status int, code, message string) *problem {
+	return &problem{status: status, Code: code, Message: message}
+}
+
+func broken(err error) *problem {
+	return refuse(http.StatusInternalServerError, "InternalError", err.Error())
+}
+
+// ServeHTTP answers what puts an object into a bucket that the host's name begins with, whole or in parts.
 func (s *Service) ServeHTTP(response http.ResponseWriter, request *http.Request) {
-	status, code, message := s.put(request)
-	response.WriteHeader(status)
-	if code != "" {
-		text, err := xml.Marshal(struct {
-			XMLName xml.Name `xml:"Error"`
-			Code    string
-			Message string
-		}{Code: code, Message: message})
-		if err == nil {
+	bucket, key, refused := s.admit(request)
+	var answer any
+	if refused == nil {
+		query := request.URL.Query()
+		switch upload := query.Get("uploadId"); {
+		case request.Method == http.MethodPut && upload == "":
+			refused = s.put(response, request, filepath.Join(s.dir, bucket, filepath.FromSlash(key)))
+		case request.Method == http.MethodPut:
+			refused = s.putPart(response, request, upload, query.Get("partNumber"))
+		case query.Has("uploads"):
+			answer, refused = s.begin(bucket, key)
+		default:
+			answer, refused = s.complete(request, bucket, key, upload)
+		}
+	}
+	if refused != nil {
+		answer = refused
+		response.WriteHeader(refused.status)
+	}
+	if answer != nil {
+		if text, err := xml.Marshal(answer); err == nil {
 			_, _ = response.Write(text)
 		}
 	}
 }
 
-func (s *Service) put(request *http.Request) (status int, code, message string) {
+// admit says which object a request is for, or why it may not be.
+func (s *Service) admit(request *http.Request) (bucket, key string, refused *problem) {
 	name := request.Host
 	if host, _, err := net.SplitHostPort(name); err == nil {
 		name = host
 	}
 	bucket, _, virtual := strings.Cut(name, ".s3.")
-	key := strings.TrimPrefix(path.Clean(request.URL.Path), "/")
+	key = strings.TrimPrefix(path.Clean(request.URL.Path), "/")
 	switch account, err := aws.Read(s.account); {
 	case err != nil:
-		return http.StatusInternalServerError, "InternalError", err.Error()
+		return "", "", broken(err)
 	case !virtual || !holds(account, bucket):
-		return http.StatusNotFound, "NoSuchBucket", "The specified bucket does not exist"
+		return "", "", refuse(http.StatusNotFound, "NoSuchBucket", "The specified bucket does not exist")
 	case !signed.MatchString(request.Header.Get("Authorization")) || request.Header.Get("X-Amz-Security-Token") == "" || request.Header.Get("X-Amz-Content-Sha256") == "":
-		return http.StatusForbidden, "AccessDenied", "Access Denied"
-	case request.Method != http.MethodPut || !allowed(account, bucket, key):
-		return http.StatusForbidden, "AccessDenied", "The role's policies allow neither this action nor this key."
+		return "", "", refuse(http.StatusForbidden, "AccessDenied", "Access Denied")
+	case !putting(request) || !allowed(account, bucket, key):
+		return "", "", refuse(http.StatusForbidden, "AccessDenied", "The role's policies allow neither this action nor this key.")
 	}
-	file := filepath.Join(s.dir, bucket, filepath.FromSlash(key))
+	return bucket, key, nil
+}
+
+// putting says whether s3:PutObject is what a request needs: an object, and an upload in parts but for its end without an
+// object, which needs s3:AbortMultipartUpload. Source: Service Authorization Reference, "Amazon S3".
+func putting(request *http.Request) bool {
+	query := request.URL.Query()
+	return request.Method == http.MethodPut || request.Method == http.MethodPost && (query.Has("uploads") || query.Get("uploadId") != "")
+}
+
+// put writes a request's body to a file, and answers with its sum.
+func (s *Service) put(response http.ResponseWriter, request *http.Request, file string) *problem {
+	switch {
+	case request.ContentLength < 0:
+		return refuse(http.StatusLengthRequired, "MissingContentLength", "You must provide the Content-Length HTTP header.")
+	case request.ContentLength > s.Most:
+		return refuse(http.StatusBadRequest, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return http.StatusInternalServerError, "InternalError", err.Error()
+		return broken(err)
 	}
-	object, err := os.OpenFile(file, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err == nil {
-		_, err = io.Copy(object, request.Body)
-		if closed := object.Close(); err == nil {
-			err = closed
-		}
-	}
+	object, err := os.CreateTemp(filepath.Dir(file), ".put-")
 	if err != nil {
-		return http.StatusInternalServerError, "InternalError", fmt.Sprint(err)
+		return broken(err)
 	}
-	return http.StatusOK, "", ""
+	defer os.Remove(object.Name())
+	sum := md5.New() //nolint:gosec // S3's own check of what arrived.
+	_, err = io.Copy(io.MultiWriter(object, sum), request.Body)
+	if err := errors.Join(err, object.Close()); err != nil {
+		return broken(err)
+	}
+	if want := request.Header.Get("Content-Md5"); want != "" && want != base64.StdEncoding.EncodeToString(sum.Sum(nil)) {
+		return refuse(http.StatusBadRequest, "BadDigest", "The Content-MD5 you specified did not match what we received.")
+	}
+	if err := os.Rename(object.Name(), file); err != nil {
+		return broken(err)
+	}
+	response.Header().Set("ETag", fmt.Sprintf("%q", hex.EncodeToString(sum.Sum(nil))))
+	return nil
 }
 
 func holds(account *aws.Account, bucket string) bool {

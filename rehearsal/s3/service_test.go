@@ -43,7 +43,15 @@ func TestTheServerMayAddDumpsAndNothingElse(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "a dump", string(content))
 	assert.Equal(t, http.StatusForbidden, ask(http.MethodGet, host, "/dumps/x.postgres", sound))
-	assert.Equal(t, http.StatusForbidden, ask(http.MethodPut, host, "/elsewhere", sound))
+	for _, refused := range []struct{ method, path string }{
+		{http.MethodPut, "/elsewhere"}, {http.MethodPost, "/elsewhere?uploads="}, {http.MethodDelete, "/dumps/x.postgres"},
+		{http.MethodDelete, "/dumps/x.postgres?uploadId=x"}, {http.MethodGet, "/dumps/x.postgres?uploadId=x"}, {http.MethodPost, "/dumps/x.postgres"},
+	} {
+		assert.Equal(t, http.StatusForbidden, ask(refused.method, host, refused.path, sound), refused)
+	}
+	assert.Equal(t, http.StatusNotFound, ask(http.MethodPut, host, "/dumps/x?partNumber=1&uploadId=..", sound))
+	service.Most = 5
+	assert.Equal(t, http.StatusBadRequest, ask(http.MethodPut, host, "/dumps/x.postgres", sound), "more than one request takes")
 	assert.Equal(t, http.StatusForbidden, ask(http.MethodPut, host, "/dumps/../elsewhere", sound))
 	assert.Equal(t, http.StatusForbidden, ask(http.MethodPut, host, "/dumps/y", nil))
 	assert.Equal(t, http.StatusNotFound, ask(http.MethodPut, "other.s3.eu-central-1.amazonaws.com", "/dumps/y", sound))

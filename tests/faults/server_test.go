@@ -35,6 +35,7 @@ func TestTheServerIsTouched(t *testing.T) {
 	const row = "kept while the server was touched"
 	s.Write(row)
 	t.Run("a hard reset", func(t *testing.T) { hardReset(t, r.In(t), s.In(t), row) })
+	t.Run("a reboot", func(t *testing.T) { reboot(t, r.In(t), s.In(t), row) })
 	t.Run("a release before Docker is up", func(t *testing.T) { early(t, r.In(t), s.In(t), row) })
 	for _, f := range []fault{
 		{name: "stopped by hand", row: "The server is stopped by hand", away: true, args: []string{"--set", "environment.GREETING=stopped"},
@@ -101,6 +102,27 @@ func hardReset(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row stri
 	assert.Equal(t, "ok", r.Health()["containers"])
 	report.Add(t, "Reboot", "From a hard reset to the first answer, nothing done by hand", answered.Round(time.Second).String())
 	report.Add(t, "Reboot", "Until containers, nginx, firewall, timers and mounts are as they were", all.Round(time.Second).String())
+}
+
+// reboot shuts the server down as AWS or a security update does, with a container that takes longer to end than Docker gives by
+// default, and with kept ones that must not come back.
+func reboot(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row string) {
+	r.SSH(`sudo docker run --detach --name slow --restart unless-stopped --stop-signal SIGUSR1 --stop-timeout 60 --volume /data/slow:/slow debian:13-slim \
+  bash -c 'trap "sleep 15; date >>/slow/finished; exit 0" USR1; touch /slow/up; while :; do sleep 0.1; done'
+timeout 60 bash -c 'until sudo test -e /data/slow/up; do sleep 0.1; done'; sudo rm /data/slow/up`)
+	before := r.SSH(whole)
+	require.Contains(t, before, "db running")
+	began := time.Now()
+	docker(t, "restart", "--time", "240", host(t, r))
+	answers(t, s, row)
+	require.Eventually(t, func() bool {
+		after, err := r.TrySSH(whole, "")
+		return err == nil && strings.TrimSpace(after) == before
+	}, 2*time.Minute, 200*time.Millisecond, "everything is as it was, and no more")
+	report.Add(t, "Reboot", "An orderly reboot with a container that takes 15 s to end, until everything is as it was", time.Since(began).Round(time.Second).String())
+	assert.Equal(t, "1", r.SSH("sudo cat /data/slow/finished | wc -l"), "it ended in its own time")
+	assert.NotContains(t, r.SSH(`sudo docker logs $(sudo docker ps --quiet --filter label=com.docker.compose.service=db) 2>&1 | tail -n 30`), "not properly shut down")
+	r.SSH("sudo docker rm --force --volumes slow && sudo rm -r /data/slow")
 }
 
 // early asks for a release before Docker is up, as after a boot.

@@ -7,7 +7,7 @@ push_metrics() {
   local body
   read_text body metrics
   # shellcheck disable=SC2310 # aws_request checks each of its commands
-  printf 'url = "https://monitoring.%s.amazonaws.com/"\ndata = "%s"\n' "$REGION" "$body" | aws_request monitoring 20 ||
+  printf 'url = "https://monitoring.%s.amazonaws.com/"\ndata = "%s"\n' "$REGION" "$body" | aws_request monitoring 20 >/dev/null ||
     say "CloudWatch has no metrics of this minute"
 }
 

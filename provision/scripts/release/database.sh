@@ -6,8 +6,8 @@
 set -euo pipefail
 
 readonly DUMPS=$DATA/dumps
-# Seconds for one dump, one restore, and one copy to the bucket.
-readonly DUMP_WITHIN=1200 RESTORE_WITHIN=3000 COPY_WITHIN=1800
+# Seconds for one dump, and one restore.
+readonly DUMP_WITHIN=1200 RESTORE_WITHIN=3000
 
 # in_database has the database of kind $2 in the container of stateful service $1 dump, restore or ping ($3), for at most
 # $4 seconds. Its password is known inside, from the container's own environment.
@@ -62,8 +62,7 @@ dumps_of() {
   done
 }
 
-# copy_off_site puts the newest dumps of release $1 into the stack's bucket, where there is one. The server may add to it,
-# and neither read nor take away.
+# copy_off_site puts the newest dumps of release $1 into the stack's bucket, where there is one.
 copy_off_site() {
   local file
   local -a files=()
@@ -71,8 +70,8 @@ copy_off_site() {
   [ -n "$BUCKET" ] || return 0
   read_lines files dumps_of "$1"
   for file in "${files[@]}"; do
-    # shellcheck disable=SC2310 # aws_request checks each of its commands
-    printf 'url = "https://%s.s3.%s.amazonaws.com/dumps/%s"\nupload-file = "%s"\n' "$BUCKET" "$REGION" "$file" "$DUMPS/$file" | aws_request s3 "$COPY_WITHIN" ||
+    # shellcheck disable=SC2310 # upload checks each of its commands
+    upload "$DUMPS/$file" "dumps/$file" ||
       fail "$DUMPS/$file did not get into the bucket $BUCKET; it stays here, and the next night brings another"
     say "copied $file to the bucket $BUCKET"
   done

@@ -47,7 +47,7 @@ AccuracySec=1min
 EOF
 }
 
-# Security updates by themselves, and the reboot that some need in a quiet hour: containers are stopped in their own
+# Security updates by themselves, and the reboot that some need in a quiet hour: reboot.sh has containers stopped in their own
 # time, and everything comes back without a hand. A file that a step changed stays: with a question open, the update would
 # be passed over.
 update_by_itself() {

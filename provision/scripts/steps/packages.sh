@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs Docker, Compose, nginx and certbot from Debian's signed archive, in one transaction.
+# Installs Docker, Compose, nginx, certbot and what restarts them after updates from Debian's signed archive, in one transaction.
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
 
-readonly PACKAGES=(docker.io docker-cli docker-compose docker-buildx nginx-light certbot nftables git jq openssl curl iproute2 procps bsdextrautils logrotate unattended-upgrades)
+readonly PACKAGES=(docker.io docker-cli docker-compose docker-buildx nginx-light certbot nftables git jq openssl curl iproute2 procps bsdextrautils logrotate unattended-upgrades needrestart apparmor)
 
 installed() {
   local states state
@@ -32,6 +32,48 @@ EOF
 RequiresMountsFor=$DATA
 EOF
   systemctl daemon-reload
+}
+
+# stop_in_time has containers stopped in their own time when the server shuts down, and started again when it is back:
+# reboot.sh says how. Ordered after Docker, the unit stops before it, with the network, containerd and the volume still there.
+# It comes and goes with Docker, so that it is active whenever there is something to stop.
+stop_in_time() {
+  put /etc/systemd/system/berth-reboot.service 0644 <<EOF
+[Unit]
+Description=Stop the containers in their own time when the server shuts down
+Requires=docker.service
+After=docker.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+# A unit that failed would not be asked to stop them at the next shutdown.
+ExecStart=-/opt/berth/reboot.sh start
+ExecStop=/opt/berth/reboot.sh stop
+TimeoutStartSec=15min
+# EC2 cuts the power four minutes after it asked for a reboot.
+TimeoutStopSec=220
+
+[Install]
+WantedBy=docker.service
+EOF
+  systemctl daemon-reload
+  systemctl enable --quiet --now berth-reboot.service
+}
+
+# restart_updated has needrestart, which apt runs at its end, restart what still runs with a library of before an update:
+# without it nginx and sshd would keep the old libssl until the next reboot. Docker and containerd are left until then: the
+# site would be away while they restart, and nothing of theirs is reached from outside. nginx is replaced while it runs: a
+# restart would close its ports for as long as a WebSocket is open.
+restart_updated() {
+  put /etc/needrestart/conf.d/berth.conf 0644 <<'EOF'
+$nrconf{restart} = 'a';
+$nrconf{kernelhints} = 0;
+$nrconf{ucodehints} = 0;
+$nrconf{sendnotify} = 0;
+$nrconf{override_rc}->{qr(^(docker|containerd|berth-.*)\.service$)} = 0;
+EOF
+  put /etc/needrestart/restart.d/nginx.service 0755 </opt/berth/edge/replace-nginx.sh
 }
 
 # Builds share the server with the site: they get three fifths of its memory, and the processor and the disk only when the
@@ -102,12 +144,14 @@ install_packages() {
 main() {
   configure_docker
   keep_certificates
+  restart_updated
   # shellcheck disable=SC2310 # installed checks each of its commands
   installed || install_packages
   # ssl-manager.sh renews, with its own timer: two would compete.
   systemctl disable --quiet --now certbot.timer
   systemctl mask --quiet certbot.timer
   systemctl enable --quiet --now docker.service nginx.service
+  stop_in_time
   limit_builds
   add_swap
   local root docker compose nginx certbot

@@ -1,0 +1,141 @@
+package provision
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// rebooted is a server whose Docker and systemd are stand-ins: what Docker holds is in ps and inspect, what it is told in
+// told.
+type rebooted struct {
+	t    *testing.T
+	dir  string
+	data string
+}
+
+func newRebooted(t *testing.T) *rebooted {
+	r := &rebooted{t: t, dir: t.TempDir()}
+	r.data = filepath.Join(r.dir, "data")
+	require.NoError(t, fs.WalkDir(scripts, "scripts", func(path string, entry fs.DirEntry, err error) error {
+		target := filepath.Join(r.dir, path)
+		if err != nil || entry.IsDir() {
+			return os.MkdirAll(target, 0o755)
+		}
+		text, err := Script(strings.TrimPrefix(path, "scripts/"))
+		require.NoError(t, err)
+		text = strings.NewReplacer("/opt/berth/", filepath.Join(r.dir, "scripts")+"/", "DATA=/data\n", "DATA="+r.data+"\n", "/run/berth-release.lock", filepath.Join(r.dir, "lock")).Replace(text)
+		return os.WriteFile(target, []byte(text), 0o600)
+	}))
+	for name, text := range map[string]string{
+		"id":        `echo 0`,
+		"systemctl": `[ ! -e "$DIR/shutdown" ] || echo "12 shutdown.target start waiting"`,
+		"docker": `case "$1 $2" in
+  "ps --quiet") cat "$DIR/ps" ;;
+  "ps --all") cat "$DIR/all" ;;
+  inspect*) cat "$DIR/inspect" ;;
+  *) echo "$*" >>"$DIR/told"; ! grep -qxF "$*" "$DIR/fails" 2>/dev/null ;;
+esac`,
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Join(r.dir, "bin"), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(r.dir, "bin", name), []byte("#!/bin/bash\n"+text+"\n"), 0o755))
+	}
+	r.write("data/releases/abc/plan.json", `{"stores":["db"]}`)
+	require.NoError(t, os.Symlink("abc", filepath.Join(r.data, "releases", "current")))
+	r.write("ps", "web\nbeside\ndb\nfiles\nonce\nstranger\n")
+	r.write("inspect", `[
+		{"Id": "stranger", "Config": {"Labels": null}, "HostConfig": {"RestartPolicy": {"Name": "always"}}},
+		{"Id": "db", "Config": {"Labels": {"com.docker.compose.project": "app", "com.docker.compose.service": "db"}}, "HostConfig": {"RestartPolicy": {"Name": "unless-stopped"}}},
+		{"Id": "files", "Config": {"Labels": {"com.docker.compose.project": "app", "com.docker.compose.service": "files"}}, "HostConfig": {"RestartPolicy": {"Name": "on-failure"}}},
+		{"Id": "web", "Config": {"Labels": {"com.docker.compose.project": "release-abc", "com.docker.compose.service": "db", "berth.release": "abc"}}, "HostConfig": {"RestartPolicy": {"Name": "unless-stopped"}}},
+		{"Id": "beside", "Config": {"Labels": {"com.docker.compose.project": "release-new", "berth.release": "new"}}, "HostConfig": {"RestartPolicy": {"Name": "unless-stopped"}}},
+		{"Id": "once", "Config": {"Labels": {"com.docker.compose.project": "release-abc", "berth.release": "abc"}}, "HostConfig": {"RestartPolicy": {"Name": ""}}}
+	]`)
+	r.write("all", "web abc\nbeside new\nkept old\ndb \nfiles \nonce abc\nstranger \n")
+	return r
+}
+
+func (r *rebooted) write(name, text string) {
+	r.t.Helper()
+	require.NoError(r.t, os.MkdirAll(filepath.Dir(filepath.Join(r.dir, name)), 0o755))
+	require.NoError(r.t, os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600))
+}
+
+// run runs reboot.sh, and gives what Docker was told and what the script said.
+func (r *rebooted) run(command string) (told, said string) {
+	r.t.Helper()
+	bash := exec.CommandContext(r.t.Context(), "bash", filepath.Join(r.dir, "scripts", "reboot.sh"), command)
+	bash.Env = append(os.Environ(), "DIR="+r.dir, "PATH="+filepath.Join(r.dir, "bin")+":"+os.Getenv("PATH"))
+	output, err := bash.CombinedOutput()
+	require.NoErrorf(r.t, err, "%s", output)
+	text, err := os.ReadFile(filepath.Join(r.dir, "told"))
+	if err != nil {
+		require.ErrorIs(r.t, err, fs.ErrNotExist)
+	}
+	require.NoError(r.t, os.RemoveAll(filepath.Join(r.dir, "told")))
+	return string(text), string(output)
+}
+
+// TestAShutdownStopsDatabasesLast, and a start begins with them. No container is told how long it has: each has its own time.
+func TestAShutdownStopsDatabasesLast(t *testing.T) {
+	r := newRebooted(t)
+	r.write("shutdown", "")
+	told, _ := r.run("stop")
+	assert.Equal(t, "stop stranger web beside once\nstop files\nstop db\n", told)
+	told, _ = r.run("start")
+	assert.Equal(t, "start db\nstart files\nstart stranger web\n", told, "neither what ran beside the release that serves, nor what has no restart policy")
+	told, _ = r.run("start")
+	assert.Empty(t, told, "what was written down is used up: Docker may be restarted")
+}
+
+// TestOnlyAShutdownStopsContainers: Docker's live-restore keeps them while Docker is restarted, stopped or replaced.
+func TestOnlyAShutdownStopsContainers(t *testing.T) {
+	r := newRebooted(t)
+	told, _ := r.run("stop")
+	assert.Empty(t, told)
+	assert.NoFileExists(t, filepath.Join(r.data, "running"))
+	told, _ = r.run("start")
+	assert.Empty(t, told, "so after a power cut: Docker's own policies bring back what ran")
+}
+
+// TestAShutdownBeforeAllIsBack keeps what the boot before has not started.
+func TestAShutdownBeforeAllIsBack(t *testing.T) {
+	r := newRebooted(t)
+	r.write("shutdown", "")
+	r.run("stop")
+	r.write("ps", "stranger\n")
+	r.write("inspect", `[{"Id": "stranger", "Config": {"Labels": {}}, "HostConfig": {"RestartPolicy": {"Name": "always"}}}]`)
+	told, _ := r.run("stop")
+	assert.Equal(t, "stop stranger\n", told)
+	told, _ = r.run("start")
+	assert.Equal(t, "start db\nstart files\nstart stranger web\n", told)
+}
+
+// TestAPlanThatDoesNotReadHoldsNothingUp, nor does a server without a release.
+func TestAPlanThatDoesNotReadHoldsNothingUp(t *testing.T) {
+	r := newRebooted(t)
+	r.write("shutdown", "")
+	r.write("data/releases/abc/plan.json", "{")
+	told, _ := r.run("stop")
+	assert.Equal(t, "stop stranger web beside once\nstop db files\n", told)
+	require.NoError(t, os.Remove(filepath.Join(r.data, "releases", "current")))
+	require.NoError(t, os.Symlink("starting", filepath.Join(r.data, "releases", "current")))
+	told, _ = r.run("start")
+	assert.Equal(t, "start db files\nstart stranger\n", told)
+}
+
+// TestWhatDoesNotStopDoesNotKeepTheRestRunning: the next are stopped all the same, and it is said.
+func TestWhatDoesNotStopDoesNotKeepTheRestRunning(t *testing.T) {
+	r := newRebooted(t)
+	r.write("shutdown", "")
+	r.write("fails", "stop stranger web beside once\n")
+	told, said := r.run("stop")
+	assert.Equal(t, "stop stranger web beside once\nstop files\nstop db\n", told)
+	assert.Contains(t, said, "not all of it stopped in its own time")
+}

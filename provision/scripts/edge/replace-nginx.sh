@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Replaces nginx by a new process with the libraries of now, while its ports stay open: the new one takes over the sockets, and
+# the old one ends what it has begun. needrestart runs it instead of a restart. Source: nginx.org, "Upgrading Executable on the
+# Fly".
+set -euo pipefail
+
+readonly PIDS=/run/nginx.pid WITHIN=30
+
+# taken_over says whether another master than $1 has the PID file, and workers.
+taken_over() {
+  local now
+  now=$(cat "$PIDS" 2>/dev/null) || return 1
+  [ "$now" != "$1" ] && pgrep --parent "$now" >/dev/null
+}
+
+# shellcheck disable=SC2310 # taken_over is one list
+main() {
+  local old end=$((SECONDS + WITHIN))
+  if ! nginx -t -q; then
+    echo "nginx refuses its configuration (the lines above say where), so it is not replaced; what it serves now stays" >&2
+    exit 1
+  fi
+  if ! old=$(cat "$PIDS" 2>/dev/null); then exec systemctl restart nginx.service; fi
+  kill -USR2 "$old"
+  until taken_over "$old"; do
+    if [ "$SECONDS" -ge "$end" ]; then
+      echo "nginx was not replaced within $WITHIN seconds, and the old process serves on; look with: sudo tail /var/log/nginx/error.log" >&2
+      exit 1
+    fi
+    sleep 0.1
+  done
+  kill -QUIT "$old"
+}
+
+main "$@"
