@@ -25,7 +25,9 @@ import (
 type world string
 
 // of is a file of the server.
-func (w world) of(path ...string) string { return filepath.Join(append([]string{string(w)}, path...)...) }
+func (w world) of(path ...string) string {
+	return filepath.Join(append([]string{string(w)}, path...)...)
+}
 
 func (w world) put(t *testing.T, path, text string) {
 	t.Helper()
@@ -43,7 +45,7 @@ func (w world) copied(t *testing.T, folder string) world {
 
 // run runs command on the server, with command fault failing or silent, and returns what it said and its exit code.
 func (w world) run(ctx context.Context, standIns, fault, mode, input string, command ...string) (said string, code int) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	here, err := filepath.Abs("testdata")
 	if err != nil {
