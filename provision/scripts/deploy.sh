@@ -216,14 +216,15 @@ dump() {
 }
 
 status() {
-  local name
+  local name table
   local -a names=()
   OLD=$(current)
   read_lines names kept_releases
   say "release ${OLD:-none} serves; kept: ${names[*]}"
   [ ! -e "$MAINTENANCE" ] || say "the maintenance page is on"
   for name in $DATA_PROJECT ${OLD:+release-$OLD}; do
-    docker ps --all --filter "label=com.docker.compose.project=$name" --format 'table {{.Label "com.docker.compose.service"}}\t{{.Status}}\t{{.Image}}' >&3
+    read_text table docker ps --all --filter "label=com.docker.compose.project=$name" --format 'table {{.Label "com.docker.compose.service"}}\t{{.Status}}\t{{.Image}}'
+    printf '%s\n' "$table" >&3
   done
 }
 
