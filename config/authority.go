@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"net/mail"
 	"net/url"
@@ -12,9 +13,13 @@ import (
 // maxEmail is how long an address may be, in bytes. Source: RFC 5321, section 4.5.3.1.3, less the angle brackets.
 const maxEmail = 254
 
+// leastEABKey is how many bytes a binding's key has at least. Authorities give 32 and more.
+const leastEABKey = 16
+
 var (
 	localPart     = regexp.MustCompile(`^[A-Za-z0-9._%+-]+$`)
 	profileText   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	keyIDText     = regexp.MustCompile(`^[A-Za-z0-9._~+/=@:-]{1,256}$`)
 	directoryText = regexp.MustCompile(`^https://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~%/-]*)?$`)
 )
 
@@ -38,8 +43,29 @@ func (l *loader) authority() {
 	if a.Profile = l.raw("acmeProfile"); a.Profile != "" && !profileText.MatchString(a.Profile) {
 		l.problem("acmeProfile", a.Profile, "the name of a profile is required, one of those that the authority's directory lists", set("acmeProfile", "shortlived"))
 	}
+	l.binding(a)
 	if a.Roots = l.raw("acmeRoots"); a.Roots != "" && !certificates(a.Roots) {
 		l.problem("acmeRoots", "", "PEM certificates are required: what your own authority's HTTPS is trusted by", "cat root.pem | pulumi config set berth:acmeRoots")
+	}
+}
+
+// mendEABKey sets the key of an external account binding, which the command reads.
+const mendEABKey = "pulumi config set --secret berth:acmeEabKey"
+
+// binding reads the external account binding (RFC 8555, section 7.3.4). The key is never shown.
+func (l *loader) binding(a *ACME) {
+	a.EABKeyID = l.raw("acmeEabKeyId")
+	a.EABKey = strings.TrimRight(strings.TrimSpace(l.secret("acmeEabKey", mendEABKey)), "=")
+	switch {
+	case a.EABKeyID != "" && !keyIDText.MatchString(a.EABKeyID):
+		l.problem("acmeEabKeyId", a.EABKeyID, "the key id is required as the authority's account pages show it: 1 to 256 letters, digits, and any of . _ ~ + / = @ : -", set("acmeEabKeyId", "KEY_ID"))
+	case a.EABKeyID != "" && a.EABKey == "":
+		l.problem("acmeEabKey", "", "a key id comes with its key, from the same page of the authority's", mendEABKey)
+	case a.EABKeyID == "" && a.EABKey != "":
+		l.problem("acmeEabKeyId", "", "a key comes with its key id, from the same page of the authority's", set("acmeEabKeyId", "KEY_ID"))
+	}
+	if key, err := base64.RawURLEncoding.DecodeString(a.EABKey); err != nil || a.EABKey != "" && len(key) < leastEABKey {
+		l.problem("acmeEabKey", "", "the key is required in base64url, 16 bytes or more: with - and _ where base64 has + and /", mendEABKey)
 	}
 }
 

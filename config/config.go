@@ -89,6 +89,8 @@ type ACME struct {
 	Email, Directory, StagingDirectory string
 	// Profile is the kind of certificate to ask for, one of those that the directory names, "" for its default.
 	Profile string
+	// EABKeyID and EABKey, a secret (base64url without padding), bind the account to a customer's of the authority, "" for none.
+	EABKeyID, EABKey string
 	// Roots are PEM certificates that an authority's own HTTPS is trusted by beside the public ones, "" for none.
 	Roots string
 }

@@ -16,7 +16,7 @@ const namespace = "berth:"
 // Keys are all settings, sorted, without their namespace.
 func Keys() []string {
 	return []string{
-		"acmeDirectory", "acmeEmail", "acmeProfile", "acmeRoots", "acmeStagingDirectory", "alarmEmail", "aliases", "allow", "ami",
+		"acmeDirectory", "acmeEabKey", "acmeEabKeyId", "acmeEmail", "acmeProfile", "acmeRoots", "acmeStagingDirectory", "alarmEmail", "aliases", "allow", "ami",
 		"availabilityZone", "composeFile", "createZone", "database", "deployKey", "domain", "drainWithin",
 		"dumpBucket", "environment", "healthyWithin", "images", "instanceType", "keepReleases", "migration",
 		"operatorCidrs", "protect", "ref", "region", "registries", "releaseStrategy", "repository",
@@ -28,7 +28,7 @@ func Keys() []string {
 // SecretKeys names the settings that have to be stored encrypted.
 func SecretKeys() []string { return secretKeys }
 
-var secretKeys = []string{"deployKey", "registries", "secrets", "sshPrivateKey"}
+var secretKeys = []string{"acmeEabKey", "deployKey", "registries", "secrets", "sshPrivateKey"}
 
 var (
 	plainName      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

@@ -10,6 +10,40 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// TestAccountBinding takes both halves or neither, and the key in base64url, padded or not; it is never shown.
+func TestAccountBinding(t *testing.T) {
+	const key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+	for _, padding := range []string{"", "=="} {
+		cfg, err := Load(with("acmeEabKeyId", "kid-1", "acmeEabKey", key[:22]+padding), allSecret)
+		require.NoError(t, err)
+		assert.Equal(t, "kid-1", cfg.ACME.EABKeyID)
+		assert.Equal(t, key[:22], cfg.ACME.EABKey)
+	}
+	cfg, err := Load(with(), allSecret)
+	require.NoError(t, err)
+	assert.Empty(t, cfg.ACME.EABKeyID+cfg.ACME.EABKey)
+	for _, test := range []struct{ id, key, says, mend string }{
+		{"kid-1", "", "a key id comes with its key", "pulumi config set --secret berth:acmeEabKey"},
+		{"", key, "a key comes with its key id", "pulumi config set berth:acmeEabKeyId KEY_ID"},
+		{"kid-1", "a+/b" + key, "base64url", "pulumi config set --secret berth:acmeEabKey"},
+		{"kid-1", "not a key" + key, "base64url", "pulumi config set --secret berth:acmeEabKey"},
+		{"kid-1", key[:20], "16 bytes or more", "pulumi config set --secret berth:acmeEabKey"},
+		{"kid 1", key, "the key id is required", "pulumi config set berth:acmeEabKeyId"},
+		{"[kid]", key, "the key id is required", "pulumi config set berth:acmeEabKeyId"},
+		{"kid\nserver = x", key, "the key id is required", "pulumi config set"},
+	} {
+		_, err := Load(with("acmeEabKeyId", test.id, "acmeEabKey", test.key), allSecret)
+		require.ErrorContains(t, err, test.says)
+		require.ErrorContains(t, err, test.mend)
+		if test.key != "" {
+			assert.NotContains(t, err.Error(), test.key)
+		}
+	}
+	_, err = Load(with("acmeEabKeyId", "kid-1", "acmeEabKey", key), func(string) bool { return false })
+	require.ErrorContains(t, err, "stored in plain text")
+	assert.NotContains(t, err.Error(), key)
+}
+
 // TestAProfileTakesFewerNames: those of Let's Encrypt with short lives take 25, its own and an unknown one 100.
 func TestAProfileTakesFewerNames(t *testing.T) {
 	for _, profile := range []string{"shortlived", "tlsserver"} {

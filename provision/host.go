@@ -96,6 +96,9 @@ func sequence(cfg *config.Config, environment *infra.Environment, stack, commit 
 	edge := environment.Address.PublicIP.ApplyT(func(address string) (string, error) {
 		return edgeSettings(cfg, address)
 	}).(pulumi.StringOutput)
+	if cfg.ACME.EABKey != "" {
+		edge = pulumi.ToSecret(edge).(pulumi.StringOutput)
+	}
 	settings, err := releaseSettings(cfg, stack, commit)
 	if err != nil {
 		return nil, err

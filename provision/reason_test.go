@@ -35,6 +35,20 @@ Retry-After: 7200
 2026-11-24 23:34:11,943:ERROR:certbot._internal.log:Some challenges have failed.`, "it did not find this server behind the names (198.51.100.7: Invalid response from", "0"},
 		{"CAA", `{"type": "urn:ietf:params:acme:error:caa", "detail": "CAA record for app.example.com prevents issuance", "status": 403}`, "a CAA record forbids it (CAA record for app.example.com prevents issuance)", "0"},
 		{"no address", `{"type": "urn:ietf:params:acme:error:dns", "detail": "DNS problem: NXDOMAIN looking up A for app.example.com", "status": 400}`, "it did not find this server behind the names (DNS problem: NXDOMAIN", "0"},
+		{"no binding of the account", `2026-11-24 23:34:11,943:ERROR:certbot._internal.log:Server requires external account binding. Please use --eab-kid and --eab-hmac-key.`,
+			"pulumi config set --secret berth:acmeEabKey", "0"},
+		{"no binding, told by the authority", `{"type": "urn:ietf:params:acme:error:externalAccountRequired", "detail": "external account binding is required", "status": 403}`,
+			"by a key id and a key (external account binding is required)", "0"},
+		{"a binding that it does not know", `JWS payload:
+b'{\n  "contact": [],\n  "externalAccountBinding": {\n    "protected": "x"}}'
+{"type": "urn:ietf:params:acme:error:unauthorized", "detail": "the field 'kid' references a key that is not known to the ACME server", "status": 403}`,
+			"by a key id and a key (the field 'kid' references", "0"},
+		{"a challenge, after an account was bound", `JWS payload:
+b'{\n  "contact": [],\n  "externalAccountBinding": {\n    "protected": "x"}}'
+JWS payload:
+b'{\n  "identifiers": []}'
+{"type": "urn:ietf:params:acme:error:unauthorized", "detail": "198.51.100.7: Invalid response", "status": 403}`,
+			"it did not find this server behind the names", "0"},
 		{"trouble of its own", `{"type": "urn:ietf:params:acme:error:serverInternal", "detail": "Error creating new order", "status": 500}`, "is away for the moment: nothing has to be done", "0"},
 		{"no way to it", `2026-11-24 23:34:11,943:ERROR:certbot._internal.log:Connection refused`, "is away for the moment: nothing has to be done", "0"},
 		{"a wrong clock", `2026-11-24 23:34:11,943:ERROR:certbot._internal.log:SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate is not yet valid'))`,

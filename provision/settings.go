@@ -43,7 +43,16 @@ func edgeSettings(cfg *config.Config, address string) (string, error) {
 		"STAGING_DIRECTORY", cfg.ACME.StagingDirectory,
 		"PROFILE", cfg.ACME.Profile,
 	)
-	return assignments("DOMAIN", cfg.Domain, "NGINX", nginx, "CERTIFICATE_SETTINGS", certificate, "ACME_ROOTS", strings.TrimSpace(cfg.ACME.Roots)), nil
+	return assignments("DOMAIN", cfg.Domain, "NGINX", nginx, "CERTIFICATE_SETTINGS", certificate, "ACCOUNT_BINDING", accountBinding(cfg.ACME), "ACME_ROOTS", strings.TrimSpace(cfg.ACME.Roots)), nil
+}
+
+// accountBinding is certbot's configuration with the binding of the account, "" for none: its command line would show the key
+// to everyone on the server.
+func accountBinding(acme config.ACME) string {
+	if acme.EABKey == "" {
+		return ""
+	}
+	return fmt.Sprintf("eab-kid = %s\neab-hmac-key = %s", acme.EABKeyID, acme.EABKey)
 }
 
 // appGiven is what the release's plan is made with; release/plan.jq reads it.

@@ -54,7 +54,11 @@ show() {
   say "---"
 }
 
-need_root() { [ "$EUID" -eq 0 ] || fail "needs root; run it again with sudo"; }
+need_root() {
+  local id
+  read_text id id -u
+  [ "$id" -eq 0 ] || fail "needs root; run it again with sudo"
+}
 
 # What a command prints is read in one of the following ways. They do not rely on set -e, which is off inside every condition.
 

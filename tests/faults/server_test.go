@@ -36,6 +36,7 @@ func TestTheServerIsTouched(t *testing.T) {
 	s.Write(row)
 	t.Run("a hard reset", func(t *testing.T) { hardReset(t, r.In(t), s.In(t), row) })
 	t.Run("a reboot", func(t *testing.T) { reboot(t, r.In(t), s.In(t), row) })
+	t.Run("a library is updated", func(t *testing.T) { libraryUpdated(t, r.In(t), s.In(t), row) })
 	t.Run("a release before Docker is up", func(t *testing.T) { early(t, r.In(t), s.In(t), row) })
 	for _, f := range []fault{
 		{name: "stopped by hand", row: "The server is stopped by hand", away: true, args: []string{"--set", "environment.GREETING=stopped"},
@@ -123,6 +124,36 @@ timeout 60 bash -c 'until sudo test -e /data/slow/up; do sleep 0.1; done'; sudo 
 	assert.Equal(t, "1", r.SSH("sudo cat /data/slow/finished | wc -l"), "it ended in its own time")
 	assert.NotContains(t, r.SSH(`sudo docker logs $(sudo docker ps --quiet --filter label=com.docker.compose.service=db) 2>&1 | tail -n 30`), "not properly shut down")
 	r.SSH("sudo docker rm --force --volumes slow && sudo rm -r /data/slow")
+}
+
+// libraryUpdated replaces the files of libraries as an update does, and has needrestart run as apt does at its end, with
+// requests all the time.
+func libraryUpdated(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row string) {
+	said := r.SSHInput("sudo bash", `set -euo pipefail
+for name in libssl.so.3 libc.so.6; do
+  library=$(readlink -f "/lib/x86_64-linux-gnu/$name")
+  cp -p "$library" "$library.new"
+  mv "$library.new" "$library"
+done
+outdated() { grep -c 'lib\(ssl\|c\)\.so.*(deleted)' "/proc/$1/maps" || true; }
+nginx=$(cat /run/nginx.pid)
+ssh=$(systemctl show --property MainPID --value ssh)
+docker=$(systemctl show --property MainPID --value docker)
+echo "before: $(($(outdated "$nginx") > 0)) $(($(outdated "$ssh") > 0))"
+(until [ -e /run/updated ]; do curl --silent --output /dev/null --max-time 5 --header 'Host: `+rehearsed.Domain+`' http://127.0.0.1/ || echo failed; done) >/run/asked &
+DEBIAN_FRONTEND=noninteractive needrestart </dev/null >/dev/null
+touch /run/updated
+wait
+echo "after: $(outdated "$(cat /run/nginx.pid)") $(outdated "$(systemctl show --property MainPID --value ssh)")"
+[ "$docker" = "$(systemctl show --property MainPID --value docker)" ] && echo "docker stays"
+[ "$(cat /run/nginx.pid)" = "$(systemctl show --property MainPID --value nginx)" ] && systemctl is-active nginx
+echo "failed requests: $(wc -l </run/asked)"
+rm -f /run/updated /run/asked`)
+	for _, line := range []string{"before: 1 1", "after: 0 0", "docker stays", "active", "failed requests: 0"} {
+		assert.Contains(t, said, line)
+	}
+	answers(t, s, row)
+	report.Add(t, "Reboot", "A library that nginx and sshd use is updated", "both run with it, no request fails")
 }
 
 // early asks for a release before Docker is up, as after a boot.

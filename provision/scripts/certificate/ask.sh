@@ -40,6 +40,8 @@ ask_once() {
   local directory=$1 name arguments=()
   shift
   for name in $NAMES; do arguments+=(--domain "$name"); done
+  # The key of an account's binding must not be an argument, which every user of the server sees.
+  [ ! -s "$BERTH_ETC/account-binding.ini" ] || arguments+=(--config "$BERTH_ETC/account-binding.ini")
   [ -z "${PROFILE:-}" ] || arguments+=(--required-profile "$PROFILE")
   trust_roots
   # It is asked because another certificate is wanted, so none that stands is a reason not to.
@@ -48,10 +50,15 @@ ask_once() {
     "${arguments[@]}" "$@"
 }
 
+readonly ACCOUNTS=/etc/letsencrypt/accounts
+
 rehearse_with_staging() {
   local folder code=0
   read_text folder mktemp -d
-  mkdir "$folder/logs" || return 1
+  mkdir "$folder/logs" "$folder/config" || return 1
+  # An account is registered once: authorities limit how many, and the key of a binding may be good for one.
+  install -d -m 0700 "$ACCOUNTS" || return 1
+  ln -s "$ACCOUNTS" "$folder/config/accounts" || return 1
   # shellcheck disable=SC2310 # ask checks each of its commands
   LOGS=$folder/logs ask "$STAGING_DIRECTORY" --config-dir "$folder/config" --work-dir "$folder/work" || code=$?
   [ "$code" -eq 0 ] || tail -n 20 "$folder/logs/letsencrypt.log" 2>/dev/null || true

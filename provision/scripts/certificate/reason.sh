@@ -39,6 +39,14 @@ limit_ends() {
 # unverified says whether it was not the authority that certbot believed to talk to.
 unverified() { run_log | grep ':ERROR:' | grep -F 'certificate verify failed' >/dev/null; }
 
+# unbound says whether the account was not registered for want of a binding, or because the authority does not take the one that
+# is set: an order is asked for with an account alone.
+unbound() {
+  local log
+  log=$(run_log)
+  [[ $log == *"Server requires external account binding"* || $log == *externalAccountRequired* || ($log == *'"externalAccountBinding"'* && $log != *'"identifiers"'*) ]]
+}
+
 # explain sets WHY and UNTIL.
 # shellcheck disable=SC2034,SC2310 # WHY is for ssl-manager.sh; problem, unverified and passing are what a log holds, or nothing
 explain() {
@@ -54,6 +62,10 @@ explain() {
   if passing; then
     next=$(next_look)
     WHY="it, or the way to it, is away for the moment: nothing has to be done, it is tried again by itself; the next look: $next"
+    return
+  fi
+  if unbound; then
+    WHY="it registers accounts of its customers alone, by a key id and a key${detail:+ ($detail)}: take new ones from its account pages, and set both: pulumi config set berth:acmeEabKeyId KEY_ID; pulumi config set --secret berth:acmeEabKey; then run 'pulumi up'"
     return
   fi
   case $kind in

@@ -52,6 +52,7 @@ main() {
   put /var/lib/berth/pages/starting.html 0644 <"/opt/berth/edge/starting.html"
   put /var/lib/berth/pages/maintenance.html 0644 <"/opt/berth/edge/maintenance.html"
   put "$BERTH_ETC/certificate.env" 0600 <<<"$CERTIFICATE_SETTINGS"
+  if [ -n "$ACCOUNT_BINDING" ]; then put "$BERTH_ETC/account-binding.ini" 0600 <<<"$ACCOUNT_BINDING"; else rm -f "$BERTH_ETC/account-binding.ini"; fi
   put "$BERTH_ETC/acme-roots.pem" 0644 <<<"$ACME_ROOTS"
   /opt/berth/ssl-manager.sh placeholder
   # What nginx leads to is a folder on the volume, so that a replaced server serves what the one before did.
