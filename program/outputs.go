@@ -75,16 +75,17 @@ var volumeLine = regexp.MustCompile(`(\S+) is persistent, because its image decl
 
 // imageVolumes takes the volumes that images declare out of the release step's output, by service.
 func imageVolumes(output pulumi.StringOutput) pulumi.StringArrayMapOutput {
-	parsed := output.ApplyT(func(text string) map[string][]string {
-		volumes := map[string][]string{}
-		for _, found := range volumeLine.FindAllStringSubmatch(text, -1) {
-			if !slices.Contains(volumes[found[1]], found[2]) {
-				volumes[found[1]] = append(volumes[found[1]], found[2])
-			}
+	return pulumi.Unsecret(output.ApplyT(parseVolumes)).(pulumi.StringArrayMapOutput)
+}
+
+func parseVolumes(output string) map[string][]string {
+	volumes := map[string][]string{}
+	for _, found := range volumeLine.FindAllStringSubmatch(output, -1) {
+		if !slices.Contains(volumes[found[1]], found[2]) {
+			volumes[found[1]] = append(volumes[found[1]], found[2])
 		}
-		return volumes
-	})
-	return pulumi.Unsecret(parsed).(pulumi.StringArrayMapOutput)
+	}
+	return volumes
 }
 
 func parseCertificate(output string) (issuer, expiry string) {

@@ -18,3 +18,11 @@ func TestWhatStaysAfterADestroyIsSaid(t *testing.T) {
 	assert.Contains(t, stays(cfg, "production"), "name servers of example.com")
 	assert.Contains(t, stays(cfg, "production"), "the bucket")
 }
+func TestVolumesOfImagesAreReadFromWhatTheReleaseSays(t *testing.T) {
+	assert.Equal(t, map[string][]string{"wp": {"/var/www/html"}, "blog": {"/data"}}, parseVolumes(`deploy.sh: preparing release x
+deploy.sh: wp is persistent, because its image declares the volume /var/www/html; if nothing in it is worth keeping: labels: {berth.stateful: "false"}
+deploy.sh: blog is persistent, because its image declares the volume /data; if nothing in it is worth keeping: labels: {berth.stateful: "false"}
+deploy.sh: wp is persistent, because its image declares the volume /var/www/html; if nothing in it is worth keeping: labels: {berth.stateful: "false"}
+`))
+	assert.Empty(t, parseVolumes(""))
+}

@@ -10,7 +10,7 @@ CHANGED="" DATA_TOUCHED=""
 # changed_data prints the stateful services of release $1 that are not running as that release defines them, each with
 # "starts" or "changes".
 changed_data() {
-  local service hash hashes image now state
+  local service hash hashes image now
   local -a stateful=() ids=()
   read_json stateful "$RELEASES/$1/plan.json" '.stateful[]'
   [ "${#stateful[@]}" -gt 0 ] || return 0
@@ -25,11 +25,10 @@ changed_data() {
     read_text image jq -r --arg s "$service" '.services[$s].image' "$RELEASES/$1/data.json"
     read_text image image_id "$image"
     read_text now docker inspect --format '{{index .Config.Labels "com.docker.compose.config-hash"}} {{.Image}}' "${ids[0]}"
-    read_text state state_of "${ids[0]}"
     # shellcheck disable=SC2310 # settled is one test, or the end
     if [ "$now" != "$hash $image" ]; then
       printf '%s changes\n' "$service"
-    elif ! settled "$1" "$service" "$state"; then
+    elif ! settled "$1" "$service" "${ids[0]}"; then
       printf '%s starts\n' "$service"
     fi
   done <<<"$hashes"
@@ -37,11 +36,13 @@ changed_data() {
 
 find_changed_data() { CHANGED=$(changed_data "$1"); }
 
-# settled says whether a container of service $2 in state $3 needs nothing: it runs, or it is a job that has run. One that
+# settled says whether container $3 of service $2 needs nothing: it runs, or it is a job that has run. One that
 # others of release $1 wait for has to have ended.
 settled() {
+  local state
+  read_text state state_of "$3"
   # shellcheck disable=SC2016 # jq's variables
-  case $3 in
+  case $state in
     "running "*) holds --arg s "$2" '.once // [] | index([$s]) == null' "$RELEASES/$1/plan.json" ;;
     "exited 0 " | "exited 0 no" | "exited 0 on-failure") ;;
     *) return 1 ;;

@@ -26,7 +26,9 @@ heed_volumes() {
   # shellcheck disable=SC2016 # jq's variables
   for line in "${lines[@]}"; do
     read -r service image <<<"$line"
-    read_text declared docker image inspect --format '{{json .Config.Volumes}}' "$image"
+    if ! declared=$(docker image inspect --format '{{json .Config.Volumes}}' "$image") || [ -z "$declared" ]; then
+      fail "Docker does not say what the image of $service declares; what runs is left as it was"
+    fi
     read_text found jq --arg service "$service" --argjson declared "$declared" 'if ($declared // {}) == {} then . else .[$service] = ($declared | keys) end' <<<"$found"
   done
   # shellcheck disable=SC2016,SC2310 # jq's variables; holds is true or false, or the end
