@@ -89,6 +89,9 @@ func TestFailClosed(t *testing.T) {
 	t.Run("runs", func(t *testing.T) {
 		for _, run := range runs {
 			t.Run(run.name, func(t *testing.T) {
+				if !run.long && os.Getenv("BERTH_FAILCLOSED") != "all" {
+					t.Skip("looked at by itself: BERTH_FAILCLOSED=all go test ./failclosed")
+				}
 				t.Parallel()
 				good := worlds[run.state].copied(t, t.TempDir())
 				input := ""
@@ -133,7 +136,7 @@ func TestFailClosed(t *testing.T) {
 		}
 	})
 	t.Logf("%d commands, %d tries", commands, tried)
-	if !t.Failed() && thorough {
+	if !t.Failed() && thorough && os.Getenv("BERTH_FAILCLOSED") == "all" {
 		report.Add(t, "Commands that fail", fmt.Sprintf("Each command of each of %d runs of scripts fails, or prints nothing", len(runs)),
 			fmt.Sprintf("%d commands, %d tries: nothing was lost, and it was said, but for %d exceptions that have their reason", commands, tried, len(excused)))
 	}
@@ -149,10 +152,13 @@ func states(t *testing.T, stand string) map[string]world {
 	for _, root := range roots {
 		require.NoError(t, os.MkdirAll(w.of(root), 0o755))
 	}
-	for _, made := range []string{"opt/berth", "run/systemd/system", "run/lock", "var/log/nginx", "var/log/berth", "var/lib", "data/releases/starting", "data/docker/volumes/app_data", "etc/nginx/conf.d", "world/settings", "etc/cron.d", "etc/ssh/sshd_config.d", "etc/nginx/modules-enabled"} {
+	for _, made := range []string{"opt/berth-one", "run/systemd/system", "run/lock", "var/log/nginx", "var/log/berth", "var/lib", "data/releases/starting", "data/docker/volumes/app_data", "etc/nginx/conf.d", "world/settings", "etc/cron.d", "etc/ssh/sshd_config.d", "etc/nginx/modules-enabled"} {
 		require.NoError(t, os.MkdirAll(w.of(made), 0o755))
 	}
-	command(t, "cp", "-a", "../../provision/scripts/.", w.of("opt/berth"))
+	// As install.sh leaves them: a folder, and the link that is renamed.
+	command(t, "cp", "-a", "../../provision/scripts/.", w.of("opt/berth-one"))
+	command(t, "chmod", "-R", "755", w.of("opt/berth-one"))
+	require.NoError(t, os.Symlink("berth-one", w.of("opt/berth")))
 	command(t, "sh", "-c", "tar --create --gzip --directory ../../provision/scripts . | base64 >"+w.of("world/settings/archive"))
 	w.put(t, "etc/passwd", "root:x:0:0:root:/root:/bin/bash\n")
 	w.put(t, "etc/group", "root:x:0:\n")

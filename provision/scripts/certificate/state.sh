@@ -124,9 +124,9 @@ check() {
   read_text all names "$TLS/current"
   if [ "${1:-}" = --json ]; then
     # shellcheck disable=SC2016 # jq's variables
-    read_text all jq -n --arg issuer "$ISSUER" --argjson end "$END" --argjson days $((LEFT / 86400)) --argjson percent "$PERCENT" --argjson severity "$SEVERITY" \
+    read_text all jq -n --arg issuer "$ISSUER" --argjson ends "$END" --argjson days $((LEFT / 86400)) --argjson percent "$PERCENT" --argjson severity "$SEVERITY" \
       --arg reason "$REASON" --arg names "$all" --argjson due $((END - MARGIN)) \
-      '{severity: $severity, reason: $reason, issuer: $issuer, names: ($names | split("\n")), days: $days, lifeLeft: $percent, validUntil: ($end | todate), renewalDue: ($due | todate)}'
+      '{severity: $severity, reason: $reason, issuer: $issuer, names: ($names | split("\n")), days: $days, lifeLeft: $percent, validUntil: ($ends | todate), renewalDue: ($due | todate)}'
     printf '%s\n' "$all"
   else
     read_text ends date --utc --date "@$END" +%FT%TZ

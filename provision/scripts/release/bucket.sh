@@ -38,7 +38,7 @@ tried() {
 # shellcheck disable=SC2310 # s3 is one pipe
 send() {
   local sum answer
-  sum=$(openssl md5 -binary "$1" | base64) || return 1
+  sum=$(openssl md5 -binary "$1" | base64) && [ -n "$sum" ] || return 1
   answer=$(printf '%s\n' "url = \"$2\"" "upload-file = \"$1\"" "header = \"Content-MD5: $sum\"" 'write-out = "\n%header{etag}"' | s3 "$COPY_WITHIN") || return 1
   answer=${answer##*$'\n'}
   [ -n "$answer" ] || { say "S3 took $1 without an ETag"; return 1; }
