@@ -28,7 +28,7 @@ close_all() {
 open() {
   local address
   address=$(curl --silent --show-error --fail --max-time 20 https://checkip.amazonaws.com)
-  [[ $address =~ ^[0-9]+(\.[0-9]+){3}$ ]] || { say "cannot tell this runner's address: $address" >&2 && exit 1; }
+  [[ $address =~ ^[0-9]+(\.[0-9]+){3}$ ]] || { say "cannot tell this runner's address: $address" >&2; exit 1; }
   aws ec2 authorize-security-group-ingress --group-id "$1" \
     --ip-permissions "IpProtocol=tcp,FromPort=22,ToPort=22,IpRanges=[{CidrIp=$address/32,Description=The runner that deploys}]" \
     --tag-specifications "ResourceType=security-group-rule,Tags=[{Key=Name,Value=$MARK},{Key=ManagedBy,Value=berth}]" >/dev/null
@@ -37,14 +37,14 @@ open() {
 
 main() {
   local action=${1:-} stack=${2:-} id
-  [[ $action =~ ^(open|close)$ && -n $stack ]] || { say "usage: runner-ssh.sh open | close STACK" >&2 && exit 1; }
+  [[ $action =~ ^(open|close)$ && -n $stack ]] || { say "usage: runner-ssh.sh open | close STACK" >&2; exit 1; }
   id=$(group "$stack")
   if [ -z "$id" ]; then
     [ "$action" = open ] || return 0
     say "stack $stack has no security group yet; the first 'pulumi up' is an operator's, from a network of berth:operatorCidrs" >&2
     exit 1
   fi
-  [[ $id != *[[:space:]]* ]] || { say "more than one security group is stack $stack's: $id" >&2 && exit 1; }
+  [[ $id != *[[:space:]]* ]] || { say "more than one security group is stack $stack's: $id" >&2; exit 1; }
   close_all "$id"
   if [ "$action" = open ]; then open "$id"; fi
 }

@@ -31,8 +31,8 @@ func TestDependents(t *testing.T) {
 		"cdn changes\nproxy changes": "",
 		"db changes\nweb changes":    "cdn proxy",
 	} {
-		command := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", "source scripts/lib.sh; source scripts/release/data.sh; dependents abc")
-		command.Env = append(os.Environ(), "RELEASES="+folder, "CHANGED="+changed)
+		command := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `source scripts/lib.sh; source scripts/release/data.sh; dependents abc "$1"`, "bash", changed)
+		command.Env = append(os.Environ(), "RELEASES="+folder)
 		output, err := command.CombinedOutput()
 		require.NoErrorf(t, err, "%s", output)
 		assert.Equal(t, want, strings.Join(strings.Fields(string(output)), " "), changed)

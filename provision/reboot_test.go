@@ -37,8 +37,8 @@ func newRebooted(t *testing.T) *rebooted {
 		"id":        `echo 0`,
 		"systemctl": `[ ! -e "$DIR/shutdown" ] || echo "12 shutdown.target start waiting"`,
 		"docker": `case "$1 $2" in
-  "ps --quiet") cat "$DIR/ps" ;;
-  "ps --all") cat "$DIR/all" ;;
+  "ps --no-trunc") echo "CONTAINER ID" && cat "$DIR/ps" ;;
+  "ps --all") echo "CONTAINER ID" && cat "$DIR/all" ;;
   inspect*) cat "$DIR/inspect" ;;
   *) echo "$*" >>"$DIR/told"; ! grep -qxF "$*" "$DIR/fails" 2>/dev/null ;;
 esac`,

@@ -8,25 +8,29 @@ say() { printf 'machine: %s\n' "$*"; }
 # missing lists the packages whose commands are not there: for a rehearsal, and for the tests ($1 is test) what they
 # look at things with.
 missing() {
-  local command package
+  local command package wanted='git git
+ssh openssh-client
+'
+  # A daemon that answers, wherever it came from, is enough.
+  # shellcheck disable=SC2310 # docker_answers is one command
+  docker_answers || wanted+=$'dockerd docker.io\ndocker docker.io\n'
+  # Where a registry answers, no image has to be bootstrapped; only root could.
+  [ "$EUID" -ne 0 ] || wanted+=$'debootstrap debootstrap\n'
+  case $1 in
+    pictures) wanted+=$'termtosvg termtosvg\nscript bsdutils\n' ;;
+    test) wanted+=$'shellcheck shellcheck\njq jq\naws awscli\nnft nftables\nchromium chromium\ncertutil libnss3-tools\nmkfs.ext4 e2fsprogs\nmkfs.xfs xfsprogs\nsfdisk fdisk\nstrace strace\nbwrap bubblewrap\n' ;;
+  esac
   while read -r command package; do
-    PATH=$PATH:/usr/sbin:/sbin command -v "$command" >/dev/null || printf '%s\n' "$package"
-  done < <(
-    # A daemon that answers, wherever it came from, is enough.
-    docker_answers || printf 'dockerd docker.io\ndocker docker.io\n'
-    printf 'git git\nssh openssh-client\n'
-    # Where a registry answers, no image has to be bootstrapped; only root could.
-    [ "$(id -u)" -ne 0 ] || printf 'debootstrap debootstrap\n'
-    [ "$1" != pictures ] || printf 'termtosvg termtosvg\nscript bsdutils\n'
-    [ "$1" != test ] || printf 'shellcheck shellcheck\njq jq\naws awscli\nnft nftables\nchromium chromium\ncertutil libnss3-tools\nmkfs.ext4 e2fsprogs\nmkfs.xfs xfsprogs\nsfdisk fdisk\nstrace strace\n'
-  )
+    [ -z "$command" ] || PATH=$PATH:/usr/sbin:/sbin command -v "$command" >/dev/null || printf '%s\n' "$package"
+  done <<<"$wanted"
 }
 
 install_missing() {
-  local packages
-  mapfile -t packages < <(missing "$1" | sort -u)
-  [ "${#packages[@]}" -gt 0 ] || return 0
-  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+  local list packages
+  list=$(missing "$1" | sort -u)
+  [ -n "$list" ] || return 0
+  mapfile -t packages <<<"$list"
+  if [ "$EUID" -ne 0 ] || ! command -v apt-get >/dev/null; then
     say "missing: ${packages[*]}; install them (Debian: sudo apt-get install ${packages[*]}), then run this again" >&2
     return 1
   fi
@@ -43,9 +47,10 @@ install_missing() {
 
 docker_answers() { docker version >/dev/null 2>&1; }
 
+# shellcheck disable=SC2310 # docker_answers is one command
 start_docker() {
   ! docker_answers || return 0
-  if [ "$(id -u)" -ne 0 ]; then
+  if [ "$EUID" -ne 0 ]; then
     say "the Docker daemon does not answer; start it (sudo systemctl start docker), and be in the group docker" >&2
     return 1
   fi
@@ -68,7 +73,7 @@ start_docker() {
 }
 
 main() {
-  if [ "$(uname -s)" != Linux ]; then
+  if [[ $OSTYPE != linux* ]]; then
     say "this needs Linux: elsewhere Docker runs in a virtual machine, where container addresses are out of reach; run it inside a Linux machine that has Docker, for example: limactl start template://docker" >&2
     return 1
   fi

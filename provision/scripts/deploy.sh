@@ -33,6 +33,8 @@ source /opt/berth/release/edge.sh
 source /opt/berth/release/prune.sh
 
 readonly LOG=/var/log/berth/release.log
+# MiB of free space below which a failure is put down to the want of it.
+readonly SCARCE_MIB=128
 
 usage() {
   cat >&3 <<EOF
@@ -47,7 +49,7 @@ EOF
 }
 
 # What a release that fails has to know.
-ACTION="" STEP="" OLD="" NEW="" SWITCHED="" CHANGED="" DATA_TOUCHED="" REASON="" DEADLINE=0 UNWELL=""
+ACTION="" STEP="" OLD="" NEW="" SWITCHED="" REASON=""
 
 # step names what a release is at: in the log, and where it ends in the record of a failed one.
 step() {
@@ -55,6 +57,7 @@ step() {
   [ /dev/fd/3 -ef /dev/fd/1 ] || printf -- '--- step %s\n' "$1"
 }
 
+# shellcheck disable=SC2310 # kept is one test
 # deploy releases COMMIT with the settings as they are.
 deploy() {
   ACTION=deploy
@@ -80,25 +83,30 @@ deploy() {
   fi
 }
 
+# shellcheck disable=SC2310 # kept is one test
 # resume makes sure of the release that serves already.
 resume() {
   say "release $NEW serves already"
   tell_volumes "$NEW"
   lead current "$NEW"
-  CHANGED=$(changed_data "$NEW")
+  find_changed_data "$NEW"
   start_data "$NEW"
   create "$NEW"
   join "$NEW"
   start_release "$NEW"
   verify "$NEW"
   stop_others "$NEW"
-  kept "$NEW" || { foresee_record && record; }
+  if ! kept "$NEW"; then
+    foresee_record
+    record
+  fi
 }
 
+# shellcheck disable=SC2310 # kept is one test
 # activate leads the site from OLD to NEW, whose images and compose files are there.
 activate() {
   step data
-  CHANGED=$(changed_data "$NEW")
+  find_changed_data "$NEW"
   [ "$ACTION" = deploy ] || leave_stores "$NEW"
   ! kept "$NEW" || leave_jobs
   foretell "$NEW"
@@ -145,10 +153,14 @@ activate() {
 # foresee_record writes down what NEW is before anybody is led to it: that the disk is full must not be found out when there
 # is no other release left to go back to.
 foresee_record() {
-  local -a services
-  mapfile -t services < <(docker ps --filter "label=com.docker.compose.project=$(project "$NEW")" --format '{{.Label "com.docker.compose.service"}}' | sort -u)
-  jq -n --arg id "$NEW" --arg commit "$COMMIT" --arg served "$(date --utc +%FT%T.%NZ)" '{id: $id, commit: $commit, served: $served, running: $ARGS.positional}' \
-    --args "${services[@]}" | put "$RELEASES/$NEW/foreseen.json" 0600
+  local served text
+  local -a services=()
+  read_lines services docker_table ps --filter "label=com.docker.compose.project=release-$NEW" --format 'table {{.Label "com.docker.compose.service"}}'
+  read_text served date --utc +%FT%T.%NZ
+  # shellcheck disable=SC2016 # jq's variables
+  read_text text jq -n --arg id "$NEW" --arg commit "$COMMIT" --arg served "$served" \
+    '{id: $id, commit: $commit, served: $served, running: ($ARGS.positional | unique)}' --args "${services[@]}"
+  put "$RELEASES/$NEW/foreseen.json" 0600 <<<"$text"
 }
 
 # record makes NEW a release that can be returned to.
@@ -157,6 +169,7 @@ record() { mv -f "$RELEASES/$NEW/foreseen.json" "$RELEASES/$NEW/released.json"; 
 # rollback [COMMIT] [--with-database] [--yes] returns to a kept release.
 rollback() {
   local wanted="" with_database="" yes="" name
+  local -a names=()
   while [ $# -gt 0 ]; do
     case $1 in
       --with-database) with_database=yes ;;
@@ -169,11 +182,15 @@ rollback() {
   ACTION=rollback
   step choose
   [ -n "$OLD" ] || fail "nothing was released yet; release with: pulumi up"
-  while read -r name; do
-    if [ "$name" != "$OLD" ] && [[ $name == "$wanted"* || -n $wanted && $wanted == "${name%-*}"* ]]; then NEW=$name && break; fi
-  done < <(kept_releases)
-  [ -n "$NEW" ] || fail "no kept release${wanted:+ of $wanted} to return to; kept: $(kept_releases | paste -sd ' '); an older commit goes out anew: pulumi config set berth:ref COMMIT && pulumi up"
-  COMMIT=$(jq -r .commit "$RELEASES/$NEW/released.json")
+  read_lines names kept_releases
+  for name in "${names[@]}"; do
+    if [ "$name" != "$OLD" ] && [[ $name == "$wanted"* || -n $wanted && $wanted == "${name%-*}"* ]]; then
+      NEW=$name
+      break
+    fi
+  done
+  [ -n "$NEW" ] || fail "no kept release${wanted:+ of $wanted} to return to; kept: ${names[*]}; an older commit goes out anew: pulumi config set berth:ref COMMIT && pulumi up"
+  read_text COMMIT jq -r .commit "$RELEASES/$NEW/released.json"
   if [ -n "$with_database" ]; then
     confirm_restore "$NEW" "$yes"
     step restore
@@ -199,36 +216,47 @@ dump() {
 }
 
 status() {
-  local name
+  local name table
+  local -a names=()
   OLD=$(current)
-  say "release ${OLD:-none} serves; kept: $(kept_releases | paste -sd ' ')"
+  read_lines names kept_releases
+  say "release ${OLD:-none} serves; kept: ${names[*]}"
   [ ! -e "$MAINTENANCE" ] || say "the maintenance page is on"
-  for name in $DATA_PROJECT ${OLD:+$(project "$OLD")}; do
-    docker ps --all --filter "label=com.docker.compose.project=$name" --format 'table {{.Label "com.docker.compose.service"}}\t{{.Status}}\t{{.Image}}' >&3
+  for name in $DATA_PROJECT ${OLD:+release-$OLD}; do
+    read_text table docker ps --all --filter "label=com.docker.compose.project=$name" --format 'table {{.Label "com.docker.compose.service"}}\t{{.Status}}\t{{.Image}}'
+    printf '%s\n' "$table" >&3
   done
 }
 
 # finish ends every release: a failed one leaves the site as it was.
 finish() {
-  local code=$?
+  local code=$? free
   trap '' PIPE HUP TERM INT
   set +e
   trap - EXIT
+  # What fails here ends its own part, and no more.
   if [ "$code" -eq 0 ]; then
-    audit released
-    prune
+    (set -e; audit released)
+    code=$?
+    (set -e; prune)
+    code=$((code + $?))
     # It looks at once, not at the next minute.
     systemctl start --no-block berth-health.service 2>/dev/null
     say "released $NEW in $SECONDS seconds"
-    exit 0
+    [ "$code" -eq 0 ] || say "$NEW serves, but it could not be recorded, or what no kept release needs could not be taken away (the lines above say why); when that is put right, run it again"
+    exit "$code"
   fi
-  [ -n "$FAILED" ] || say "$(ended "$code")"
+  [ -n "$FAILED" ] || ended "$code"
   REASON=$SAID
-  [ -z "$BY_HAND" ] || [ -n "$SHOWN" ] || { say "--- the last lines of the log" && tail -n 20 "$LOG" | cut -c 1-300 >&3; }
+  if [ -n "$BY_HAND" ] && [ -z "$SHOWN" ]; then
+    say "--- the last lines of the log"
+    tail -n 20 "$LOG" | cut -c 1-300 >&3
+  fi
   [ -z "$NEW" ] || [ "$NEW" = "$OLD" ] || put_back
   [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
-  audit failed "$STEP" "$REASON"
-  [ "$(free_mib)" -ge "$SCARCE_MIB" ] || [[ $REASON == *"MiB are free"* ]] || say "only $(free_mib) MiB are free on $DATA; $MORE_ROOM; then run 'pulumi up' again"
+  (set -e; audit failed "$STEP" "$REASON")
+  free=$(free_mib)
+  if [ "${free:-0}" -lt "$SCARCE_MIB" ] && [[ $REASON != *"MiB are free"* ]]; then say "only ${free:-0} MiB are free on $DATA; $MORE_ROOM; then run 'pulumi up' again"; fi
   [ -z "$OLD" ] || say "the site is served by $OLD, as before"
   [ -z "$BY_HAND" ] || say "the whole log: $LOG"
   exit "$code"
@@ -237,32 +265,35 @@ finish() {
 # ended says how a step ended that gave no reason itself.
 ended() {
   case $1 in
-    129 | 130 | 141 | 143) echo "step $STEP was ended from outside (signal $(kill -l $(($1 - 128)))): by a connection that was cut, or by somebody; run it again" ;;
-    *) echo "step $STEP ended with exit code $1; the lines above say why" ;;
+    129 | 130 | 141 | 143) say "step $STEP was ended from outside (signal $(($1 - 128))): by a connection that was cut, or by somebody; run it again" ;;
+    *) say "step $STEP ended with exit code $1${CULPRIT:+, because this failed: $CULPRIT}; the lines above say why" ;;
   esac
 }
 
 # put_back undoes what a release did that failed. Whoever was led to it may finish.
 put_back() {
+  local back=0
   if [ -n "$OLD" ] && [ -n "$STOPPED_FIRST$SWITCHED" ]; then
-    start_again "$OLD" || say "release $OLD does not come back by itself; the lines above say why"
+    (set -e; start_again "$OLD")
+    back=$?
+    [ "$back" -eq 0 ] || say "release $OLD does not come back by itself; the lines above say why"
   fi
   if [ -n "$SWITCHED" ]; then
     say "going back to ${OLD:-the starting page}"
-    (lead current "${OLD:-starting}")
-    drain "$NEW" "$OLD"
+    (set -e; lead current "${OLD:-starting}")
+    (set -e; drain "$NEW" "$OLD")
   fi
-  (lead next "${OLD:-starting}")
-  [ -z "$RESTORED" ] || (restore_databases "$OLD")
-  [ -z "$OLD" ] || (restore_data "$OLD")
-  stop_release "$NEW"
-  kept "$NEW" || remove_release "$NEW"
+  (set -e; lead next "${OLD:-starting}")
+  [ -z "$RESTORED" ] || (set -e; restore_databases "$OLD")
+  [ -z "$OLD" ] || (set -e; restore_data "$OLD")
+  (set -e; stop_release "$NEW")
+  [ -e "$RELEASES/$NEW/released.json" ] || (set -e; remove_release "$NEW")
 }
 
 # log_by_hand does for a release by hand what a step does: what is said goes to the terminal, all else to the log.
 log_by_hand() {
   [ /dev/fd/3 -ef /dev/fd/1 ] || return 0
-  mkdir -p "$(dirname "$LOG")"
+  mkdir -p "${LOG%/*}"
   exec >>"$LOG" 2>&1
   BY_HAND=yes
 }
@@ -295,7 +326,10 @@ main() {
     status | history) "$1" ;;
     maintenance) maintenance "${2:-}" ;;
     help | --help) usage ;;
-    *) usage && fail "there is no command $1" ;;
+    *)
+      usage
+      fail "there is no command $1"
+      ;;
   esac
 }
 

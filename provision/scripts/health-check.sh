@@ -30,23 +30,25 @@ RESULTS="" WORST=0
 
 # result notes a check: name, severity (0, 1, 2), reason, and a figure where the check has one.
 result() {
+  local line
   [ "$2" -le "$WORST" ] || WORST=$2
-  RESULTS+=$(jq -cn --arg name "$1" --argjson severity "$2" --arg reason "$3" --arg value "${4:-}" \
-    '{name: $name, severity: $severity, verdict: ["ok", "warning", "critical"][$severity], reason: $reason} + if $value == "" then {} else {value: ($value | tonumber)} end')$'\n'
+  # shellcheck disable=SC2016 # jq's variables
+  read_text line jq -cn --arg name "$1" --argjson severity "$2" --arg reason "$3" --arg value "${4:-}" \
+    '{name: $name, severity: $severity, verdict: ["ok", "warning", "critical"][$severity], reason: $reason} + if $value == "" then {} else {value: ($value | tonumber)} end'
+  RESULTS+=$line$'\n'
 }
 
-# graded is the severity of figure $1 with the limits $2 (warning) and $3 (critical), above which it is bad.
-graded() {
-  if [ "$1" -gt "$3" ]; then echo 2; elif [ "$1" -gt "$2" ]; then echo 1; else echo 0; fi
-}
+# graded notes check $1, with figure $2 and the limits $3 (warning) and $4 (critical), above which it is bad; the rest is result's.
+graded() { result "$1" $((($2 > $3) + ($2 > $4))) "${@:5}"; }
 
 # lines prints the results for a person, with colours on a terminal.
 lines() {
-  local colours=("" "" "") plain="" severity verdict name reason
+  local colours=("" "" "") plain="" severity verdict name reason rows
   if [ -t 1 ]; then colours=($'\e[32m' $'\e[33m' $'\e[31m') plain=$'\e[0m'; fi
+  read_text rows jq -r '[.severity, .verdict, .name, .reason] | @tsv' <<<"$RESULTS"
   while IFS=$'\t' read -r severity verdict name reason; do
     printf '%s%-8s%s  %-12s  %s\n' "${colours[$severity]}" "$verdict" "$plain" "$name" "$reason"
-  done < <(jq -r '[.severity, .verdict, .name, .reason] | @tsv' <<<"$RESULTS")
+  done <<<"$rows"
 }
 
 # push tells CloudWatch where the stack has alarms.
@@ -60,25 +62,30 @@ push() {
 # shellcheck disable=SC2317 # trap calls it
 broken() {
   local code=$?
-  [ -z "$CHECKING" ] || { say "the health check itself ended with exit code $code; run it again with: sudo bash -x /opt/berth/health-check.sh" && exit 2; }
+  [ -n "$CHECKING" ] || return 0
+  say "the health check itself ended with exit code $code${CULPRIT:+, because this failed: $CULPRIT}; run it again with: sudo bash -x /opt/berth/health-check.sh"
+  exit 2
 }
 
 main() {
+  local time page
   case ${1:-} in
     "" | --json | --push) ;;
     *) fail "usage: health-check.sh [--json | --push]" ;;
   esac
   need_root
   load_settings release
-  OLD=""
   CHECKING=yes
   trap broken EXIT
   site_checks
   server_checks
   mkdir -p /run/berth
-  jq -s --arg time "$(date --utc +%FT%TZ)" --argjson severity "$WORST" '{time: $time, severity: $severity, checks: .}' <<<"$RESULTS" | put /run/berth/health.json 0644
+  read_text time date --utc +%FT%TZ
+  # shellcheck disable=SC2016 # jq's variables
+  read_text page jq -s --arg time "$time" --argjson severity "$WORST" '{time: $time, severity: $severity, checks: .}' <<<"$RESULTS"
+  put /run/berth/health.json 0644 <<<"$page"
   case ${1:-} in
-    --json) cat /run/berth/health.json ;;
+    --json) printf '%s\n' "$page" ;;
     --push) push ;;
     *) lines ;;
   esac

@@ -1,18 +1,34 @@
 # Shared by every script: messages, settings, atomic files. Sourced, never run.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash
+set -euo pipefail
 
-readonly BERTH_ETC=/etc/berth
-readonly DATA=/data
+# shellcheck disable=SC2034 # where things are, for the scripts that source this
+readonly BERTH_ETC=/etc/berth DATA=/data
 
 # Inside a step, file descriptor 3 is the operator's terminal and standard output is the step's log; a script run by
 # hand has its terminal on standard output.
 { true >&3; } 2>/dev/null || exec 3>&1
 
-# SAID is the last line that say said, FAILED is not empty once fail spoke, SHOWN once show did.
-SAID="" FAILED="" SHOWN=""
+# SAID is the last line that say said, FAILED is not empty once fail spoke, SHOWN once show did. CULPRIT is the command that
+# set -e ended the script for, as it stands in the script and so without the values in it, and where.
+SAID="" FAILED="" SHOWN="" CULPRIT=""
+set -o errtrace
+shopt -s inherit_errexit
+trap 'CULPRIT="$BASH_COMMAND (${BASH_SOURCE[0]##*/}, line $LINENO)"' ERR
+trap explain_end EXIT
+
+# explain_end gives a script that a command ended its sentence.
+# shellcheck disable=SC2317 # trap calls it
+explain_end() {
+  local code=$?
+  if [ "$code" -ne 0 ] && [ -z "$FAILED" ] && [ -n "$CULPRIT" ]; then
+    say "ended with exit code $code, because this failed: $CULPRIT; the lines above say why; nothing was done after it"
+  fi
+}
 
 # say tells the operator, in one line, what is happening.
 say() {
+  # shellcheck disable=SC2034 # for deploy.sh's record
   SAID=$*
   printf '%s: %s\n' "${0##*/}" "$*" >&3
   [ /dev/fd/3 -ef /dev/fd/1 ] || printf '%s: %s\n' "${0##*/}" "$*"
@@ -28,6 +44,7 @@ fail() {
 # show passes lines of something else's on to the operator and into the log, between marks; $1 says whose they are.
 show() {
   local lines
+  # shellcheck disable=SC2034 # for deploy.sh
   SHOWN=yes
   lines=$(cut -c 1-300)
   : "${lines:=(none: it writes its log elsewhere, or nothing yet)}"
@@ -38,7 +55,62 @@ show() {
 }
 
 need_root() {
-  [ "$(id -u)" -eq 0 ] || fail "needs root; run it again with sudo"
+  local id
+  read_text id id -u
+  [ "$id" -eq 0 ] || fail "needs root; run it again with sudo"
+}
+
+# What a command prints is read in one of the following ways. They do not rely on set -e, which is off inside every condition.
+
+# read_text reads what a command prints into variable $1; a command that fails or prints nothing ends the script.
+read_text() {
+  local -n text_of=$1
+  shift
+  # shellcheck disable=SC2034 # the caller's variable
+  if ! text_of=$("$@") || [ -z "$text_of" ]; then
+    fail "'$1 ${2:-}' failed or printed nothing (the lines above say why), and nothing is done on a guess"
+  fi
+}
+
+# read_lines reads what a command prints, a line each, into array $1; a command that fails ends the script.
+read_lines() {
+  local -n lines_of=$1
+  local printed
+  shift
+  printed=$("$@") || fail "'$1 ${2:-}' failed (the lines above say why), and nothing is done on a guess"
+  lines_of=()
+  # shellcheck disable=SC2034 # the caller's array
+  [ -z "$printed" ] || mapfile -t lines_of <<<"$printed"
+}
+
+# read_json reads what jq's filter $3 gives for file $2, a line each, into array $1; further arguments are jq's. After the
+# last comes a word by which jq says that it got so far: a file that is empty, or a jq that prints nothing, is no empty list.
+read_json() {
+  local -n json_of=$1
+  read_lines "$1" jq -r "${@:4}" "($3), \"read\"" "$2"
+  if [ "${#json_of[@]}" -eq 0 ] || [ "${json_of[-1]}" != read ]; then
+    fail "jq read nothing from $2, and nothing is done on a guess; look with: sudo jq . $2"
+  fi
+  unset 'json_of[-1]'
+}
+
+# holds says whether jq, with these arguments, prints true; all but true and false ends the script.
+holds() {
+  local answer
+  answer=$(jq "$@") || answer="nothing: it failed"
+  case $answer in
+    true) return 0 ;;
+    false) return 1 ;;
+    *) fail "jq tells neither true nor false of $* (it says ${answer:-nothing}), and nothing is done on a guess" ;;
+  esac
+}
+
+# docker_table lists what there is of a kind (docker ps, network ls, image ls: $@), without the table's head. Docker prints
+# the head where there is nothing, too: without it nothing is believed.
+docker_table() {
+  local table
+  read_text table docker "$@"
+  [[ $table != *$'\n'* ]] || printf '%s\n' "${table#*$'\n'}"
 }
 
 # put writes standard input to file $1 with mode $2, at once: a reader sees the old file or the new one, after a power cut
@@ -48,20 +120,27 @@ put() {
   mask=$(umask)
   [[ $1 != /etc/* ]] || mask=022
   (umask "$mask" && mkdir -p "${1%/*}")
+  # shellcheck disable=SC2310 # abandoned is one test
   for left in "$1".new-*; do
     if abandoned "$left"; then rm -f "$left"; fi
   done
-  (umask 077 && cat >"$temporary")
-  chmod "$2" "$temporary"
-  sync "$temporary"
-  mv -f "$temporary" "$1"
+  # shellcheck disable=SC2310 # put_whole is one list
+  put_whole "$temporary" "$@" || fail "cannot write $1 (the lines above say why); it stays as it was"
+}
+
+put_whole() {
+  local text
+  # A NUL would end the text before its end.
+  ! IFS= read -r -d '' text || return 1
+  (umask 077 && printf '%s' "$text" >"$1") && chmod "$3" "$1" && sync "$1" && mv -f "$1" "$2"
 }
 
 # abandoned says whether the process that wrote $1, whose number it ends with, is gone: it ended, or the server did. What
 # systemd makes on its way up tells when that was.
 abandoned() { [ -e "$1" ] && { ! kill -0 "${1##*-}" 2>/dev/null || [ "$1" -ot /run/systemd/notify ]; }; }
 
-# await runs a command until it succeeds, for at most $1 seconds: ten times a second at first, then once.
+# await runs a command until it succeeds, for at most $1 seconds: ten times a second at first, then once. The command checks
+# each of its parts itself: set -e is off in it.
 await() {
   local began=$SECONDS limit=$1
   shift
@@ -104,12 +183,12 @@ put_nginx() {
   apply_nginx
 }
 
-# systemd_runs says whether this system was booted with systemd. Source: sd_booted(3).
-systemd_runs() { [ -d /run/systemd/system ]; }
+# Where this folder is, the system was booted with systemd. Source: sd_booted(3).
+readonly BY_SYSTEMD=/run/systemd/system
 
 # apply_nginx has nginx take its configuration, and starts it where it does not run.
 apply_nginx() {
-  if systemd_runs; then systemctl reload-or-restart nginx; else nginx -s reload 2>/dev/null || nginx; fi
+  if [ -d "$BY_SYSTEMD" ]; then systemctl reload-or-restart nginx; else nginx -s reload 2>/dev/null || nginx; fi
 }
 
 # nft_service has the rules in file $3 loaded now, and before unit $4 whenever the server starts; $1 is its name, described by
@@ -139,7 +218,7 @@ EOF
 # timer has $3, described by $2, run as $1 in minutes $4 of hours $5, each a number, a list or *, which systemd and cron
 # both read; by up to $6 seconds later, so that not every server begins at once. Where there is no systemd, cron does it.
 timer() {
-  if systemd_runs; then timer_of_systemd "$@"; else timer_of_cron "$@"; fi
+  if [ -d "$BY_SYSTEMD" ]; then timer_of_systemd "$@"; else timer_of_cron "$@"; fi
 }
 
 timer_of_systemd() {

@@ -26,8 +26,8 @@ source /opt/berth/release/prune.sh
 usage() { fail "usage: log-monitor.sh view [SERVICE…] [--follow] [--since 10m] [--grep TEXT] | sizes | rotate | clean"; }
 
 view() {
-  local follow="" since=1h text="" id release
-  local -a services=() logs=()
+  local follow="" since=1h text="" id release name unread=""
+  local -a services=() logs=() ids=() more=() readers=()
   while [ $# -gt 0 ]; do
     case $1 in
       --follow | -f) follow=--follow ;;
@@ -42,17 +42,26 @@ view() {
     shift
   done
   release=$(current)
-  for id in $({ [ -z "$release" ] || containers "$(project "$release")"; } && containers "$DATA_PROJECT"); do
-    logs+=("$id $(docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}}' "$id")")
+  [ -z "$release" ] || read_lines ids containers "release-$release"
+  read_lines more containers "$DATA_PROJECT"
+  for id in "${ids[@]}" "${more[@]}"; do
+    read_text name docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}}' "$id"
+    logs+=("$id $name")
   done
+  # shellcheck disable=SC2310 # wanted is a loop of tests
   {
     for id in "${logs[@]}"; do
       wanted "${id#* }" "${services[@]}" || continue
-      docker logs --timestamps $follow --since "$since" "${id%% *}" 2>&1 | labelled "${id#* }" &
+      (docker logs --timestamps $follow --since "$since" "${id%% *}" 2>&1 | labelled "${id#* }") &
+      readers+=($!)
     done
-    if wanted nginx "${services[@]}"; then nginx_log "$follow" | labelled nginx & fi
-    wait
-  } | if [ -n "$text" ]; then grep --line-buffered --fixed-strings --ignore-case -- "$text" || true; else cat; fi
+    if wanted nginx "${services[@]}"; then
+      (nginx_log "$follow" | labelled nginx) &
+      readers+=($!)
+    fi
+    for id in "${readers[@]}"; do wait "$id" || unread=yes; done
+    [ -z "$unread" ] || fail "not every log could be read; look with: sudo docker ps --all"
+  } | if [ -n "$text" ]; then grep --line-buffered --fixed-strings --ignore-case -- "$text" || [ $? -eq 1 ]; else cat; fi
 }
 
 # wanted says whether service $1 is among the others, or none is named.
@@ -71,11 +80,19 @@ nginx_log() {
 }
 
 # size prints what a path takes, and its name.
-size() { [ ! -e "$1" ] || printf '%10s  %s\n' "$(du --summarize --human-readable --one-file-system "$1" 2>/dev/null | cut -f 1)" "$2"; }
+size() {
+  local text
+  [ -e "$1" ] || return 0
+  # A file that goes away meanwhile is no failure.
+  text=$(du --summarize --human-readable --one-file-system "$1" 2>/dev/null) || true
+  [ -n "$text" ] || fail "du does not tell what $1 takes; look with: sudo du --summarize $1"
+  printf '%10s  %s\n' "${text%%$'\t'*}" "$2"
+}
 
 sizes() {
-  df --human-readable --output=target,size,used,avail,pcent "$DATA" /
-  echo
+  local table
+  read_text table df --human-readable --output=target,size,used,avail,pcent "$DATA" /
+  printf '%s\n\n' "$table"
   size "$DATA/docker/containers" "logs of containers (at most 30 MB each)"
   size /var/log/journal "the journal (at most 200 MB)"
   size /var/log/nginx "nginx's logs"
@@ -85,8 +102,8 @@ sizes() {
   size "$DATA/dumps" "dumps of the databases"
   size "$DATA/releases" "releases: checkouts and settings"
   size /var/cache/apt "downloads of packages"
-  echo
-  docker system df
+  read_text table docker system df
+  printf '\n%s\n' "$table"
 }
 
 rotate() {
@@ -95,28 +112,34 @@ rotate() {
   say "new log files were begun"
 }
 
-free_kib() { df --output=avail "$DATA" / | awk 'NR > 1 { sum += $1 } END { print sum }'; }
+free_kib() {
+  local table sum=0 free
+  read_text table df --output=avail "$DATA" /
+  for free in ${table#*$'\n'}; do sum=$((sum + free)); done
+  echo "$sum"
+}
 
 # clean takes the lock of releases: what a release is about to need is not there yet for anybody to see.
 clean() {
-  local before freed
+  local before freed free
   exec 8>>"$LOCK"
-  flock --nonblock 8 || fail "a release is at work ($(cat "$LOCK")); try again when it is done"
-  before=$(free_kib)
+  flock --nonblock 8 || fail "a release is at work ($(<"$LOCK")); try again when it is done"
+  read_text before free_kib
   # First what takes no room to be taken away: there may be none.
   apt-get -q clean
   journalctl --quiet --vacuum-size=50M
   find /var/log/nginx /var/log/berth -name '*.gz' -delete
   load_settings release
-  OLD=$(current)
   prune
   docker builder prune --all --force >/dev/null
   rotate >/dev/null 3>&1
   find /var/log/nginx /var/log/berth -name '*.gz' -delete
   journalctl --quiet --vacuum-size=50M
-  freed=$((($(free_kib) - before) / 1024))
+  read_text free free_kib
+  freed=$(((free - before) / 1024))
   [ "$freed" -ge 0 ] || freed=0
-  say "freed $freed MiB; $(df --output=avail --block-size=1M "$DATA" | tail -n 1 | tr -d ' ') MiB are free on $DATA"
+  read_text free free_mib
+  say "freed $freed MiB; $free MiB are free on $DATA"
 }
 
 main() {

@@ -36,11 +36,13 @@ shutting_down() {
 
 # inspect sets INSPECTED to what Docker knows of the containers that run. One that ends meanwhile makes it fail.
 inspect() {
-  local ids
+  local table
+  local -a ids
   INSPECTED="[]"
-  ids=$(docker ps --quiet --no-trunc) || return 1
-  # shellcheck disable=SC2086 # one container a word
-  [ -z "$ids" ] || INSPECTED=$(docker inspect $ids)
+  # The head of the table is Docker's word that it looked.
+  table=$(docker ps --no-trunc --format 'table {{.ID}}') && [ -n "$table" ] || return 1
+  mapfile -t ids <<<"$table"
+  [ "${#ids[@]}" -eq 1 ] || { INSPECTED=$(docker inspect "${ids[@]:1}") && [ -n "$INSPECTED" ]; }
 }
 
 # phased prints a line "PHASE POLICY ID" for each of INSPECTED; POLICY is its restart policy.
@@ -54,6 +56,7 @@ phased() {
     + " \(.HostConfig.RestartPolicy.Name | if . == "" then "no" else . end) \(.Id)"' <<<"$INSPECTED"
 }
 
+# shellcheck disable=SC2310 # shutting_down checks each of its commands; await runs what it is given
 stop() {
   local all i ids before=""
   shutting_down || return 0
@@ -77,13 +80,15 @@ stop() {
 
 # comes_back prints the containers of phase $1 that were written down and are there. Of releases only the one that serves
 # comes back, whatever ran beside it.
+# shellcheck disable=SC2310 # current checks each of its commands
 comes_back() {
   local known now
   now=$(current) || return 1
-  known=$(docker ps --all --no-trunc --format '{{.ID}} {{.Label "berth.release"}}') || return 1
+  known=$(docker ps --all --no-trunc --format 'table {{.ID}} {{.Label "berth.release"}}') && [ -n "$known" ] || return 1
   awk -v phase="$1" -v now="$now" 'NR == FNR { if ($2 == "" || $2 == now) there[$1]; next } $1 == phase && $2 in there { print $2 }' <(printf '%s\n' "$known") "$RECORD"
 }
 
+# shellcheck disable=SC2310 # await runs what it is given
 start() {
   local i ids
   [ -s "$RECORD" ] || return 0

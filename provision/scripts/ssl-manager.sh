@@ -15,7 +15,9 @@ set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
 
+# shellcheck disable=SC2034 # for the parts below
 readonly TLS=$DATA/tls CERTIFICATE_NAME=berth WEBROOT=/var/lib/berth/acme
+# shellcheck disable=SC2034 # for the parts below
 LOGS=/var/log/letsencrypt
 readonly LIVE=/etc/letsencrypt/live/$CERTIFICATE_NAME
 # shellcheck source=provision/scripts/certificate/state.sh
@@ -34,6 +36,7 @@ serve() {
   mv -T "$TLS/current.new" "$TLS/current"
 }
 
+# shellcheck disable=SC2310 # valid is one list
 placeholder() {
   if valid "$LIVE"; then
     serve "$LIVE"
@@ -46,6 +49,7 @@ placeholder() {
 }
 
 # self_signed makes sure of the placeholder.
+# shellcheck disable=SC2310 # valid is one list, and covers checks each of its commands
 self_signed() {
   local folder=$TLS/placeholder name subject=""
   for name in $NAMES; do subject+="${subject:+,}DNS:$name"; done
@@ -53,37 +57,41 @@ self_signed() {
     umask 077
     mkdir -p "$folder"
     # The common name is at most 64 characters long; the names that count are the alternative ones.
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=placeholder" \
-      -addext "subjectAltName=$subject" -keyout "$folder/privkey.pem" -out "$folder/fullchain.pem" 2>/dev/null
+    if ! openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=placeholder" \
+      -addext "subjectAltName=$subject" -keyout "$folder/privkey.pem" -out "$folder/fullchain.pem" 2>/dev/null || ! valid "$folder"; then
+      fail "openssl makes no certificate in $folder; what nginx serves stays as it is; look with: sudo openssl version"
+    fi
   fi
 }
 
 # generate asks for a certificate where the one that stands is not what is set.
-# shellcheck disable=SC2120 # the command line's
+# shellcheck disable=SC2120,SC2310 # the command line's; all that is asked checks each of its commands
 generate() {
-  local code
+  local code answer
   if valid "$LIVE" && covers "$LIVE" && as_set; then
     install_certificate
     say "the certificate for $NAMES is there already"
     return
   fi
-  if [ "${1:-}" != --now ] && pausing; then return 1; fi
+  if [ "${1:-}" != --now ] && pausing; then exit 1; fi
   say "waiting for DNS, at most 3 minutes a name: $NAMES -> $ADDRESS"
-  verify_dns 180 || return 1
-  verify_http || return 1
+  verify_dns 180 || exit 1
+  verify_http || exit 1
   say "asking the staging authority first"
   rehearse_with_staging || {
     code=$?
     refused "$code"
-    say "the staging authority $(answered "$code"); the real one was not asked; $WHY"
-    return 1
+    answer=$(answered "$code")
+    say "the staging authority $answer; the real one was not asked; $WHY"
+    exit 1
   }
   say "asking $DIRECTORY for $NAMES"
   ask "$DIRECTORY" --deploy-hook "/opt/berth/ssl-manager.sh install" || {
     code=$?
     refused "$code"
-    say "the authority $(answered "$code"); $WHY"
-    return 1
+    answer=$(answered "$code")
+    say "the authority $answer; $WHY"
+    exit 1
   }
   rm -f "$REFUSED"
   install_certificate
@@ -91,26 +99,30 @@ generate() {
 
 answered() { if [ "$1" -eq "$PASSING" ]; then echo "cannot be reached"; else echo refused; fi; }
 
+# shellcheck disable=SC2310 # valid is one list
 install_certificate() {
   valid "$LIVE" || fail "there is no valid certificate in $LIVE to install; try for one: sudo /opt/berth/ssl-manager.sh generate"
-  if [ "$(readlink "$TLS/current")" != "$LIVE" ]; then serve "$LIVE"; fi
+  if ! [ "$TLS/current" -ef "$LIVE" ]; then serve "$LIVE"; fi
   reload_nginx
 }
 
 # renew asks when it is time, and the authority would find the site.
+# shellcheck disable=SC2310 # all that is asked checks each of its commands
 renew() {
-  local END LIFE LEFT MARGIN
+  local END LEFT MARGIN all next
   if ! covers "$LIVE" || ! as_set; then
     # shellcheck disable=SC2119
     generate
     return
   fi
-  times "$LIVE"
+  read_text all times "$LIVE"
+  read -r END _ LEFT MARGIN <<<"$all"
   if [ "$LEFT" -gt "$MARGIN" ]; then
-    say "renewal is due on $(date --utc --date "@$((END - MARGIN))" +%F)"
+    read_text next date --utc --date "@$((END - MARGIN))" +%F
+    say "renewal is due on $next"
     return
   fi
-  ! limited || return 1
+  ! limited || exit 1
   if verify_dns 15 && verify_http; then
     if patiently renew_once; then
       rm -f "$REFUSED"
@@ -119,8 +131,9 @@ renew() {
     [ "$UNTIL" -eq 0 ] || refused 1
     say "$WHY"
   fi
-  say "renewal failed; the site stays on the certificate it has; the next try: $(next_look)"
-  return 1
+  next=$(next_look)
+  say "renewal failed; the site stays on the certificate it has; the next try: $next"
+  exit 1
 }
 
 # revert serves the placeholder, whatever there is.

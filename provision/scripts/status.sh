@@ -21,20 +21,24 @@ checks() {
 
 releases() {
   local id serving
+  local -a ids=()
   serving=$(current)
-  kept_releases | while read -r id; do
+  read_lines ids kept_releases
+  for id in "${ids[@]}"; do
     jq -c --arg id "$id" --arg serving "$serving" '{id: $id, since: .served, serves: ($id == $serving)}' "$RELEASES/$id/released.json"
   done
 }
 
 # services are the containers of the release that serves and of the data project.
 services() {
-  local serving name
+  local serving name text=""
+  local -a rows=()
   serving=$(current)
-  for name in ${serving:+$(project "$serving")} "$DATA_PROJECT"; do
-    docker ps --all --filter "label=com.docker.compose.project=$name" --format json
-  done | jq -c --arg data "$DATA_PROJECT" '(.Labels | split(",") | map(capture("(?<key>[^=]*)=(?<value>.*)")) | from_entries) as $labels
-    | {service: $labels["com.docker.compose.service"], state: .State, status: .Status, outlasts: ($labels["com.docker.compose.project"] == $data)}'
+  for name in ${serving:+"release-$serving"} "$DATA_PROJECT"; do
+    read_lines rows docker_table ps --all --filter "label=com.docker.compose.project=$name" --format 'table {{.Label "com.docker.compose.project"}} {{.Label "com.docker.compose.service"}} {{.State}} {{.Status}}'
+    [ "${#rows[@]}" -eq 0 ] || text+=$(printf '%s\n' "${rows[@]}")$'\n'
+  done
+  jq -R -c --arg data "$DATA_PROJECT" 'select(. != "") | split(" ") | {service: .[1], state: .[2], status: (.[3:] | join(" ")), outlasts: (.[0] == $data)}' <<<"$text"
 }
 
 history() {
@@ -42,15 +46,17 @@ history() {
 }
 
 gather() {
-  local health releases services history
-  health=$(checks)
+  local health releases services history page
+  read_text health checks
   releases=$(releases)
   services=$(services)
   history=$(history)
-  jq -n --arg domain "$DOMAIN" --argjson health "$health" --slurpfile releases <(echo "$releases") --slurpfile services <(echo "$services") \
+  # shellcheck disable=SC2016 # jq's variables
+  read_text page jq -n --arg domain "$DOMAIN" --argjson health "$health" --slurpfile releases <(echo "$releases") --slurpfile services <(echo "$services") \
     --slurpfile history <(echo "$history") \
     '{domain: $domain, time: $health.time, severity: $health.severity, checks: $health.checks, releases: $releases,
       services: ($services | sort_by(.service)), history: ($history | reverse)}'
+  printf '%s\n' "$page"
 }
 
 main() {
@@ -60,11 +66,14 @@ main() {
   esac
   need_root
   load_settings release
+  local page colours=false
+  [ ! -t 1 ] || colours=true
+  read_text page gather
   case ${1:-} in
-    --json) gather ;;
-    --html) gather | jq -r -L /opt/berth/status -f /opt/berth/status/page.jq ;;
-    *) gather | jq -r -L /opt/berth/status --argjson colours "$([ -t 1 ] && echo true || echo false)" -f /opt/berth/status/terminal.jq ;;
+    --html) read_text page jq -r -L /opt/berth/status -f /opt/berth/status/page.jq <<<"$page" ;;
+    "") read_text page jq -r -L /opt/berth/status --argjson colours "$colours" -f /opt/berth/status/terminal.jq <<<"$page" ;;
   esac
+  printf '%s\n' "$page"
 }
 
 main "$@"

@@ -2,28 +2,29 @@
 # Runs one step of the provisioning: step.sh NAME SECONDS, with the step's settings on standard input. What the step
 # says goes to the operator, everything else to its log; a failure shows the log's last lines.
 set -euo pipefail
+# shellcheck source=provision/scripts/lib.sh
+source /opt/berth/lib.sh
 
 # LEAST is the free space in MiB below which a disk counts as full.
 readonly LOGS=/var/log/berth LEAST=32
 
-# full says which of the disks $@ is full, and what to do; it fails where none is.
+# full says which of the disks $@ is full, and what to do.
 full() {
-  local disk free found=1
+  local disk free table
   for disk in "$@"; do
     mountpoint -q "$disk" || [ "$disk" = / ] || continue
-    free=$(df --output=avail --block-size=1M "$disk" | tail -n 1 | tr -d ' ')
-    [ "$free" -lt "$LEAST" ] || continue
-    found=0
-    echo "$free MiB are free on $disk; see what takes it: sudo /opt/berth/log-monitor.sh sizes; make room: sudo /opt/berth/log-monitor.sh clean; docs/runbook/disk-full.md says more"
+    read_text table df --output=avail --block-size=1M "$disk"
+    free=${table##*[[:space:]]}
+    [ "$free" -ge "$LEAST" ] || echo "$free MiB are free on $disk; see what takes it: sudo /opt/berth/log-monitor.sh sizes; make room: sudo /opt/berth/log-monitor.sh clean; docs/runbook/disk-full.md says more"
   done
-  return "$found"
 }
 
 main() {
   local name=$1 limit=$2 log code=0 why
   umask 077
   # Where a step keeps what it writes, and its log.
-  if why=$(full / /etc /var/log); then
+  why=$(full / /etc /var/log)
+  if [ -n "$why" ]; then
     echo "$name: not begun: $why; then run 'pulumi up' again" >&2
     exit 1
   fi
@@ -36,7 +37,7 @@ main() {
     echo "$name: an earlier run of this step is still at work after $limit seconds; look with: sudo lslocks --notruncate" >&2
     exit 1
   }
-  printf '\n=== %s %s\n' "$(date --utc +%FT%TZ)" "$name" >>"$log"
+  TZ=UTC printf '\n=== %(%FT%TZ)T %s\n' -1 "$name" >>"$log"
   # What is told to end may have to put things back first.
   timeout --kill-after=180 "$limit" bash "/opt/berth/steps/$name.sh" 3>&1 >>"$log" 2>&1 9>&- || code=$?
   # What a step left unread would end its SSH session with an error.
@@ -48,7 +49,9 @@ main() {
     echo "--- the last lines of the log" >&2
     tail -n 20 "$log" | cut -c 1-300 >&2
   }
-  if why=$(full /data); then echo "$name: $why" >&2; fi
+  # shellcheck disable=SC2310 # the step's failure is what matters here
+  why=$(full /data) || true
+  [ -z "$why" ] || echo "$name: $why" >&2
   case $code in
     124 | 137) echo "$name: did not finish within $limit seconds" >&2 ;;
   esac

@@ -7,7 +7,9 @@ name=${1%:*} nth=${1#*:} how=$2 seen=0 filler=""
 
 # fill takes what is free on the volume, and what is kept for root; so does keep_full with what is set free later.
 fill() {
-  fallocate --length "$(df --output=avail --block-size=1 /data | tail -n 1)" /data/filler
+  local free
+  free=$(df --output=avail --block-size=1 /data | tail -n 1)
+  fallocate --length "$free" /data/filler
   head -c 10G /dev/zero >>/data/filler 2>/dev/null || true
 }
 

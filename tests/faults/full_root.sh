@@ -7,8 +7,10 @@ set -euo pipefail
 readonly AT=/run/full-root FOLDERS=(/etc /opt /var/log /var/cache/apt /var/lib/berth)
 
 on() {
+  local taken
   mkdir "$AT"
-  mount -t tmpfs -o mode=0755,size=$(($(du --summarize --total --block-size=1 "${FOLDERS[@]}" 2>/dev/null | tail -n 1 | cut -f 1) + 64000000)) full-root "$AT"
+  taken=$(du --summarize --total --block-size=1 "${FOLDERS[@]}" 2>/dev/null | tail -n 1 | cut -f 1) || true
+  mount -t tmpfs -o mode=0755,size=$((taken + 64000000)) full-root "$AT"
   for folder in "${FOLDERS[@]}"; do
     mkdir -p "$AT$folder"
     cp --archive --one-file-system "$folder/." "$AT$folder"

@@ -5,7 +5,15 @@ case "$*" in
   'start data.mount')
     unit=/etc/systemd/system/data.mount
     if mountpoint -q /data; then exit 0; fi
-    exec mount -t "$(sed -n 's/^Type=//p' $unit)" -o "$(sed -n 's/^Options=//p' $unit)" "$(sed -n 's/^What=//p' $unit)" "$(sed -n 's/^Where=//p' $unit)"
+    while IFS='=' read -r name value; do
+      case $name in
+        Type) type=$value ;;
+        Options) options=$value ;;
+        What) what=$value ;;
+        Where) where=$value ;;
+      esac
+    done <$unit
+    exec mount -t "$type" -o "$options" "$what" "$where"
     ;;
   is-*) exit 3 ;;
 esac

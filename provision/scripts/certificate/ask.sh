@@ -1,17 +1,22 @@
 # Asking an authority, within its limits. Sourced by ssl-manager.sh.
 # shellcheck shell=bash disable=SC2153
+set -euo pipefail
 
 # PASSING is the exit code for what is a matter of the moment and no refusal.
 readonly PASSING=75
 
 # passing says whether certbot's last run failed for a matter of the moment, on the authority's side or on the way there.
+# shellcheck disable=SC2310 # problem is what a log holds, or nothing
 passing() {
-  [[ $(problem) != serverInternal* ]] || return 0
+  local found
+  found=$(problem) || found=""
+  [[ $found != serverInternal* ]] || return 0
   run_log | grep ':ERROR:' |
     grep -Ei 'anti-replay nonce|serverInternal|connection (refused|reset|aborted)|timed out|timeout=|no route to host|network is unreachable|temporarily unavailable|name resolution|name or service not known' >/dev/null
 }
 
 # patiently runs certbot again when what failed may go well in a moment; a refusal is not tried again. A failure is explained.
+# shellcheck disable=SC2310 # unverified and passing are one pipe each
 patiently() {
   local try
   for try in 1 2 3; do
@@ -49,11 +54,12 @@ readonly ACCOUNTS=/etc/letsencrypt/accounts
 
 rehearse_with_staging() {
   local folder code=0
-  folder=$(mktemp -d)
-  mkdir "$folder/logs" "$folder/config"
+  read_text folder mktemp -d
+  mkdir "$folder/logs" "$folder/config" || return 1
   # An account is registered once: authorities limit how many, and the key of a binding may be good for one.
-  install -d -m 0700 "$ACCOUNTS"
-  ln -s "$ACCOUNTS" "$folder/config/accounts"
+  install -d -m 0700 "$ACCOUNTS" || return 1
+  ln -s "$ACCOUNTS" "$folder/config/accounts" || return 1
+  # shellcheck disable=SC2310 # ask checks each of its commands
   LOGS=$folder/logs ask "$STAGING_DIRECTORY" --config-dir "$folder/config" --work-dir "$folder/work" || code=$?
   [ "$code" -eq 0 ] || tail -n 20 "$folder/logs/letsencrypt.log" 2>/dev/null || true
   rm -rf "$folder"
@@ -72,30 +78,41 @@ readonly REFUSED=$TLS/refused PAUSE=3600 LONGEST_PAUSE=43200
 # refused notes a refusal, which an authority that was not reached ($1 is PASSING) did not give: when, the how-manieth, of
 # which names, until when at least.
 refused() {
-  local times=0
+  local -a before=()
   [ "$1" -ne "$PASSING" ] || return 0
-  if [ -s "$REFUSED" ] && [ "$(sed -n 3p "$REFUSED")" = "$NAMES" ]; then times=$(sed -n 2p "$REFUSED"); fi
-  printf '%s\n%s\n%s\n%s\n' "$(date +%s)" $((times + 1)) "$NAMES" "$UNTIL" | put "$REFUSED" 0600
+  [ ! -s "$REFUSED" ] || mapfile -t before <"$REFUSED"
+  [ "${before[2]:-}" = "$NAMES" ] || before=()
+  printf '%(%s)T\n%s\n%s\n%s\n' -1 $((${before[1]:-0} + 1)) "$NAMES" "$UNTIL" | put "$REFUSED" 0600
 }
 
 # limited says whether a limit of the authority's has not ended yet.
 limited() {
-  local until
-  until=$(sed -n 4p "$REFUSED" 2>/dev/null) || return 1
-  if [ "$(sed -n 3p "$REFUSED")" != "$NAMES" ] || [ "$(date +%s)" -ge "${until:-0}" ]; then return 1; fi
-  say "a limit of the authority's is reached, so it is asked again from $(date --utc --date "@$until" +%FT%TZ) on; the site goes on with what it has"
+  local now until
+  local -a before=()
+  [ -s "$REFUSED" ] || return 1
+  mapfile -t before <"$REFUSED"
+  printf -v now '%(%s)T' -1
+  if [ "${before[2]:-}" != "$NAMES" ] || [ "$now" -ge "${before[3]:-0}" ]; then return 1; fi
+  TZ=UTC printf -v until '%(%FT%TZ)T' "${before[3]}"
+  say "a limit of the authority's is reached, so it is asked again from $until on; the site goes on with what it has"
 }
 
 # pausing says whether it is too early to ask again.
+# shellcheck disable=SC2310 # limited is a list of tests
 pausing() {
-  local pause next times
-  if [ ! -s "$REFUSED" ] || [ "$(sed -n 3p "$REFUSED")" != "$NAMES" ]; then return 1; fi
-  times=$(sed -n 2p "$REFUSED")
+  local pause next times now
+  local -a before=()
+  [ -s "$REFUSED" ] || return 1
+  mapfile -t before <"$REFUSED"
+  [ "${before[2]:-}" = "$NAMES" ] || return 1
+  times=${before[1]}
   # Five hours' doubling is beyond the longest pause, and a shift by more than a word holds is none.
   pause=$((PAUSE << (times < 6 ? times - 1 : 5)))
   [ "$pause" -le "$LONGEST_PAUSE" ] || pause=$LONGEST_PAUSE
-  next=$(($(sed -n 1p "$REFUSED") + pause))
+  next=$((before[0] + pause))
   ! limited || return 0
-  [ "$(date +%s)" -lt "$next" ] || return 1
-  say "the authority refused before, so it is asked again from $(date --utc --date "@$next" +%FT%TZ) on; sooner: sudo /opt/berth/ssl-manager.sh generate --now"
+  printf -v now '%(%s)T' -1
+  [ "$now" -lt "$next" ] || return 1
+  TZ=UTC printf -v next '%(%FT%TZ)T' "$next"
+  say "the authority refused before, so it is asked again from $next on; sooner: sudo /opt/berth/ssl-manager.sh generate --now"
 }

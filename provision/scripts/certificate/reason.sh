@@ -1,5 +1,6 @@
 # Why an authority gave no certificate, and what to do about it. Sourced by ssl-manager.sh.
-# shellcheck shell=bash disable=SC2034,SC2153
+# shellcheck shell=bash disable=SC2153
+set -euo pipefail
 
 # WHY is a sentence about certbot's last run; UNTIL, in seconds since 1970, is when an authority's limit ends, 0 for none.
 WHY="" UNTIL=0
@@ -23,12 +24,15 @@ problem() {
 # limit_ends prints when a limit ends: as the authority's header has it, in seconds or as a date, or its sentence ($1), or
 # else in an hour.
 limit_ends() {
-  local header
-  header=$(run_log | grep -i '^retry-after: ' | tail -n 1 | cut -d ' ' -f 2- | tr -d '\r')
+  local header now
+  # shellcheck disable=SC2310 # run_log is one command
+  header=$(run_log | grep -i '^retry-after: ' | tail -n 1 | cut -d ' ' -f 2- | tr -d '\r') ||
+    header=$(grep -oE 'retry after [0-9-]+[T ][0-9:]+( UTC|Z)' <<<"$1" | cut -d ' ' -f 3-) || header=""
+  printf -v now '%(%s)T' -1
   if [[ $header =~ ^[0-9]+$ ]]; then
-    echo $(($(date +%s) + header))
+    echo $((now + header))
   else
-    date --utc --date "${header:-$(grep -oE 'retry after [0-9-]+[T ][0-9:]+( UTC|Z)' <<<"$1" | cut -d ' ' -f 3-)}" +%s 2>/dev/null || echo $(($(date +%s) + 3600))
+    { [ -n "$header" ] && date --utc --date "$header" +%s 2>/dev/null; } || echo $((now + 3600))
   fi
 }
 
@@ -44,16 +48,20 @@ unbound() {
 }
 
 # explain sets WHY and UNTIL.
+# shellcheck disable=SC2034,SC2310 # WHY is for ssl-manager.sh; problem, unverified and passing are what a log holds, or nothing
 explain() {
-  local kind detail mended="; when it is mended: sudo /opt/berth/ssl-manager.sh generate --now"
+  local kind="" detail="" found now next mended="; when it is mended: sudo /opt/berth/ssl-manager.sh generate --now"
   UNTIL=0
-  IFS=$'\t' read -r kind detail < <(problem) || true
+  found=$(problem) || found=""
+  IFS=$'\t' read -r kind detail <<<"$found"
   if unverified; then
-    WHY="its own certificate is not valid for this server: the clock here ($(date --utc +%FT%TZ)) is wrong, so set it (sudo timedatectl set-ntp true), or berth:acmeRoots is not its root$mended"
+    TZ=UTC printf -v now '%(%FT%TZ)T' -1
+    WHY="its own certificate is not valid for this server: the clock here ($now) is wrong, so set it (sudo timedatectl set-ntp true), or berth:acmeRoots is not its root$mended"
     return
   fi
   if passing; then
-    WHY="it, or the way to it, is away for the moment: nothing has to be done, it is tried again by itself; the next look: $(next_look)"
+    next=$(next_look)
+    WHY="it, or the way to it, is away for the moment: nothing has to be done, it is tried again by itself; the next look: $next"
     return
   fi
   if unbound; then
@@ -63,7 +71,8 @@ explain() {
   case $kind in
     rateLimited)
       UNTIL=$(limit_ends "$detail")
-      WHY="a limit of its is reached ($detail): it is asked again from $(date --utc --date "@$UNTIL" +%FT%TZ) on, not sooner, and the site goes on with what it has"
+      TZ=UTC printf -v next '%(%FT%TZ)T' "$UNTIL"
+      WHY="a limit of its is reached ($detail): it is asked again from $next on, not sooner, and the site goes on with what it has"
       ;;
     unauthorized | connection | incorrectResponse | dns | tls)
       WHY="it did not find this server behind the names ($detail): see which other server, proxy or IPv6 address answers for them on port 80 from outside (docs/runbook/dns.md)$mended" ;;

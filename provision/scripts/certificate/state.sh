@@ -1,37 +1,55 @@
 # How the site's certificate is. Sourced by ssl-manager.sh.
 # shellcheck shell=bash disable=SC2153
+set -euo pipefail
 
 valid() {
-  [ -s "$1/fullchain.pem" ] && openssl x509 -in "$1/fullchain.pem" -noout -checkend 0 >/dev/null
+  local said
+  # It says so, too: an openssl without a word looked at nothing.
+  [ -s "$1/fullchain.pem" ] && said=$(openssl x509 -in "$1/fullchain.pem" -noout -checkend 0) && [ -n "$said" ]
 }
 
-# names prints those that a certificate holds.
-names() { openssl x509 -in "$1/fullchain.pem" -noout -ext subjectAltName 2>/dev/null | grep -o 'DNS:[^, ]*' | cut -d : -f 2; }
+# names prints those that a certificate holds, sorted.
+names() { openssl x509 -in "$1/fullchain.pem" -noout -ext subjectAltName 2>/dev/null | grep -o 'DNS:[^, ]*' | cut -d : -f 2 | sort; }
 
 # covers says whether a certificate holds exactly the site's names.
 covers() {
-  [ "$(names "$1" | sort)" = "$(tr ' ' '\n' <<<"$NAMES" | sort)" ]
+  local held wanted
+  [ -s "$1/fullchain.pem" ] || return 1
+  read_text held names "$1"
+  read_text wanted sort <<<"${NAMES// /$'\n'}"
+  [ "$held" = "$wanted" ]
 }
 
 # as_set says whether the certificate on the volume came from the authority, and by the profile, that are set.
 as_set() {
-  local settings=/etc/letsencrypt/renewal/$CERTIFICATE_NAME.conf
-  [ "$(sed -n 's/^server = //p' "$settings" 2>/dev/null)" = "$DIRECTORY" ] &&
-    [ "$(sed -n 's/^required_profile = //p' "$settings")" = "${PROFILE:-}" ]
+  local settings=/etc/letsencrypt/renewal/$CERTIFICATE_NAME.conf line server="" profile=""
+  [ -s "$settings" ] || return 1
+  while read -r line; do
+    case $line in
+      "server = "*) server=${line#*= } ;;
+      "required_profile = "*) profile=${line#*= } ;;
+    esac
+  done <"$settings"
+  [ "$server" = "$DIRECTORY" ] && [ "$profile" = "${PROFILE:-}" ]
 }
 
 # date_of prints a date of the certificate in folder $1, startdate or enddate, in seconds since 1970.
-date_of() { date --utc --date "$(openssl x509 -in "$1/fullchain.pem" -noout "-$2" | cut -d = -f 2)" +%s; }
+date_of() {
+  local text
+  read_text text openssl x509 -in "$1/fullchain.pem" -noout "-$2"
+  date --utc --date "${text#*=}" +%s
+}
 
-# times sets END, the end of the certificate in folder $1 in seconds since 1970, and in seconds LIFE, what is LEFT of it,
-# and the MARGIN with which it is renewed: a third of its life, and half of one that is shorter than ten days. Source:
+# times prints the end of the certificate in folder $1 in seconds since 1970, and in seconds its life, what is left of it, and
+# the margin with which it is renewed: a third of its life, and half of one that is shorter than ten days. Source:
 # certbot 4.1, "should_autorenew"; Debian 13's certbot 4.0 takes 30 days for any certificate.
 times() {
-  END=$(date_of "$1" enddate)
-  LIFE=$((END - $(date_of "$1" startdate)))
-  LEFT=$((END - $(date +%s)))
-  MARGIN=$((LIFE / 3))
-  [ "$LIFE" -ge 864000 ] || MARGIN=$((LIFE / 2))
+  local start end now life
+  read_text end date_of "$1" enddate
+  read_text start date_of "$1" startdate
+  read_text now date +%s
+  life=$((end - start))
+  echo "$end $life $((end - now)) $((life >= 864000 ? life / 3 : life / 2))"
 }
 
 # span prints seconds as days, or hours where there are few.
@@ -41,32 +59,35 @@ fingerprint() { openssl x509 -noout -fingerprint -sha256 2>/dev/null; }
 
 # chained says whether every certificate of file $1 was signed by the one after it.
 chained() {
-  local folder count part
-  folder=$(mktemp -d)
-  csplit --quiet --elide-empty-files --prefix "$folder/" "$1" '/BEGIN CERTIFICATE/' '{*}'
-  count=$(find "$folder" -type f | wc -l)
-  for ((part = 0; part < count - 1; part++)); do
-    openssl verify -partial_chain -no_check_time -trusted "$folder/$(printf %02d $((part + 1)))" "$folder/$(printf %02d "$part")" >/dev/null 2>&1 || {
-      rm -rf "$folder"
-      return 1
-    }
+  local folder part sound=yes
+  local -a parts
+  read_text folder mktemp -d
+  csplit --quiet --elide-empty-files --prefix "$folder/" "$1" '/BEGIN CERTIFICATE/' '{*}' || sound=""
+  parts=("$folder"/*)
+  [ "${#parts[@]}" -gt 1 ] || sound=""
+  for ((part = 0; part < ${#parts[@]} - 1; part++)); do
+    openssl verify -partial_chain -no_check_time -trusted "${parts[part + 1]}" "${parts[part]}" >/dev/null 2>&1 || sound=""
   done
   rm -rf "$folder"
-  [ "$count" -gt 1 ]
+  [ -n "$sound" ]
 }
 
 # judge sets SEVERITY and REASON. A certificate is late when half of the margin for its renewal is gone (a third, where
 # the margin is half of its life): with a sixth of its life left. PERCENT is what is left of its life, 0 where no
 # authority signed it.
+# shellcheck disable=SC2310 # covers and chained check each of their commands
 judge() {
-  local file=$TLS/current/fullchain.pem ended late
-  ended="$(span "$LEFT") are left"
-  late="$ended, and it was due for renewal $(span $((MARGIN - LEFT))) ago; why that failed: sudo tail -n 30 /var/log/letsencrypt/letsencrypt.log; try now: sudo /opt/berth/ssl-manager.sh renew"
+  local file=$TLS/current/fullchain.pem ended late gone mine served
+  ended=$(span "$LEFT")
+  late=$(span $((MARGIN - LEFT)))
+  gone=$(span $((-LEFT)))
+  ended="$ended are left"
+  late="$ended, and it was due for renewal $late ago; why that failed: sudo tail -n 30 /var/log/letsencrypt/letsencrypt.log; try now: sudo /opt/berth/ssl-manager.sh renew"
   SEVERITY=0 REASON="issued by $ISSUER, $ended" PERCENT=$((LEFT > 0 ? 100 * LEFT / LIFE : 0))
-  if [ "$(readlink "$TLS/current")" != "$LIVE" ]; then
+  if ! [ "$TLS/current" -ef "$LIVE" ]; then
     PERCENT=0 SEVERITY=1 REASON="self-signed until an authority signs it; why it did not: sudo tail /var/log/berth/certificate.log; try now: sudo /opt/berth/ssl-manager.sh generate"
   elif [ "$LEFT" -le 0 ]; then
-    SEVERITY=2 REASON="it ended $(span $((-LEFT))) ago${late#"$ended"}"
+    SEVERITY=2 REASON="it ended $gone ago${late#"$ended"}"
   elif [ "$LEFT" -le $((LIFE / 12)) ]; then
     SEVERITY=2 REASON=$late
   elif [ "$LEFT" -le $((LIFE / 6)) ]; then
@@ -74,7 +95,9 @@ judge() {
   elif ! covers "$TLS/current"; then
     SEVERITY=1 REASON="it does not hold exactly the site's names ($NAMES); get another: sudo /opt/berth/ssl-manager.sh generate"
   fi
-  if [ "$(timeout 10 openssl s_client -connect 127.0.0.1:443 -servername "${NAMES%% *}" </dev/null 2>/dev/null | fingerprint)" != "$(fingerprint <"$file")" ]; then
+  mine=$(fingerprint <"$file") || mine=""
+  served=$(timeout 10 openssl s_client -connect 127.0.0.1:443 -servername "${NAMES%% *}" </dev/null 2>/dev/null | fingerprint) || served=""
+  if [ -z "$mine" ] || [ "$served" != "$mine" ]; then
     SEVERITY=2 REASON="what nginx serves is not what is on disk; look with: sudo nginx -t; and reload: sudo systemctl reload nginx"
   elif [ "$SEVERITY" -eq 0 ] && ! chained "$file"; then
     SEVERITY=2 REASON="its chain is broken: the second certificate in $file did not sign the first; get another: sudo /opt/berth/ssl-manager.sh renew"
@@ -83,7 +106,7 @@ judge() {
 
 # next_look says when renewal is tried again.
 next_look() {
-  if ! systemd_runs; then
+  if [ ! -d "$BY_SYSTEMD" ]; then
     if [ -e /etc/cron.d/berth-certificate ]; then echo "by cron, twice a day"; else echo never; fi
     return
   fi
@@ -92,18 +115,26 @@ next_look() {
 
 # check says how the certificate is. Its first line is what the program reads.
 check() {
-  local ISSUER END LIFE LEFT MARGIN SEVERITY REASON PERCENT
-  ISSUER=$(openssl x509 -in "$TLS/current/fullchain.pem" -noout -issuer -nameopt multiline | sed -n 's/^ *commonName *= //p')
-  times "$TLS/current"
+  local ISSUER END LIFE LEFT MARGIN SEVERITY REASON PERCENT all ends due next
+  read_text all openssl x509 -in "$TLS/current/fullchain.pem" -noout -issuer -nameopt multiline
+  ISSUER=${all##*commonName*= } ISSUER=${ISSUER%%$'\n'*}
+  read_text all times "$TLS/current"
+  read -r END LIFE LEFT MARGIN <<<"$all"
   judge
+  read_text all names "$TLS/current"
   if [ "${1:-}" = --json ]; then
-    jq -n --arg issuer "$ISSUER" --argjson end "$END" --argjson days $((LEFT / 86400)) --argjson percent "$PERCENT" --argjson severity "$SEVERITY" \
-      --arg reason "$REASON" --arg names "$(names "$TLS/current")" --argjson due $((END - MARGIN)) \
-      '{severity: $severity, reason: $reason, issuer: $issuer, names: ($names | split("\n")), days: $days, lifeLeft: $percent, validUntil: ($end | todate), renewalDue: ($due | todate)}'
+    # shellcheck disable=SC2016 # jq's variables
+    read_text all jq -n --arg issuer "$ISSUER" --argjson ends "$END" --argjson days $((LEFT / 86400)) --argjson percent "$PERCENT" --argjson severity "$SEVERITY" \
+      --arg reason "$REASON" --arg names "$all" --argjson due $((END - MARGIN)) \
+      '{severity: $severity, reason: $reason, issuer: $issuer, names: ($names | split("\n")), days: $days, lifeLeft: $percent, validUntil: ($ends | todate), renewalDue: ($due | todate)}'
+    printf '%s\n' "$all"
   else
-    say "certificate issued by \"$ISSUER\", valid until $(date --utc --date "@$END" +%FT%TZ)"
-    say "names: $(names "$TLS/current" | paste -sd ' '); renewal is due on $(date --utc --date "@$((END - MARGIN))" +%F); next look: $(next_look)"
+    read_text ends date --utc --date "@$END" +%FT%TZ
+    read_text due date --utc --date "@$((END - MARGIN))" +%F
+    next=$(next_look)
+    say "certificate issued by \"$ISSUER\", valid until $ends"
+    say "names: ${all//$'\n'/ }; renewal is due on $due; next look: $next"
     [ "$SEVERITY" -eq 0 ] || say "$REASON"
   fi
-  return "$SEVERITY"
+  exit "$SEVERITY"
 }

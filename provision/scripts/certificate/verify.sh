@@ -1,6 +1,7 @@
 # Whether an authority would find the site. A try that fails counts against the authority's limits, so it is not asked
 # before. Sourced by ssl-manager.sh.
 # shellcheck shell=bash disable=SC2153
+set -euo pipefail
 
 resolves() {
   getent ahostsv4 "$1" | cut -d ' ' -f 1 | grep -Fx "$ADDRESS" >/dev/null
@@ -8,10 +9,12 @@ resolves() {
 
 # verify_dns waits for every name to lead here, for $1 seconds each.
 verify_dns() {
-  local name
+  local name where
+  # shellcheck disable=SC2310 # resolves is one pipe
   for name in $NAMES; do
     await "$1" resolves "$name" || {
-      say "$name does not lead to $ADDRESS (it leads to: $(getent ahostsv4 "$name" | cut -d ' ' -f 1 | sort -u | paste -sd ' ')); point it there, or delegate the zone to the name servers that 'pulumi stack output nameServers' shows"
+      where=$(getent ahostsv4 "$name" | cut -d ' ' -f 1 | sort -u | paste -sd ' ') || true
+      say "$name does not lead to $ADDRESS (it leads to: $where); point it there, or delegate the zone to the name servers that 'pulumi stack output nameServers' shows"
       return 1
     }
   done

@@ -13,6 +13,7 @@ taken_over() {
   [ "$now" != "$1" ] && pgrep --parent "$now" >/dev/null
 }
 
+# shellcheck disable=SC2310 # taken_over is one list
 main() {
   local old end=$((SECONDS + WITHIN))
   if ! nginx -t -q; then

@@ -1,9 +1,13 @@
 # What the health check found, as metrics for CloudWatch. Sourced by health-check.sh.
-# shellcheck shell=bash disable=SC2034,SC2153
+# shellcheck shell=bash disable=SC2153
+set -euo pipefail
 
 # push_metrics sends one request. Failing it is a line in the journal, not a failed check.
 push_metrics() {
-  printf 'url = "https://monitoring.%s.amazonaws.com/"\ndata = "%s"\n' "$REGION" "$(metrics)" | aws_request monitoring 20 >/dev/null ||
+  local body
+  read_text body metrics
+  # shellcheck disable=SC2310 # aws_request checks each of its commands
+  printf 'url = "https://monitoring.%s.amazonaws.com/"\ndata = "%s"\n' "$REGION" "$body" | aws_request monitoring 20 >/dev/null ||
     say "CloudWatch has no metrics of this minute"
 }
 

@@ -1,5 +1,6 @@
 # What the site stands on. Sourced by health-check.sh.
 # shellcheck shell=bash
+set -euo pipefail
 
 # Per cent above which a warning and an alarm are due.
 readonly DISK_WARNING=80 DISK_CRITICAL=90 MEMORY_WARNING=80 MEMORY_CRITICAL=92 SWAP_WARNING=50 SWAP_CRITICAL=80
@@ -7,6 +8,7 @@ readonly DISK_WARNING=80 DISK_CRITICAL=90 MEMORY_WARNING=80 MEMORY_CRITICAL=92 S
 readonly LOAD_WARNING=200 LOAD_CRITICAL=400
 
 server_checks() {
+  # shellcheck disable=SC2310 # there is one list
   if there; then
     check_disk disk "$DATA"
   else
@@ -24,34 +26,46 @@ server_checks() {
 there() { mountpoint -q "$DATA" && timeout 10 touch "$DATA" 2>/dev/null; }
 
 check_disk() {
-  local used inodes
-  used=$(df --output=pcent "$2" | tail -n 1 | tr -dc 0-9)
-  inodes=$(df --output=ipcent "$2" | tail -n 1 | tr -dc 0-9)
-  [ "${inodes:-0}" -le "$used" ] || used=$inodes
-  result "$1" "$(graded "$used" "$DISK_WARNING" "$DISK_CRITICAL")" \
-    "$2 is $used % full$([ "$used" -le "$DISK_WARNING" ] || echo "; see what takes it: sudo /opt/berth/log-monitor.sh sizes; make room: sudo /opt/berth/log-monitor.sh clean; or grow it: pulumi config set berth:volumeSize 30")" "$used"
+  local table used inodes advice="; see what takes it: sudo /opt/berth/log-monitor.sh sizes; make room: sudo /opt/berth/log-monitor.sh clean; or grow it: pulumi config set berth:volumeSize 30"
+  read_text table df --output=pcent,ipcent "$2"
+  # A file system without a limit on files has a dash there.
+  read -r used inodes <<<"${table#*$'\n'}"
+  used=${used%\%} inodes=${inodes%\%} inodes=${inodes/#-/0}
+  [ "$inodes" -le "$used" ] || used=$inodes
+  [ "$used" -gt "$DISK_WARNING" ] || advice=""
+  graded "$1" "$used" "$DISK_WARNING" "$DISK_CRITICAL" "$2 is $used % full$advice" "$used"
 }
 
 check_memory_use() {
-  local used swap
-  used=$(awk '/^MemTotal:/ { total = $2 } /^MemAvailable:/ { free = $2 } END { print int(100 - 100 * free / total) }' /proc/meminfo)
-  result memory "$(graded "$used" "$MEMORY_WARNING" "$MEMORY_CRITICAL")" "$used % in use$([ "$used" -le "$MEMORY_WARNING" ] || echo "; see by what: docker stats; or take a bigger server: pulumi config set berth:instanceType t3.small")" "$used"
-  swap=$(awk '/^SwapTotal:/ { total = $2 } /^SwapFree:/ { free = $2 } END { print total ? int(100 - 100 * free / total) : 0 }' /proc/meminfo)
-  result swap "$(graded "$swap" "$SWAP_WARNING" "$SWAP_CRITICAL")" "$swap % in use$([ "$swap" -le "$SWAP_WARNING" ] || echo "; see by what: docker stats; or take a bigger server: pulumi config set berth:instanceType t3.small")" "$swap"
+  local name value used swap worse="" advice="; see by what: docker stats; or take a bigger server: pulumi config set berth:instanceType t3.small"
+  local -A of=()
+  while read -r name value _; do of+=(["${name%:}"]="$value"); done </proc/meminfo
+  used=$((100 * (of[MemTotal] - of[MemAvailable]) / of[MemTotal]))
+  swap=$((of[SwapTotal] ? 100 * (of[SwapTotal] - of[SwapFree]) / of[SwapTotal] : 0))
+  [ "$used" -le "$MEMORY_WARNING" ] || worse=$advice
+  graded memory "$used" "$MEMORY_WARNING" "$MEMORY_CRITICAL" "$used % in use$worse" "$used"
+  [ "$swap" -gt "$SWAP_WARNING" ] || advice=""
+  graded swap "$swap" "$SWAP_WARNING" "$SWAP_CRITICAL" "$swap % in use$advice" "$swap"
 }
 
 check_load() {
-  local load processors share
-  processors=$(nproc)
-  load=$(cut -d ' ' -f 2 /proc/loadavg)
-  share=$(awk -v load="$load" -v processors="$processors" 'BEGIN { print int(100 * load / processors) }')
-  result load "$(graded "$share" "$LOAD_WARNING" "$LOAD_CRITICAL")" "$load over five minutes, on $processors processors$([ "$share" -le "$LOAD_WARNING" ] || echo "; see by what: top, docker stats; or take a bigger server: pulumi config set berth:instanceType t3.large")"
+  local load processors share advice="; see by what: top, docker stats; or take a bigger server: pulumi config set berth:instanceType t3.large"
+  read_text processors nproc
+  read -r _ load _ </proc/loadavg
+  # It has two places: without the point it is in hundredths.
+  share=$((10#${load/./} / processors))
+  [ "$share" -gt "$LOAD_WARNING" ] || advice=""
+  graded load "$share" "$LOAD_WARNING" "$LOAD_CRITICAL" "$load over five minutes, on $processors processors$advice"
 }
 
 check_clock() {
+  local synchronised
   if systemd-detect-virt --quiet --container; then
     result clock 0 "the host's own"
-  elif [ "$(timedatectl show --property NTPSynchronized --value)" = yes ]; then
+    return
+  fi
+  read_text synchronised timedatectl show --property NTPSynchronized --value
+  if [ "$synchronised" = yes ]; then
     result clock 0 "synchronised"
   else
     result clock 1 "not synchronised; look with: timedatectl timesync-status"
@@ -67,7 +81,11 @@ check_reboot() {
 }
 
 check_units() {
-  local failed
-  failed=$(systemctl list-units --failed --plain --no-legend | cut -d ' ' -f 1 | paste -sd ' ')
+  local table unit active failed=""
+  # With its legend it prints something where none failed, too.
+  read_text table systemctl list-units --failed --plain
+  while read -r unit _ active _; do
+    [ "$active" != failed ] || failed+="${failed:+ }$unit"
+  done <<<"$table"
   if [ -n "$failed" ]; then result units 1 "failed: $failed; look with: systemctl status $failed"; else result units 0 "none failed"; fi
 }

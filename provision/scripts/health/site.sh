@@ -1,11 +1,13 @@
 # What visitors depend on. Sourced by health-check.sh.
-# shellcheck shell=bash disable=SC2034,SC2153
+# shellcheck shell=bash disable=SC2153
+set -euo pipefail
 
 # Hours after which a dump is old: a day and two hours.
 readonly DUMP_OLD=26
 
 site_checks() {
   local release
+  # shellcheck disable=SC2310 # there is one list
   if ! there; then
     result site 2 "$DATA is not there, and everything stands on it"
     return
@@ -26,19 +28,27 @@ site_checks() {
 
 # check_last_release reads how the last release ended.
 check_last_release() {
-  local last
-  last=$(tail -n 1 "$DATA/releases.jsonl" 2>/dev/null | jq -r 'select(.result == "failed") | "the last \(.action) failed at step \(.failedStep), \(.time): \(.reason)"' || true)
-  if [ -n "$last" ]; then result release 1 "$1 serves; $last"; else result release 0 "$1 serves"; fi
+  local last=-
+  # A power cut may leave half a line.
+  if [ -s "$DATA/releases.jsonl" ]; then
+    last=$(tail -n 1 "$DATA/releases.jsonl" | jq -r 'if .result == "failed" then "the last \(.action) failed at step \(.failedStep), \(.time): \(.reason)" else "-" end') || last=""
+  fi
+  if [ "$last" = - ]; then result release 0 "$1 serves"; else result release 1 "$1 serves; ${last:-how the last release ended cannot be read from $DATA/releases.jsonl}"; fi
 }
 
 check_containers() {
-  local states_now
-  states_now=$(states "$(project "$1")" "$1" | cut -d ' ' -f 2- && states "$DATA_PROJECT" "$1" | cut -d ' ' -f 2-)
-  local count
-  count=$(running "$(project "$1")" | wc -l)
-  count=$((count + $(running "$DATA_PROJECT" | wc -l)))
-  if [ -n "$states_now" ]; then
-    result containers 2 "$(paste -sd ';' <<<"$states_now" | sed 's/;/; /g'); look with: sudo /opt/berth/log-monitor.sh view" "$(wc -l <<<"$states_now")"
+  local sentences count project
+  local -a bad=() now=() ids=() up=()
+  for project in "release-$1" "$DATA_PROJECT"; do
+    read_lines now states "$project" "$1"
+    read_lines ids running "$project"
+    bad+=("${now[@]}") up+=("${ids[@]}")
+  done
+  count=${#up[@]}
+  if [ "${#bad[@]}" -gt 0 ]; then
+    sentences=$(printf "%s\n" "${bad[@]}")
+    sentences=$(sentence "$sentences")
+    result containers 2 "$sentences; look with: sudo /opt/berth/log-monitor.sh view" "${#bad[@]}"
   elif [ "$count" -eq 0 ]; then
     result containers 2 "none runs; start them: sudo /opt/berth/deploy.sh" 1
   else
@@ -48,20 +58,26 @@ check_containers() {
 
 # check_databases has every known database answer a query.
 check_databases() {
-  local service kind
-  while read -r service kind; do
+  local database service kind
+  local -a databases=() ids=()
+  read_json databases "$RELEASES/$1/plan.json" '.databases[] | "\(.service) \(.kind)"'
+  for database in "${databases[@]}"; do
+    service=${database% *} kind=${database##* }
     case $kind in
       postgres | mysql) ;;
       *) continue ;;
     esac
-    if [ -n "$(running "$DATA_PROJECT" "$service")" ] && in_database "$service" "$kind" ping 10 </dev/null >/dev/null 2>&1; then
+    read_lines ids running "$DATA_PROJECT" "$service"
+    # shellcheck disable=SC2310 # in_database checks each of its commands
+    if [ "${#ids[@]}" -gt 0 ] && in_database "$service" "$kind" ping 10 </dev/null >/dev/null 2>&1; then
       result database 0 "$service answers a query"
     else
       result database 2 "$service does not answer a query; look with: sudo /opt/berth/log-monitor.sh view $service"
     fi
-  done < <(jq -r '.databases[] | "\(.service) \(.kind)"' "$RELEASES/$1/plan.json")
+  done
 }
 
+# shellcheck disable=SC2310 # site_answers checks each of its commands
 check_routes() {
   if [ -e "$MAINTENANCE" ]; then
     result site 1 "the maintenance page is on; end it: sudo /opt/berth/deploy.sh maintenance off"
@@ -73,22 +89,29 @@ check_routes() {
 }
 
 check_certificate() {
-  local status
-  status=$(/opt/berth/ssl-manager.sh check --json) || true
-  result certificate "$(jq -r '.severity' <<<"$status")" "$(jq -r '.reason' <<<"$status")" "$(jq -r '.lifeLeft' <<<"$status")"
+  local status severity left reason
+  # Its exit code is the severity. What it says besides is said here, too.
+  status=$(/opt/berth/ssl-manager.sh check --json | jq -r 'select(.severity) | "\(.severity) \(.lifeLeft) \(.reason)"') || true
+  read -r severity left reason <<<"${status:-2 0 it cannot be told how it is; look with: sudo /opt/berth/ssl-manager.sh check}"
+  result certificate "$severity" "$reason" "$left"
 }
 
 check_dumps() {
-  local newest age
-  [ "$(jq '.databases | length' "$RELEASES/$1/plan.json")" -gt 0 ] || return 0
-  newest=$({ find "$DATA/dumps" -maxdepth 1 -type f -not -name '*.partial' -printf '%T@\n' 2>/dev/null || true; } | sort -n | tail -n 1 | cut -d . -f 1)
+  local file newest="" count now since age
+  read_text count jq '.databases | length' "$RELEASES/$1/plan.json"
+  [ "$count" -gt 0 ] || return 0
+  for file in "$DATA"/dumps/*; do
+    if [ -f "$file" ] && [[ $file != *.partial ]] && [[ -z $newest || $file -nt $newest ]]; then newest=$file; fi
+  done
+  read_text now date +%s
   if [ -z "$newest" ]; then
     # A site of a few hours had no night yet.
-    result backup "$([ $(($(date +%s) - $(stat --format %Y "$RELEASES/$1/released.json" 2>/dev/null || date +%s))) -lt $((DUMP_OLD * 3600)) ] && echo 0 || echo 1)" \
-      "the database was never dumped; dump it: sudo /opt/berth/deploy.sh dump"
+    since=$(stat --format %Y "$RELEASES/$1/released.json" 2>/dev/null) || since=$now
+    result backup $((now - since >= DUMP_OLD * 3600)) "the database was never dumped; dump it: sudo /opt/berth/deploy.sh dump"
     return
   fi
-  age=$((($(date +%s) - newest) / 3600))
+  read_text since stat --format %Y "$newest"
+  age=$(((now - since) / 3600))
   if [ "$age" -gt "$DUMP_OLD" ]; then
     result backup 1 "the last dump of the database is $age hours old; dump it: sudo /opt/berth/deploy.sh dump; look with: systemctl status berth-dump.timer" "$age"
   else

@@ -4,6 +4,7 @@
 # Debian's awscli could do it, with 100 MB of Python beside curl, which knows AWS's signature. Of an upload that ends on the
 # way the parts stay until the bucket's lifecycle removes them: taking them back is a permission that the server does not have.
 # shellcheck shell=bash disable=SC2153
+set -euo pipefail
 
 # Seconds for one request, and how often one that fails is sent.
 readonly COPY_WITHIN=1800 SEND_TIMES=3
@@ -11,6 +12,7 @@ readonly COPY_WITHIN=1800 SEND_TIMES=3
 readonly MOST_PARTS=10000
 : "${PART_BYTES:=$((64 << 20))}"
 
+# object_url prints the URL of an object, and cannot fail.
 object_url() { printf 'https://%s.s3.%s.amazonaws.com/%s' "$BUCKET" "$REGION" "$1"; }
 
 # s3 sends one request to S3, for at most $1 seconds. What it carries is not part of the signature: S3 has its sum, or it is the
@@ -33,27 +35,30 @@ tried() {
 }
 
 # send puts file $1 at the URL $2, and prints its ETag there. S3 compares what arrives with the sum.
+# shellcheck disable=SC2310 # s3 is one pipe
 send() {
   local sum answer
-  sum=$(openssl md5 -binary "$1" | base64) || return 1
+  sum=$(openssl md5 -binary "$1" | base64) && [ -n "$sum" ] || return 1
   answer=$(printf '%s\n' "url = \"$2\"" "upload-file = \"$1\"" "header = \"Content-MD5: $sum\"" 'write-out = "\n%header{etag}"' | s3 "$COPY_WITHIN") || return 1
   answer=${answer##*$'\n'}
-  [ -n "$answer" ] || { say "S3 took $1 without an ETag" && return 1; }
+  [ -n "$answer" ] || { say "S3 took $1 without an ETag"; return 1; }
   printf '%s\n' "$answer"
 }
 
 # upload puts file $1 into the bucket as object $2.
 upload() {
-  local size
+  local size url
+  url=$(object_url "$2")
   size=$(stat --format %s "$1") || return 1
   if [ "$size" -le "$PART_BYTES" ]; then
-    tried send "$1" "$(object_url "$2")" >/dev/null
+    tried send "$1" "$url" >/dev/null
   else
-    (upload_parts "$1" "$(object_url "$2")" "$size")
+    (upload_parts "$1" "$url" "$size")
   fi
 }
 
 # upload_parts puts file $1 of $3 bytes at the URL $2. One part at a time is on the system's disk.
+# shellcheck disable=SC2310 # tried runs what it is given
 upload_parts() {
   local id tag folder number=0 offset bytes=$((($3 + MOST_PARTS - 1) / MOST_PARTS))
   [ "$bytes" -ge "$PART_BYTES" ] || bytes=$PART_BYTES
@@ -73,17 +78,19 @@ upload_parts() {
 }
 
 # begin_parts begins an upload to the URL $1 and prints its id.
+# shellcheck disable=SC2310 # s3 is one pipe
 begin_parts() {
   local answer id
   answer=$(printf '%s\n' "url = \"$1?uploads=\"" 'request = "POST"' 'data = ""' | s3 60) || return 1
   id=$(sed -n 's:.*<UploadId>\([A-Za-z0-9._~-]*\)</UploadId>.*:\1:p' <<<"$answer")
-  [ -n "$id" ] || { say "S3 did not begin an upload in parts: ${answer:0:300}" && return 1; }
+  [ -n "$id" ] || { say "S3 did not begin an upload in parts: ${answer:0:300}"; return 1; }
   printf '%s\n' "$id"
 }
 
 # end_parts makes one object of the parts that file $2 lists. S3 may answer with an error in a success.
+# shellcheck disable=SC2310 # s3 is one pipe
 end_parts() {
   local answer
   answer=$(printf '%s\n' "url = \"$1\"" "data-binary = \"@$2\"" 'header = "Content-Type: application/xml"' | s3 "$COPY_WITHIN") || return 1
-  [[ $answer == *"<CompleteMultipartUploadResult"* ]] || { say "S3 made no object of the parts: ${answer:0:300}" && return 1; }
+  [[ $answer == *"<CompleteMultipartUploadResult"* ]] || { say "S3 made no object of the parts: ${answer:0:300}"; return 1; }
 }

@@ -1,5 +1,6 @@
 # The containers of a release: started, awaited, stopped. Sourced by deploy.sh.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash
+set -euo pipefail
 
 # Restarts after which a container counts as looping, seconds that one without a health check has to stay up, and seconds
 # after which is said what is still waited for.
@@ -11,8 +12,10 @@ docker_answers() { timeout 10 docker version >/dev/null 2>&1; }
 
 # await_docker waits for Docker, which after a boot takes longer than SSH.
 await_docker() {
+  # shellcheck disable=SC2310 # docker_answers is one command
   if docker_answers; then return; fi
   say "waiting for Docker, at most 120 seconds"
+  # shellcheck disable=SC2310 # see above
   await 120 docker_answers ||
     fail "Docker does not answer; look with: sudo journalctl -u docker -n 30; start it with: sudo systemctl restart docker; then run it again"
 }
@@ -20,39 +23,47 @@ await_docker() {
 # states prints a line for every container of project $1, as far as it belongs to release $2, that is not (yet) what it
 # should be: "waiting" or "broken", its service, and how it is.
 states() {
-  local all
-  all=$(containers "$1")
-  [ -n "$all" ] || return 0
-  # shellcheck disable=SC2086 # one container a word
-  docker inspect $all | jq -r --argjson loops "$LOOPS_AFTER" --argjson steady "$STEADY_AFTER" --argjson now "$(date +%s)" \
-    --slurpfile plan "$RELEASES/$2/plan.json" -f /opt/berth/release/states.jq
+  local all filter now
+  local -a ids=() lines=()
+  read_lines ids containers "$1"
+  [ "${#ids[@]}" -gt 0 ] || return 0
+  read_text all docker inspect "${ids[@]}"
+  read_text filter cat /opt/berth/release/states.jq
+  read_text now date +%s
+  read_json lines /dev/stdin "$filter" --argjson loops "$LOOPS_AFTER" --argjson steady "$STEADY_AFTER" --argjson now "$now" \
+    --slurpfile plan "$RELEASES/$2/plan.json" <<<"$all"
+  [ "${#lines[@]}" -eq 0 ] || printf '%s\n' "${lines[@]}"
 }
 
 # await_ready waits until every container of project $1 is ready and, for the own project of release $2, its routes
-# answer; $3 is a Compose still at work on it. Docker's events wake it; DEADLINE ends it.
+# answer, until second $3 of the script; $4 is a Compose still at work on it. Docker's events wake it.
 await_ready() {
-  local now="" events watcher compose=${3:-} tell=$((SECONDS + TELL_EVERY))
+  local now="" events watcher deadline=$3 compose=${4:-} tell=$((SECONDS + TELL_EVERY)) text
+  # shellcheck disable=SC2312 # without events it looks twice a second
   exec {events}< <(exec docker events --filter "label=com.docker.compose.project=$1" --filter event=start --filter event=die --filter event=health_status --format '{{.Action}}' 8>&-)
   watcher=$!
   while true; do
-    now=$(states "$1" "$2")
-    if grep -q '^broken ' <<<"$now"; then break; fi
+    # shellcheck disable=SC2310 # states and unanswered check each of their commands
+    now=$(states "$1" "$2") || fail "it cannot be told how the containers of $1 are (the lines above say why)"
+    [[ $'\n'$now != *$'\nbroken '* ]] || break
     # Compose waits by itself for what a service depends on, without end where that starts again and again.
     if [ -n "$compose" ] && ! kill -0 "$compose" 2>/dev/null; then
       wait "$compose" || { now=${now:-broken Compose gave up, the lines above say why} && break; }
       compose=""
     fi
     if [ -z "$now$compose" ]; then
-      [ "$1" = "$(project "$2")" ] || break
-      now=$(unanswered "$2")
+      [ "$1" = "release-$2" ] || break
+      # shellcheck disable=SC2310 # see above
+      now=$(unanswered "$2") || fail "it cannot be told how the routes of $2 answer (the lines above say why)"
       [ -n "$now" ] || break
     fi
-    if [ "$SECONDS" -ge "$DEADLINE" ]; then
+    if [ "$SECONDS" -ge "$deadline" ]; then
       now=${now:-broken Compose is still at work}
       break
     fi
     if [ -n "$now" ] && [ "$SECONDS" -ge "$tell" ]; then
-      say "waiting: $(sentence "$now"); at most $((DEADLINE - SECONDS)) seconds more"
+      text=$(sentence "$now")
+      say "waiting: $text; at most $((deadline - SECONDS)) seconds more"
       tell=$((SECONDS + TELL_EVERY))
     fi
     read -r -t 0.5 -u "$events" _ || true
@@ -66,12 +77,16 @@ await_ready() {
 
 # unanswered prints the routes of release $1 that do not answer yet.
 unanswered() {
-  local path upstream health code
-  while IFS=$'\t' read -r path upstream health; do
+  local route service path upstream health code
+  local -a routes=()
+  read_json routes "$RELEASES/$1/plan.json" '.routes[] | [.service, .path, .upstream, .health] | @tsv'
+  for route in "${routes[@]}"; do
+    IFS=$'\t' read -r service path upstream health <<<"$route"
     code=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 --header "Host: $DOMAIN" --header 'X-Forwarded-Proto: https' \
       "http://127.0.0.1:$upstream${health:-$path}") || code=000
-    answers "$code" "$health" || printf 'waiting %s\n' "$(jq -r --arg path "$path" '.routes[] | select(.path == $path) | .service' "$RELEASES/$1/plan.json") answers ${health:-$path} with $(spoken "$code")"
-  done < <(jq -r '.routes[] | [.path, .upstream, .health] | @tsv' "$RELEASES/$1/plan.json")
+    # shellcheck disable=SC2310 # answers is one test
+    answers "$code" "$health" || printf 'waiting %s answers %s with %s\n' "$service" "${health:-$path}" "${code/#000/nothing}"
+  done
 }
 
 # answers says whether status code $1 is one of a service that works: with a health path a good one, without any that
@@ -80,25 +95,32 @@ answers() {
   if [ -n "$2" ]; then [[ $1 == [23]?? ]]; else [[ $1 == [234]?? ]]; fi
 }
 
-spoken() { if [ "$1" = 000 ]; then echo nothing; else echo "$1"; fi; }
-
 # show_failure ends the release with the last lines of what did not come up in project $1; $2 are its states.
 show_failure() {
-  local now=$2 service
-  while read -r service; do
-    [ -n "$service" ] || continue
+  local now=$2 service text
+  local -A shown=()
+  while read -r _ service _; do
+    if [ -z "$service" ] || [ -n "${shown[$service]:-}" ]; then continue; fi
+    shown[$service]=yes
+    # shellcheck disable=SC2312 # what cannot be shown must not hide what failed
     show "$service" < <(containers "$1" "$service" | sed -n 1p | xargs --no-run-if-empty docker logs --tail 15 2>&1)
-  done < <(cut -d ' ' -f 2 <<<"$now" | sort -u)
-  fail "the release did not become ready: $(sentence "$now")"
+  done <<<"$now"
+  text=$(sentence "$now")
+  fail "the release did not become ready: $text"
 }
 
 # sentence puts what states and unanswered print, $1, into one.
-sentence() { cut -d ' ' -f 2- <<<"$1" | paste -sd ';' | sed 's/;/; /g'; }
+sentence() {
+  local line all=""
+  while read -r _ line; do all+="${all:+; }$line"; done <<<"$1"
+  printf '%s\n' "$all"
+}
 
 # stateless says whether release $1 has containers of its own; an app may be one stateful service.
-stateless() { jq -e '.stateless != []' "$RELEASES/$1/plan.json" >/dev/null; }
+stateless() { holds '.stateless != []' "$RELEASES/$1/plan.json"; }
 
 # create makes the networks and containers of release $1 without starting any.
+# shellcheck disable=SC2310 # stateless is true or false, or the end; compose is one command
 create() {
   stateless "$1" || return 0
   compose "$1" app.json up --no-start --no-build --no-recreate ||
@@ -108,14 +130,16 @@ create() {
 # migrate runs the stack's migration once, in the new image, before anything new serves.
 migrate() {
   local service command
-  service=$(jq -r '.migration.service // empty' <<<"$APP")
-  [ -n "$service" ] || return 0
-  command=$(jq -r .migration.command <<<"$APP")
+  read_text service jq -r '.migration.service // "-"' <<<"$APP"
+  [ "$service" != - ] || return 0
+  read_text command jq -r .migration.command <<<"$APP"
   say "migrating: $command in $service"
   local log=$RELEASES/$1/migration.log file=app.json
-  jq -e --arg s "$service" '.stateless | index([$s])' "$RELEASES/$1/plan.json" >/dev/null || file=data.json
+  # shellcheck disable=SC2016,SC2310 # jq's variables; holds is true or false, or the end
+  holds --arg s "$service" '.stateless | index([$s]) != null' "$RELEASES/$1/plan.json" || file=data.json
+  # shellcheck disable=SC2310 # compose is one command
   if ! compose "$1" "$file" run --rm --no-deps --no-TTY --interactive=false "$service" sh -c "$command" >"$log" 2>&1; then
-    show "the migration" < <(tail -n 15 "$log")
+    tail -n 15 "$log" | show "the migration"
     fail "the migration failed (the lines above say why); the release was not started, and what runs is left as it was; mend it in a commit, or run another command: pulumi config set --path berth:migration.command COMMAND"
   fi
   cat "$log"
@@ -124,33 +148,45 @@ migrate() {
 # start_release starts release $1 beside what runs and waits until it is ready. A kept one starts the services that
 # served, not those that ran once.
 start_release() {
+  local deadline=$((SECONDS + HEALTHY_WITHIN)) compose=""
   local -a services=()
-  DEADLINE=$((SECONDS + HEALTHY_WITHIN))
-  if ! stateless "$1"; then
-    await_ready "$(project "$1")" "$1"
-    return
+  if [ -e "$RELEASES/$1/released.json" ]; then
+    read_json services "$RELEASES/$1/released.json" '.running[]'
+    # None named would be all to Compose.
+    [ "${#services[@]}" -eq 0 ] || services=(--no-deps "${services[@]}")
   fi
-  if kept "$1"; then mapfile -t services < <(jq -r '.running[]' "$RELEASES/$1/released.json"); fi
-  allow_restarts "$(project "$1")" "$RELEASES/$1/app.json"
-  compose "$1" app.json up --detach --no-build --no-recreate ${services[0]:+--no-deps} "${services[@]}" 8>&- &
-  await_ready "$(project "$1")" "$1" $!
+  # shellcheck disable=SC2310 # stateless is true or false, or the end
+  if stateless "$1" && { [ "${#services[@]}" -gt 0 ] || [ ! -e "$RELEASES/$1/released.json" ]; }; then
+    allow_restarts "release-$1" "$RELEASES/$1/app.json"
+    compose "$1" app.json up --detach --no-build --no-recreate "${services[@]}" 8>&- &
+    compose=$!
+  fi
+  await_ready "release-$1" "$1" "$deadline" "$compose"
 }
 
 # start_again starts what served of release $1, after it was stopped for nothing.
 start_again() {
   local service
-  allow_restarts "$(project "$1")" "$RELEASES/$1/app.json"
-  while read -r service; do containers "$(project "$1")" "$service"; done < <(jq -r '.running[]' "$RELEASES/$1/released.json") |
-    xargs --no-run-if-empty docker start >/dev/null
-  DEADLINE=$((SECONDS + HEALTHY_WITHIN))
-  (await_ready "$(project "$1")" "$1")
+  local -a services=() ids=() all=()
+  allow_restarts "release-$1" "$RELEASES/$1/app.json"
+  read_json services "$RELEASES/$1/released.json" '.running[]'
+  for service in "${services[@]}"; do
+    read_lines ids containers "release-$1" "$service"
+    all+=("${ids[@]}")
+  done
+  [ "${#all[@]}" -eq 0 ] || docker start "${all[@]}" >/dev/null
+  await_ready "release-$1" "$1" $((SECONDS + HEALTHY_WITHIN))
 }
 
 # stop_others stops every release but $1: one that was interrupted may have left two.
 stop_others() {
   local id
-  for id in $(docker ps --filter label=berth.release --format '{{.Label "berth.release"}}' | sort -u); do
-    [ "$id" != "$1" ] || continue
+  local -a ids=()
+  local -A seen=([$1]=yes)
+  read_lines ids docker_table ps --filter label=berth.release --format 'table {{.Label "berth.release"}}'
+  for id in "${ids[@]}"; do
+    [ -z "${seen[$id]:-}" ] || continue
+    seen[$id]=yes
     [ ! -e "$RELEASES/$id/plan.json" ] || drain "$id" "$1"
     stop_release "$id"
   done
@@ -158,49 +194,60 @@ stop_others() {
 
 # check_memory looks whether a small server has room for two releases at once.
 check_memory() {
-  local free used
-  free=$(awk '/^(MemAvailable|SwapFree):/ { sum += $2 } END { print int(sum / 1024) }' /proc/meminfo)
+  local free used text
+  local -a ids=()
+  # shellcheck disable=SC2016 # awk's fields
+  read_text free awk '/^(MemAvailable|SwapFree):/ { sum += $2 } END { print int(sum / 1024) }' /proc/meminfo
   [ -n "$OLD" ] && [ "$STRATEGY" = blue-green ] && [ "$free" -lt "$ROOMY" ] || return 0
-  used=$(running "$(project "$OLD")" | xargs --no-run-if-empty docker stats --no-stream --format '{{.MemUsage}}' |
-    awk '{ n = $1 + 0; if ($1 ~ /GiB/) n *= 1024; if ($1 ~ /KiB/) n /= 1024; sum += n } END { print int(sum) }')
-  [ "$free" -ge "${used:-0}" ] ||
+  read_lines ids running "release-$OLD"
+  [ "${#ids[@]}" -gt 0 ] || return 0
+  read_text text docker stats --no-stream --format '{{.MemUsage}}' "${ids[@]}"
+  # shellcheck disable=SC2016 # awk's fields
+  read_text used awk '{ n = $1 + 0; if ($1 ~ /GiB/) n *= 1024; if ($1 ~ /KiB/) n /= 1024; sum += n } END { print int(sum) }' <<<"$text"
+  [ "$free" -ge "$used" ] ||
     fail "$free MiB of memory and swap are free, and the running release takes $used MiB: two do not fit; take a bigger server: pulumi config set berth:instanceType t3.small; or have the old one stopped first: pulumi config set berth:releaseStrategy stop-first"
 }
 
 # stop_release stops release $1 and keeps its containers. Each gets the time that its compose file gives it.
-stop_release() { stop_for_good "$(project "$1")"; }
+stop_release() { stop_for_good "release-$1"; }
 
 # stop_for_good stops the containers of project $1, of service $2 where one is named, and keeps Docker from starting them at
 # the next boot: with the policy on-failure it would, whoever stopped them.
 stop_for_good() {
-  local all
-  all=$(containers "$@")
-  [ -n "$all" ] || return 0
-  xargs docker update --restart no <<<"$all" >/dev/null || say "Docker does not put off the restarts of all of ${2:-$1}; the lines above say why"
-  running "$@" | xargs --no-run-if-empty docker stop >/dev/null
+  local -a ids=()
+  read_lines ids containers "$@"
+  [ "${#ids[@]}" -gt 0 ] || return 0
+  docker update --restart no "${ids[@]}" >/dev/null || say "Docker does not put off the restarts of all of ${2:-$1}; the lines above say why"
+  read_lines ids running "$@"
+  [ "${#ids[@]}" -eq 0 ] || docker stop "${ids[@]}" >/dev/null
 }
 
 # allow_restarts gives the containers of project $1 back the restart policies that compose file $2 names.
 allow_restarts() {
-  local policies service policy container
-  policies=$(jq -r '.services | to_entries[] | "\(.key) \(.value.restart // "no")"' "$2")
-  while read -r service policy; do
-    if [ -z "$service" ] || [ "$policy" = no ]; then continue; fi
-    for container in $(containers "$1" "$service"); do
-      docker update --restart "$policy" "$container" >/dev/null
-    done
-  done <<<"$policies"
+  local line service policy
+  local -a policies=() ids=()
+  read_json policies "$2" '.services | to_entries[] | "\(.key) \(.value.restart // "no")"'
+  for line in "${policies[@]}"; do
+    read -r service policy <<<"$line"
+    [ "$policy" != no ] || continue
+    read_lines ids containers "$1" "$service"
+    [ "${#ids[@]}" -eq 0 ] || docker update --restart "$policy" "${ids[@]}" >/dev/null
+  done
 }
 
 # remove_release takes away all that release $1 has on this server.
 remove_release() {
-  local network container
-  containers "$(project "$1")" | xargs --no-run-if-empty docker rm --force --volumes >/dev/null
-  for network in $(docker network ls --quiet --filter "label=com.docker.compose.project=$(project "$1")"); do
-    for container in $(docker network inspect --format '{{range $id, $_ := .Containers}}{{$id}} {{end}}' "$network"); do
+  local network container joined
+  local -a ids=() networks=()
+  read_lines ids containers "release-$1"
+  [ "${#ids[@]}" -eq 0 ] || docker rm --force --volumes "${ids[@]}" >/dev/null
+  read_lines networks docker_table network ls --format 'table {{.ID}}' --filter "label=com.docker.compose.project=release-$1"
+  for network in "${networks[@]}"; do
+    joined=$(docker network inspect --format '{{range $id, $_ := .Containers}}{{$id}} {{end}}' "$network")
+    for container in $joined; do
       docker network disconnect --force "$network" "$container" || true
     done
     docker network rm "$network" >/dev/null || true
   done
-  rm -rf "${RELEASES:?}/$1"
+  rm -rf "${RELEASES:?}/${1:?}"
 }

@@ -1,32 +1,49 @@
 # The stateful services: one project, "app", that outlasts releases. Sourced by deploy.sh.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash
+set -euo pipefail
 
 readonly DATA_PROJECT=app
+
+# CHANGED holds what changed_data printed of the release that goes out; DATA_TOUCHED is yes once one of these was started.
+CHANGED="" DATA_TOUCHED=""
 
 # changed_data prints the stateful services of release $1 that are not running as that release defines them, each with
 # "starts" or "changes".
 changed_data() {
-  local service hash container
+  local service hash hashes image now
+  local -a stateful=() ids=()
+  read_json stateful "$RELEASES/$1/plan.json" '.stateful[]'
+  [ "${#stateful[@]}" -gt 0 ] || return 0
+  read_text hashes compose "$1" data.json config --hash '*'
   while read -r service hash; do
-    container=$(containers "$DATA_PROJECT" "$service" | sed -n 1p)
-    if [ -z "$container" ]; then
+    read_lines ids containers "$DATA_PROJECT" "$service"
+    if [ "${#ids[@]}" -eq 0 ]; then
       printf '%s starts\n' "$service"
-    elif [ "$(docker inspect --format '{{index .Config.Labels "com.docker.compose.config-hash"}} {{.Image}}' "$container")" != \
-      "$hash $(image_id "$(jq -r --arg s "$service" '.services[$s].image' "$RELEASES/$1/data.json")")" ]; then
+      continue
+    fi
+    # shellcheck disable=SC2016 # jq's variables
+    read_text image jq -r --arg s "$service" '.services[$s].image' "$RELEASES/$1/data.json"
+    read_text image image_id "$image"
+    read_text now docker inspect --format '{{index .Config.Labels "com.docker.compose.config-hash"}} {{.Image}}' "${ids[0]}"
+    # shellcheck disable=SC2310 # settled is one test, or the end
+    if [ "$now" != "$hash $image" ]; then
       printf '%s changes\n' "$service"
-    elif ! settled "$1" "$service" "$container"; then
+    elif ! settled "$1" "$service" "${ids[0]}"; then
       printf '%s starts\n' "$service"
     fi
-  done < <(compose "$1" data.json config --hash '*')
+  done <<<"$hashes"
 }
 
-# settled says whether container $3 of service $2 needs nothing: it runs, or it is a job that has run. One that others of
-# release $1 wait for has to have ended.
+find_changed_data() { CHANGED=$(changed_data "$1"); }
+
+# settled says whether container $3 of service $2 needs nothing: it runs, or it is a job that has run. One that
+# others of release $1 wait for has to have ended.
 settled() {
   local state
-  state=$(docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}' "$3")
+  read_text state state_of "$3"
+  # shellcheck disable=SC2016 # jq's variables
   case $state in
-    "running "*) jq -e --arg s "$2" '.once // [] | index([$s]) == null' "$RELEASES/$1/plan.json" >/dev/null ;;
+    "running "*) holds --arg s "$2" '.once // [] | index([$s]) == null' "$RELEASES/$1/plan.json" ;;
     "exited 0 " | "exited 0 no" | "exited 0 on-failure") ;;
     *) return 1 ;;
   esac
@@ -34,11 +51,16 @@ settled() {
 
 # leave_jobs takes jobs out of what changes on the way back to a release for which they have run.
 leave_jobs() {
-  local service what container rest=""
+  local service what state rest=""
+  local -a ids=()
   while read -r service what; do
     [ -n "$service" ] || continue
-    container=$(containers "$DATA_PROJECT" "$service" | sed -n 1p)
-    if [ "$what" = changes ] && [[ $(docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}' "$container") =~ ^exited\ 0\ (no|on-failure)?$ ]]; then
+    state=""
+    if [ "$what" = changes ]; then
+      read_lines ids containers "$DATA_PROJECT" "$service"
+      read_text state state_of "${ids[0]}"
+    fi
+    if [[ $state =~ ^exited\ 0\ (no|on-failure)?$ ]]; then
       say "$service is a job that has run; it is not run again on the way back"
     else
       rest+=${rest:+$'\n'}"$service $what"
@@ -47,39 +69,51 @@ leave_jobs() {
   CHANGED=$rest
 }
 
+state_of() { docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}' "$1"; }
+
 # tell_volumes says what of release $1 is persistent for the volumes of its image alone. The operator's next preview goes by it.
 tell_volumes() {
-  local lines line
-  lines=$(jq -r '.because | to_entries[] | select(.value | startswith("its image declares the volume ")) | "\(.key) is persistent, because \(.value)"' "$RELEASES/$1/plan.json")
-  while read -r line; do
-    [ -z "$line" ] || say "$line; if nothing in it is worth keeping: labels: {berth.stateful: \"false\"}"
-  done <<<"$lines"
+  local line
+  local -a lines=()
+  read_json lines "$RELEASES/$1/plan.json" '.because | to_entries[] | select(.value | startswith("its image declares the volume ")) | "\(.key) is persistent, because \(.value)"'
+  for line in "${lines[@]}"; do say "$line; if nothing in it is worth keeping: labels: {berth.stateful: \"false\"}"; done
 }
 
 # foretell says in advance what happens to stateful services.
 foretell() {
-  local service what
+  local service what why
+  local -a surplus=()
   tell_volumes "$1"
   while read -r service what; do
-    [ "$what" != changes ] ||
-      say "stateful service $service changes ($(jq -r --arg s "$service" '.because[$s]' "$RELEASES/$1/plan.json")): it is stopped and started anew, and what needs it waits"
+    [ "$what" = changes ] || continue
+    # shellcheck disable=SC2016 # jq's variables
+    read_text why jq -r --arg s "$service" '.because[$s]' "$RELEASES/$1/plan.json"
+    say "stateful service $service changes ($why): it is stopped and started anew, and what needs it waits"
   done <<<"$CHANGED"
-  while read -r service; do
-    [ -z "$service" ] || say "stateful service $service is not in this release: it is stopped at the end, its data stays"
-  done < <(surplus_data "$1")
+  read_lines surplus surplus_data "$1"
+  for service in "${surplus[@]}"; do say "stateful service $service is not in this release: it is stopped at the end, its data stays"; done
 }
 
 # surplus_data prints the stateful services that run though release $1 has none of that name.
 surplus_data() {
-  docker ps --filter "label=com.docker.compose.project=$DATA_PROJECT" --format '{{.Label "com.docker.compose.service"}}' | sort -u |
-    jq -R -s -r --slurpfile plan "$RELEASES/$1/plan.json" 'split("\n") | map(select(. != "")) - $plan[0].stateful | .[]'
+  local service
+  local -a stateful=() up=()
+  local -A known=()
+  read_json stateful "$RELEASES/$1/plan.json" '.stateful[]'
+  read_lines up docker_table ps --filter "label=com.docker.compose.project=$DATA_PROJECT" --format 'table {{.Label "com.docker.compose.service"}}'
+  for service in "${stateful[@]}"; do known[$service]=yes; done
+  for service in "${up[@]}"; do
+    [ -n "${known[$service]:-}" ] || printf '%s\n' "$service"
+    known[$service]=yes
+  done
 }
 
 # leave_stores takes databases and the like out of what changes on a rollback: an older version may not read their data.
 leave_stores() {
   local service what rest=""
   while read -r service what; do
-    if [ "$what" = changes ] && jq -e --arg s "$service" '.stores | index([$s])' "$RELEASES/$1/plan.json" >/dev/null; then
+    # shellcheck disable=SC2016,SC2310 # jq's variables; holds is true or false, or the end
+    if [ "$what" = changes ] && holds --arg s "$service" '.stores | index([$s]) != null' "$RELEASES/$1/plan.json"; then
       say "$service stays as a later release defined it: an older version may not read its data"
     elif [ -n "$service" ]; then
       rest+=${rest:+$'\n'}"$service $what"
@@ -91,37 +125,46 @@ leave_stores() {
 # start_data brings the stateful services of release $1 that are in CHANGED to what it wants. No other is touched, but for
 # what depends on them.
 start_data() {
-  local volume
-  local -a services
-  while read -r volume; do docker volume create "$volume" >/dev/null; done < <(jq -r '.volumes[]' "$RELEASES/$1/plan.json")
+  local volume now deadline
+  local -a volumes=() services
+  read_json volumes "$RELEASES/$1/plan.json" '.volumes[]'
+  for volume in "${volumes[@]}"; do docker volume create "$volume" >/dev/null; done
   [ -n "$CHANGED" ] || return 0
-  mapfile -t services < <(cut -d ' ' -f 1 <<<"$CHANGED")
+  mapfile -t services <<<"$CHANGED"
+  services=("${services[@]%% *}")
   say "starting ${services[*]}"
   DATA_TOUCHED=yes
-  DEADLINE=$((SECONDS + HEALTHY_WITHIN))
+  deadline=$((SECONDS + HEALTHY_WITHIN))
   allow_restarts "$DATA_PROJECT" "$RELEASES/$1/data.json"
-  compose "$1" data.json up --detach --no-build --no-deps "${services[@]}" ||
-    show_failure "$DATA_PROJECT" "$(states "$DATA_PROJECT" "$1")"
+  # shellcheck disable=SC2310 # compose is one command
+  if ! compose "$1" data.json up --detach --no-build --no-deps "${services[@]}"; then
+    now=$(states "$DATA_PROJECT" "$1")
+    show_failure "$DATA_PROJECT" "${now:-broken Compose gave up, the lines above say why}"
+  fi
+  # shellcheck disable=SC2310 # renew_dependents checks each of its commands
   renew_dependents "$1" || fail "what depends on ${services[*]} does not start again; the lines above say why"
-  await_ready "$DATA_PROJECT" "$1"
+  await_ready "$DATA_PROJECT" "$1" "$deadline"
 }
 
-# dependents prints what of the stateful services of release $1 depends on one that CHANGED says is made anew, and is not
-# itself in CHANGED. A proxy knows the address of what is behind it from its own start; a database needs nobody so.
+# dependents prints what of the stateful services of release $1 depends on one that $2, as changed_data prints it, says is made
+# anew, and is not itself in it. A proxy knows the address of what is behind it from its own start; a database needs nobody so.
 dependents() {
-  jq -r --arg changed "$CHANGED" --slurpfile plan "$RELEASES/$1/plan.json" '
+  local -a names=()
+  # shellcheck disable=SC2016 # jq's variables
+  read_json names "$RELEASES/$1/data.json" '
     .services as $services
     | def with_dependents: . as $anew | [$services | to_entries[] | select(any(.value.depends_on // {} | to_entries[] | select(.value.condition != "service_completed_successfully") | .key; . as $on | $anew | index([$on]))) | .key] + $anew | unique;
       ($changed | split("\n") | map(split(" ") | select(.[1] != null))) as $lines
     | [$lines[] | select(.[1] == "changes") | .[0]] | until(. == with_dependents; with_dependents)
-    | . - [$lines[][0]] - $plan[0].stores | .[]' "$RELEASES/$1/data.json"
+    | . - [$lines[][0]] - $plan[0].stores | .[]' --arg changed "$2" --slurpfile plan "$RELEASES/$1/plan.json"
+  printf '%s\n' "${names[@]}"
 }
 
 # renew_dependents starts those anew.
 renew_dependents() {
-  local -a services
-  mapfile -t services < <(dependents "$1")
-  [ -n "${services[*]}" ] || return 0
+  local -a services=()
+  read_lines services dependents "$1" "$CHANGED"
+  [ "${#services[@]}" -gt 0 ] || return 0
   say "starting anew what depends on them: ${services[*]}"
   compose "$1" data.json restart --no-deps "${services[@]}"
 }
@@ -131,9 +174,11 @@ restore_data() {
   local -a services
   [ "$DATA_TOUCHED" = yes ] || return 0
   say "taking the stateful services back"
-  CHANGED=$(changed_data "$1")
+  find_changed_data "$1"
   leave_jobs
-  mapfile -t services < <(cut -d ' ' -f 1 <<<"$CHANGED")
+  mapfile -t services <<<"$CHANGED"
+  services=("${services[@]%% *}")
+  # shellcheck disable=SC2310 # compose is one command, and renew_dependents checks each of its own
   [ -z "$CHANGED" ] || { compose "$1" data.json up --detach --no-build --no-deps "${services[@]}" && renew_dependents "$1"; } ||
     say "the stateful services of $1 do not start; the lines above say why"
   join "$1"
@@ -141,23 +186,27 @@ restore_data() {
 
 # join gives the stateful services their names in the networks of release $1.
 join() {
-  local service network container alias
-  local -a aliases
-  while IFS=$'\t' read -r service network alias; do
-    aliases=()
+  local line service network container alias joined
+  local -a lines=() ids=() aliases
+  read_json lines "$RELEASES/$1/plan.json" '.join[] | [.service, .network, (.aliases | join(" "))] | @tsv'
+  for line in "${lines[@]}"; do
+    IFS=$'\t' read -r service network alias <<<"$line"
+    network=release-$1_$network aliases=()
     for alias in $alias; do aliases+=(--alias "$alias"); done
-    for container in $(containers "$DATA_PROJECT" "$service"); do
-      docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{"\n"}}{{end}}' "$container" | grep -x "$(project "$1")_$network" >/dev/null ||
-        docker network connect "${aliases[@]}" "$(project "$1")_$network" "$container"
+    read_lines ids containers "$DATA_PROJECT" "$service"
+    for container in "${ids[@]}"; do
+      joined=$(docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{"\n"}}{{end}}' "$container")
+      [[ $'\n'$joined$'\n' == *$'\n'"$network"$'\n'* ]] || docker network connect "${aliases[@]}" "$network" "$container"
     done
-  done < <(jq -r '.join[] | [.service, .network, (.aliases | join(" "))] | @tsv' "$RELEASES/$1/plan.json")
+  done
 }
 
 stop_surplus_data() {
   local service
-  while read -r service; do
-    [ -n "$service" ] || continue
+  local -a services=()
+  read_lines services surplus_data "$1"
+  for service in "${services[@]}"; do
     say "stopping $service"
     stop_for_good "$DATA_PROJECT" "$service"
-  done < <(surplus_data "$1")
+  done
 }

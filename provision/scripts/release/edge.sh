@@ -1,25 +1,29 @@
 # nginx, from one release to another. Sourced by deploy.sh.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash
+set -euo pipefail
 
 # Seconds in which a release has to answer behind nginx, and, with visitors led to it, goes on to.
 readonly ANSWERS_WITHIN=15 VERIFIED_WITHIN=5
 # Where nginx serves the release that comes next, on loopback. The site's configuration has the other end.
 readonly NEXT_PORT=18443
 readonly MAINTENANCE=$DATA/maintenance
+# What did not answer when the site was asked last.
+UNWELL=""
 
 # lead makes link $1 ("current" or "next") lead to release $2 ("starting" before any). When this returns, no new request is
 # led elsewhere; open ones finish where they are. nginx is told where the paths are others than those that it knows.
 lead() {
-  local before known
+  local before known routes
   before=$(readlink "$RELEASES/$1" || true)
   known=$(knows "$1")
+  read_text routes sha256sum <"$RELEASES/$2/$1.conf"
   link "$1" "$2"
-  if [ "$known" = "$(routes_of "$1" "$2")" ]; then
+  if [ "$known" = "$routes" ]; then
     lead_kernel "$1" "$2" "$before"
   else
     tell_nginx "$1" "$2" "$before"
   fi
-  routes_of "$1" "$2" | put "$KNOWN.$1" 0600
+  put "$KNOWN.$1" 0600 <<<"$routes"
 }
 
 # tell_nginx has nginx take up the paths of release $2. Until its old workers are through, those of release $3 lead on, where
@@ -34,12 +38,14 @@ tell_nginx() {
   lead_kernel "$1" "$2" "$3" "$also"
   old=$(workers)
   apply_nginx
+  # shellcheck disable=SC2310 # retired checks each of its commands
   await 30 retired "$old" || fail "nginx did not take up its configuration within 30 seconds; look with: sudo tail /var/log/nginx/error.log"
 }
 
 # lead_kernel has the kernel lead the routes as the links say, and those of file $4, too. Where it refuses, link $1 leads to
 # release $3 again, not to $2.
 lead_kernel() {
+  # shellcheck disable=SC2310 # lead_fronts checks each of its commands
   if lead_fronts "${4:-}"; then return; fi
   link "$1" "$3"
   fail "the kernel does not lead the routes to $2 (the lines above say why); what is served now stays; look with: sudo nft list table ip berth_fronts; then run it again"
@@ -50,7 +56,6 @@ lead_kernel() {
 readonly KNOWN=/run/berth/routes
 
 knows() { cat "$KNOWN.$1" 2>/dev/null || true; }
-routes_of() { sha256sum <"$RELEASES/$2/$1.conf"; }
 
 # link makes link $1 lead to release $2, of which nginx knows nothing yet.
 link() {
@@ -60,51 +65,76 @@ link() {
 }
 
 # workers are nginx's processes that take new connections.
-workers() { pgrep --parent "$(cat /run/nginx.pid)" --full '^nginx: worker process$' || true; }
+workers() { pgrep --parent "$(</run/nginx.pid)" --full '^nginx: worker process$' || true; }
 
 retired() {
-  local now
-  now=$(workers)
-  # New ones have to be there, too.
-  [ -n "$now" ] && ! grep -qxFf <(printf '%s\n' "$1") <<<"$now"
-}
-
-# open_connections counts those that the loopback ports of release $1 and no other hold.
-open_connections() {
-  local port filter=""
-  for port in $(jq -r --slurpfile other "$RELEASES/${2:-$1}/plan.json" '[.routes[].upstream] - if $other[0].id == .id then [] else [$other[0].routes[].upstream] end | .[]' "$RELEASES/$1/plan.json"); do
-    filter+="${filter:+ or }sport = :$port"
+  local worker
+  local -a now=()
+  read_lines now workers
+  for worker in "${now[@]}"; do
+    [[ $'\n'$1$'\n' != *$'\n'"$worker"$'\n'* ]] || return 1
   done
-  if [ -z "$filter" ]; then echo 0; else ss --no-header --numeric --tcp state established "( $filter )" | wc -l; fi
+  # New ones have to be there, too.
+  [ "${#now[@]}" -gt 0 ]
 }
 
-drained() { [ "$(open_connections "$1" "$2")" -eq 0 ]; }
+# open_connections counts those that the loopback ports of release $1 and no other hold. Where ss prints not even its head,
+# nobody knows how many there are.
+open_connections() {
+  local port filter="" table
+  local -a ports=() open
+  # shellcheck disable=SC2016 # jq's variables
+  read_json ports "$RELEASES/$1/plan.json" '[.routes[].upstream] - if $other[0].id == .id then [] else [$other[0].routes[].upstream] end | .[]' \
+    --slurpfile other "$RELEASES/${2:-$1}/plan.json"
+  for port in "${ports[@]}"; do filter+="${filter:+ or }sport = :$port"; done
+  [ -n "$filter" ] || { echo 0; return; }
+  read_text table ss --numeric --tcp state established "( $filter )"
+  mapfile -t open <<<"$table"
+  echo $((${#open[@]} - 1))
+}
+
+drained() {
+  local open
+  read_text open open_connections "$1" "$2"
+  [ "$open" -eq 0 ]
+}
 
 # drain waits for the open requests and WebSockets of release $1, now that $2 gets the new ones.
 drain() {
-  if ! drained "$1" "$2"; then
-    say "draining $(open_connections "$1" "$2") open connections, at most $DRAIN_WITHIN seconds"
-    await "$DRAIN_WITHIN" drained "$1" "$2" || say "$(open_connections "$1" "$2") connections are still open and end now"
+  local open
+  read_text open open_connections "$1" "$2"
+  if [ "$open" -gt 0 ]; then
+    say "draining $open open connections, at most $DRAIN_WITHIN seconds"
+    # shellcheck disable=SC2310 # drained checks each of its commands
+    if ! await "$DRAIN_WITHIN" drained "$1" "$2"; then
+      read_text open open_connections "$1" "$2"
+      say "$open connections are still open and end now"
+    fi
   fi
   # A worker of before the switch leads nowhere once release $1 has stopped, and a busy HTTP/2 connection may stay with it for
   # a thousand requests: between two of them it is ended, and comes back to a worker of now.
-  await 2 gone_workers || pkill --parent "$(cat /run/nginx.pid)" --full "$LEAVING" || true
+  # shellcheck disable=SC2310 # gone_workers is one command; one that fails has nothing to end
+  await 2 gone_workers || pkill --parent "$(</run/nginx.pid)" --full "$LEAVING" || true
 }
 
 readonly LEAVING='^nginx: worker process is shutting down$'
 
-gone_workers() { ! pgrep --parent "$(cat /run/nginx.pid)" --full "$LEAVING" >/dev/null; }
+gone_workers() { ! pgrep --parent "$(</run/nginx.pid)" --full "$LEAVING" >/dev/null; }
 
 # site_answers asks for every route of release $1 as a visitor would, by the public name, on port $2 of this server.
 site_answers() {
-  local path health code
+  local route path health code
+  local -a routes=()
   UNWELL=""
-  while IFS=$'\t' read -r path health; do
+  read_json routes "$RELEASES/$1/plan.json" '.routes[] | [.path, .health] | @tsv'
+  for route in "${routes[@]}"; do
+    path=${route%%$'\t'*} health=${route#*$'\t'}
     code=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 20 --insecure --connect-to "$DOMAIN:443:127.0.0.1:$2" "https://$DOMAIN${health:-$path}") || code=000
     # The front page of a site is there.
     if [ "$path" = / ] && [ -z "$health" ] && [[ $code == 404 ]]; then code="404, not a page"; fi
-    answers "$code" "$health" || { UNWELL="https://$DOMAIN${health:-$path} answers $(spoken "$code")" && return 1; }
-  done < <(jq -r '.routes[] | [.path, .health] | @tsv' "$RELEASES/$1/plan.json")
+    # shellcheck disable=SC2310 # answers is one test
+    answers "$code" "$health" || { UNWELL="https://$DOMAIN${health:-$path} answers ${code/#000/nothing}"; return 1; }
+  done
 }
 
 readonly ADVICE="its containers are healthy, so look at what they say: sudo docker logs; or name a path that tells: pulumi config set --path 'berth:routes[0].health' /healthz"
@@ -112,12 +142,14 @@ readonly ADVICE="its containers are healthy, so look at what they say: sudo dock
 # rehearse asks release $1 behind nginx before anybody is led to it.
 rehearse() {
   lead next "$1"
+  # shellcheck disable=SC2310 # site_answers checks each of its commands
   await "$ANSWERS_WITHIN" site_answers "$1" "$NEXT_PORT" || fail "$UNWELL behind nginx, for $ANSWERS_WITHIN seconds, and nobody was led there; $ADVICE"
 }
 
 # verify asks the site itself.
 verify() {
-  [ ! -e "$MAINTENANCE" ] || { say "the maintenance page is on, so the site was not asked; turn it off: sudo /opt/berth/deploy.sh maintenance off" && return; }
+  [ ! -e "$MAINTENANCE" ] || { say "the maintenance page is on, so the site was not asked; turn it off: sudo /opt/berth/deploy.sh maintenance off"; return; }
+  # shellcheck disable=SC2310 # site_answers checks each of its commands
   await "$VERIFIED_WITHIN" site_answers "$1" 443 || fail "$UNWELL, for $VERIFIED_WITHIN seconds; $ADVICE"
 }
 

@@ -3,7 +3,8 @@
 # A release's folder holds source/ (the checkout), plan.json, images.json, app.json and data.json (compose files),
 # .env.production (the app's variables), current.conf and next.conf (nginx), current.nft and next.nft (where its routes
 # lead), and, once it has served, released.json. All of it is root's alone.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash
+set -euo pipefail
 
 readonly RELEASES=$DATA/releases
 # A release has the loopback ports from FIRST_PORT + 100 x its slot on. Below them are those of stateful services.
@@ -12,7 +13,8 @@ readonly FIRST_PORT=20000
 # current prints the release that nginx is pointed at, nothing before the first.
 current() {
   local name
-  name=$(readlink "$RELEASES/current") || return 0
+  [ -L "$RELEASES/current" ] || return 0
+  read_text name readlink "$RELEASES/current"
   [ "$name" = starting ] || printf '%s\n' "$name"
 }
 
@@ -20,24 +22,39 @@ kept() { [ -n "$1" ] && [ -e "$RELEASES/$1/released.json" ]; }
 
 # kept_releases prints those that can be returned to, the last to serve first.
 kept_releases() {
-  local file
-  for file in "$RELEASES"/*/released.json; do
-    if [ ! -e "$file" ] || [ -L "$(dirname "$file")" ]; then continue; fi
-    printf '%s %s\n' "$(jq -r .served "$file")" "$(basename "$(dirname "$file")")"
-  done | sort -r | cut -d ' ' -f 2
+  local folder served lines="" sorted name
+  for folder in "$RELEASES"/*; do
+    if [ ! -e "$folder/released.json" ] || [ -L "$folder" ]; then continue; fi
+    read_text served jq -r .served "$folder/released.json"
+    lines+="$served ${folder##*/}"$'\n'
+  done
+  [ -n "$lines" ] || return 0
+  read_text sorted sort -r <<<"${lines%$'\n'}"
+  while read -r _ name; do printf '%s\n' "$name"; done <<<"$sorted"
 }
 
 # release_id names a release by its commit and by everything else that makes it: the same settings, the same name. It
 # tells nothing about the variables, whose values might otherwise be guessed from it.
 release_id() {
-  [ -s "$DATA/salt" ] || openssl rand -hex 32 | put "$DATA/salt" 0600
-  printf '%s-%s\n' "${COMMIT:0:12}" "$(cat "$DATA/salt" "$BERTH_ETC/app.env" - <<<"$COMPOSE_FILE $(jq -c '{routes, images}' <<<"$APP")" | sha256sum | cut -c 1-6)"
+  local salt settings all sum
+  if [ ! -s "$DATA/salt" ]; then
+    read_text salt openssl rand -hex 32
+    put "$DATA/salt" 0600 <<<"$salt"
+  fi
+  read_text settings jq -c '{routes, images}' <<<"$APP"
+  read_text all cat "$DATA/salt" "$BERTH_ETC/app.env" - <<<"$COMPOSE_FILE $settings"
+  read_text sum sha256sum <<<"$all"
+  printf '%s-%s\n' "${COMMIT:0:12}" "${sum:0:6}"
 }
 
 # free_slot is the lowest slot that no release on this server has.
 free_slot() {
   local slot=1
-  while grep -qsx "$slot" "$RELEASES"/*/slot; do slot=$((slot + 1)); done
+  local file taken=" "
+  for file in "$RELEASES"/*/slot; do
+    [ ! -e "$file" ] || taken+="$(<"$file") "
+  done
+  while [[ $taken == *" $slot "* ]]; do slot=$((slot + 1)); done
   printf '%s\n' "$slot"
 }
 
@@ -49,8 +66,7 @@ compose() {
   timeout "$HEALTHY_WITHIN" docker compose --progress plain --env-file "$release/.env.production" --file "$release/$file" "$@"
 }
 
-# project is the compose project of release $1.
-project() { printf 'release-%s\n' "$1"; }
+# Release ID is the compose project release-ID.
 
 # routed_ports prints the loopback ports of routed stateful services as they are now.
 routed_ports() {
@@ -61,9 +77,16 @@ routed_ports() {
 # Docker follow them as root.
 lead_out() {
   local link target root
-  root=$(realpath "$1")
-  find "$1" -type l -print0 | while IFS= read -r -d '' link; do
-    target=$(realpath -e "$link" 2>/dev/null) || continue
+  local -a links=()
+  read_text root realpath "$1"
+  # The checkout itself is listed, too: a find that prints nothing found no folder.
+  find "$1" \( -type l -o -path "$1" \) -print0 >"$1.links"
+  mapfile -d '' -t links <"$1.links"
+  rm -f "$1.links"
+  [ "${#links[@]}" -gt 0 ] || fail "find printed nothing about $1, and nothing is done on a guess"
+  for link in "${links[@]}"; do
+    [ -e "$link" ] || continue
+    read_text target realpath -e "$link"
     case $target in
       "$root" | "$root"/*) ;;
       *) printf '%q is a link to %q of the server; commit the file itself, or, if you trust the repository: pulumi config set --path '"'berth:allow[0]'"' host-mounts\n' "${link#"$1"/}" "$target" ;;
@@ -73,8 +96,10 @@ lead_out() {
 
 # refusals prints what keeps the release in folder $1 from going out, a line each.
 refusals() {
-  jq -r '.[].text' "$1/trust.json"
-  jq -r '.problems[]' "$1/plan.json"
+  local -a trust=() problems=()
+  read_json trust "$1/trust.json" '.[].text'
+  read_json problems "$1/plan.json" '.problems[]'
+  printf '%s\n' "${trust[@]}" "${problems[@]}"
 }
 
 # refuse ends the release where there is a sentence in $1.
@@ -88,66 +113,84 @@ refuse() {
 # plan makes folder $1 of a new release: checkout, compose files, routes. Nothing that runs is touched. model.json and
 # given.json, which hold the app's variables, stay until the images are there and may say more.
 plan() {
-  local folder=$1 source=$1/source file
+  local folder=$1 source=$1/source file found ports given
+  local -a paths=()
   rm -rf "$folder"
   mkdir -p "$folder"
-  free_slot >"$folder.slot" && mv "$folder.slot" "$folder/slot"
+  free_slot >"$folder.slot"
+  mv "$folder.slot" "$folder/slot"
   put "$folder/.env.production" 0600 <"$BERTH_ETC/app.env"
   check_out "$source"
   file=$(compose_path "$source")
-  if [ "$(jq 'any(.allow[]?; . == "host-mounts")' <<<"$APP")" = false ]; then refuse "$(lead_out "$source")"; fi
+  # shellcheck disable=SC2310 # holds is true or false, or the end
+  if ! holds 'any(.allow[]?; . == "host-mounts")' <<<"$APP"; then
+    found=$(lead_out "$source")
+    refuse "$found"
+  fi
   # Where the app's own file names it (env_file); not for longer, or it would be copied into images.
-  put "$(dirname "$file")/.env.production" 0600 <"$folder/.env.production"
+  put "${file%/*}/.env.production" 0600 <"$folder/.env.production"
   docker compose --project-name app --env-file "$folder/.env.production" --file "$file" config --format json >"$folder/model.json" ||
     fail "Compose refuses $COMPOSE_FILE of commit ${COMMIT:0:12}; the lines above say where"
-  rm -f "$(dirname "$file")/.env.production"
-  jq -r --arg source "$source" '[(.services // {} | .[] | (.build.context // empty), (.volumes[]? | select(.type == "bind") | .source)),
+  rm -f "${file%/*}/.env.production"
+  # shellcheck disable=SC2016 # jq's variables
+  read_json paths "$folder/model.json" '[(.services // {} | .[] | (.build.context // empty), (.volumes[]? | select(.type == "bind") | .source)),
       ((.secrets // {})[], (.configs // {})[] | .file // empty)]
-    | unique[] | select(. == $source or startswith($source + "/"))' "$folder/model.json" | trees "$source" >"$folder/trees.json"
+    | unique[] | select(. == $source or startswith($source + "/"))' --arg source "$source"
+  trees "$source" "${paths[@]}" >"$folder/trees.json"
   jq --arg source "$source" --arg root "$RELEASES" --argjson app "$APP" '[., {source: $source, root: $root, allow: $app.allow}]' "$folder/model.json" | jq -f /opt/berth/release/trust.jq >"$folder/trust.json"
   dockerfiles "$source" "$folder/model.json" >"$folder/dockerfiles.json"
-  folders "$folder/trees.json" >"$folder/folders.json"
+  folders "${paths[@]}" >"$folder/folders.json"
   image_volumes_of "$OLD" >"$folder/image-volumes.json"
-  jq -n --argjson app "$APP" --slurpfile trees "$folder/trees.json" --argjson ports "$(routed_ports)" --arg id "$(basename "$folder")" \
+  ports=$(routed_ports)
+  # shellcheck disable=SC2016 # jq's variables
+  read_text given jq -n --argjson app "$APP" --slurpfile trees "$folder/trees.json" --argjson ports "$ports" --arg id "${folder##*/}" \
     --slurpfile folders "$folder/folders.json" --slurpfile dockerfiles "$folder/dockerfiles.json" --slurpfile volumes "$folder/image-volumes.json" \
-    --arg commit "$COMMIT" --arg source "$source" --argjson base $((FIRST_PORT + 100 * $(cat "$folder/slot"))) --arg data "$DATA" --arg root "$RELEASES" \
+    --arg commit "$COMMIT" --arg source "$source" --argjson base $((FIRST_PORT + 100 * $(<"$folder/slot"))) --arg data "$DATA" --arg root "$RELEASES" \
     '$app + {id: $id, commit: $commit, source: $source, root: $root, base: $base, ports: $ports, trees: $trees[0], folders: $folders[0],
-      dockerfiles: $dockerfiles[0], image_volumes: $volumes[0], binds: ($data + "/binds"), files: ($data + "/files")}' >"$folder/given.json"
+      dockerfiles: $dockerfiles[0], image_volumes: $volumes[0], binds: ($data + "/binds"), files: ($data + "/files")}'
+  put "$folder/given.json" 0600 <<<"$given"
   split "$folder"
   rm -f "$folder"/{trees,folders,dockerfiles,image-volumes}.json
 }
 
 # split makes the plan of the release in folder $1 from its model and what is given, and what follows from it.
 split() {
-  jq -s -f /opt/berth/release/plan.jq "$1/model.json" "$1/given.json" >"$1/plan.json.new"
-  mv "$1/plan.json.new" "$1/plan.json"
+  local plan found
+  read_text plan jq -s -f /opt/berth/release/plan.jq "$1/model.json" "$1/given.json"
+  put "$1/plan.json" 0600 <<<"$plan"
   # For the log: to the operator the preview has said it, with the lines.
   jq -r '.advice[] | "advice: \(.text)"' "$1/plan.json"
-  refuse "$(refusals "$1")"
+  found=$(refusals "$1")
+  refuse "$found"
   keep_files "$1/plan.json"
   write_routes "$1"
 }
 
 # dockerfiles prints a JSON object: the text of the Dockerfile of every service of model $2 that is built in checkout $1.
 dockerfiles() {
-  local services service file all='{}'
-  services=$(jq -r '.services // {} | to_entries[] | select(.value.build.context != null and .value.build.dockerfile_inline == null)
-    | "\(.key) \(.value.build.context)/\(.value.build.dockerfile // "Dockerfile")"' "$2")
-  while read -r service file; do
-    file=$(realpath -e "$file" 2>/dev/null) || continue
-    [[ -f $file && $file == "$(realpath "$1")"/* ]] || continue
-    all=$(jq --arg service "$service" --rawfile text "$file" '.[$service] = $text' <<<"$all")
-  done <<<"$services"
+  local line service file root all='{}'
+  local -a lines=()
+  read_text root realpath "$1"
+  read_json lines "$2" '.services // {} | to_entries[] | select(.value.build.context != null and .value.build.dockerfile_inline == null)
+    | "\(.key) \(.value.build.context)/\(.value.build.dockerfile // "Dockerfile")"'
+  for line in "${lines[@]}"; do
+    service=${line%% *} file=${line#* }
+    [ -f "$file" ] || continue
+    read_text file realpath -e "$file"
+    [[ $file == "$root"/* ]] || continue
+    # shellcheck disable=SC2016 # jq's variables
+    read_text all jq --arg service "$service" --rawfile text "$file" '.[$service] = $text' <<<"$all"
+  done
   printf '%s\n' "$all"
 }
 
-# folders prints a JSON list: the paths of trees $1 that are folders.
+# folders prints a JSON list: those of the paths $@ that are folders.
 folders() {
-  local paths path
-  paths=$(jq -r 'keys[]' "$1")
-  while read -r path; do
-    [ ! -d "$path" ] || printf '%s\n' "$path"
-  done <<<"$paths" | jq -R -s 'split("\n") | map(select(. != ""))'
+  local path list=""
+  for path in "$@"; do
+    [ ! -d "$path" ] || list+=$path$'\n'
+  done
+  jq -R -s 'split("\n") | map(select(. != ""))' <<<"$list"
 }
 
 # image_volumes_of prints what was found out about the images of release $1: {service: [path]}, the volumes that they declare.
@@ -157,16 +200,19 @@ image_volumes_of() {
 
 # keep_files copies the committed files that stateful services mount to where later commits find them unchanged.
 keep_files() {
-  local path hash
-  while IFS=$'\t' read -r path hash; do
+  local file path hash
+  local -a files=()
+  read_json files "$1" '.files[] | [.source, .hash] | @tsv'
+  for file in "${files[@]}"; do
+    path=${file%%$'\t'*} hash=${file#*$'\t'}
     [ -e "$DATA/files/$hash" ] && continue
     install -d -m 0755 "$DATA/files"
     rm -rf "$DATA/files/$hash.new"
     cp -a "$path" "$DATA/files/$hash.new"
     mv -T "$DATA/files/$hash.new" "$DATA/files/$hash"
-  done < <(jq -r '.files[] | [.source, .hash] | @tsv' "$1")
+  done
 }
 
 # running prints the containers of project $1, of service $2 where one is named.
-running() { docker ps --quiet --no-trunc --filter "label=com.docker.compose.project=$1" ${2:+--filter "label=com.docker.compose.service=$2"}; }
-containers() { docker ps --all --quiet --no-trunc --filter "label=com.docker.compose.project=$1" ${2:+--filter "label=com.docker.compose.service=$2"}; }
+running() { docker_table ps --no-trunc --format 'table {{.ID}}' --filter "label=com.docker.compose.project=$1" ${2:+--filter "label=com.docker.compose.service=$2"}; }
+containers() { docker_table ps --all --no-trunc --format 'table {{.ID}}' --filter "label=com.docker.compose.project=$1" ${2:+--filter "label=com.docker.compose.service=$2"}; }

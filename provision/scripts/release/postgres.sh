@@ -3,7 +3,8 @@
 # shellcheck shell=sh
 set -eu
 export PGUSER="${POSTGRES_USER:-postgres}"
-export PGPASSWORD="${POSTGRES_PASSWORD:-$(cat "${POSTGRES_PASSWORD_FILE:-/dev/null}")}"
+PGPASSWORD=${POSTGRES_PASSWORD:-$(cat "${POSTGRES_PASSWORD_FILE:-/dev/null}")}
+export PGPASSWORD
 DB=${POSTGRES_DB:-$PGUSER}
 
 sql() {

@@ -1,22 +1,29 @@
 # What is kept and what is taken away. Sourced by deploy.sh and log-monitor.sh.
-# shellcheck shell=bash disable=SC2034,SC2153
+# shellcheck shell=bash disable=SC2153
+set -euo pipefail
 
-# Free space that a release needs, in MiB, below what a failure is put down to the want of it, and what the build cache may
-# take.
-readonly FREE_MIB=1024 SCARCE_MIB=128 CACHE=2GB
+# Free space that a release needs, in MiB, and what the build cache may take.
+readonly FREE_MIB=1024 CACHE=2GB
 readonly MORE_ROOM="see what takes it: sudo /opt/berth/log-monitor.sh sizes; make room: sudo /opt/berth/log-monitor.sh clean; or grow the volume: pulumi config set berth:volumeSize 30"
 # Days that dumps stay, and how many at most.
 readonly DUMP_DAYS=7 MOST_DUMPS=20
 
-free_mib() { df --output=avail --block-size=1M "$DATA" | tail -n 1 | tr -d ' '; }
+free_mib() {
+  local text
+  read_text text df --output=avail --block-size=1M "$DATA"
+  printf '%d\n' "${text##*[[:space:]]}"
+}
 
 # leftovers removes what releases left that never served: they were interrupted.
 leftovers() {
   local folder name
   for folder in "$RELEASES"/*/; do
-    name=$(basename "$folder")
+    folder=${folder%/}
+    name=${folder##*/}
     case $name in current | next | starting | "$OLD") continue ;; esac
-    kept "$name" || { say "removing what an interrupted release left: $name" && remove_release "$name"; }
+    [ ! -e "$folder/released.json" ] || continue
+    say "removing what an interrupted release left: $name"
+    remove_release "$name"
   done
 }
 
@@ -24,44 +31,61 @@ leftovers() {
 # dumps.
 prune() {
   local name now
+  local -a names=()
   now=$(current)
-  while read -r name; do
+  read_lines names kept_releases
+  for name in "${names[@]:KEEP}"; do
     [ "$name" = "$now" ] || remove_release "$name"
-  done < <(kept_releases | tail -n +$((KEEP + 1)))
+  done
   prune_images
   docker builder prune --force --keep-storage "$CACHE" >/dev/null
   prune_dumps
 }
 
 prune_images() {
-  local image
-  while read -r image; do
-    docker image rm "$image" >/dev/null || true
-  done < <(docker image ls --format '{{.Repository}}:{{.Tag}}' --filter reference='berth/*' | sort -u |
-    grep -vxFf <(cat "$RELEASES"/*/images.json 2>/dev/null | jq -r '.[].image' | sort -u; echo none))
+  local file image needed=$'\n'
+  local -a images=() some=()
+  for file in "$RELEASES"/*/images.json; do
+    [ -e "$file" ] || continue
+    read_json some "$file" '.[].image'
+    needed+=$(printf '%s\n' "${some[@]}")$'\n'
+  done
+  read_lines images docker_table image ls --format 'table {{.Repository}}:{{.Tag}}' --filter reference='berth/*'
+  for image in "${images[@]}"; do
+    [[ $needed == *$'\n'"$image"$'\n'* ]] || docker image rm "$image" >/dev/null || true
+  done
   docker image prune --force >/dev/null
 }
 
 # prune_dumps keeps what a rollback may restore (the newest of each kept release), and those of the last week besides.
 prune_dumps() {
-  local release file needed=""
-  [ -d "$DUMPS" ] || return 0
-  for release in $(kept_releases); do needed+=$(dumps_of "$release")$'\n'; done
-  {
-    find "$DUMPS" -maxdepth 1 -type f -mtime +"$DUMP_DAYS" -printf '%f\n'
-    # A day of many releases must not fill the disk.
-    find "$DUMPS" -maxdepth 1 -type f -printf '%f\n' | sort -r | tail -n +$((MOST_DUMPS + 1))
-  } | while read -r file; do
-    grep -qxF "$file" <<<"$needed" || rm -f "$DUMPS/$file"
+  local release needed=$'\n' oldest index name dumps
+  local -a releases=() files=("$DUMPS"/*)
+  read_lines releases kept_releases
+  for release in "${releases[@]}"; do
+    dumps=$(dumps_of "$release")
+    needed+=$dumps$'\n'
+  done
+  # A dump's name begins with its time. A day of many releases must not fill the disk.
+  read_text oldest date --utc --date "$DUMP_DAYS days ago" +%Y%m%dT%H%M%SZ
+  for index in "${!files[@]}"; do
+    name=${files[index]##*/}
+    if [ -f "${files[index]}" ] && [[ $needed != *$'\n'"$name"$'\n'* ]] &&
+      { [[ $name < $oldest ]] || [ "$index" -lt $((${#files[@]} - MOST_DUMPS)) ]; }; then
+      rm -f "${files[index]}"
+    fi
   done
 }
 
 # make_room looks whether the release fits and takes away what nothing needs when it does not.
 make_room() {
-  [ "$(free_mib)" -lt "$FREE_MIB" ] || return 0
-  say "only $(free_mib) MiB are free on $DATA; taking away what no kept release needs"
+  local free
+  read_text free free_mib
+  [ "$free" -lt "$FREE_MIB" ] || return 0
+  say "only $free MiB are free on $DATA; taking away what no kept release needs"
   prune_images
   docker builder prune --all --force >/dev/null
-  [ "$(free_mib)" -ge "$FREE_MIB" ] ||
-    fail "$(free_mib) MiB are free on $DATA, and a release needs $FREE_MIB; $MORE_ROOM"
+  read_text free free_mib
+  [ "$free" -ge "$FREE_MIB" ] ||
+    fail "$free MiB are free on $DATA, and a release needs $FREE_MIB; $MORE_ROOM"
 }

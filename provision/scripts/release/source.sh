@@ -1,5 +1,6 @@
 # A commit of the app's repository, laid into a release's folder. Sourced by deploy.sh.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash
+set -euo pipefail
 
 readonly MIRROR=$DATA/app.git
 
@@ -23,13 +24,16 @@ unreached() {
 fetch_from() {
   local said code=0
   said=$(mktemp)
+  # shellcheck disable=SC2310 # git_mirror is git's own code
   LC_ALL=C git_mirror fetch --quiet "$@" 2>"$said" || code=$?
   cat "$said" >&2
+  # shellcheck disable=SC2310 # refused_key and unreached are one list each
   if [ "$code" -ne 0 ] && refused_key "$said"; then
     rm -f "$said"
     fail "$REPOSITORY does not show the SSH host key of berth:repositoryHostKey, so somebody else answers there, or it has a new key: nothing was sent; compare with the key that the git host publishes, and only then: pulumi config set berth:repositoryHostKey 'ssh-ed25519 ...'"
   fi
   # 124 is the limit on the whole of it.
+  # shellcheck disable=SC2310 # see above
   if [ "$code" -eq 124 ] || { [ "$code" -ne 0 ] && unreached "$said"; }; then
     rm -f "$said"
     fail "the git host of $REPOSITORY does not answer from the server; when it does, run 'pulumi up' again; look from there with: sudo git ls-remote $REPOSITORY"
@@ -38,6 +42,7 @@ fetch_from() {
   return "$code"
 }
 
+# shellcheck disable=SC2310 # has_commit is one command, fetch_from returns what git's fetch does
 fetch() {
   [ -d "$MIRROR" ] || git init --quiet --bare "$MIRROR"
   if ! has_commit; then
@@ -61,7 +66,9 @@ check_out() {
     git --git-dir "$MIRROR" --work-tree "$1" checkout-index --all
     rm -f "$1.index"
   )
-  if git_mirror ls-tree -r "$COMMIT" | grep '^160000 ' >/dev/null; then
+  local tree
+  read_text tree git_mirror ls-tree -r "$COMMIT"
+  if [[ $'\n'$tree == *$'\n160000 '* ]]; then
     say "the repository has submodules, which are not fetched; their folders are empty"
   fi
   # What is meant for a laptop stays there: a compose file that asks for it is refused by Compose.
@@ -70,24 +77,38 @@ check_out() {
 
 # compose_path is the compose file of checkout $1, which must lie inside it even when it is a symbolic link.
 compose_path() {
-  local path
+  local path root
+  read_text root realpath "$1"
   path=$(realpath --canonicalize-existing "$1/$COMPOSE_FILE" 2>/dev/null) ||
     fail "commit $COMMIT has no $COMPOSE_FILE; name the file: pulumi config set berth:composeFile compose.yaml"
   case $path in
-    "$(realpath "$1")"/*) printf '%s\n' "$path" ;;
+    "$root"/*) printf '%s\n' "$path" ;;
     *) fail "$COMPOSE_FILE leads out of the repository, to $path; commit the file itself" ;;
   esac
 }
 
-# trees prints a JSON object: for every path below checkout $1 on standard input the hash of what the commit holds
-# there, "" where it holds nothing. A folder that is only kept in git by a hidden file counts as nothing.
+# trees prints a JSON object: for each of the paths $2 and on, below checkout $1, the hash of what the commit holds there, ""
+# where it holds nothing. A folder that is only kept in git by a hidden file counts as nothing.
 trees() {
-  local path relative hash
-  while read -r path; do
-    relative=${path#"$1"}
+  local source=$1 path relative hash file real lines="" object
+  local -a files=()
+  shift
+  for path in "$@"; do
+    relative=${path#"$source"}
     relative=${relative#/}
-    hash=$(git_mirror rev-parse --quiet --verify "$COMMIT:$relative") || hash=""
-    if [ -d "$path" ] && ! git_mirror ls-tree -r --name-only "$COMMIT" -- "${relative:-.}" | grep -vE '(^|/)\.(git)?(keep|ignore)$' >/dev/null; then hash=""; fi
-    printf '%s\t%s\n' "$path" "$hash"
-  done | jq -R -s 'split("\n") | map(select(. != "") | split("\t") | {key: .[0], value: .[1]}) | from_entries'
+    read_lines files git_mirror ls-tree -r --name-only "$COMMIT" -- "${relative:-.}"
+    if [ "${#files[@]}" -eq 0 ] && [ -e "$path" ]; then
+      read_text real realpath "$path"
+      # Behind a link git holds nothing by this name. Otherwise what is in the checkout came out of the commit.
+      [ "$real" != "$path" ] || fail "git tells of no file below ${relative:-.} of commit $COMMIT, which was checked out; nothing is done on a guess; run it again"
+    fi
+    hash=""
+    for file in "${files[@]}"; do
+      if [ ! -d "$path" ] || [[ ! $file =~ (^|/)\.(git)?(keep|ignore)$ ]]; then hash=held; fi
+    done
+    [ -z "$hash" ] || read_text hash git_mirror rev-parse --verify "$COMMIT:$relative"
+    lines+=$path$'\t'$hash$'\n'
+  done
+  read_text object jq -R -s 'split("\n") | map(select(. != "") | split("\t") | {key: .[0], value: .[1]}) | from_entries' <<<"$lines"
+  printf '%s\n' "$object"
 }

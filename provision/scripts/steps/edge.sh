@@ -30,7 +30,9 @@ widen() {
   local file=/etc/nginx/nginx.conf limit='worker_connections 8192;'
   [ -e /etc/nginx/modules-enabled/10-berth.conf ] || put_nginx /etc/nginx/modules-enabled/10-berth.conf <<<"worker_rlimit_nofile 20000;"
   if grep -F "$limit" "$file" >/dev/null; then return; fi
-  put_nginx "$file" < <(sed -E "s/worker_connections +[0-9]+;/$limit/" "$file")
+  local text
+  read_text text sed -E "s/worker_connections +[0-9]+;/$limit/" "$file"
+  put_nginx "$file" <<<"$text"
   grep -F "$limit" "$file" >/dev/null ||
     fail "$file has no line worker_connections to raise; put Debian's own file back: sudo apt-get install --reinstall -o Dpkg::Options::=--force-confnew -o Dpkg::Options::=--force-confask nginx-common"
 }
@@ -42,7 +44,7 @@ lead_fronts() {
 }
 
 main() {
-  local link
+  local link serving
   # What nginx's workers read; a file with a secret in it has its own mode.
   umask 022
   rm -f /etc/nginx/sites-enabled/default
@@ -61,7 +63,8 @@ main() {
     rm -f "/run/berth/routes.$link"
   done
   [ -e "$DATA/releases/current/current.conf" ] || ln -sfn starting "$DATA/releases/current"
-  ln -sfn "$(readlink "$DATA/releases/current")" "$DATA/releases/next"
+  read_text serving readlink "$DATA/releases/current"
+  ln -sfn "$serving" "$DATA/releases/next"
   lead_fronts
   # The two need one another: the site's routes, which a replaced server finds on the volume, include the file, and it uses
   # what the site defines. Where it is not there yet, nothing includes it yet either.
@@ -70,6 +73,7 @@ main() {
   put_nginx /etc/nginx/berth/proxy.conf <"/opt/berth/edge/proxy.conf"
   remember_connections
   widen
+  # shellcheck disable=SC2310 # await runs one command
   await 30 curl --silent --fail --output /dev/null --max-time 5 --header "Host: $DOMAIN" http://127.0.0.1/ ||
     fail "nginx does not answer on port 80; look with: systemctl status nginx"
   say "nginx answers on ports 80 and 443"

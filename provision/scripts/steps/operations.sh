@@ -90,6 +90,7 @@ EOF
 }
 
 main() {
+  local upgrading
   put "$BERTH_ETC/operations.env" 0644 <<<"$OPERATIONS_SETTINGS"
   bound_logs
   # What the health check finds is its result, not a failure of the unit.
@@ -106,7 +107,8 @@ EOF
   systemctl daemon-reload
   systemctl restart systemd-journald
   # A restart would end an upgrade that is at work, so it is done only where Debian's process is still there.
-  [ "$(systemctl show --property MainPID --value unattended-upgrades)" -eq 0 ] || systemctl restart unattended-upgrades
+  read_text upgrading systemctl show --property MainPID --value unattended-upgrades
+  [ "$upgrading" -eq 0 ] || systemctl restart unattended-upgrades
   systemctl enable --quiet --now logrotate.timer
   systemctl restart logrotate.timer
   say "SSH takes keys of $SSH_USER alone, logs are bounded, health is looked at every minute, databases are dumped every night, security updates come by themselves"

@@ -7,7 +7,12 @@ source /opt/berth/lib.sh
 readonly PACKAGES=(docker.io docker-cli docker-compose docker-buildx nginx-light certbot nftables git jq openssl curl iproute2 procps bsdextrautils logrotate unattended-upgrades needrestart apparmor)
 
 installed() {
-  [ "$(dpkg-query --show --showformat '${db:Status-Abbrev}\n' "${PACKAGES[@]}" 2>/dev/null | grep -c '^ii')" -eq "${#PACKAGES[@]}" ]
+  local states state
+  # It fails where it does not know one of them.
+  states=$(dpkg-query --show --showformat '${db:Status-Abbrev}\n' "${PACKAGES[@]}" 2>/dev/null) && [ -n "$states" ] || return 1
+  while read -r state; do
+    [[ $state == ii* ]] || return 1
+  done <<<"$states"
 }
 
 # Docker keeps everything on the volume and its logs bounded from the first container on. It is configured before it
@@ -115,17 +120,23 @@ EOF
 # Certificates survive the server: a replaced one must not ask the authority for another.
 keep_certificates() {
   install -d -m 0700 "$DATA/letsencrypt"
-  [ -L /etc/letsencrypt ] || { rm -rf /etc/letsencrypt && ln -s "$DATA/letsencrypt" /etc/letsencrypt; }
+  if [ ! -L /etc/letsencrypt ]; then
+    rm -rf /etc/letsencrypt
+    ln -s "$DATA/letsencrypt" /etc/letsencrypt
+  fi
 }
 
+# shellcheck disable=SC2310 # await runs one command each
 install_packages() {
   export DEBIAN_FRONTEND=noninteractive
+  local now
+  TZ=UTC printf -v now '%(%FT%TZ)T' -1
   say "installing ${PACKAGES[*]}"
   # An interrupted run leaves packages half configured; a server's own updates, just after boot, hold the locks.
   await 300 dpkg --configure -a || fail "dpkg does not finish what was begun (the lines above say why); look with: sudo dpkg --configure -a"
   # Without the mode apt is content with lists that it could not fetch, and knows no package of theirs.
   await 120 apt-get -q -o Acquire::Retries=3 -o APT::Update::Error-Mode=any update ||
-    fail "Debian's archive does not answer, or this server's clock ($(date --utc +%FT%TZ)) is wrong (the lines above say which); look with: sudo apt-get update"
+    fail "Debian's archive does not answer, or this server's clock ($now) is wrong (the lines above say which); look with: sudo apt-get update"
   apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 --no-install-recommends install "${PACKAGES[@]}" ||
     fail "the packages do not install (the lines above say why); look with: sudo apt-get install ${PACKAGES[0]}"
 }
@@ -134,6 +145,7 @@ main() {
   configure_docker
   keep_certificates
   restart_updated
+  # shellcheck disable=SC2310 # installed checks each of its commands
   installed || install_packages
   # ssl-manager.sh renews, with its own timer: two would compete.
   systemctl disable --quiet --now certbot.timer
@@ -142,8 +154,14 @@ main() {
   stop_in_time
   limit_builds
   add_swap
-  [ "$(docker info --format '{{.DockerRootDir}}')" = "$DATA/docker" ] || systemctl restart docker.service
-  say "Docker $(docker version --format '{{.Server.Version}}'), Compose $(docker compose version --short), $(nginx -v 2>&1 | cut -d ' ' -f 3), $(certbot --version)"
+  local root docker compose nginx certbot
+  read_text root docker info --format '{{.DockerRootDir}}'
+  [ "$root" = "$DATA/docker" ] || systemctl restart docker.service
+  read_text docker docker version --format '{{.Server.Version}}'
+  read_text compose docker compose version --short
+  nginx=$(nginx -v 2>&1)
+  read_text certbot certbot --version
+  say "Docker $docker, Compose $compose, ${nginx#*: }, $certbot"
 }
 
 main "$@"

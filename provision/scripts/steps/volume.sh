@@ -24,6 +24,7 @@ refuse_unreadable() {
   refuse "cannot be read (the lines above say why)" "Look with: sudo dmesg; and on your machine: aws ec2 describe-volume-status --volume-ids $VOLUME_ID"
 }
 
+# shellcheck disable=SC2310 # await runs what it is given
 wait_for_device() {
   say "waiting for volume $VOLUME_ID, at most 2 minutes"
   await 120 test -b "$1" || fail "volume $VOLUME_ID did not appear as $1; is it attached? aws ec2 describe-volumes --volume-ids $VOLUME_ID"
@@ -34,6 +35,7 @@ alive() { timeout 10 touch "$DATA"; }
 
 # refuse_lost ends where the volume was taken from the server while it ran: Docker and what runs in it hold on to a file
 # system whose disk is gone, and get errors until they end.
+# shellcheck disable=SC2310 # alive is one command
 refuse_lost() {
   if mountpoint -q "$DATA"; then
     alive && return
@@ -62,6 +64,7 @@ has_its_size() {
   [[ $BYTES =~ ^[0-9]+$ ]] && [ "$BYTES" -ge $((VOLUME_SIZE << 30)) ]
 }
 
+# shellcheck disable=SC2310 # await runs what it is given
 await_size() {
   await "$SIZED_WITHIN" has_its_size "$1" ||
     refuse "has '$BYTES' bytes, not the $VOLUME_SIZE GiB of berth:volumeSize" "Look with: aws ec2 describe-volumes-modifications --volume-ids $VOLUME_ID; then run 'pulumi up' again"
@@ -80,6 +83,7 @@ zeros() { perl /opt/berth/volume/zeros.pl "$@"; }
 mark() { dd if="$1" bs=4096 skip=$((BYTES / 4096 - 1)) count=1 status=none | tr -d '\0'; }
 
 # set_mark has the last block of device $1 hold $2 and nothing else.
+# shellcheck disable=SC2310 # mark is one pipe
 set_mark() {
   local found
   printf '%s\0' "$2" | dd of="$1" bs=4096 seek=$((BYTES / 4096 - 1)) conv=sync,notrunc,fsync iflag=fullblock status=none ||
@@ -130,6 +134,7 @@ copy_of_superblock() {
 }
 
 # refuse_ext ends for a device $1 whose file system cannot be trusted; $2 says why.
+# shellcheck disable=SC2310 # a copy that is not found is an answer
 refuse_ext() {
   local copy how="sudo e2fsck -n $1 (which says what it finds and changes nothing)"
   if copy=$(copy_of_superblock "$1"); then how="sudo e2fsck $copy $1 (a whole copy of the superblock is there)"; fi
@@ -138,6 +143,7 @@ refuse_ext() {
 
 # accept ends unless the ext4 on device $1 is whole, as far as its superblock says, and Berth's. What a power cut left in its
 # journal is no error: the mount writes it out.
+# shellcheck disable=SC2310 # header is one command
 accept() {
   local header label state
   header=$(header "$1") || refuse_ext "$1" "holds an ext4 whose superblock is damaged or of a newer e2fsprogs than this server's (sudo dumpe2fs -h $1 says which)"
@@ -151,6 +157,7 @@ accept() {
 }
 
 # prove_blank ends unless nothing was ever written to device $1, as far as can be read in seconds.
+# shellcheck disable=SC2310 # zeros is one command
 prove_blank() {
   local list where found
   if grep -F "$VOLUME_ID" /etc/systemd/system/data.mount >/dev/null 2>&1; then
@@ -164,6 +171,7 @@ prove_blank() {
 
 # prove_unfinished ends unless device $1, which has the mark, holds nothing but what mkfs leaves: no superblock, or that of a file
 # system that was never mounted.
+# shellcheck disable=SC2310 # zeros is one command; header is one command
 prove_unfinished() {
   local header label last count found
   found=$(zeros "$1" 1024:1024) || refuse_unreadable
@@ -177,6 +185,7 @@ prove_unfinished() {
 }
 
 # prepare leaves a file system of Berth's on device $1, and makes one only where nothing can be lost.
+# shellcheck disable=SC2310 # mark is one pipe
 prepare() {
   local found types=()
   refuse_read_only "$1"
@@ -200,6 +209,7 @@ prepare() {
   esac
 }
 
+# shellcheck disable=SC2310 # header is one command
 make_file_system() {
   local header label
   set_mark "$1" "$MARK"
@@ -212,6 +222,7 @@ make_file_system() {
 }
 
 # A mount unit rather than a line in fstab: services can depend on it by name, and containers know it too.
+# shellcheck disable=SC2310 # mounted checks each of its commands
 mount_volume() {
   put /etc/systemd/system/data.mount 0644 <<EOF
 [Unit]
@@ -235,12 +246,15 @@ EOF
 
 # tell_age says from when the data is, on a server that gets a volume with some: that of the server before, or of a snapshot.
 tell_age() {
-  local newest
+  local newest when
   newest=$(timeout 60 find "$DATA" -xdev -type f -printf '%T@\n' | sort -n | tail -n 1) || true
-  [ -z "$newest" ] || say "the last that was written on it is of $(date --utc --date "@$newest" +%FT%TZ)"
+  [ -n "$newest" ] || return 0
+  TZ=UTC printf -v when '%(%FT%TZ)T' "${newest%.*}"
+  say "the last that was written on it is of $when"
 }
 
 # grow fills device $1 with its mounted file system, up to the MiB of the mark.
+# shellcheck disable=SC2310 # header is one command
 grow() {
   local header blocks size said code=0 target=$((BYTES / 1024 - 1024))
   header=$(header "$1") || header=""
@@ -263,6 +277,7 @@ catch_up() {
   done
 }
 
+# shellcheck disable=SC2310 # mounted checks each of its commands
 main() {
   local size device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${VOLUME_ID/-/}
   wait_for_device "$device"
@@ -278,7 +293,7 @@ main() {
   fi
   grow "$device"
   catch_up
-  size=$(df --output=size --block-size=1G "$DATA")
+  read_text size df --output=size --block-size=1G "$DATA"
   say "$VOLUME_ID is on $DATA, ${size##* } GiB"
 }
 

@@ -4,9 +4,10 @@
 set -euo pipefail
 
 main() {
-  local device=$1 containers code=0
+  local device=$1 containers capabilities code=0
   # Bit 24. Source: linux/capability.h.
-  if ! findmnt --source "$device" >/dev/null || (($(awk '$1 == "CapEff:" { print "0x" $2 }' /proc/self/status) >> 24 & 1)); then
+  capabilities=$(awk '$1 == "CapEff:" { print "0x" $2 }' /proc/self/status)
+  if ! findmnt --source "$device" >/dev/null || ((capabilities >> 24 & 1)); then
     exec /usr/sbin/resize2fs "$@"
   fi
   echo "a container may not grow a mounted file system here; unmounting it"

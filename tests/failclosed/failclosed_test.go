@@ -1,0 +1,275 @@
+package failclosed
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"berth/tests/report"
+)
+
+// run is a script of the server's with its arguments, in a state of it.
+type run struct {
+	name    string
+	command []string
+	state   string
+	input   func(t *testing.T, w world) string
+	// long is a release: of these, make test-unit looks only at the commands that are dangerous.
+	long bool
+}
+
+// dangerous are the commands by whose word data is kept or taken away.
+var dangerous = []string{"docker", "jq", "git", "cat", "readlink"}
+
+func script(name string, arguments ...string) []string {
+	return append([]string{"/usr/bin/bash", "/opt/berth/" + name}, arguments...)
+}
+
+func settings(name string) func(*testing.T, world) string {
+	return func(t *testing.T, w world) string {
+		t.Helper()
+		text, err := os.ReadFile(w.of("world/settings", name))
+		require.NoError(t, err)
+		return string(text)
+	}
+}
+
+// runs are all that are looked at: every script that is run, in each of its ways.
+var runs = []run{
+	{"deploy.sh, the first", script("deploy.sh"), "new", nil, true},
+	{"deploy.sh, another", script("deploy.sh"), "next", nil, true},
+	{"deploy.sh, the same", script("deploy.sh"), "two", nil, true},
+	{"deploy.sh rollback", script("deploy.sh", "rollback"), "two", nil, true},
+	{"deploy.sh rollback --with-database", script("deploy.sh", "rollback", "--with-database", "--yes"), "two", nil, true},
+	{"deploy.sh dump", script("deploy.sh", "dump"), "two", nil, false},
+	{"deploy.sh status", script("deploy.sh", "status"), "two", nil, false},
+	{"deploy.sh history", script("deploy.sh", "history"), "two", nil, false},
+	{"deploy.sh maintenance on", script("deploy.sh", "maintenance", "on"), "two", nil, false},
+	{"log-monitor.sh view", script("log-monitor.sh", "view"), "two", nil, false},
+	{"log-monitor.sh sizes", script("log-monitor.sh", "sizes"), "two", nil, false},
+	{"log-monitor.sh rotate", script("log-monitor.sh", "rotate"), "two", nil, false},
+	{"log-monitor.sh clean", script("log-monitor.sh", "clean"), "two", nil, false},
+	{"health-check.sh", script("health-check.sh"), "two", nil, false},
+	{"health-check.sh --push", script("health-check.sh", "--push"), "two", nil, false},
+	{"status.sh", script("status.sh"), "two", nil, false},
+	{"status.sh --html", script("status.sh", "--html"), "two", nil, false},
+	{"ssl-manager.sh placeholder", script("ssl-manager.sh", "placeholder"), "two", nil, false},
+	{"ssl-manager.sh generate", script("ssl-manager.sh", "generate"), "new", nil, false},
+	{"ssl-manager.sh renew", script("ssl-manager.sh", "renew"), "due", nil, false},
+	{"ssl-manager.sh install", script("ssl-manager.sh", "install"), "two", nil, false},
+	{"ssl-manager.sh check", script("ssl-manager.sh", "check"), "two", nil, false},
+	{"ssl-manager.sh revert", script("ssl-manager.sh", "revert"), "two", nil, false},
+	{"ssl-manager.sh setup-cron", script("ssl-manager.sh", "setup-cron"), "two", nil, false},
+	{"steps/firewall.sh", script("step.sh", "firewall", "60"), "two", nil, false},
+	{"steps/edge.sh", script("step.sh", "edge", "60"), "two", settings("edge"), false},
+	{"steps/certificate.sh", script("step.sh", "certificate", "60"), "new", nil, false},
+	{"steps/packages.sh", script("step.sh", "packages", "60"), "new", nil, false},
+	{"steps/operations.sh", script("step.sh", "operations", "60"), "two", settings("operations"), false},
+	{"steps/release.sh", script("step.sh", "release", "60"), "next", settings("release"), true},
+	{"first-boot.sh", []string{"/usr/bin/sh", "/opt/berth/first-boot.sh"}, "new", nil, false},
+	{"install.sh", []string{"/usr/bin/sh", "/opt/berth/install.sh"}, "two", settings("archive"), false},
+}
+
+// TestFailClosed has every command of every script fail, and print nothing where it prints something: the script says so and
+// ends with another code than 0, and nothing is lost.
+func TestFailClosed(t *testing.T) {
+	stand := standIns(t)
+	worlds := states(t, stand)
+	var lock sync.Mutex
+	thorough := os.Getenv("BERTH_FAILCLOSED") == "all"
+	commands, tried, excused := 0, 0, map[string]bool{}
+	t.Run("runs", func(t *testing.T) {
+		for _, run := range runs {
+			t.Run(run.name, func(t *testing.T) {
+				if !run.long && !thorough {
+					t.Skip("looked at by itself: BERTH_FAILCLOSED=all go test ./failclosed")
+				}
+				t.Parallel()
+				good := worlds[run.state].copied(t, t.TempDir())
+				input := ""
+				if run.input != nil {
+					input = run.input(t, good)
+				}
+				before := good.contents(t)
+				said, code := good.run(t.Context(), stand, "", "record", input, run.command...)
+				require.Zerof(t, code, "with nothing amiss: %s", said)
+				after := good.contents(t)
+				require.Empty(t, good.lost(t, before, after))
+				called, printed := good.lines("world/called"), good.lines("world/printed")
+				lock.Lock()
+				commands += len(called)
+				lock.Unlock()
+				for _, command := range called {
+					for _, mode := range []string{"fail", "silent"} {
+						if mode == "silent" && !slices.Contains(printed, command) || !thorough && run.long && !slices.Contains(dangerous, command) {
+							continue
+						}
+						folder := t.TempDir()
+						w := worlds[run.state].copied(t, folder)
+						said, code := w.run(t.Context(), stand, command, mode, input, run.command...)
+						what := fmt.Sprintf("%s, %s: %s", run.name, command, mode)
+						for _, lost := range w.lost(t, before, after) {
+							assert.Failf(t, what, "%s\n%s", lost, said)
+						}
+						if reason, excuse := excuse(run.name, command, mode); reason != "" {
+							lock.Lock()
+							excused[excuse] = true
+							lock.Unlock()
+						} else {
+							assert.Truef(t, code != 0 && code != -1 && sentence.MatchString(said), "%s: it ended with %d:\n%s", what, code, said)
+						}
+						lock.Lock()
+						tried++
+						lock.Unlock()
+						require.NoError(t, os.RemoveAll(folder))
+					}
+				}
+			})
+		}
+	})
+	t.Logf("%d commands, %d tries", commands, tried)
+	if !t.Failed() && thorough {
+		report.Add(t, "Commands that fail", fmt.Sprintf("Each command of each of %d runs of scripts fails, or prints nothing", len(runs)),
+			fmt.Sprintf("%d commands, %d tries: nothing was lost, and it was said, but for %d exceptions that have their reason", commands, tried, len(excused)))
+	}
+}
+
+// states are servers: "new" has no release yet, "one" has one, "next" is asked for another, "two" has both, and "due" a
+// certificate to renew.
+func states(t *testing.T, stand string) map[string]world {
+	t.Helper()
+	all := map[string]world{}
+	folder := t.TempDir()
+	w := world(filepath.Join(folder, "new"))
+	for _, root := range roots {
+		require.NoError(t, os.MkdirAll(w.of(root), 0o755))
+	}
+	for _, made := range []string{"opt/berth-one", "run/systemd/system", "run/lock", "var/log/nginx", "var/log/berth", "var/lib", "data/releases/starting", "data/docker/volumes/app_data", "etc/nginx/conf.d", "world/settings", "etc/cron.d", "etc/ssh/sshd_config.d", "etc/nginx/modules-enabled"} {
+		require.NoError(t, os.MkdirAll(w.of(made), 0o755))
+	}
+	// As install.sh leaves them: a folder, and the link that is renamed.
+	command(t, "cp", "-a", "../../provision/scripts/.", w.of("opt/berth-one"))
+	command(t, "chmod", "-R", "755", w.of("opt/berth-one"))
+	require.NoError(t, os.Symlink("berth-one", w.of("opt/berth")))
+	command(t, "sh", "-c", "tar --create --gzip --directory ../../provision/scripts . | base64 >"+w.of("world/settings/archive"))
+	w.put(t, "etc/passwd", "root:x:0:0:root:/root:/bin/bash\n")
+	w.put(t, "etc/group", "root:x:0:\n")
+	w.put(t, "etc/nginx/nginx.conf", "events {\n\tworker_connections 768;\n}\n")
+	command(t, "cp", "/etc/ssl/openssl.cnf", w.of("etc/openssl.cnf"))
+	require.NoError(t, os.MkdirAll(w.of("etc/ssl"), 0o755))
+	command(t, "cp", "/etc/ssl/openssl.cnf", w.of("etc/ssl/openssl.cnf"))
+	w.put(t, "run/nginx.pid", "1\n")
+	w.put(t, "run/systemd/notify", "")
+	w.put(t, "world/workers", "100\n")
+	w.put(t, "world/model.json", model)
+	w.put(t, "var/log/nginx/error.log", "a line\n")
+	w.put(t, "data/docker/volumes/app_data/rows", "what somebody wrote\n")
+	w.put(t, "data/binds/uploads/picture", "a picture\n")
+	w.put(t, "data/stack", "production\n")
+	w.put(t, "etc/berth/app.env", "SECRET_KEY=geheim\n")
+	w.put(t, "etc/berth/deploy_key", "")
+	w.put(t, "etc/berth/fronts.nft", "table ip berth_fronts {}\n")
+	w.put(t, "etc/berth/operations.env", "DOMAIN=site.example\nREGION=eu-central-1\nMONITORED=yes\nBUCKET=dumps\n")
+	w.put(t, "etc/berth/certificate.env", certificateSettings)
+	for _, link := range []string{"current", "next"} {
+		w.put(t, "data/releases/starting/"+link+".conf", "location / { return 503; }\n")
+		w.put(t, "data/releases/starting/"+link+".nft", "\n")
+		require.NoError(t, os.Symlink("starting", w.of("data/releases", link)))
+	}
+	certificate(t, w, "world/certificate", 80)
+	w.put(t, "world/settings/edge", "DOMAIN=site.example\nNGINX='server {}'\nCERTIFICATE_SETTINGS='"+strings.TrimSpace(certificateSettings)+"'\nACME_ROOTS=\n")
+	w.put(t, "world/settings/operations", "SSH_USER=admin\nOPERATIONS_SETTINGS='DOMAIN=site.example\nREGION=eu-central-1\nMONITORED=yes\nBUCKET=dumps'\n")
+	var commits []string
+	for _, page := range []string{"one", "two"} {
+		w.put(t, "root/app/page.html", page)
+		w.put(t, "root/app/compose.yaml", "services: {}\n")
+		command(t, "sh", "-c", "cd "+w.of("root/app")+" && git init --quiet . && git add . && git -c user.name=a -c user.email=a@a.example commit --quiet --message "+page)
+		head, err := exec.CommandContext(t.Context(), "git", "-C", w.of("root/app"), "rev-parse", "HEAD").Output()
+		require.NoError(t, err)
+		commits = append(commits, strings.TrimSpace(string(head)))
+	}
+	release := func(w world, commit string) {
+		text := fmt.Sprintf("DOMAIN=site.example\nREPOSITORY=/root/app\nCOMMIT=%s\nCOMPOSE_FILE=compose.yaml\nSTRATEGY=blue-green\nHEALTHY_WITHIN=90\nDRAIN_WITHIN=5\nKEEP=3\nAPP=%q\n", commit, app)
+		text = strings.ReplaceAll(text, fmt.Sprintf("%q", app), "'"+app+"'")
+		w.put(t, "etc/berth/release.env", text)
+		w.put(t, "world/settings/release", "STACK=production\nRELEASE_SETTINGS=$(cat <<'END'\n"+text+"END\n)\nAPP_ENVIRONMENT='SECRET_KEY=geheim\n'\nDEPLOY_KEY=\nKNOWN_HOSTS=\nREGISTRIES='{}'\n")
+	}
+	release(w, commits[0])
+	all["new"] = w
+	// A placeholder comes before the first release.
+	said, code := w.run(t.Context(), stand, "", "", "", script("ssl-manager.sh", "placeholder")...)
+	require.Zerof(t, code, "%s", said)
+
+	next := w.copied(t, made(t, folder, "next"))
+	said, code = next.run(t.Context(), stand, "", "", "", script("deploy.sh")...)
+	require.Zerof(t, code, "the first release: %s", said)
+	release(next, commits[1])
+	next.put(t, "data/dumps/20260101T000000Z_"+serving(t, next)+"_db.postgres", "an old dump, but the newest of a kept release\n")
+	next.put(t, "world/kept", serving(t, next)+"\n")
+	certificate(t, next, "etc/letsencrypt/live/berth", 80)
+	next.put(t, "etc/letsencrypt/renewal/berth.conf", "server = https://ca.example/directory\n")
+	said, code = next.run(t.Context(), stand, "", "", "", script("ssl-manager.sh", "install")...)
+	require.Zerof(t, code, "the certificate: %s", said)
+	all["next"] = next
+
+	two := next.copied(t, made(t, folder, "two"))
+	said, code = two.run(t.Context(), stand, "", "", "", script("deploy.sh")...)
+	require.Zerof(t, code, "the second release: %s", said)
+	two.put(t, "world/kept", serving(t, two)+"\n"+serving(t, next)+"\n")
+	all["two"] = two
+
+	due := two.copied(t, made(t, folder, "due"))
+	certificate(t, due, "etc/letsencrypt/live/berth", 5)
+	all["due"] = due
+	return all
+}
+
+func made(t *testing.T, folder, name string) string {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Join(folder, name), 0o755))
+	return filepath.Join(folder, name)
+}
+
+func serving(t *testing.T, w world) string {
+	t.Helper()
+	name, err := os.Readlink(w.of("data/releases/current"))
+	require.NoError(t, err)
+	return name
+}
+
+// certificate lays one, with its authority's, into folder; it is valid for some days more.
+func certificate(t *testing.T, w world, folder string, days int) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(w.of(folder), 0o755))
+	command(t, "sh", "-euc", fmt.Sprintf(`cd %s
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=authority -keyout ca.key -out ca.pem
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=site.example -keyout privkey.pem -out leaf.csr
+printf 'subjectAltName=DNS:site.example\n' >extensions
+openssl x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -days %d -extfile extensions -out leaf.pem
+cat leaf.pem ca.pem >fullchain.pem
+rm -f ca.key ca.pem leaf.csr leaf.pem extensions *.srl`, w.of(folder), days))
+}
+
+func command(t *testing.T, name string, arguments ...string) {
+	t.Helper()
+	output, err := exec.CommandContext(t.Context(), name, arguments...).CombinedOutput()
+	require.NoErrorf(t, err, "%s", output)
+}
+
+const (
+	certificateSettings = "NAMES=site.example\nADDRESS=192.0.2.7\nEMAIL=a@site.example\nDIRECTORY=https://ca.example/directory\nSTAGING_DIRECTORY=https://staging.example/directory\nPROFILE=\n"
+	app                 = `{"routes":[{"path":"/","service":"web","port":80,"health":""}],"images":{},"strategy":"blue-green","migration":{"service":"web","command":"true"},"database":null}`
+	model               = `{"name":"app","services":{
+  "web":{"build":{"context":"SOURCE","dockerfile":"Dockerfile","args":{"A":"1"}},"networks":{"default":null},"restart":"always","volumes":[{"type":"bind","source":"SOURCE/page.html","target":"/page.html","read_only":true}]},
+  "db":{"image":"postgres:17","networks":{"default":null},"restart":"always","volumes":[{"type":"volume","source":"data","target":"/var/lib/postgresql/data"}]}},
+ "networks":{"default":{"name":"app_default"}},"volumes":{"data":{"name":"app_data"}}}
+`
+)
