@@ -84,6 +84,6 @@ func TestWhatAStackHasByDefault(t *testing.T) {
 		}
 	}
 	assert.ElementsMatch(t, []string{
-		"aws:iam/role:Role snapshots", "aws:iam/rolePolicy:RolePolicy snapshots", "aws:dlm/lifecyclePolicy:LifecyclePolicy snapshots",
+		"aws:iam/role:Role berth-snapshots", "aws:iam/rolePolicy:RolePolicy berth-snapshots", "aws:dlm/lifecyclePolicy:LifecyclePolicy snapshots",
 	}, more)
 }

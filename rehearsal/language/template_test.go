@@ -219,7 +219,8 @@ func TestASettingThatPulumiIgnoresIsRefused(t *testing.T) {
 	m := newMaker(t)
 	m.new(berth(t), "shop", "", "live", "you@example.com", "shop.example.com", "203.0.113.7/32", "", "https://127.0.0.1:1/app.git", "api:8000")
 	m.run("go build -o " + m.program + " .")
-	m.run("printf 'berth:volumeSize: 40\\n' >>Pulumi.live.yaml; pulumi config set berth:keepReleases many")
+	// In this order: the CLI drops what it does not know when it writes the file.
+	m.run("pulumi config set berth:keepReleases many; printf 'berth:volumeSize: 40\\n' >>Pulumi.live.yaml")
 	output, err := m.try("pulumi preview")
 	require.Error(t, err)
 	assert.Regexp(t, `berth:volumeSize: line \d+ of Pulumi.live.yaml has it outside config:`, output)
