@@ -46,7 +46,7 @@ func Stray(root, project, stack string, settings map[string]string) []Problem {
 		}
 		if first && settings != nil && !s.read(document.Content[0], project, settings) {
 			// Pulumi was given another file: --config-file.
-			return nil
+			return s.problems
 		}
 		s.top(document.Content[0], first)
 	}
@@ -100,7 +100,8 @@ func (s *strays) read(file *yaml.Node, project string, settings map[string]strin
 			if !strings.Contains(key, ":") {
 				key = project + ":" + key
 			}
-			if _, known := settings[key]; s.setting(key) != "" && !known {
+			// A key without a value is one whose lines are all comments.
+			if _, known := settings[key]; s.setting(key) != "" && !known && setting[1].Tag != "!!null" {
 				return false
 			}
 		}

@@ -39,6 +39,7 @@ func TestStraySettingsAreNamedWithTheirLine(t *testing.T) {
 		"without a namespace":    {sound + "volumeSize: 40\n", []string{"berth:volumeSize: line 4"}},
 		"above config":           {"berth:protect: false\n" + sound, []string{"berth:protect: line 1"}},
 		"a misspelt config":      {"Config:\n  berth:domain: x\n  berth:zone: y\n", []string{"berth:domain: line 2", "berth:zone: line 3"}},
+		"beside an empty map":    {"config:\n  berth:domain: app.example.com\n  berth:tags:\n  #  Team: web\nberth:volumeSize: 40\n", []string{"berth:volumeSize: line 5"}},
 		"a second document":      {sound + "---\nconfig:\n  berth:volumeSize: 40\n", []string{"berth:volumeSize: line 6"}},
 		"too far in":             {"config:\n  berth:environment:\n    A: b\n    berth:volumeSize: 40\n", []string{"berth:volumeSize: line 4 of Pulumi.live.yaml has it inside berth:environment"}},
 		"too far in, in a list":  {"config:\n  berth:routes:\n    - path: /\n      berth:volumeSize: 40\n", []string{"berth:volumeSize: line 4 of Pulumi.live.yaml has it inside berth:routes"}},
@@ -46,7 +47,7 @@ func TestStraySettingsAreNamedWithTheirLine(t *testing.T) {
 		"plain beside encrypted": {"config:\n  berth:secrets:\n    A:\n      secure: v1:x\n    TOKEN: " + canary + "\n", []string{"berth:secrets.TOKEN: line 5", "counts as leaked", "pulumi config set --secret --path berth:secrets.TOKEN"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			said := stray(t, c.text, nil)
+			said := stray(t, c.text, map[string]string{"berth:domain": "app.example.com", "berth:environment": "{}", "berth:routes": "[]", "berth:secrets": "{}"})
 			for _, want := range c.want {
 				assert.Contains(t, said, want)
 			}

@@ -39,7 +39,8 @@ func asItIs(ctx *pulumi.Context) (map[string]*recorded, error) {
 		return nil, fmt.Errorf("read the outputs of the stack %s: %w", name, err)
 	}
 	if len(outputs.Outputs) == 0 {
-		// No update has ended well yet.
+		// No update has ended well yet. What such a stack has is protected by the engine alone: reading the resources of a stack
+		// without a state crashes some of its backends.
 		return nil, nil
 	}
 	var state struct {
@@ -71,19 +72,24 @@ func refuse(ctx *pulumi.Context, cfg *config.Config) error {
 	add := func(setting, value, allowed, mend string) {
 		problems = problems.With(config.Problem{Setting: "berth:" + setting, Value: value, Allowed: allowed, Mend: mend})
 	}
-	const lift = "; to do it all the same, lift the protection for one run: pulumi config set berth:protect false && pulumi up"
+	const lift = "; to do it anyway, lift the protection for one run: pulumi config set berth:protect false && pulumi up"
 	removal := func(setting, component, what string) {
 		if parent := there[component]; !cfg.Protect && parent != nil && parent.Outputs["protected"] == false {
 			return
 		}
-		add(setting, "false", what+" is protected, and this would delete it. To delete it all the same, first lift its protection with this setting still true: pulumi config set berth:"+setting+" true && pulumi config set berth:protect false && pulumi up; then set this to false, pulumi up, and set berth:protect to true",
+		add(setting, "false", what+" is protected, and this would delete it. To delete it anyway, first lift its protection with this setting still true: pulumi config set berth:"+setting+" true && pulumi config set berth:protect false && pulumi up; then set this to false, pulumi up, and set berth:protect to true",
 			"pulumi config set berth:"+setting+" true")
 	}
 	if bucket := there[bucketType]; bucket != nil && !cfg.DumpBucket {
 		removal("dumpBucket", "berth:infra:Backups", "the bucket for dumps "+bucket.text("bucket"))
 	}
 	if zone := there[zoneType]; zone != nil && !cfg.CreateZone {
-		removal("createZone", "berth:infra:DNS", "the hosted zone "+zone.text("name"))
+		if name := strings.TrimSuffix(zone.text("name"), "."); name == cfg.Zone {
+			// Without protection too: its records would stay in it, and AWS deletes no zone that has some.
+			add("createZone", "false", "the stack made the hosted zone "+name+", which holds its names, and this would delete it; it goes with the stack, by pulumi destroy", "pulumi config set berth:createZone true")
+		} else {
+			removal("createZone", "berth:infra:DNS", "the hosted zone "+name)
+		}
 	}
 	if !cfg.Protect {
 		return asError(problems)

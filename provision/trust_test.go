@@ -36,7 +36,11 @@ var beyond = []struct{ model, allow, says string }{
 	{`"services":{"web":{"build":{"context":"/source","dockerfile":"../../Dockerfile"}}}`, "host-mounts", "leads out of its folder"},
 	{`"services":{"web":{"build":{"context":"/source","additional_contexts":{"x":"/root"}}}}`, "host-mounts", "is built from /root"},
 	{`"services":{"web":{"build":{"context":"/source","network":"host"}}}`, "host-namespaces", "build.network: host"},
-	{`"services":{},"volumes":{"v":{"driver_opts":{"type":"none","o":"bind","device":"/etc"}}}`, "host-mounts", "v is /etc of the server"},
+	{`"services":{},"volumes":{"v":{"driver_opts":{"type":"none","o":"bind","device":"/etc"}}}`, "host-mounts", "v is /etc, mounted as none on the server"},
+	{`"services":{},"volumes":{"v":{"driver_opts":{"type":"overlay","o":"lowerdir=/etc,upperdir=/root/u,workdir=/root/w","device":"overlay"}}}`, "host-mounts", "v is overlay, mounted as overlay on the server"},
+	{`"services":{},"volumes":{"v":{"driver_opts":{"type":"proc","device":"proc"}}}`, "host-mounts", "v is proc, mounted as proc"},
+	{`"services":{},"volumes":{"v":{"driver_opts":{"type":"ext4","device":"LABEL=root"}}}`, "host-mounts", "v is LABEL=root, mounted as ext4"},
+	{`"services":{},"volumes":{"v":{"driver_opts":{"type":"cifs","device":"/etc"}}}`, "host-mounts", "v is /etc, mounted as cifs"},
 	{`"services":{},"secrets":{"s":{"file":"/etc/shadow"}}`, "host-mounts", "s is the file /etc/shadow of the server"},
 	{`"services":{},"configs":{"c":{"file":"/etc/shadow"}}`, "host-mounts", "c is the file /etc/shadow"},
 }
@@ -70,5 +74,5 @@ func TestAnOrdinaryRepositoryIsTrusted(t *testing.T) {
 		"cap_add":["NET_BIND_SERVICE"],"cap_drop":["ALL"],"security_opt":["no-new-privileges:true"],
 		"volumes":[{"type":"bind","source":"/source/conf","target":"/c"},{"type":"volume","source":"v","target":"/v"},{"type":"bind","source":"/etc/localtime","target":"/etc/localtime","read_only":true}]},
 		"far":{"build":{"context":"https://example.com/x.git"}}},
-		"volumes":{"v":{},"nfs":{"driver_opts":{"type":"nfs","device":":/export"}}},"secrets":{"s":{"file":"/source/s"},"e":{"environment":"E"}}`))
+		"volumes":{"v":{},"nfs":{"driver_opts":{"type":"nfs","device":":/export"}},"ram":{"driver_opts":{"type":"tmpfs","device":"tmpfs","o":"size=1m"}},"share":{"driver_opts":{"type":"cifs","device":"//nas/share"}}},"secrets":{"s":{"file":"/source/s"},"e":{"environment":"E"}}`))
 }

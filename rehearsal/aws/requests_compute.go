@@ -63,8 +63,9 @@ func (a *asking) associates(action string, of map[string]any) {
 	a.on(a.ec2("network-interface", text(of, "networkInterfaceId")), action)
 }
 
-// runsInstance asks for a new instance: AWS looks at everything that it is made of. The root volume is made without tags;
-// they come by a second call, and the provider only logs that it was refused.
+// runsInstance asks for a new instance: AWS looks at everything that it is made of. The provider's releases differ in how the
+// root volume gets its tags: the default ones with it, or all of them by a second call, of which the provider only logs that it
+// was refused. Both are asked for.
 func (a *asking) runsInstance() {
 	a.makes("RunInstances", "instance", object(a.outputs, "tagsAll"), map[string][]string{"ec2:InstanceType": {text(a.inputs, "instanceType")}})
 	a.on(a.ec2("image", text(a.inputs, "ami")), "ec2:RunInstances")
@@ -73,7 +74,7 @@ func (a *asking) runsInstance() {
 		a.on(a.ec2("security-group", group), "ec2:RunInstances")
 	}
 	a.ask(a.ec2("network-interface", "*"), nil, "ec2:RunInstances")
-	a.ask(a.ec2("volume", "*"), nil, "ec2:RunInstances")
+	a.makes("RunInstances", "volume", a.defaultTags, nil)
 	a.everywhere("ec2:DescribeImages")
 	a.passesProfile()
 	root := object(a.outputs, "rootBlockDevice")

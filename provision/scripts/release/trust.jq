@@ -40,7 +40,13 @@ def harmless: .read_only == true and (.source | IN("/etc/localtime", "/etc/timez
       (.build // empty | select(.dockerfile // "" | split("/") | index("..")) | found($name; "build"; "host-mounts"; "is built from the Dockerfile \(.dockerfile), which leads out of its folder")),
       (select(.build.network == "host") | found($name; "build"; "host-namespaces"; "is built in the server's own network (build.network: host)")))),
     ($model.volumes // {} | to_entries[] | .key as $name | (.value.driver_opts // {}) as $options
-      | select($options.device // "" | startswith("/") and outside) | found($name; ""; "host-mounts"; "is \($options.device) of the server")),
+      # Docker mounts what these options say as root: a bind in the checkout is plan.jq's, the rest has to be listed here.
+      | select($options != {} and (($options.type // "none" | ascii_downcase) as $type | $options.device // "" |
+          if $type | IN("none", "bind") then startswith("/") and outside
+          elif $type == "tmpfs" then false
+          elif $type | IN("nfs", "nfs4", "cifs") then startswith("/") and $type == "cifs" and (startswith("//") | not)
+          else true end))
+      | found($name; ""; "host-mounts"; "is \($options.device // "nothing"), mounted as \($options.type // "a bind") on the server")),
     ({secret: $model.secrets, config: $model.configs} | to_entries[] | .key as $kind | .value // {} | to_entries[] | select(.value.file | outside)
       | found(.key; ""; "host-mounts"; "is the file \(.value.file) of the server"))
   ]
