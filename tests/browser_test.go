@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/security"
 	"github.com/chromedp/chromedp"
@@ -42,7 +43,7 @@ func look(t *testing.T, address, roots, row, screenshot string) {
 	var lock sync.Mutex
 	var requested []string
 	var state security.State
-	chromedp.ListenTarget(browser, func(event any) {
+	require.NoError(t, chromedp.Listen(browser, func(event any) {
 		lock.Lock()
 		defer lock.Unlock()
 		switch event := event.(type) {
@@ -51,16 +52,19 @@ func look(t *testing.T, address, roots, row, screenshot string) {
 		case *security.EventVisibleSecurityStateChanged:
 			state = event.VisibleSecurityState.SecurityState
 		}
-	})
-	var picture []byte
-	var text string
-	require.NoError(t, chromedp.Run(browser,
-		network.Enable(), security.Enable(),
+	}))
+	_, err := chromedp.Call(browser, network.Enable, network.EnableParams{})
+	require.NoError(t, err)
+	_, err = chromedp.Call(browser, security.Enable, cdp.Empty{})
+	require.NoError(t, err)
+	require.NoError(t, chromedp.Do(browser,
 		chromedp.Navigate("https://"+rehearsed.Domain+"/"),
-		chromedp.WaitVisible(`//*[contains(text(), "`+row+`")]`, chromedp.BySearch),
-		chromedp.Text("body", &text, chromedp.ByQuery),
-		chromedp.FullScreenshot(&picture, 100),
+		chromedp.WaitVisible(chromedp.Search(`//*[contains(text(), "`+row+`")]`)),
 	))
+	text, err := chromedp.Run(browser, chromedp.Text(chromedp.CSS("body")))
+	require.NoError(t, err)
+	picture, err := chromedp.Run(browser, chromedp.FullScreenshot(100))
+	require.NoError(t, err)
 	require.Contains(t, text, row)
 
 	lock.Lock()

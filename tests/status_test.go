@@ -62,16 +62,13 @@ func open(t *testing.T, url string, width int64, screenshot string) string {
 	defer cancel()
 	browser, cancel = context.WithTimeout(browser, 90*time.Second)
 	defer cancel()
-	var text string
-	var wide bool
-	var picture []byte
-	require.NoError(t, chromedp.Run(browser,
-		chromedp.EmulateViewport(width, 900),
-		chromedp.Navigate(url),
-		chromedp.Text("body", &text, chromedp.ByQuery),
-		chromedp.Evaluate("document.documentElement.scrollWidth > window.innerWidth", &wide),
-		chromedp.FullScreenshot(&picture, 100),
-	))
+	require.NoError(t, chromedp.Do(browser, chromedp.EmulateViewport(width, 900), chromedp.Navigate(url)))
+	text, err := chromedp.Run(browser, chromedp.Text(chromedp.CSS("body")))
+	require.NoError(t, err)
+	wide, err := chromedp.Run(browser, chromedp.Evaluate[bool]("document.documentElement.scrollWidth > window.innerWidth"))
+	require.NoError(t, err)
+	picture, err := chromedp.Run(browser, chromedp.FullScreenshot(100))
+	require.NoError(t, err)
 	assert.False(t, wide, "the page is wider than %d", width)
 	require.NoError(t, os.MkdirAll(filepath.Dir(screenshot), 0o755))
 	require.NoError(t, os.WriteFile(screenshot, picture, 0o644))
