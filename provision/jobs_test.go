@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,19 +53,63 @@ func TestAnImagesOwnVolumesAreHeeded(t *testing.T) {
 	assert.Contains(t, output, "what runs is left as it was")
 }
 
-// TestJobsRunOnce: one that ended well is neither started again nor run on the way back.
+// TestJobsRunOnce: what is a job is told by its definition: what was stopped for good has the policy of one, too. A job that
+// ended well is not started again, and no job runs on the way back, however the last one of that name ended.
 func TestJobsRunOnce(t *testing.T) {
-	for state, settled := range map[string]bool{
-		"exited 0 no": true, "exited 0 on-failure": true, "exited 0 ": true, "exited 1 no": false, "exited 0 unless-stopped": false, "running 0 no": true, "restarting 1 always": false, "created 0 no": false,
-	} {
-		_, err := withDocker(t, `echo "`+state+`"`, "settled abc job container", map[string]string{"abc/plan.json": `{"once":["other"]}`})
-		assert.Equal(t, settled, err == nil, state)
-		output, err := withDocker(t, `echo "`+state+`"`, `CHANGED="job changes"; leave_jobs; echo "[$CHANGED]"`, map[string]string{})
-		require.NoError(t, err, output)
-		assert.Equal(t, strings.HasPrefix(state, "exited 0") && state != "exited 0 unless-stopped", strings.Contains(output, "[]"), "%s: %s", state, output)
+	release := func(definition, plan string) map[string]string {
+		return map[string]string{"abc/plan.json": plan, "abc/data.json": `{"services":{"it":{` + definition + `}}}`}
 	}
-	_, err := withDocker(t, `echo "running 0 no"`, "settled abc job container", map[string]string{"abc/plan.json": `{"once":["job"]}`})
-	require.Error(t, err, "others wait until it has ended")
+	for _, test := range []struct {
+		definition, plan string
+		job              bool
+		settled          []string
+	}{
+		{`"restart":"no"`, `{"stores":[],"routes":[],"once":[]}`, true, []string{"exited 0 no", "exited 0 ", "running 0 no"}},
+		{`"restart":"on-failure:3"`, `{"stores":[],"routes":[],"once":["other"]}`, true, []string{"exited 0 on-failure", "running 0 no"}},
+		{``, `{"once":["it"]}`, true, []string{"exited 0 no", "exited 0 "}},
+		{`"restart":"unless-stopped"`, `{"stores":[],"routes":[]}`, false, []string{"running 0 no"}},
+		{``, `{"stores":[],"routes":[],"once":[]}`, false, []string{"running 0 no"}},
+		{`"restart":"no"`, `{"stores":["it"],"routes":[],"once":[]}`, false, []string{"running 0 no"}},
+		{`"restart":"on-failure"`, `{"stores":[],"routes":[{"service":"it"}],"once":[]}`, false, []string{"running 0 no"}},
+	} {
+		for _, state := range []string{"exited 0 no", "exited 0 ", "exited 0 on-failure", "exited 0 unless-stopped", "exited 1 no", "exited 137 no", "running 0 no", "restarting 1 always", "created 0 no"} {
+			output, err := withDocker(t, `echo "`+state+`"`, `if settled abc it container; then echo settled; else echo starts; fi`, release(test.definition, test.plan))
+			require.NoError(t, err, output)
+			if strings.HasPrefix(state, "exited 0") && state != "exited 0 no" && test.job {
+				continue // nobody stopped it: a policy that is not its own cannot be there
+			}
+			want := "starts\n"
+			if slices.Contains(test.settled, state) {
+				want = "settled\n"
+			}
+			assert.Equal(t, want, output, "%s %s: %s", test.definition, test.plan, state)
+		}
+		for _, what := range []string{"changes", "starts"} {
+			output, err := withDocker(t, `exit 1`, `CHANGED="it `+what+`"; leave_jobs abc; echo "[$CHANGED] left:$LEFT"`, release(test.definition, test.plan))
+			require.NoError(t, err, output)
+			if test.job {
+				assert.Contains(t, output, "[] left: it")
+			} else {
+				assert.Contains(t, output, "[it "+what+"] left:\n")
+			}
+		}
+	}
+}
+
+// TestWhatWasStoppedForGoodComesBack: with the release that has it, and when the one that stopped it fails after all.
+func TestWhatWasStoppedForGoodComesBack(t *testing.T) {
+	const stand = `compose() { echo "compose $*"; }; renew_dependents() { :; }; join() { :; }; surplus_data() { echo files; }; docker() { echo "docker $*" >&3; }; docker_table() { echo id; }
+`
+	files := map[string]string{
+		"abc/plan.json": `{"stateful":["files"],"stores":[],"routes":[],"once":[]}`,
+		"abc/data.json": `{"services":{"files":{"restart":"unless-stopped","image":"x"}}}`,
+	}
+	output, err := withDocker(t, ``, stand+`changed_data() { echo "files starts"; }; stop_surplus_data new; restore_data abc`, files)
+	require.NoError(t, err, output)
+	_, after, stopped := strings.Cut(output, "taking the stateful services back")
+	require.True(t, stopped, output)
+	assert.Contains(t, after, "docker update --restart unless-stopped app files\n", "or it stays down after the next crash or reboot")
+	assert.Contains(t, after, "compose abc data.json up --detach --no-build --no-deps files\n")
 }
 
 // TestWhatIsStoppedForGoodStaysDown: Docker starts what has the policy on-failure and ended with an error at the next boot,

@@ -90,6 +90,7 @@ resume() {
   tell_volumes "$NEW"
   lead current "$NEW"
   find_changed_data "$NEW"
+  ! kept "$NEW" || leave_jobs "$NEW"
   start_data "$NEW"
   create "$NEW"
   join "$NEW"
@@ -108,7 +109,7 @@ activate() {
   step data
   find_changed_data "$NEW"
   [ "$ACTION" = deploy ] || leave_stores "$NEW"
-  ! kept "$NEW" || leave_jobs
+  ! kept "$NEW" || leave_jobs "$NEW"
   foretell "$NEW"
   check_memory
   if [ "$STRATEGY" = stop-first ] && [ -n "$OLD" ]; then

@@ -30,7 +30,7 @@ states() {
   read_text all docker inspect "${ids[@]}"
   read_text filter cat /opt/berth/release/states.jq
   read_text now date +%s
-  read_json lines /dev/stdin "$filter" --argjson loops "$LOOPS_AFTER" --argjson steady "$STEADY_AFTER" --argjson now "$now" \
+  read_json lines /dev/stdin "$filter" --argjson loops "$LOOPS_AFTER" --argjson steady "$STEADY_AFTER" --argjson now "$now" --arg left "${LEFT:-}" \
     --slurpfile plan "$RELEASES/$2/plan.json" <<<"$all"
   [ "${#lines[@]}" -eq 0 ] || printf '%s\n' "${lines[@]}"
 }

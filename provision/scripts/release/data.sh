@@ -5,7 +5,8 @@ set -euo pipefail
 readonly DATA_PROJECT=app
 
 # CHANGED holds what changed_data printed of the release that goes out; DATA_TOUCHED is yes once one of these was started.
-CHANGED="" DATA_TOUCHED=""
+# LEFT names the jobs that stay as they ended, whatever release that was for.
+CHANGED="" DATA_TOUCHED="" LEFT=""
 
 # changed_data prints the stateful services of release $1 that are not running as that release defines them, each with
 # "starts" or "changes".
@@ -44,24 +45,33 @@ settled() {
   # shellcheck disable=SC2016 # jq's variables
   case $state in
     "running "*) holds --arg s "$2" '.once // [] | index([$s]) == null' "$RELEASES/$1/plan.json" ;;
-    "exited 0 " | "exited 0 no" | "exited 0 on-failure") ;;
+    # What stop_for_good stopped may have ended so, too; of a job that may be tried again its policy tells.
+    "exited 0 "*) job "$1" "$2" "${state##* }" ;;
     *) return 1 ;;
   esac
 }
 
-# leave_jobs takes jobs out of what changes on the way back to a release for which they have run.
+# job says whether stateful service $2 of release $1 is to run once, by its definition alone; $3 is the restart policy that its
+# container has now, where that matters. A database and what a route leads to are none, whatever their policy.
+# shellcheck disable=SC2016 # jq's variables
+job() {
+  holds --arg s "$2" --arg now "${3-on-failure}" --slurpfile plan "$RELEASES/$1/plan.json" '
+    (.services[$s].restart // "") as $policy
+    | if $plan[0].once // [] | index([$s]) then true
+      else $policy != "" and ([$plan[0].stores[]?, ($plan[0].routes[]? | .service)] | index([$s]) | not) end
+    | . and ($policy | IN("", "no") or (startswith("on-failure") and $now == "on-failure"))' "$RELEASES/$1/data.json"
+}
+
+# leave_jobs takes the jobs of release $1 out of what changes on the way back to it: they have run for it, and what a later
+# release's job made of it since, or why that failed, is no reason to run them again.
 leave_jobs() {
-  local service what state rest=""
-  local -a ids=()
+  local service what rest=""
   while read -r service what; do
     [ -n "$service" ] || continue
-    state=""
-    if [ "$what" = changes ]; then
-      read_lines ids containers "$DATA_PROJECT" "$service"
-      read_text state state_of "${ids[0]}"
-    fi
-    if [[ $state =~ ^exited\ 0\ (no|on-failure)?$ ]]; then
+    # shellcheck disable=SC2310 # job is true or false, or the end
+    if job "$1" "$service"; then
       say "$service is a job that has run; it is not run again on the way back"
+      LEFT+=" $service"
     else
       rest+=${rest:+$'\n'}"$service $what"
     fi
@@ -175,9 +185,10 @@ restore_data() {
   [ "$DATA_TOUCHED" = yes ] || return 0
   say "taking the stateful services back"
   find_changed_data "$1"
-  leave_jobs
+  leave_jobs "$1"
   mapfile -t services <<<"$CHANGED"
   services=("${services[@]%% *}")
+  allow_restarts "$DATA_PROJECT" "$RELEASES/$1/data.json"
   # shellcheck disable=SC2310 # compose is one command, and renew_dependents checks each of its own
   [ -z "$CHANGED" ] || { compose "$1" data.json up --detach --no-build --no-deps "${services[@]}" && renew_dependents "$1"; } ||
     say "the stateful services of $1 do not start; the lines above say why"
@@ -207,6 +218,7 @@ stop_surplus_data() {
   read_lines services surplus_data "$1"
   for service in "${services[@]}"; do
     say "stopping $service"
+    DATA_TOUCHED=yes
     stop_for_good "$DATA_PROJECT" "$service"
   done
 }
