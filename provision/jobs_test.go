@@ -112,6 +112,69 @@ func TestWhatWasStoppedForGoodComesBack(t *testing.T) {
 	assert.Contains(t, after, "compose abc data.json up --detach --no-build --no-deps files\n")
 }
 
+// TestWhatBecomesPersistent neither runs twice nor starts without what an image's own volume holds.
+func TestWhatBecomesPersistent(t *testing.T) {
+	const (
+		anonymous = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+		docker    = `folder=${0%/bin/docker}; case "$*" in
+  "volume inspect"*) [ -d "$folder/volumes/${*: -1}" ] && echo "$folder/volumes/${*: -1}" ;;
+  "image inspect"*) echo '{"/data":{},"/tmp":{}}' ;;
+  inspect*) sed "s|FOLDER|$folder|" "$folder/inspect" ;;
+  *) exit 1 ;;
+esac`
+		named = `{"services":{"it":{"volumes":[{"type":"volume","source":"files","target":"/data/"}]}},"volumes":{"files":{"name":"app_files"}}}`
+	)
+	for name, test := range map[string]struct {
+		old, data, mount, holds, there string
+		refused                        bool
+	}{
+		"data without a name":         {`"it"`, `{"services":{"it":{}}}`, "/data", "row", "", true},
+		"a named one that is empty":   {`"it"`, named, "/data", "row", "", true},
+		"a named one with its copy":   {`"it"`, named, "/data", "row", "app_files/row", false},
+		"nothing in it":               {`"it"`, `{"services":{"it":{}}}`, "/data", "", "", false},
+		"what is to be thrown away":   {`"it"`, `{"services":{"it":{}}}`, "/tmp", "row", "", false},
+		"not declared by the image":   {`"it"`, `{"services":{"it":{}}}`, "/elsewhere", "row", "", false},
+		"persistent before as well":   {`"web"`, `{"services":{"it":{}}}`, "/data", "row", "", false},
+		"another one that is not new": {`"web","gone"`, `{"services":{"it":{}}}`, "/data", "row", "", false},
+	} {
+		files := map[string]string{
+			"old/plan.json": `{"stateless":[` + test.old + `],"stateful":[]}`, "new/plan.json": `{"stateless":["web"],"stateful":["it"]}`, "new/data.json": test.data,
+			"inspect":        `[{"Image":"sha256:1","Mounts":[{"Type":"volume","Name":"` + anonymous + `","Source":"FOLDER/anonymous","Destination":"` + test.mount + `"}]}]`,
+			"anonymous/.dot": "",
+		}
+		if test.there != "" {
+			files["volumes/"+test.there] = "x"
+		}
+		line := `containers() { echo id; }; `
+		if test.holds == "" {
+			line += `rm "$RELEASES/anonymous/.dot"; `
+		}
+		output, err := withDocker(t, docker, line+`check_moving old new; echo "goes on"`, files)
+		if !test.refused {
+			require.NoError(t, err, "%s: %s", name, output)
+			assert.Contains(t, output, "goes on", name)
+			continue
+		}
+		require.Error(t, err, name)
+		assert.Contains(t, output, "service it becomes persistent and would start empty", name)
+		assert.Contains(t, output, "/anonymous/. ", name)
+		assert.Contains(t, output, `labels: {berth.stateful: "false"}; nothing was changed`, name)
+	}
+
+	output, err := withDocker(t, ``, `docker() { echo "docker $*" >&3; }; await_ready() { echo "ready $*"; }; HEALTHY_WITHIN=9
+stop_moving old new; echo "[$STOPPED_FIRST]"; start_again old; MOVED=(); stop_moving "" new; echo "none: ${#MOVED[@]}"`, map[string]string{
+		"old/plan.json": `{"stateless":["it","web"],"stateful":[]}`, "new/plan.json": `{"stateless":["web"],"stateful":["it"]}`,
+		"old/app.json": `{"services":{"it":{"restart":"unless-stopped"}}}`, "old/released.json": `{"running":["it","web"]}`,
+	})
+	require.NoError(t, err, output)
+	before, after, found := strings.Cut(output, "[yes]")
+	require.True(t, found, output)
+	assert.Contains(t, before, "docker stop release-old it\n")
+	assert.NotContains(t, before, "docker stop release-old\n", "the others serve on")
+	assert.Regexp(t, `(?s)docker stop app it\n.*docker update --restart unless-stopped release-old it\n.*docker start release-old it release-old web\n`, after)
+	assert.Contains(t, after, "none: 0")
+}
+
 // TestWhatIsStoppedForGoodStaysDown: Docker starts what has the policy on-failure and ended with an error at the next boot,
 // whoever stopped it.
 func TestWhatIsStoppedForGoodStaysDown(t *testing.T) {

@@ -107,6 +107,7 @@ resume() {
 # activate leads the site from OLD to NEW, whose images and compose files are there.
 activate() {
   step data
+  check_moving "$OLD" "$NEW"
   find_changed_data "$NEW"
   [ "$ACTION" = deploy ] || leave_stores "$NEW"
   ! kept "$NEW" || leave_jobs "$NEW"
@@ -117,6 +118,7 @@ activate() {
     STOPPED_FIRST=yes
     stop_release "$OLD"
   fi
+  stop_moving "$OLD" "$NEW"
   start_data "$NEW"
   [ -z "$OLD" ] || join "$OLD"
   step create
@@ -193,6 +195,7 @@ rollback() {
   [ -n "$NEW" ] || fail "no kept release${wanted:+ of $wanted} to return to; kept: ${names[*]}; an older commit goes out anew: pulumi config set berth:ref COMMIT && pulumi up"
   read_text COMMIT jq -r .commit "$RELEASES/$NEW/released.json"
   if [ -n "$with_database" ]; then
+    check_moving "$OLD" "$NEW"
     confirm_restore "$NEW" "$yes"
     step restore
     [ -e "$MAINTENANCE" ] || RESTORING=yes

@@ -164,10 +164,11 @@ start_release() {
   await_ready "release-$1" "$1" "$deadline" "$compose"
 }
 
-# start_again starts what served of release $1, after it was stopped for nothing.
+# start_again starts what served of release $1, after it was stopped for nothing. What became persistent is not to run twice.
 start_again() {
   local service
   local -a services=() ids=() all=()
+  for service in "${MOVED[@]}"; do stop_for_good "$DATA_PROJECT" "$service"; done
   allow_restarts "release-$1" "$RELEASES/$1/app.json"
   read_json services "$RELEASES/$1/released.json" '.running[]'
   for service in "${services[@]}"; do

@@ -6,7 +6,8 @@ readonly DATA_PROJECT=app
 
 # CHANGED holds what changed_data printed of the release that goes out; DATA_TOUCHED is yes once one of these was started.
 # LEFT names the jobs that stay as they ended, whatever release that was for.
-CHANGED="" DATA_TOUCHED="" LEFT=""
+# MOVED lists the services that were stateless and are stateful now.
+CHANGED="" DATA_TOUCHED="" LEFT="" MOVED=()
 
 # changed_data prints the stateful services of release $1 that are not running as that release defines them, each with
 # "starts" or "changes".
@@ -130,6 +131,78 @@ leave_stores() {
     fi
   done <<<"$CHANGED"
   CHANGED=$rest
+}
+
+# moving prints the services that are stateless in release $1 and stateful in release $2.
+moving() {
+  local -a names=()
+  [ -n "$1" ] || return 0
+  # shellcheck disable=SC2016 # jq's variables
+  read_json names "$RELEASES/$1/plan.json" '.stateless - (.stateless - $new[0].stateful) | .[]' --slurpfile new "$RELEASES/$2/plan.json"
+  [ "${#names[@]}" -eq 0 ] || printf '%s\n' "${names[@]}"
+}
+
+# check_moving refuses release $2 where such a service would start without what its container of release $1 keeps in a volume
+# that its image declares and that has no name.
+check_moving() {
+  local service id path volume all declared kept
+  local -a services=() ids=() lines=() names=()
+  read_lines services moving "$1" "$2"
+  for service in "${services[@]}"; do
+    read_lines ids containers "release-$1" "$service"
+    for id in "${ids[@]}"; do
+      read_text all docker inspect "$id"
+      read_text declared jq -r '.[0].Image' <<<"$all"
+      read_text declared docker image inspect --format '{{json .Config.Volumes}}' "$declared"
+      # shellcheck disable=SC2016 # jq's variables
+      read_json lines /dev/stdin 'def path: sub("/+$"; "");
+        ([$declared // {} | keys[] | path] | map(select(test("^(/var)?/(tmp|run|cache)(/|$)|^/dev/") | not))) as $paths
+        | .[0].Mounts[] | select(.Type == "volume" and (.Name | test("^[0-9a-f]{64}$")) and (.Destination | path | IN($paths[]))) | "\(.Source)\t\(.Destination | path)"' \
+        --argjson declared "$declared" <<<"$all"
+      for path in "${lines[@]}"; do
+        kept=${path%%$'\t'*} path=${path#*$'\t'}
+        # shellcheck disable=SC2310 # it is one test, or the end
+        has_files "$kept" || continue
+        # shellcheck disable=SC2016 # jq's variables
+        read_json names "$RELEASES/$2/data.json" '.volumes as $volumes | .services[$s].volumes[]? | select((.target | sub("/+$"; "")) == $path and (.source // "") != "")
+          | if .type == "volume" then $volumes[.source].name // "app_\(.source)" else .source end' --arg s "$service" --arg path "$path"
+        volume=${names[0]:-app_$service-data}
+        # shellcheck disable=SC2310 # see above
+        if filled "$volume"; then continue; fi
+        say "service $service becomes persistent and would start empty: what it holds at $path is in a volume without a name, which goes with release $1"
+        fail "copy it into a named volume: sudo docker volume create $volume && sudo cp -a $kept/. \"\$(sudo docker volume inspect --format '{{.Mountpoint}}' $volume)\", with volumes: [\"${volume#app_}:$path\"] at $service in the compose file; or have it start empty with every release: labels: {berth.stateful: \"false\"}; nothing was changed"
+      done
+    done
+  done
+}
+
+# has_files says whether there is something in folder $1.
+has_files() {
+  local -a files=()
+  # The folder itself is listed, too.
+  read_lines files find "$1" -maxdepth 1
+  [ "${#files[@]}" -gt 0 ] || fail "find printed nothing about $1, and nothing is done on a guess"
+  [ "${#files[@]}" -gt 1 ]
+}
+
+# filled says whether there is something in volume or folder $1. One that is not there yet holds nothing.
+# shellcheck disable=SC2310 # has_files is one test, or the end
+filled() {
+  local folder=$1
+  [[ $1 == /* ]] || folder=$(docker volume inspect --format '{{.Mountpoint}}' "$1") || return 1
+  [ -d "$folder" ] && has_files "$folder"
+}
+
+# stop_moving stops those services of release $1: in release $2 they outlast releases, and never run twice.
+stop_moving() {
+  local service
+  read_lines MOVED moving "$1" "$2"
+  for service in "${MOVED[@]}"; do
+    say "$service becomes persistent and never runs twice: that of release $1 is stopped first, and it is down until that of $2 is ready"
+    # shellcheck disable=SC2034 # for deploy.sh
+    STOPPED_FIRST=yes
+    stop_for_good "release-$1" "$service"
+  done
 }
 
 # start_data brings the stateful services of release $1 that are in CHANGED to what it wants. No other is touched, but for
