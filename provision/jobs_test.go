@@ -21,8 +21,8 @@ func withDocker(t *testing.T, docker, line string, files map[string]string) (str
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o755))
 	}
-	command := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `exec 3>&1; source scripts/lib.sh
-for part in images data containers; do source "scripts/release/$part.sh"; done
+	command := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `exec 3>&1; source <(sed "s|DATA=/data|DATA=`+folder+`|" scripts/lib.sh)
+for part in images data containers database; do source "scripts/release/$part.sh"; done
 RELEASES=`+folder+`; project() { printf 'release-%s\n' "$1"; }
 containers() { echo "$*"; }; running() { echo "$*"; }; split() { echo "planned again"; }
 `+line)
@@ -173,6 +173,53 @@ stop_moving old new; echo "[$STOPPED_FIRST]"; start_again old; MOVED=(); stop_mo
 	assert.NotContains(t, before, "docker stop release-old\n", "the others serve on")
 	assert.Regexp(t, `(?s)docker stop app it\n.*docker update --restart unless-stopped release-old it\n.*docker start release-old it release-old web\n`, after)
 	assert.Contains(t, after, "none: 0")
+}
+
+// TestNoReleaseWithoutADump: a database that is down is not passed over, unless the release that serves does not have it or
+// somebody says so.
+func TestNoReleaseWithoutADump(t *testing.T) {
+	dump := func(old, running, containers, before string) (string, error) {
+		return withDocker(t, `echo "a dump"`, `running() { `+running+`; }; containers() { `+containers+`; }; `+before+`dump_databases old new && echo "goes on"`, map[string]string{
+			"old/plan.json": `{"stateful":[` + old + `]}`, "new/plan.json": `{"databases":[{"service":"db","kind":"command"}]}`,
+		})
+	}
+	allow := `APP='{"database":{"dump":"x"}}'; `
+	output, err := dump(`"db"`, "echo 0123456789abcdef", "echo 0123456789abcdef", allow)
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "dumped the database of db")
+	output, err = dump(`"db"`, ":", "echo 0123456789abcdef", allow)
+	require.Error(t, err)
+	assert.Contains(t, output, "start it: sudo docker start 0123456789ab;")
+	assert.NotContains(t, output, "goes on")
+	for name, test := range map[string]struct{ old, containers, before string }{
+		"it is new":                        {`"db"`, ":", allow},
+		"what serves does not have it":     {`"web"`, "echo 0123456789abcdef", allow},
+		"somebody allowed it, just for it": {`"db"`, "echo 0123456789abcdef", allow + `touch "$DATA/without-dump-of-db"; `},
+	} {
+		output, err = dump(test.old, ":", test.containers, test.before)
+		require.NoError(t, err, "%s: %s", name, output)
+		assert.Contains(t, output, "goes on", name)
+	}
+	output, err = dump(`"db"`, ":", "echo 0123456789abcdef", allow+`touch "$DATA/without-dump-of-db"; dump_databases old new; `)
+	require.Error(t, err, "once: %s", output)
+}
+
+// TestAReleaseWaitsForTheStartAfterAReboot, where there is something to start, and not for ever.
+func TestAReleaseWaitsForTheStartAfterAReboot(t *testing.T) {
+	wait := func(systemctl string, files map[string]string) (string, error) {
+		files["bin/systemctl"] = "#!/bin/bash\n" + systemctl
+		return withDocker(t, ``, `await_reboot; echo "goes on"`, files)
+	}
+	output, err := wait("exit 3", map[string]string{})
+	require.NoError(t, err)
+	assert.Equal(t, "goes on\n", output, "nothing is to be started")
+	output, err = wait(`echo asked >>"${0%/bin/*}/asked"; [ "$(wc -l <"${0%/bin/*}/asked")" -ge 3 ]`, map[string]string{"running": "store db\n"})
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "waiting until what ran before the reboot is started")
+	assert.Contains(t, output, "goes on")
+	output, err = withDocker(t, ``, `await() { return 1; }; await_reboot; echo "goes on"`, map[string]string{"running": "store db\n", "bin/systemctl": "#!/bin/bash\nexit 3"})
+	require.Error(t, err)
+	assert.Contains(t, output, "start it with: sudo systemctl start berth-reboot")
 }
 
 // TestWhatIsStoppedForGoodStaysDown: Docker starts what has the policy on-failure and ended with an error at the next boot,

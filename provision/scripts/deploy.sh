@@ -310,8 +310,9 @@ main() {
   case ${1:-deploy} in
     deploy | rollback)
       log_by_hand
-      take_lock "${1:-deploy}"
       await_docker
+      await_reboot
+      take_lock "${1:-deploy}"
       OLD=$(current)
       trap finish EXIT
       # Without these, finish would see the code of the command before, most often 0, and take the release for made.
@@ -323,8 +324,9 @@ main() {
       ;;
     dump)
       log_by_hand
-      take_lock dump
       await_docker
+      await_reboot
+      take_lock dump
       dump
       ;;
     status | history) "$1" ;;

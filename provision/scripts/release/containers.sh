@@ -5,6 +5,8 @@ set -euo pipefail
 # Restarts after which a container counts as looping, seconds that one without a health check has to stay up, and seconds
 # after which is said what is still waited for.
 readonly LOOPS_AFTER=3 STEADY_AFTER=2 TELL_EVERY=20
+# Seconds that reboot.sh has for its start.
+readonly REBOOTED_WITHIN=300
 # MiB of free memory from which on nobody counts.
 readonly ROOMY=512
 
@@ -19,6 +21,19 @@ await_docker() {
   await 120 docker_answers ||
     fail "Docker does not answer; look with: sudo journalctl -u docker -n 30; start it with: sudo systemctl restart docker; then run it again"
 }
+
+# await_reboot waits until reboot.sh has started what ran before a reboot: until then a database is down that only waits its turn.
+# Both take the lock, so this has to wait before.
+await_reboot() {
+  # shellcheck disable=SC2310 # reboot_done is one list
+  if reboot_done; then return; fi
+  say "waiting until what ran before the reboot is started, at most $REBOOTED_WITHIN seconds"
+  # shellcheck disable=SC2310 # see above
+  await "$REBOOTED_WITHIN" reboot_done ||
+    fail "what ran before the reboot is not started yet; look with: sudo journalctl -u berth-reboot -n 30; start it with: sudo systemctl start berth-reboot; then run it again"
+}
+
+reboot_done() { [ ! -s "$DATA/running" ] || systemctl is-active --quiet berth-reboot.service; }
 
 # states prints a line for every container of project $1, as far as it belongs to release $2, that is not (yet) what it
 # should be: "waiting" or "broken", its service, and how it is.
