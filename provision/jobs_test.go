@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -220,6 +221,52 @@ func TestAReleaseWaitsForTheStartAfterAReboot(t *testing.T) {
 	output, err = withDocker(t, ``, `await() { return 1; }; await_reboot; echo "goes on"`, map[string]string{"running": "store db\n", "bin/systemctl": "#!/bin/bash\nexit 3"})
 	require.Error(t, err)
 	assert.Contains(t, output, "start it with: sudo systemctl start berth-reboot")
+}
+
+// TestOlderDatabasesDoNotStartOnNewerData: on each way back to a release that was released before, and when the one that goes
+// out fails, databases stay as a later release defined them, but for those that the one that failed changed itself.
+func TestOlderDatabasesDoNotStartOnNewerData(t *testing.T) {
+	files := map[string]string{
+		"abc/plan.json": `{"stateful":["db","files"],"stateless":[],"stores":["db"],"routes":[],"once":[],"volumes":[],"join":[]}`,
+		"abc/data.json": `{"services":{"db":{"restart":"unless-stopped"},"files":{"restart":"unless-stopped"}}}`,
+	}
+	stand := func(running string) string {
+		return `compose() { echo "compose $*"; }; renew_dependents() { :; }; docker() { echo "docker $*" >&3; }; docker_table() { echo id; }; await_ready() { echo "ready $1"; }; HEALTHY_WITHIN=9; OLD=abc; NEW=abc
+running() { ` + running + `; }; changed_data() { printf 'db changes\nfiles changes\n'; }
+source <(sed -n '/^resume()/,/^}/p;/^leave_what_outlasts()/,/^}/p;/^kept()/,/^}/p;/^activate()/,/^}/p' scripts/deploy.sh); kept() { [ -e "$RELEASES/$1/released.json" ]; }
+for one in tell_volumes lead create start_release verify stop_others foresee_record record check_moving foretell step check_memory; do eval "$one() { :; }"; done; STRATEGY=stop-first
+`
+	}
+	with := func(name, text string) map[string]string {
+		all := maps.Clone(files)
+		all[name] = text
+		return all
+	}
+	for _, way := range []string{"resume", "stop_release() { exit 0; }; ACTION=deploy; activate"} {
+		if way != "resume" {
+			way = strings.Replace(way, "exit 0", `start_data "$NEW"; exit 0`, 1)
+		}
+		output, err := withDocker(t, ``, stand("echo db")+way, with("abc/released.json", `{}`))
+		require.NoError(t, err, output)
+		assert.Contains(t, output, "db stays as a later release defined it", way)
+		assert.Contains(t, output, "up --detach --no-build --no-deps files\n", way)
+		output, err = withDocker(t, ``, stand("echo db")+way, maps.Clone(files))
+		require.NoError(t, err, output)
+		assert.Contains(t, output, "up --detach --no-build --no-deps db files\n", "%s: it is new", way)
+	}
+	output, err := withDocker(t, ``, stand(":")+"resume", with("abc/released.json", `{}`))
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "docker start app db\n", "it runs all the same")
+
+	output, err = withDocker(t, ``, stand("echo db")+"DATA_TOUCHED=yes ANEW=files; restore_data abc", maps.Clone(files))
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "up --detach --no-build --no-deps files\n")
+	output, err = withDocker(t, ``, stand("echo db")+"DATA_TOUCHED=yes ANEW='files db'; restore_data abc", maps.Clone(files))
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "up --detach --no-build --no-deps db files\n", "its own change goes back")
+	output, err = withDocker(t, ``, stand(":")+"DATA_TOUCHED=yes; restore_data abc", maps.Clone(files))
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "docker start app db\n", "stopped at the end of the one that failed")
 }
 
 // TestWhatIsStoppedForGoodStaysDown: Docker starts what has the policy on-failure and ended with an error at the next boot,

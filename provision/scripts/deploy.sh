@@ -68,6 +68,8 @@ deploy() {
     resume
   elif kept "$NEW"; then
     say "release $NEW is kept: returning to it without a build"
+    step dump
+    dump_databases "$OLD" "$NEW"
     activate
   else
     step plan
@@ -90,7 +92,7 @@ resume() {
   tell_volumes "$NEW"
   lead current "$NEW"
   find_changed_data "$NEW"
-  ! kept "$NEW" || leave_jobs "$NEW"
+  leave_what_outlasts "$NEW"
   start_data "$NEW"
   create "$NEW"
   join "$NEW"
@@ -103,14 +105,22 @@ resume() {
   fi
 }
 
+# leave_what_outlasts takes out of what changes what stays as it is on the way back to release $1, where it was released before.
+# shellcheck disable=SC2310 # kept is one test
+leave_what_outlasts() {
+  if kept "$1"; then
+    leave_stores "$1"
+    leave_jobs "$1"
+  fi
+}
+
 # shellcheck disable=SC2310 # kept is one test
 # activate leads the site from OLD to NEW, whose images and compose files are there.
 activate() {
   step data
   check_moving "$OLD" "$NEW"
   find_changed_data "$NEW"
-  [ "$ACTION" = deploy ] || leave_stores "$NEW"
-  ! kept "$NEW" || leave_jobs "$NEW"
+  leave_what_outlasts "$NEW"
   foretell "$NEW"
   check_memory
   if [ "$STRATEGY" = stop-first ] && [ -n "$OLD" ]; then

@@ -6,8 +6,9 @@ readonly DATA_PROJECT=app
 
 # CHANGED holds what changed_data printed of the release that goes out; DATA_TOUCHED is yes once one of these was started.
 # LEFT names the jobs that stay as they ended, whatever release that was for.
-# MOVED lists the services that were stateless and are stateful now.
-CHANGED="" DATA_TOUCHED="" LEFT="" MOVED=()
+# MOVED lists the services that were stateless and are stateful now, AS_IT_IS the databases that are down and start as they are.
+# ANEW names those that start_data was to change.
+CHANGED="" DATA_TOUCHED="" LEFT="" ANEW="" MOVED=() AS_IT_IS=()
 
 # changed_data prints the stateful services of release $1 that are not running as that release defines them, each with
 # "starts" or "changes".
@@ -119,18 +120,35 @@ surplus_data() {
   done
 }
 
-# leave_stores takes databases and the like out of what changes on a rollback: an older version may not read their data.
+# leave_stores takes databases and the like out of what changes on the way back to release $1: an older version may not read
+# their data. One that is down is started as it is. $2 names, between spaces, those that go back all the same.
 leave_stores() {
   local service what rest=""
+  local -a ids=()
   while read -r service what; do
     # shellcheck disable=SC2016,SC2310 # jq's variables; holds is true or false, or the end
-    if [ "$what" = changes ] && holds --arg s "$service" '.stores | index([$s]) != null' "$RELEASES/$1/plan.json"; then
+    if [ "$what" = changes ] && [[ " ${2:-} " != *" $service "* ]] && holds --arg s "$service" '.stores | index([$s]) != null' "$RELEASES/$1/plan.json"; then
       say "$service stays as a later release defined it: an older version may not read its data"
+      read_lines ids running "$DATA_PROJECT" "$service"
+      [ "${#ids[@]}" -gt 0 ] || AS_IT_IS+=("$service")
     elif [ -n "$service" ]; then
       rest+=${rest:+$'\n'}"$service $what"
     fi
   done <<<"$CHANGED"
   CHANGED=$rest
+}
+
+# start_as_is starts those that are down, for release $1.
+start_as_is() {
+  local service
+  local -a ids=()
+  [ "${#AS_IT_IS[@]}" -gt 0 ] || return 0
+  allow_restarts "$DATA_PROJECT" "$RELEASES/$1/data.json"
+  for service in "${AS_IT_IS[@]}"; do
+    say "starting $service"
+    read_lines ids containers "$DATA_PROJECT" "$service"
+    docker start "${ids[@]}" >/dev/null
+  done
 }
 
 # moving prints the services that are stateless in release $1 and stateful in release $2.
@@ -212,12 +230,16 @@ start_data() {
   local -a volumes=() services
   read_json volumes "$RELEASES/$1/plan.json" '.volumes[]'
   for volume in "${volumes[@]}"; do docker volume create "$volume" >/dev/null; done
+  deadline=$((SECONDS + HEALTHY_WITHIN))
+  if [ "${#AS_IT_IS[@]}" -gt 0 ]; then
+    start_as_is "$1"
+    [ -n "$CHANGED" ] || await_ready "$DATA_PROJECT" "$1" "$deadline"
+  fi
   [ -n "$CHANGED" ] || return 0
   mapfile -t services <<<"$CHANGED"
   services=("${services[@]%% *}")
   say "starting ${services[*]}"
-  DATA_TOUCHED=yes
-  deadline=$((SECONDS + HEALTHY_WITHIN))
+  DATA_TOUCHED=yes ANEW="${services[*]}"
   allow_restarts "$DATA_PROJECT" "$RELEASES/$1/data.json"
   # shellcheck disable=SC2310 # compose is one command
   if ! compose "$1" data.json up --detach --no-build --no-deps "${services[@]}"; then
@@ -259,6 +281,9 @@ restore_data() {
   say "taking the stateful services back"
   find_changed_data "$1"
   leave_jobs "$1"
+  AS_IT_IS=()
+  leave_stores "$1" "$ANEW"
+  start_as_is "$1"
   mapfile -t services <<<"$CHANGED"
   services=("${services[@]%% *}")
   allow_restarts "$DATA_PROJECT" "$RELEASES/$1/data.json"
