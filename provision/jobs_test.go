@@ -1,9 +1,11 @@
 package provision
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,8 +22,8 @@ func withDocker(t *testing.T, docker, line string, files map[string]string) (str
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o755))
 	}
-	command := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `exec 3>&1; source scripts/lib.sh
-for part in images data containers; do source "scripts/release/$part.sh"; done
+	command := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `exec 3>&1; source <(sed "s|DATA=/data|DATA=`+folder+`|" scripts/lib.sh)
+for part in images data containers database; do source "scripts/release/$part.sh"; done
 RELEASES=`+folder+`; project() { printf 'release-%s\n' "$1"; }
 containers() { echo "$*"; }; running() { echo "$*"; }; split() { echo "planned again"; }
 `+line)
@@ -52,19 +54,219 @@ func TestAnImagesOwnVolumesAreHeeded(t *testing.T) {
 	assert.Contains(t, output, "what runs is left as it was")
 }
 
-// TestJobsRunOnce: one that ended well is neither started again nor run on the way back.
+// TestJobsRunOnce: what is a job is told by its definition: what was stopped for good has the policy of one, too. A job that
+// ended well is not started again, and no job runs on the way back, however the last one of that name ended.
 func TestJobsRunOnce(t *testing.T) {
-	for state, settled := range map[string]bool{
-		"exited 0 no": true, "exited 0 on-failure": true, "exited 0 ": true, "exited 1 no": false, "exited 0 unless-stopped": false, "running 0 no": true, "restarting 1 always": false, "created 0 no": false,
-	} {
-		_, err := withDocker(t, `echo "`+state+`"`, "settled abc job container", map[string]string{"abc/plan.json": `{"once":["other"]}`})
-		assert.Equal(t, settled, err == nil, state)
-		output, err := withDocker(t, `echo "`+state+`"`, `CHANGED="job changes"; leave_jobs; echo "[$CHANGED]"`, map[string]string{})
-		require.NoError(t, err, output)
-		assert.Equal(t, strings.HasPrefix(state, "exited 0") && state != "exited 0 unless-stopped", strings.Contains(output, "[]"), "%s: %s", state, output)
+	release := func(definition, plan string) map[string]string {
+		return map[string]string{"abc/plan.json": plan, "abc/data.json": `{"services":{"it":{` + definition + `}}}`}
 	}
-	_, err := withDocker(t, `echo "running 0 no"`, "settled abc job container", map[string]string{"abc/plan.json": `{"once":["job"]}`})
-	require.Error(t, err, "others wait until it has ended")
+	for _, test := range []struct {
+		definition, plan string
+		job              bool
+		settled          []string
+	}{
+		{`"restart":"no"`, `{"stores":[],"routes":[],"once":[]}`, true, []string{"exited 0 no", "exited 0 ", "running 0 no"}},
+		{`"restart":"on-failure:3"`, `{"stores":[],"routes":[],"once":["other"]}`, true, []string{"exited 0 on-failure", "running 0 no"}},
+		{``, `{"once":["it"]}`, true, []string{"exited 0 no", "exited 0 "}},
+		{`"restart":"unless-stopped"`, `{"stores":[],"routes":[]}`, false, []string{"running 0 no"}},
+		{``, `{"stores":[],"routes":[],"once":[]}`, false, []string{"running 0 no"}},
+		{`"restart":"no"`, `{"stores":["it"],"routes":[],"once":[]}`, false, []string{"running 0 no"}},
+		{`"restart":"on-failure"`, `{"stores":[],"routes":[{"service":"it"}],"once":[]}`, false, []string{"running 0 no"}},
+	} {
+		for _, state := range []string{"exited 0 no", "exited 0 ", "exited 0 on-failure", "exited 0 unless-stopped", "exited 1 no", "exited 137 no", "running 0 no", "restarting 1 always", "created 0 no"} {
+			output, err := withDocker(t, `echo "`+state+`"`, `if settled abc it container; then echo settled; else echo starts; fi`, release(test.definition, test.plan))
+			require.NoError(t, err, output)
+			if strings.HasPrefix(state, "exited 0") && state != "exited 0 no" && test.job {
+				continue // nobody stopped it: a policy that is not its own cannot be there
+			}
+			want := "starts\n"
+			if slices.Contains(test.settled, state) {
+				want = "settled\n"
+			}
+			assert.Equal(t, want, output, "%s %s: %s", test.definition, test.plan, state)
+		}
+		for _, what := range []string{"changes", "starts"} {
+			output, err := withDocker(t, `exit 1`, `CHANGED="it `+what+`"; leave_jobs abc; echo "[$CHANGED] left:$LEFT"`, release(test.definition, test.plan))
+			require.NoError(t, err, output)
+			if test.job {
+				assert.Contains(t, output, "[] left: it")
+			} else {
+				assert.Contains(t, output, "[it "+what+"] left:\n")
+			}
+		}
+	}
+}
+
+// TestWhatWasStoppedForGoodComesBack: with the release that has it, and when the one that stopped it fails after all.
+func TestWhatWasStoppedForGoodComesBack(t *testing.T) {
+	const stand = `compose() { echo "compose $*"; }; renew_dependents() { :; }; join() { :; }; surplus_data() { echo files; }; docker() { echo "docker $*" >&3; }; docker_table() { echo id; }
+`
+	files := map[string]string{
+		"abc/plan.json": `{"stateful":["files"],"stores":[],"routes":[],"once":[]}`,
+		"abc/data.json": `{"services":{"files":{"restart":"unless-stopped","image":"x"}}}`,
+	}
+	output, err := withDocker(t, ``, stand+`changed_data() { echo "files starts"; }; stop_surplus_data new; restore_data abc`, files)
+	require.NoError(t, err, output)
+	_, after, stopped := strings.Cut(output, "taking the stateful services back")
+	require.True(t, stopped, output)
+	assert.Contains(t, after, "docker update --restart unless-stopped app files\n", "or it stays down after the next crash or reboot")
+	assert.Contains(t, after, "compose abc data.json up --detach --no-build --no-deps files\n")
+}
+
+// TestWhatBecomesPersistent neither runs twice nor starts without what an image's own volume holds.
+func TestWhatBecomesPersistent(t *testing.T) {
+	const (
+		anonymous = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+		docker    = `folder=${0%/bin/docker}; case "$*" in
+  "volume inspect"*) [ -d "$folder/volumes/${*: -1}" ] && echo "$folder/volumes/${*: -1}" ;;
+  "image inspect"*) echo '{"/data":{},"/tmp":{}}' ;;
+  inspect*) sed "s|FOLDER|$folder|" "$folder/inspect" ;;
+  *) exit 1 ;;
+esac`
+		named = `{"services":{"it":{"volumes":[{"type":"volume","source":"files","target":"/data/"}]}},"volumes":{"files":{"name":"app_files"}}}`
+	)
+	for name, test := range map[string]struct {
+		old, data, mount, holds, there string
+		refused                        bool
+	}{
+		"data without a name":         {`"it"`, `{"services":{"it":{}}}`, "/data", "row", "", true},
+		"a named one that is empty":   {`"it"`, named, "/data", "row", "", true},
+		"a named one with its copy":   {`"it"`, named, "/data", "row", "app_files/row", false},
+		"nothing in it":               {`"it"`, `{"services":{"it":{}}}`, "/data", "", "", false},
+		"what is to be thrown away":   {`"it"`, `{"services":{"it":{}}}`, "/tmp", "row", "", false},
+		"not declared by the image":   {`"it"`, `{"services":{"it":{}}}`, "/elsewhere", "row", "", false},
+		"persistent before as well":   {`"web"`, `{"services":{"it":{}}}`, "/data", "row", "", false},
+		"another one that is not new": {`"web","gone"`, `{"services":{"it":{}}}`, "/data", "row", "", false},
+	} {
+		files := map[string]string{
+			"old/plan.json": `{"stateless":[` + test.old + `],"stateful":[]}`, "new/plan.json": `{"stateless":["web"],"stateful":["it"]}`, "new/data.json": test.data,
+			"inspect":        `[{"Image":"sha256:1","Mounts":[{"Type":"volume","Name":"` + anonymous + `","Source":"FOLDER/anonymous","Destination":"` + test.mount + `"}]}]`,
+			"anonymous/.dot": "",
+		}
+		if test.there != "" {
+			files["volumes/"+test.there] = "x"
+		}
+		line := `containers() { echo id; }; `
+		if test.holds == "" {
+			line += `rm "$RELEASES/anonymous/.dot"; `
+		}
+		output, err := withDocker(t, docker, line+`check_moving old new; echo "goes on"`, files)
+		if !test.refused {
+			require.NoError(t, err, "%s: %s", name, output)
+			assert.Contains(t, output, "goes on", name)
+			continue
+		}
+		require.Error(t, err, name)
+		assert.Contains(t, output, "service it becomes persistent and would start empty", name)
+		assert.Contains(t, output, "/anonymous/. ", name)
+		assert.Contains(t, output, `labels: {berth.stateful: "false"}; nothing was changed`, name)
+	}
+
+	output, err := withDocker(t, ``, `docker() { echo "docker $*" >&3; }; await_ready() { echo "ready $*"; }; HEALTHY_WITHIN=9
+stop_moving old new; echo "[$STOPPED_FIRST]"; start_again old; MOVED=(); stop_moving "" new; echo "none: ${#MOVED[@]}"`, map[string]string{
+		"old/plan.json": `{"stateless":["it","web"],"stateful":[]}`, "new/plan.json": `{"stateless":["web"],"stateful":["it"]}`,
+		"old/app.json": `{"services":{"it":{"restart":"unless-stopped"}}}`, "old/released.json": `{"running":["it","web"]}`,
+	})
+	require.NoError(t, err, output)
+	before, after, found := strings.Cut(output, "[yes]")
+	require.True(t, found, output)
+	assert.Contains(t, before, "docker stop release-old it\n")
+	assert.NotContains(t, before, "docker stop release-old\n", "the others serve on")
+	assert.Regexp(t, `(?s)docker stop app it\n.*docker update --restart unless-stopped release-old it\n.*docker start release-old it release-old web\n`, after)
+	assert.Contains(t, after, "none: 0")
+}
+
+// TestNoReleaseWithoutADump: a database that is down is not passed over, unless the release that serves does not have it or
+// somebody says so.
+func TestNoReleaseWithoutADump(t *testing.T) {
+	dump := func(old, running, containers, before string) (string, error) {
+		return withDocker(t, `echo "a dump"`, `running() { `+running+`; }; containers() { `+containers+`; }; `+before+`dump_databases old new && echo "goes on"`, map[string]string{
+			"old/plan.json": `{"stateful":[` + old + `]}`, "new/plan.json": `{"databases":[{"service":"db","kind":"command"}]}`,
+		})
+	}
+	allow := `APP='{"database":{"dump":"x"}}'; `
+	output, err := dump(`"db"`, "echo 0123456789abcdef", "echo 0123456789abcdef", allow)
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "dumped the database of db")
+	output, err = dump(`"db"`, ":", "echo 0123456789abcdef", allow)
+	require.Error(t, err)
+	assert.Contains(t, output, "start it: sudo docker start 0123456789ab;")
+	assert.NotContains(t, output, "goes on")
+	for name, test := range map[string]struct{ old, containers, before string }{
+		"it is new":                        {`"db"`, ":", allow},
+		"what serves does not have it":     {`"web"`, "echo 0123456789abcdef", allow},
+		"somebody allowed it, just for it": {`"db"`, "echo 0123456789abcdef", allow + `touch "$DATA/without-dump-of-db"; `},
+	} {
+		output, err = dump(test.old, ":", test.containers, test.before)
+		require.NoError(t, err, "%s: %s", name, output)
+		assert.Contains(t, output, "goes on", name)
+	}
+	output, err = dump(`"db"`, ":", "echo 0123456789abcdef", allow+`touch "$DATA/without-dump-of-db"; dump_databases old new; `)
+	require.Error(t, err, "once: %s", output)
+}
+
+// TestAReleaseWaitsForTheStartAfterAReboot, where there is something to start, and not for ever.
+func TestAReleaseWaitsForTheStartAfterAReboot(t *testing.T) {
+	wait := func(systemctl string, files map[string]string) (string, error) {
+		files["bin/systemctl"] = "#!/bin/bash\n" + systemctl
+		return withDocker(t, ``, `await_reboot; echo "goes on"`, files)
+	}
+	output, err := wait("exit 3", map[string]string{})
+	require.NoError(t, err)
+	assert.Equal(t, "goes on\n", output, "nothing is to be started")
+	output, err = wait(`echo asked >>"${0%/bin/*}/asked"; [ "$(wc -l <"${0%/bin/*}/asked")" -ge 3 ]`, map[string]string{"running": "store db\n"})
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "waiting until what ran before the reboot is started")
+	assert.Contains(t, output, "goes on")
+	output, err = withDocker(t, ``, `await() { return 1; }; await_reboot; echo "goes on"`, map[string]string{"running": "store db\n", "bin/systemctl": "#!/bin/bash\nexit 3"})
+	require.Error(t, err)
+	assert.Contains(t, output, "start it with: sudo systemctl start berth-reboot")
+}
+
+// TestOlderDatabasesDoNotStartOnNewerData: on each way back to a release that was released before, and when the one that goes
+// out fails, databases stay as a later release defined them, but for those that the one that failed changed itself.
+func TestOlderDatabasesDoNotStartOnNewerData(t *testing.T) {
+	files := map[string]string{
+		"abc/plan.json": `{"stateful":["db","files"],"stateless":[],"stores":["db"],"routes":[],"once":[],"volumes":[],"join":[]}`,
+		"abc/data.json": `{"services":{"db":{"restart":"unless-stopped"},"files":{"restart":"unless-stopped"}}}`,
+	}
+	stand := func(running string) string {
+		return `compose() { echo "compose $*"; }; renew_dependents() { :; }; docker() { echo "docker $*" >&3; }; docker_table() { echo id; }; await_ready() { echo "ready $1"; }; HEALTHY_WITHIN=9; OLD=abc; NEW=abc
+running() { ` + running + `; }; changed_data() { printf 'db changes\nfiles changes\n'; }
+source <(sed -n '/^resume()/,/^}/p;/^leave_what_outlasts()/,/^}/p;/^kept()/,/^}/p;/^activate()/,/^}/p' scripts/deploy.sh); kept() { [ -e "$RELEASES/$1/released.json" ]; }
+for one in tell_volumes lead create start_release verify stop_others foresee_record record check_moving foretell step check_memory; do eval "$one() { :; }"; done; STRATEGY=stop-first
+`
+	}
+	with := func(name, text string) map[string]string {
+		all := maps.Clone(files)
+		all[name] = text
+		return all
+	}
+	for _, way := range []string{"resume", "stop_release() { exit 0; }; ACTION=deploy; activate"} {
+		if way != "resume" {
+			way = strings.Replace(way, "exit 0", `start_data "$NEW"; exit 0`, 1)
+		}
+		output, err := withDocker(t, ``, stand("echo db")+way, with("abc/released.json", `{}`))
+		require.NoError(t, err, output)
+		assert.Contains(t, output, "db stays as a later release defined it", way)
+		assert.Contains(t, output, "up --detach --no-build --no-deps files\n", way)
+		output, err = withDocker(t, ``, stand("echo db")+way, maps.Clone(files))
+		require.NoError(t, err, output)
+		assert.Contains(t, output, "up --detach --no-build --no-deps db files\n", "%s: it is new", way)
+	}
+	output, err := withDocker(t, ``, stand(":")+"resume", with("abc/released.json", `{}`))
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "docker start app db\n", "it runs all the same")
+
+	output, err = withDocker(t, ``, stand("echo db")+"DATA_TOUCHED=yes ANEW=files; restore_data abc", maps.Clone(files))
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "up --detach --no-build --no-deps files\n")
+	output, err = withDocker(t, ``, stand("echo db")+"DATA_TOUCHED=yes ANEW='files db'; restore_data abc", maps.Clone(files))
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "up --detach --no-build --no-deps db files\n", "its own change goes back")
+	output, err = withDocker(t, ``, stand(":")+"DATA_TOUCHED=yes; restore_data abc", maps.Clone(files))
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "docker start app db\n", "stopped at the end of the one that failed")
 }
 
 // TestWhatIsStoppedForGoodStaysDown: Docker starts what has the policy on-failure and ended with an error at the next boot,

@@ -114,7 +114,7 @@ func TestPlanAdvisesWhatKeepsFiles(t *testing.T) {
 	  "theirs":{"image":"x:1",`+media+`},
 	  "db":{"build":{"context":"/src/web"},"environment":{"POSTGRES_PASSWORD":"p"},"volumes":[{"type":"volume","source":"v","target":"/var/lib/postgresql/data"}]}}}`, nil)
 	restart := func(name string) Advice {
-		return Advice{name, "restart", name + " has no restart policy, so it stays down after a crash or a reboot; add to it: restart: unless-stopped; or, if it is a job that runs once: restart: \"no\""}
+		return Advice{name, "restart", name + " has no restart policy, so it is started again whenever it ends, since it is persistent; add to it: restart: unless-stopped; or, if it is a job that runs once: restart: \"no\""}
 	}
 	assert.ElementsMatch(t, []Advice{
 		twice("web"), twice("worker"), restart("worker"), restart("meant"), restart("theirs"),
@@ -326,7 +326,8 @@ func TestPlanKeepsRestartPolicies(t *testing.T) {
 		{`"image":"x:1","restart":"always"`, "unless-stopped"},
 		{`"image":"x:1"`, nil},
 		{`"image":"x:1","restart":"no"` + data, "no"},
-		{`"image":"x:1"` + data, nil},
+		{`"image":"x:1"` + data, "unless-stopped"},
+		{`"image":"x:1","labels":{"berth.stateful":"true"}`, "unless-stopped"},
 		{`"image":"x:1","restart":"on-failure:3"` + data, "on-failure:3"},
 		{`"image":"postgres:17"`, "unless-stopped"},
 		{`"image":"postgres:17","restart":"no"`, "no"},

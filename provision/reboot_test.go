@@ -38,7 +38,7 @@ func newRebooted(t *testing.T) *rebooted {
 		"systemctl": `[ ! -e "$DIR/shutdown" ] || echo "12 shutdown.target start waiting"`,
 		"docker": `case "$1 $2" in
   "ps --no-trunc") echo "CONTAINER ID" && cat "$DIR/ps" ;;
-  "ps --all") echo "CONTAINER ID" && cat "$DIR/all" ;;
+  "ps --all") [ ! -s "$DIR/unready" ] || { sed -i 1d "$DIR/unready"; exit 1; }; echo "CONTAINER ID" && cat "$DIR/all" ;;
   inspect*) cat "$DIR/inspect" ;;
   *) echo "$*" >>"$DIR/told"; ! grep -qxF "$*" "$DIR/fails" 2>/dev/null ;;
 esac`,
@@ -138,4 +138,30 @@ func TestWhatDoesNotStopDoesNotKeepTheRestRunning(t *testing.T) {
 	told, said := r.run("stop")
 	assert.Equal(t, "stop stranger web beside once\nstop files\nstop db\n", told)
 	assert.Contains(t, said, "not all of it stopped in its own time")
+}
+
+// TestADockerThatIsNotReady is asked again, and what was written down starts in the end, whatever it says.
+func TestADockerThatIsNotReady(t *testing.T) {
+	r := newRebooted(t)
+	r.write("shutdown", "")
+	r.run("stop")
+	r.write("unready", "once\ntwice\n")
+	told, said := r.run("start")
+	assert.Equal(t, "start db\nstart files\nstart stranger web\n", told)
+	assert.NotContains(t, said, "it cannot be told")
+
+	r.run("stop")
+	r.write("unready", strings.Repeat("no\n", 1000))
+	reboot := filepath.Join(r.dir, "scripts", "reboot.sh")
+	text, err := os.ReadFile(reboot)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(reboot, []byte(strings.Replace(string(text), "STARTS_WITHIN=60", "STARTS_WITHIN=0", 1)), 0o600))
+	told, said = r.run("start")
+	assert.Equal(t, "start db\nstart files\nstart stranger web\n", told, "nothing of a release that did not serve")
+	assert.Contains(t, said, "it cannot be told what is there")
+
+	r.run("stop")
+	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "bin", "readlink"), []byte("#!/bin/bash\nexit 1\n"), 0o755))
+	told, _ = r.run("start")
+	assert.Equal(t, "start db\nstart files\nstart stranger web beside\n", told, "nor does it stay down where nobody knows which one serves")
 }

@@ -68,6 +68,8 @@ deploy() {
     resume
   elif kept "$NEW"; then
     say "release $NEW is kept: returning to it without a build"
+    step dump
+    dump_databases "$OLD" "$NEW"
     activate
   else
     step plan
@@ -90,6 +92,7 @@ resume() {
   tell_volumes "$NEW"
   lead current "$NEW"
   find_changed_data "$NEW"
+  leave_what_outlasts "$NEW"
   start_data "$NEW"
   create "$NEW"
   join "$NEW"
@@ -102,13 +105,22 @@ resume() {
   fi
 }
 
+# leave_what_outlasts takes out of what changes what stays as it is on the way back to release $1, where it was released before.
+# shellcheck disable=SC2310 # kept is one test
+leave_what_outlasts() {
+  if kept "$1"; then
+    leave_stores "$1"
+    leave_jobs "$1"
+  fi
+}
+
 # shellcheck disable=SC2310 # kept is one test
 # activate leads the site from OLD to NEW, whose images and compose files are there.
 activate() {
   step data
+  check_moving "$OLD" "$NEW"
   find_changed_data "$NEW"
-  [ "$ACTION" = deploy ] || leave_stores "$NEW"
-  ! kept "$NEW" || leave_jobs
+  leave_what_outlasts "$NEW"
   foretell "$NEW"
   check_memory
   if [ "$STRATEGY" = stop-first ] && [ -n "$OLD" ]; then
@@ -116,6 +128,7 @@ activate() {
     STOPPED_FIRST=yes
     stop_release "$OLD"
   fi
+  stop_moving "$OLD" "$NEW"
   start_data "$NEW"
   [ -z "$OLD" ] || join "$OLD"
   step create
@@ -192,6 +205,7 @@ rollback() {
   [ -n "$NEW" ] || fail "no kept release${wanted:+ of $wanted} to return to; kept: ${names[*]}; an older commit goes out anew: pulumi config set berth:ref COMMIT && pulumi up"
   read_text COMMIT jq -r .commit "$RELEASES/$NEW/released.json"
   if [ -n "$with_database" ]; then
+    check_moving "$OLD" "$NEW"
     confirm_restore "$NEW" "$yes"
     step restore
     [ -e "$MAINTENANCE" ] || RESTORING=yes
@@ -306,8 +320,9 @@ main() {
   case ${1:-deploy} in
     deploy | rollback)
       log_by_hand
-      take_lock "${1:-deploy}"
       await_docker
+      await_reboot
+      take_lock "${1:-deploy}"
       OLD=$(current)
       trap finish EXIT
       # Without these, finish would see the code of the command before, most often 0, and take the release for made.
@@ -319,8 +334,9 @@ main() {
       ;;
     dump)
       log_by_hand
-      take_lock dump
       await_docker
+      await_reboot
+      take_lock dump
       dump
       ;;
     status | history) "$1" ;;

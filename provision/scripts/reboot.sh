@@ -15,7 +15,7 @@ source /opt/berth/release/plan.sh
 # shellcheck source=provision/scripts/release/data.sh
 source /opt/berth/release/data.sh
 
-# A line "PHASE ID" for each container that ran. It is on the volume, as the containers are, and goes to another server with
+# A line "PHASE ID RELEASE" for each container that ran; RELEASE is - for what is of no release. It is on the volume, as the containers are, and goes to another server with
 # them.
 readonly RECORD=$DATA/running
 # Containers stop in this order and start in the other one: what holds no data, so that it can finish its writes; then what
@@ -45,7 +45,7 @@ inspect() {
   [ "${#ids[@]}" -eq 1 ] || { INSPECTED=$(docker inspect "${ids[@]:1}") && [ -n "$INSPECTED" ]; }
 }
 
-# phased prints a line "PHASE POLICY ID" for each of INSPECTED; POLICY is its restart policy.
+# phased prints a line "PHASE POLICY ID RELEASE" for each of INSPECTED; POLICY is its restart policy.
 phased() {
   local stores="[]" plan=$RELEASES/current/plan.json
   # A plan that does not read is no reason to have the rest end without its own time.
@@ -53,7 +53,7 @@ phased() {
   jq -r --arg data "$DATA_PROJECT" --argjson stores "$stores" '.[] | .Config.Labels as $labels
     | (if $labels["com.docker.compose.project"] != $data then "app"
        elif $labels["com.docker.compose.service"] | IN($stores[]) then "store" else "data" end)
-    + " \(.HostConfig.RestartPolicy.Name | if . == "" then "no" else . end) \(.Id)"' <<<"$INSPECTED"
+    + " \(.HostConfig.RestartPolicy.Name | if . == "" then "no" else . end) \(.Id) \($labels["berth.release"] // "-")"' <<<"$INSPECTED"
 }
 
 # shellcheck disable=SC2310 # shutting_down checks each of its commands; await runs what it is given
@@ -68,7 +68,7 @@ stop() {
   # What has no restart policy does not come back after a reboot. What is written down already did not start again before this
   # shutdown.
   if [ -e "$RECORD" ]; then before=$(<"$RECORD"); fi
-  { awk '$2 != "no" { print $1, $3 }' <<<"$all" && printf '%s\n' "$before"; } | awk 'NF && !seen[$2]++' | put "$RECORD" 0600
+  { awk '$2 != "no" { print $1, $3, $4 }' <<<"$all" && printf '%s\n' "$before"; } | awk 'NF && !seen[$2]++' | put "$RECORD" 0600
   for i in "${!PHASES[@]}"; do
     ids=$(awk -v phase="${PHASES[i]}" '$1 == phase { print $3 }' <<<"$all")
     [ -n "$ids" ] || continue
@@ -83,9 +83,19 @@ stop() {
 # shellcheck disable=SC2310 # current checks each of its commands
 comes_back() {
   local known now
-  now=$(current) || return 1
+  # It is tried again, and what failed in the end is said then.
+  now=$(current 3>/dev/null) || return 1
   known=$(docker ps --all --no-trunc --format 'table {{.ID}} {{.Label "berth.release"}}') && [ -n "$known" ] || return 1
   awk -v phase="$1" -v now="$now" 'NR == FNR { if ($2 == "" || $2 == now) there[$1]; next } $1 == phase && $2 in there { print $2 }' <(printf '%s\n' "$known") "$RECORD"
+}
+
+# written_down prints those of phase $1 by the record alone, for when Docker does not say what is there. Where it cannot be told
+# which release serves, all come back: one too many is no harm to the data, and the next release stops it.
+# shellcheck disable=SC2310 # see above
+written_down() {
+  local now
+  now=$(current 3>/dev/null) || now="?"
+  awk -v phase="$1" -v now="$now" '$1 == phase && ($3 == "" || $3 == "-" || now == "?" || $3 == now) { print $2 }' "$RECORD"
 }
 
 # shellcheck disable=SC2310 # await runs what it is given
@@ -95,7 +105,10 @@ start() {
   exec 8>>"$LOCK"
   flock --wait "$LOCK_WITHIN" 8 || say "a release is still at work after $LOCK_WITHIN seconds"
   for ((i = ${#PHASES[@]} - 1; i >= 0; i--)); do
-    ids=$(comes_back "${PHASES[i]}")
+    ids=$(await "$STARTS_WITHIN" comes_back "${PHASES[i]}") || {
+      say "it cannot be told what is there (the lines above say why); starting what is written down"
+      ids=$(written_down "${PHASES[i]}")
+    }
     [ -n "$ids" ] || continue
     # shellcheck disable=SC2086 # one container a word
     await "$STARTS_WITHIN" docker start $ids >/dev/null ||

@@ -5,6 +5,8 @@ set -euo pipefail
 # Restarts after which a container counts as looping, seconds that one without a health check has to stay up, and seconds
 # after which is said what is still waited for.
 readonly LOOPS_AFTER=3 STEADY_AFTER=2 TELL_EVERY=20
+# Seconds that reboot.sh has for its start.
+readonly REBOOTED_WITHIN=300
 # MiB of free memory from which on nobody counts.
 readonly ROOMY=512
 
@@ -20,6 +22,19 @@ await_docker() {
     fail "Docker does not answer; look with: sudo journalctl -u docker -n 30; start it with: sudo systemctl restart docker; then run it again"
 }
 
+# await_reboot waits until reboot.sh has started what ran before a reboot: until then a database is down that only waits its turn.
+# Both take the lock, so this has to wait before.
+await_reboot() {
+  # shellcheck disable=SC2310 # reboot_done is one list
+  if reboot_done; then return; fi
+  say "waiting until what ran before the reboot is started, at most $REBOOTED_WITHIN seconds"
+  # shellcheck disable=SC2310 # see above
+  await "$REBOOTED_WITHIN" reboot_done ||
+    fail "what ran before the reboot is not started yet; look with: sudo journalctl -u berth-reboot -n 30; start it with: sudo systemctl start berth-reboot; then run it again"
+}
+
+reboot_done() { [ ! -s "$DATA/running" ] || systemctl is-active --quiet berth-reboot.service; }
+
 # states prints a line for every container of project $1, as far as it belongs to release $2, that is not (yet) what it
 # should be: "waiting" or "broken", its service, and how it is.
 states() {
@@ -30,7 +45,7 @@ states() {
   read_text all docker inspect "${ids[@]}"
   read_text filter cat /opt/berth/release/states.jq
   read_text now date +%s
-  read_json lines /dev/stdin "$filter" --argjson loops "$LOOPS_AFTER" --argjson steady "$STEADY_AFTER" --argjson now "$now" \
+  read_json lines /dev/stdin "$filter" --argjson loops "$LOOPS_AFTER" --argjson steady "$STEADY_AFTER" --argjson now "$now" --arg left "${LEFT:-}" \
     --slurpfile plan "$RELEASES/$2/plan.json" <<<"$all"
   [ "${#lines[@]}" -eq 0 ] || printf '%s\n' "${lines[@]}"
 }
@@ -164,10 +179,11 @@ start_release() {
   await_ready "release-$1" "$1" "$deadline" "$compose"
 }
 
-# start_again starts what served of release $1, after it was stopped for nothing.
+# start_again starts what served of release $1, after it was stopped for nothing. What became persistent is not to run twice.
 start_again() {
   local service
   local -a services=() ids=() all=()
+  for service in "${MOVED[@]}"; do stop_for_good "$DATA_PROJECT" "$service"; done
   allow_restarts "release-$1" "$RELEASES/$1/app.json"
   read_json services "$RELEASES/$1/released.json" '.running[]'
   for service in "${services[@]}"; do

@@ -5,7 +5,10 @@ set -euo pipefail
 readonly DATA_PROJECT=app
 
 # CHANGED holds what changed_data printed of the release that goes out; DATA_TOUCHED is yes once one of these was started.
-CHANGED="" DATA_TOUCHED=""
+# LEFT names the jobs that stay as they ended, whatever release that was for.
+# MOVED lists the services that were stateless and are stateful now, AS_IT_IS the databases that are down and start as they are.
+# ANEW names those that start_data was to change.
+CHANGED="" DATA_TOUCHED="" LEFT="" ANEW="" MOVED=() AS_IT_IS=()
 
 # changed_data prints the stateful services of release $1 that are not running as that release defines them, each with
 # "starts" or "changes".
@@ -44,24 +47,33 @@ settled() {
   # shellcheck disable=SC2016 # jq's variables
   case $state in
     "running "*) holds --arg s "$2" '.once // [] | index([$s]) == null' "$RELEASES/$1/plan.json" ;;
-    "exited 0 " | "exited 0 no" | "exited 0 on-failure") ;;
+    # What stop_for_good stopped may have ended so, too; of a job that may be tried again its policy tells.
+    "exited 0 "*) job "$1" "$2" "${state##* }" ;;
     *) return 1 ;;
   esac
 }
 
-# leave_jobs takes jobs out of what changes on the way back to a release for which they have run.
+# job says whether stateful service $2 of release $1 is to run once, by its definition alone; $3 is the restart policy that its
+# container has now, where that matters. A database and what a route leads to are none, whatever their policy.
+# shellcheck disable=SC2016 # jq's variables
+job() {
+  holds --arg s "$2" --arg now "${3-on-failure}" --slurpfile plan "$RELEASES/$1/plan.json" '
+    (.services[$s].restart // "") as $policy
+    | if $plan[0].once // [] | index([$s]) then true
+      else $policy != "" and ([$plan[0].stores[]?, ($plan[0].routes[]? | .service)] | index([$s]) | not) end
+    | . and ($policy | IN("", "no") or (startswith("on-failure") and $now == "on-failure"))' "$RELEASES/$1/data.json"
+}
+
+# leave_jobs takes the jobs of release $1 out of what changes on the way back to it: they have run for it, and what a later
+# release's job made of it since, or why that failed, is no reason to run them again.
 leave_jobs() {
-  local service what state rest=""
-  local -a ids=()
+  local service what rest=""
   while read -r service what; do
     [ -n "$service" ] || continue
-    state=""
-    if [ "$what" = changes ]; then
-      read_lines ids containers "$DATA_PROJECT" "$service"
-      read_text state state_of "${ids[0]}"
-    fi
-    if [[ $state =~ ^exited\ 0\ (no|on-failure)?$ ]]; then
+    # shellcheck disable=SC2310 # job is true or false, or the end
+    if job "$1" "$service"; then
       say "$service is a job that has run; it is not run again on the way back"
+      LEFT+=" $service"
     else
       rest+=${rest:+$'\n'}"$service $what"
     fi
@@ -108,18 +120,107 @@ surplus_data() {
   done
 }
 
-# leave_stores takes databases and the like out of what changes on a rollback: an older version may not read their data.
+# leave_stores takes databases and the like out of what changes on the way back to release $1: an older version may not read
+# their data. One that is down is started as it is. $2 names, between spaces, those that go back all the same.
 leave_stores() {
   local service what rest=""
+  local -a ids=()
   while read -r service what; do
     # shellcheck disable=SC2016,SC2310 # jq's variables; holds is true or false, or the end
-    if [ "$what" = changes ] && holds --arg s "$service" '.stores | index([$s]) != null' "$RELEASES/$1/plan.json"; then
+    if [ "$what" = changes ] && [[ " ${2:-} " != *" $service "* ]] && holds --arg s "$service" '.stores | index([$s]) != null' "$RELEASES/$1/plan.json"; then
       say "$service stays as a later release defined it: an older version may not read its data"
+      read_lines ids running "$DATA_PROJECT" "$service"
+      [ "${#ids[@]}" -gt 0 ] || AS_IT_IS+=("$service")
     elif [ -n "$service" ]; then
       rest+=${rest:+$'\n'}"$service $what"
     fi
   done <<<"$CHANGED"
   CHANGED=$rest
+}
+
+# start_as_is starts those that are down, for release $1.
+start_as_is() {
+  local service
+  local -a ids=()
+  [ "${#AS_IT_IS[@]}" -gt 0 ] || return 0
+  allow_restarts "$DATA_PROJECT" "$RELEASES/$1/data.json"
+  for service in "${AS_IT_IS[@]}"; do
+    say "starting $service"
+    read_lines ids containers "$DATA_PROJECT" "$service"
+    docker start "${ids[@]}" >/dev/null
+  done
+}
+
+# moving prints the services that are stateless in release $1 and stateful in release $2.
+moving() {
+  local -a names=()
+  [ -n "$1" ] || return 0
+  # shellcheck disable=SC2016 # jq's variables
+  read_json names "$RELEASES/$1/plan.json" '.stateless - (.stateless - $new[0].stateful) | .[]' --slurpfile new "$RELEASES/$2/plan.json"
+  [ "${#names[@]}" -eq 0 ] || printf '%s\n' "${names[@]}"
+}
+
+# check_moving refuses release $2 where such a service would start without what its container of release $1 keeps in a volume
+# that its image declares and that has no name.
+check_moving() {
+  local service id path volume all declared kept
+  local -a services=() ids=() lines=() names=()
+  read_lines services moving "$1" "$2"
+  for service in "${services[@]}"; do
+    read_lines ids containers "release-$1" "$service"
+    for id in "${ids[@]}"; do
+      read_text all docker inspect "$id"
+      read_text declared jq -r '.[0].Image' <<<"$all"
+      read_text declared docker image inspect --format '{{json .Config.Volumes}}' "$declared"
+      # shellcheck disable=SC2016 # jq's variables
+      read_json lines /dev/stdin 'def path: sub("/+$"; "");
+        ([$declared // {} | keys[] | path] | map(select(test("^(/var)?/(tmp|run|cache)(/|$)|^/dev/") | not))) as $paths
+        | .[0].Mounts[] | select(.Type == "volume" and (.Name | test("^[0-9a-f]{64}$")) and (.Destination | path | IN($paths[]))) | "\(.Source)\t\(.Destination | path)"' \
+        --argjson declared "$declared" <<<"$all"
+      for path in "${lines[@]}"; do
+        kept=${path%%$'\t'*} path=${path#*$'\t'}
+        # shellcheck disable=SC2310 # it is one test, or the end
+        has_files "$kept" || continue
+        # shellcheck disable=SC2016 # jq's variables
+        read_json names "$RELEASES/$2/data.json" '.volumes as $volumes | .services[$s].volumes[]? | select((.target | sub("/+$"; "")) == $path and (.source // "") != "")
+          | if .type == "volume" then $volumes[.source].name // "app_\(.source)" else .source end' --arg s "$service" --arg path "$path"
+        volume=${names[0]:-app_$service-data}
+        # shellcheck disable=SC2310 # see above
+        if filled "$volume"; then continue; fi
+        say "service $service becomes persistent and would start empty: what it holds at $path is in a volume without a name, which goes with release $1"
+        fail "copy it into a named volume: sudo docker volume create $volume && sudo cp -a $kept/. \"\$(sudo docker volume inspect --format '{{.Mountpoint}}' $volume)\", with volumes: [\"${volume#app_}:$path\"] at $service in the compose file; or have it start empty with every release: labels: {berth.stateful: \"false\"}; nothing was changed"
+      done
+    done
+  done
+}
+
+# has_files says whether there is something in folder $1.
+has_files() {
+  local -a files=()
+  # The folder itself is listed, too.
+  read_lines files find "$1" -maxdepth 1
+  [ "${#files[@]}" -gt 0 ] || fail "find printed nothing about $1, and nothing is done on a guess"
+  [ "${#files[@]}" -gt 1 ]
+}
+
+# filled says whether there is something in volume or folder $1. One that is not there yet holds nothing.
+# shellcheck disable=SC2310 # has_files is one test, or the end
+filled() {
+  local folder=$1
+  [[ $1 == /* ]] || folder=$(docker volume inspect --format '{{.Mountpoint}}' "$1") || return 1
+  [ -d "$folder" ] && has_files "$folder"
+}
+
+# stop_moving stops those services of release $1: in release $2 they outlast releases, and never run twice.
+stop_moving() {
+  local service
+  read_lines MOVED moving "$1" "$2"
+  for service in "${MOVED[@]}"; do
+    say "$service becomes persistent and never runs twice: that of release $1 is stopped first, and it is down until that of $2 is ready"
+    # shellcheck disable=SC2034 # for deploy.sh
+    STOPPED_FIRST=yes
+    stop_for_good "release-$1" "$service"
+  done
 }
 
 # start_data brings the stateful services of release $1 that are in CHANGED to what it wants. No other is touched, but for
@@ -129,12 +230,16 @@ start_data() {
   local -a volumes=() services
   read_json volumes "$RELEASES/$1/plan.json" '.volumes[]'
   for volume in "${volumes[@]}"; do docker volume create "$volume" >/dev/null; done
+  deadline=$((SECONDS + HEALTHY_WITHIN))
+  if [ "${#AS_IT_IS[@]}" -gt 0 ]; then
+    start_as_is "$1"
+    [ -n "$CHANGED" ] || await_ready "$DATA_PROJECT" "$1" "$deadline"
+  fi
   [ -n "$CHANGED" ] || return 0
   mapfile -t services <<<"$CHANGED"
   services=("${services[@]%% *}")
   say "starting ${services[*]}"
-  DATA_TOUCHED=yes
-  deadline=$((SECONDS + HEALTHY_WITHIN))
+  DATA_TOUCHED=yes ANEW="${services[*]}"
   allow_restarts "$DATA_PROJECT" "$RELEASES/$1/data.json"
   # shellcheck disable=SC2310 # compose is one command
   if ! compose "$1" data.json up --detach --no-build --no-deps "${services[@]}"; then
@@ -175,9 +280,13 @@ restore_data() {
   [ "$DATA_TOUCHED" = yes ] || return 0
   say "taking the stateful services back"
   find_changed_data "$1"
-  leave_jobs
+  leave_jobs "$1"
+  AS_IT_IS=()
+  leave_stores "$1" "$ANEW"
+  start_as_is "$1"
   mapfile -t services <<<"$CHANGED"
   services=("${services[@]%% *}")
+  allow_restarts "$DATA_PROJECT" "$RELEASES/$1/data.json"
   # shellcheck disable=SC2310 # compose is one command, and renew_dependents checks each of its own
   [ -z "$CHANGED" ] || { compose "$1" data.json up --detach --no-build --no-deps "${services[@]}" && renew_dependents "$1"; } ||
     say "the stateful services of $1 do not start; the lines above say why"
@@ -207,6 +316,7 @@ stop_surplus_data() {
   read_lines services surplus_data "$1"
   for service in "${services[@]}"; do
     say "stopping $service"
+    DATA_TOUCHED=yes
     stop_for_good "$DATA_PROJECT" "$service"
   done
 }

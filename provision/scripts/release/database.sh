@@ -24,7 +24,7 @@ in_database() {
 }
 
 # dump_databases keeps what the databases hold now, under the name of release $1, whose data it is. Those of release $2
-# are dumped as far as they run.
+# are dumped; one that release $1 does not have may be down.
 dump_databases() {
   local database service kind time file size
   local -a databases=() ids=()
@@ -35,7 +35,10 @@ dump_databases() {
   for database in "${databases[@]}"; do
     service=${database% *} kind=${database##* }
     read_lines ids running "$DATA_PROJECT" "$service"
-    [ "${#ids[@]}" -gt 0 ] || continue
+    if [ "${#ids[@]}" -eq 0 ]; then
+      undumped "$1" "$service"
+      continue
+    fi
     read_text time date --utc +%Y%m%dT%H%M%SZ
     file=$DUMPS/${time}_$1_$service.$kind
     # shellcheck disable=SC2310 # in_database checks each of its commands
@@ -47,6 +50,22 @@ dump_databases() {
     read_text size du --human-readable --apparent-size "$file"
     say "dumped the database of $service: $file, ${size%%$'\t'*}"
   done
+}
+
+# undumped ends the script where the database of service $2 is down though release $1 has it, unless somebody said that it may
+# go on without a dump this once.
+undumped() {
+  local -a ids=()
+  # shellcheck disable=SC2016,SC2310 # jq's variables; holds is true or false, or the end
+  holds --arg s "$2" '.stateful | index([$s]) != null' "$RELEASES/$1/plan.json" || return 0
+  read_lines ids containers "$DATA_PROJECT" "$2"
+  [ "${#ids[@]}" -gt 0 ] || return 0
+  if [ -e "$DATA/without-dump-of-$2" ]; then
+    rm "$DATA/without-dump-of-$2"
+    say "the database of $2 does not run and is not dumped, as $DATA/without-dump-of-$2 allowed this once"
+    return
+  fi
+  fail "the database of $2 does not run, so it cannot be dumped, and no release goes out without a dump; start it: sudo docker start ${ids[0]:0:12}; why it ended: sudo docker logs --tail 30 ${ids[0]:0:12}; to go on without a dump this once: sudo touch $DATA/without-dump-of-$2; what runs is left as it was"
 }
 
 # dumps_of prints the newest dump of every database as release $1 left it.

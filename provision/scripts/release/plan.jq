@@ -238,7 +238,7 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
     | if .links then .links |= map(select(split(":")[0] as $l | $stateless | index([$l]) | not)) else . end
     | if .volumes then .volumes |= map(by_content($given; .source)) else . end
     | move_data($given)
-    | restarts((IN($name; $routed[]) or IN($name; $stores[])) and (IN($name; $once[]) | not))
+    | restarts(IN($name; $once[]) | not)
     | impatient)))
   }) as $projects
 
@@ -371,7 +371,7 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
           (select((.deploy.replicas // .scale // 1) > 1 and ($routed | index([$name])))
             | {key: (if .scale then "scale" else "deploy" end), text: "\($name) runs once: a routed service is not scaled"}),
           (select((.restart // "") == "" and ([$routed[], $once[], $stores[]] | index([$name]) | not))
-            | {key: "restart", text: "\($name) has no restart policy, so it stays down after a crash or a reboot; add to it: restart: unless-stopped; or, if it is a job that runs once: restart: \"no\""}),
+            | {key: "restart", text: "\($name) has no restart policy, so it \(if $because[$name] then "is started again whenever it ends, since it is persistent" else "stays down after a crash or a reboot" end); add to it: restart: unless-stopped; or, if it is a job that runs once: restart: \"no\""}),
           (select((.restart // "" | test("^(no|on-failure)")) and ([$routed[], $stores[]] | index([$name])))
             | {key: "restart", text: "\($name) has the restart policy \(.restart), so it may stay down after a crash or a reboot; unless that is meant: restart: unless-stopped"}),
           (select($because[$name] == null and text_label("berth.stateful") == "" and ([$routed[], $once[]] | index([$name]) | not))

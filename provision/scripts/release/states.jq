@@ -1,10 +1,10 @@
 # What is not (yet) as it should be among some containers: input is what `docker inspect` prints, $plan[0] the plan of
-# their release. Prints "waiting SERVICE …" or "broken SERVICE …" for each.
+# their release, $left names the jobs of another one. Prints "waiting SERVICE …" or "broken SERVICE …" for each.
 ($plan[0].stateful + $plan[0].stateless) as $services
 | ([$plan[0].routes[].service]) as $asked
 | .[] | .State as $s
 | .Config.Labels["com.docker.compose.service"] as $service
-| select($services | index([$service]))
+| select(($services | index([$service])) and ($left | split(" ") | index([$service]) | not))
 | ($s.Health.Status // "none") as $health
 | (.HostConfig.RestartPolicy.Name as $policy | ["", "no", "on-failure"] | index([$policy]) != null) as $once
 | (if $s.OOMKilled then ", out of memory" else "" end) as $memory
