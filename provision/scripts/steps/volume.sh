@@ -46,7 +46,7 @@ turned_read_only() {
 # shellcheck disable=SC2310 # alive is one command; turned_read_only checks each of its commands
 refuse_lost() {
   if turned_read_only "$1"; then
-    refuse "met an error while it was mounted, so its file system on $DATA became read-only" "Look with: sudo dmesg. Fix: $KEEP; then, on the server: sudo systemctl stop docker.socket docker.service 'docker-*.scope' nginx.service; sudo umount $DATA; sudo e2fsck -f $1; then run 'pulumi up' again"
+    refuse "met an error while it was mounted, so its file system on $DATA became read-only" "Look with: sudo dmesg. Fix: $KEEP; then, on the server: sudo systemctl stop docker.socket docker.service 'docker-*.scope' nginx.service; sudo systemctl stop data.mount; sudo e2fsck -f $1; then run 'pulumi up' again"
   fi
   if mountpoint -q "$DATA"; then
     alive && return
