@@ -46,6 +46,11 @@ func TestWhatIsRefusedIsPutBack(t *testing.T) {
 					require.Error(t, err)
 					assert.Contains(t, output, "line 1: bad")
 					assert.Contains(t, output, "sshd refuses its configuration")
+					if test.want == "" {
+						assert.Contains(t, output, "the file, which was not there before, is removed")
+					} else {
+						assert.Contains(t, output, "the previous file is back")
+					}
 				case "cut":
 					require.Error(t, err)
 				default:

@@ -20,7 +20,7 @@ Retry-After: 7200
   "type": "urn:ietf:params:acme:error:rateLimited",
   "detail": "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s",
   "status": 429
-}`, "a limit of its is reached (too many certificates (5)", `72\d\d`},
+}`, "the CA's rate limit was reached (too many certificates (5)", `72\d\d`},
 		{"a limit that a sentence ends", `{
   "type": "urn:ietf:params:acme:error:rateLimited",
   "detail": "too many failed authorizations (5) for \"app.example.com\" in the last 1h0m0s, retry after 2099-01-02 03:04:05 UTC: see https://letsencrypt.org/docs/rate-limits/",

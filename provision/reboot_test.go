@@ -30,7 +30,8 @@ func newRebooted(t *testing.T) *rebooted {
 		}
 		text, err := Script(strings.TrimPrefix(path, "scripts/"))
 		require.NoError(t, err)
-		text = strings.NewReplacer("/opt/berth/", filepath.Join(r.dir, "scripts")+"/", "DATA=/data\n", "DATA="+r.data+"\n", "/run/berth-release.lock", filepath.Join(r.dir, "lock")).Replace(text)
+		text = strings.NewReplacer("/opt/berth/", filepath.Join(r.dir, "scripts")+"/", "DATA=/data\n", "DATA="+r.data+"\n", "/run/berth-release.lock", filepath.Join(r.dir, "lock"),
+			"/run/berth/", filepath.Join(r.dir, "run")+"/", "/run/nginx.pid", filepath.Join(r.dir, "nginx.pid"), "/etc/letsencrypt", filepath.Join(r.dir, "letsencrypt"), "\nmain \"$@\"\n", "\n[ \"${BASH_SOURCE[0]}\" != \"$0\" ] || main \"$@\"\n").Replace(text)
 		return os.WriteFile(target, []byte(text), 0o600)
 	}))
 	for name, text := range map[string]string{
@@ -80,6 +81,16 @@ func (r *rebooted) run(command string) (told, said string) {
 	}
 	require.NoError(r.t, os.RemoveAll(filepath.Join(r.dir, "told")))
 	return string(text), string(output)
+}
+
+// source runs shell in script name, whose main does not run by itself.
+func (r *rebooted) source(name, shell string) (string, error) {
+	r.t.Helper()
+	bash := exec.CommandContext(r.t.Context(), "bash", "-euo", "pipefail", "-c", "exec 3>&1; source "+filepath.Join(r.dir, "scripts", name)+"\n"+shell)
+	bash.Env = append(os.Environ(), "DIR="+r.dir, "PATH="+filepath.Join(r.dir, "bin")+":"+os.Getenv("PATH"))
+	bash.Stdin = strings.NewReader("VOLUME_ID=vol-0123 VOLUME_SIZE=1\n")
+	output, err := bash.CombinedOutput()
+	return string(output), err
 }
 
 // TestAShutdownStopsDatabasesLast, and a start begins with them. No container is told how long it has: each has its own time.
@@ -164,4 +175,21 @@ func TestADockerThatIsNotReady(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "bin", "readlink"), []byte("#!/bin/bash\nexit 1\n"), 0o755))
 	told, _ = r.run("start")
 	assert.Equal(t, "start db\nstart files\nstart stranger web beside\n", told, "nor does it stay down where nobody knows which one serves")
+}
+
+// TestTheLockNamesWhatHasIt: who waits for a server that starts or stops is told so.
+func TestTheLockNamesWhatHasIt(t *testing.T) {
+	r := newRebooted(t)
+	r.write("shutdown", "")
+	for command, what := range map[string]string{"stop": "the stop before a reboot", "start": "the start after a reboot"} {
+		r.write("lock", "")
+		r.write("data/running", "app web\n")
+		r.run(command)
+		text, err := os.ReadFile(filepath.Join(r.dir, "lock"))
+		require.NoError(t, err)
+		assert.Regexp(t, "^"+what+` since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`, string(text))
+	}
+	output, err := r.source("log-monitor.sh", `exec 7>>"$LOCK"; flock 7; sign_lock "the start after a reboot"; clean`)
+	require.Error(t, err)
+	assert.Regexp(t, `: the start after a reboot since \S+ is at work; try again`, output)
 }

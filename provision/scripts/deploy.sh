@@ -54,7 +54,7 @@ ACTION="" STEP="" OLD="" NEW="" SWITCHED="" REASON=""
 # step names what a release is at: in the log, and where it ends in the record of a failed one.
 step() {
   STEP=$1
-  [ /dev/fd/3 -ef /dev/fd/1 ] || printf -- '--- step %s\n' "$1"
+  [ /dev/fd/3 -ef /dev/fd/1 ] || printf -- '--- step %s\n' "$1" || true
 }
 
 # shellcheck disable=SC2310 # kept is one test
@@ -202,7 +202,7 @@ rollback() {
       break
     fi
   done
-  [ -n "$NEW" ] || fail "no kept release${wanted:+ of $wanted} to return to; kept: ${names[*]}; an older commit goes out anew: pulumi config set berth:ref COMMIT && pulumi up"
+  [ -n "$NEW" ] || fail "no kept release${wanted:+ of $wanted} to return to; kept: ${names[*]}; an older commit is released again with: pulumi config set berth:ref COMMIT && pulumi up"
   read_text COMMIT jq -r .commit "$RELEASES/$NEW/released.json"
   if [ -n "$with_database" ]; then
     check_moving "$OLD" "$NEW"
@@ -271,7 +271,7 @@ finish() {
   (set -e; audit failed "$STEP" "$REASON")
   free=$(free_mib)
   if [ "${free:-0}" -lt "$SCARCE_MIB" ] && [[ $REASON != *"MiB are free"* ]]; then say "only ${free:-0} MiB are free on $DATA; $MORE_ROOM; then run 'pulumi up' again"; fi
-  [ -z "$OLD" ] || say "the site is served by $OLD, as before"
+  if [ -n "$OLD" ] && [ "$RELEASES/current" -ef "$RELEASES/$OLD" ]; then say "the site is served by $OLD, as before"; fi
   [ -z "$BY_HAND" ] || say "the whole log: $LOG"
   exit "$code"
 }
@@ -284,22 +284,31 @@ ended() {
   esac
 }
 
-# put_back undoes what a release did that failed. Whoever was led to it may finish.
+# put_back undoes what a release did that failed. Whoever was led to it may finish. A release that a link still leads to is
+# neither stopped nor removed: visitors would be led to nothing, and the rules that name its files would not load.
 put_back() {
   local back=0
   if [ -n "$OLD" ] && [ -n "$STOPPED_FIRST$SWITCHED" ]; then
     (set -e; start_again "$OLD")
     back=$?
-    [ "$back" -eq 0 ] || say "release $OLD does not come back by itself; the lines above say why"
+    [ "$back" -eq 0 ] || say "release $OLD does not start by itself; the lines above say why"
   fi
   if [ -n "$SWITCHED" ]; then
     say "going back to ${OLD:-the starting page}"
     (set -e; lead current "${OLD:-starting}")
+    if [ "$RELEASES/current" -ef "$RELEASES/$NEW" ]; then
+      say "going back failed (the lines above say why): $NEW still serves and keeps running, with the data as it is now; look with: sudo nft list table ip berth_fronts; after the fix, release again: sudo /opt/berth/deploy.sh${OLD:+; or return to $OLD: sudo /opt/berth/deploy.sh rollback $OLD}"
+      return
+    fi
     (set -e; drain "$NEW" "$OLD")
   fi
   (set -e; lead next "${OLD:-starting}")
   [ -z "$RESTORED" ] || (set -e; restore_databases "$OLD")
   [ -z "$OLD" ] || (set -e; restore_data "$OLD")
+  if [ "$RELEASES/next" -ef "$RELEASES/$NEW" ]; then
+    say "$RELEASES/next still leads to $NEW (the lines above say why), so it is neither stopped nor removed; look with: sudo nft list table ip berth_fronts; after the fix, release again, which does both: sudo /opt/berth/deploy.sh"
+    return
+  fi
   (set -e; stop_release "$NEW")
   [ -e "$RELEASES/$NEW/released.json" ] || (set -e; remove_release "$NEW")
 }

@@ -30,8 +30,14 @@ explain_end() {
 say() {
   # shellcheck disable=SC2034 # for deploy.sh's record
   SAID=$*
-  printf '%s: %s\n' "${0##*/}" "$*" >&3
-  [ /dev/fd/3 -ef /dev/fd/1 ] || printf '%s: %s\n' "${0##*/}" "$*"
+  print "${0##*/}: $*"
+}
+
+# print prints $1 for the operator and into the log. A connection that was cut, or a full disk under the log, keeps nothing
+# from being done: least of all what puts things back.
+print() {
+  printf '%s\n' "$1" >&3 || true
+  [ /dev/fd/3 -ef /dev/fd/1 ] || printf '%s\n' "$1" || true
 }
 
 # fail ends the script with a sentence that says what to do.
@@ -49,8 +55,7 @@ show() {
   lines=$(cut -c 1-300)
   : "${lines:=(none: it writes its log elsewhere, or nothing yet)}"
   say "--- the last lines of $1"
-  printf '%s\n' "$lines" >&3
-  [ /dev/fd/3 -ef /dev/fd/1 ] || printf '%s\n' "$lines"
+  print "$lines"
   say "---"
 }
 
@@ -161,7 +166,7 @@ load_settings() {
 # there comes back: a server that restarts must not be left without a site, nor anybody be locked out. What was there is kept
 # beside the file, under a name that no include takes, so that the next run undoes one that was cut before its check.
 put_checked() {
-  local file=$1 program=$2 before=$1.before
+  local file=$1 program=$2 before=$1.before now="the previous file is back"
   shift 2
   if [ -e "$before" ]; then mv -f "$before" "$file"; fi
   if [ -e "$file" ]; then
@@ -173,8 +178,13 @@ put_checked() {
     rm -f "$before"
     return
   fi
-  if [ -e "$before" ]; then mv -f "$before" "$file"; else rm -f "$file"; fi
-  fail "$program refuses its configuration (the lines above say where); what it serves now stays"
+  if [ -e "$before" ]; then
+    mv -f "$before" "$file"
+  else
+    rm -f "$file"
+    now="the file, which was not there before, is removed"
+  fi
+  fail "$program refuses its configuration with the new $file (the lines above say where); $now"
 }
 
 # put_nginx writes standard input to nginx's file $1 and reloads.

@@ -123,7 +123,8 @@ free_kib() {
 clean() {
   local before freed free
   exec 8>>"$LOCK"
-  flock --nonblock 8 || fail "a release is at work ($(<"$LOCK")); try again when it is done"
+  flock --nonblock 8 || fail "$(<"$LOCK") is at work; try again when it is done"
+  sign_lock "log-monitor.sh clean"
   read_text before free_kib
   # First what takes no room to be taken away: there may be none.
   apt-get -q clean

@@ -56,13 +56,17 @@ phased() {
     + " \(.HostConfig.RestartPolicy.Name | if . == "" then "no" else . end) \(.Id) \($labels["berth.release"] // "-")"' <<<"$INSPECTED"
 }
 
-# shellcheck disable=SC2310 # shutting_down checks each of its commands; await runs what it is given
+# shellcheck disable=SC2310 # shutting_down checks each of its commands; await runs what it is given; sign_lock is one command
 stop() {
   local all i ids before=""
   shutting_down || return 0
   # A release that is told to end puts things back first.
   exec 8>>"$LOCK"
-  flock --wait "$RELEASE_ENDS" 8 || say "a release is still at work after $RELEASE_ENDS seconds; the containers are stopped all the same"
+  if flock --wait "$RELEASE_ENDS" 8; then
+    sign_lock "the stop before a reboot" || true
+  else
+    say "$(<"$LOCK") is still at work after $RELEASE_ENDS seconds; the containers are stopped all the same"
+  fi
   await 10 inspect || fail "Docker does not say what runs (the lines above say why); the containers end without their own time"
   all=$(phased)
   # What has no restart policy does not come back after a reboot. What is written down already did not start again before this
@@ -98,12 +102,16 @@ written_down() {
   awk -v phase="$1" -v now="$now" '$1 == phase && ($3 == "" || $3 == "-" || now == "?" || $3 == now) { print $2 }' "$RECORD"
 }
 
-# shellcheck disable=SC2310 # await runs what it is given
+# shellcheck disable=SC2310 # await runs what it is given; sign_lock is one command
 start() {
   local i ids
   [ -s "$RECORD" ] || return 0
   exec 8>>"$LOCK"
-  flock --wait "$LOCK_WITHIN" 8 || say "a release is still at work after $LOCK_WITHIN seconds"
+  if flock --wait "$LOCK_WITHIN" 8; then
+    sign_lock "the start after a reboot" || true
+  else
+    say "$(<"$LOCK") is still at work after $LOCK_WITHIN seconds; the containers are started all the same"
+  fi
   for ((i = ${#PHASES[@]} - 1; i >= 0; i--)); do
     ids=$(await "$STARTS_WITHIN" comes_back "${PHASES[i]}") || {
       say "it cannot be told what is there (the lines above say why); starting what is written down"

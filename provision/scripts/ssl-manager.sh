@@ -110,7 +110,7 @@ install_certificate() {
 # shellcheck disable=SC2310 # all that is asked checks each of its commands
 renew() {
   local END LEFT MARGIN all next
-  if ! covers "$LIVE" || ! as_set; then
+  if ! whole "$LIVE" || ! covers "$LIVE" || ! as_set; then
     # shellcheck disable=SC2119
     generate
     return

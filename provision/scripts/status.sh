@@ -29,10 +29,13 @@ releases() {
   done
 }
 
-# services are the containers of the release that serves and of the data project.
+# services are the containers of the release that serves and of the data project: none where Docker does not answer, which
+# the health check says.
 services() {
   local serving name text=""
   local -a rows=()
+  # shellcheck disable=SC2310 # docker_answers is one command
+  docker_answers || return 0
   serving=$(current)
   for name in ${serving:+"release-$serving"} "$DATA_PROJECT"; do
     read_lines rows docker_table ps --all --filter "label=com.docker.compose.project=$name" --format 'table {{.Label "com.docker.compose.project"}} {{.Label "com.docker.compose.service"}} {{.State}} {{.Status}}'

@@ -55,7 +55,7 @@ main() {
   case $code in
     124 | 137) echo "$name: did not finish within $limit seconds" >&2 ;;
   esac
-  echo "$name: failed; the whole log on the server: $log; when it is mended, run 'pulumi up' again" >&2
+  echo "$name: failed; the whole log on the server: $log; after the fix, run 'pulumi up' again" >&2
   exit "$code"
 }
 

@@ -39,22 +39,22 @@ func TestTheAuthorityFails(t *testing.T) {
 	for i, test := range []withoutCertificate{
 		{name: "it is down", row: "The authority is down",
 			breaks: func(r *rehearsed.Rehearsal) { networkOf(r, "acme", "198.51.100.3", false) },
-			says:   []string{"the staging authority cannot be reached; the real one was not asked; it, or the way to it, is away for the moment: nothing has to be done, it is tried again by itself; the next look: "},
+			says:   []string{"the staging authority cannot be reached; the real one was not asked; it, or the way to it, is away for the moment: nothing has to be done, it is retried automatically; the next try: "},
 			mends:  func(r *rehearsed.Rehearsal) { networkOf(r, "acme", "198.51.100.3", true) }},
 		{name: "it is in trouble", row: "The authority answers 500",
-			breaks: refuses("500", "", "serverInternal", "Error creating new order"), says: []string{"the staging authority cannot be reached", "it is tried again by itself"}, mends: accepts},
+			breaks: refuses("500", "", "serverInternal", "Error creating new order"), says: []string{"the staging authority cannot be reached", "it is retried automatically"}, mends: accepts},
 		{name: "it knows no nonce", row: "The authority does not know the nonces that it gave",
-			breaks: refuses("400", "", "badNonce", "JWS has an invalid anti-replay nonce"), says: []string{"the staging authority cannot be reached", "it is tried again by itself"}, mends: accepts},
+			breaks: refuses("400", "", "badNonce", "JWS has an invalid anti-replay nonce"), says: []string{"the staging authority cannot be reached", "it is retried automatically"}, mends: accepts},
 		{name: "it refuses", row: "The authority refuses a name", again: generateNow,
 			breaks: refuses("403", "", "rejectedIdentifier", "The server will not issue certificates for the identifier"),
 			says:   []string{"the staging authority refused", "it signs for no such name (The server will not issue certificates for the identifier): take another (berth:domain, berth:aliases), or another authority"}, mends: accepts},
 		{name: "it is at its limit", row: "The authority's limit is reached (429 with Retry-After)", again: generateNow,
 			breaks: refuses("429", "7200", "rateLimited", "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s"),
-			says:   []string{"a limit of its is reached (too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s): it is asked again from ", "not sooner, and the site goes on with what it has"},
+			says:   []string{"the CA's rate limit was reached (too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s): it is asked again from ", "not sooner, and the site goes on with what it has"},
 			mends: func(r *rehearsed.Rehearsal) {
 				accepts(r)
 				orders := ordered(r)
-				assert.Contains(r.T(), look(r, false), "a limit of the authority's is reached, so it is asked again from ")
+				assert.Contains(r.T(), look(r, false), "the CA's rate limit was reached, so it is asked again from ")
 				assert.Equal(r.T(), orders, ordered(r), "it was not asked")
 			}},
 		{name: "somebody else answers it", row: "The authority's challenge gets a wrong answer, from another server in front", again: generateNow,
@@ -62,7 +62,7 @@ func TestTheAuthorityFails(t *testing.T) {
 				r.SSH("sudo systemd-run --quiet --collect --unit other python3 -m http.server 8099")
 				inNetworkOf(r, "nft", `table inet other { chain in { type nat hook prerouting priority -110; iifname "eth*" tcp dport 80 redirect to :8099; }; }`)
 			},
-			says: []string{"the staging authority refused", "it did not find this server behind the names (", "see which other server, proxy or IPv6 address answers for them on port 80 from outside (docs/runbook/dns.md); when it is mended: sudo /opt/berth/ssl-manager.sh generate --now"},
+			says: []string{"the staging authority refused", "it did not find this server behind the names (", "see which other server, proxy or IPv6 address answers for them on port 80 from outside (docs/runbook/dns.md); after the fix: sudo /opt/berth/ssl-manager.sh generate --now"},
 			mends: func(r *rehearsed.Rehearsal) {
 				inNetworkOf(r, "nft", "delete table inet other")
 				r.SSH("sudo systemctl stop other")

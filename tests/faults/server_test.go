@@ -184,7 +184,7 @@ func mirrorDown(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row str
 	output, err := up.Wait()
 	require.Error(t, err, output)
 	require.Contains(t, output, "Debian's archive does not answer")
-	require.Contains(t, output, "when it is mended, run 'pulumi up' again")
+	require.Contains(t, output, "after the fix, run 'pulumi up' again")
 	reachable(r)
 	r.Run("up")
 	answers(t, s, row)
@@ -202,7 +202,7 @@ func volumeTaken(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row st
 	output, err = r.Try("up")
 	require.Error(t, err, output)
 	require.Contains(t, output, "so reboot: sudo systemctl reboot")
-	require.Contains(t, output, "when it is mended, run 'pulumi up' again")
+	require.Contains(t, output, "after the fix, run 'pulumi up' again")
 	// A container does not come back from a reboot by itself.
 	docker(t, "stop", "--time", "60", host(t, r))
 	docker(t, "start", host(t, r))

@@ -26,7 +26,7 @@ const (
 
 // commands are all that the step calls: nothing else is in its PATH.
 var commands = []string{
-	"awk", "blockdev", "cat", "chmod", "cut", "date", "dd", "df", "dirname", "dumpe2fs", "find", "grep", "mkdir", "mkfs.ext4", "mountpoint",
+	"awk", "blockdev", "cat", "chmod", "cut", "date", "dd", "df", "dirname", "dumpe2fs", "find", "findmnt", "grep", "mkdir", "mkfs.ext4", "mountpoint",
 	"mv", "perl", "resize2fs", "rm", "sleep", "sort", "sync", "systemctl", "tail", "timeout", "touch", "tr", "wipefs",
 }
 

@@ -94,7 +94,7 @@ limited() {
   printf -v now '%(%s)T' -1
   if [ "${before[2]:-}" != "$NAMES" ] || [ "$now" -ge "${before[3]:-0}" ]; then return 1; fi
   TZ=UTC printf -v until '%(%FT%TZ)T' "${before[3]}"
-  say "a limit of the authority's is reached, so it is asked again from $until on; the site goes on with what it has"
+  say "the CA's rate limit was reached, so it is asked again from $until on; the site goes on with what it has"
 }
 
 # pausing says whether it is too early to ask again.

@@ -50,18 +50,18 @@ unbound() {
 # explain sets WHY and UNTIL.
 # shellcheck disable=SC2034,SC2310 # WHY is for ssl-manager.sh; problem, unverified and passing are what a log holds, or nothing
 explain() {
-  local kind="" detail="" found now next mended="; when it is mended: sudo /opt/berth/ssl-manager.sh generate --now"
+  local kind="" detail="" found now next retry="; after the fix: sudo /opt/berth/ssl-manager.sh generate --now"
   UNTIL=0
   found=$(problem) || found=""
   IFS=$'\t' read -r kind detail <<<"$found"
   if unverified; then
     TZ=UTC printf -v now '%(%FT%TZ)T' -1
-    WHY="its own certificate is not valid for this server: the clock here ($now) is wrong, so set it (sudo timedatectl set-ntp true), or berth:acmeRoots is not its root$mended"
+    WHY="its own certificate is not valid for this server: the clock here ($now) is wrong, so set it (sudo timedatectl set-ntp true), or berth:acmeRoots is not its root$retry"
     return
   fi
   if passing; then
     next=$(next_look)
-    WHY="it, or the way to it, is away for the moment: nothing has to be done, it is tried again by itself; the next look: $next"
+    WHY="it, or the way to it, is away for the moment: nothing has to be done, it is retried automatically; the next try: $next"
     return
   fi
   if unbound; then
@@ -72,16 +72,16 @@ explain() {
     rateLimited)
       UNTIL=$(limit_ends "$detail")
       TZ=UTC printf -v next '%(%FT%TZ)T' "$UNTIL"
-      WHY="a limit of its is reached ($detail): it is asked again from $next on, not sooner, and the site goes on with what it has"
+      WHY="the CA's rate limit was reached ($detail): it is asked again from $next on, not sooner, and the site goes on with what it has"
       ;;
     unauthorized | connection | incorrectResponse | dns | tls)
-      WHY="it did not find this server behind the names ($detail): see which other server, proxy or IPv6 address answers for them on port 80 from outside (docs/runbook/dns.md)$mended" ;;
-    caa) WHY="a CAA record forbids it ($detail): look in the zone and in the zones above it$mended" ;;
+      WHY="it did not find this server behind the names ($detail): see which other server, proxy or IPv6 address answers for them on port 80 from outside (docs/runbook/dns.md)$retry" ;;
+    caa) WHY="a CAA record forbids it ($detail): look in the zone and in the zones above it$retry" ;;
     rejectedIdentifier | unsupportedIdentifier)
       WHY="it signs for no such name ($detail): take another (berth:domain, berth:aliases), or another authority (berth:acmeDirectory), and run 'pulumi up'" ;;
     invalidContact | unsupportedContact) WHY="it does not take the address in berth:acmeEmail ($detail): set another, and run 'pulumi up'" ;;
     invalidProfile) WHY="it has no such profile ($detail): set another berth:acmeProfile, and run 'pulumi up'" ;;
-    "") WHY="the log says why: sudo tail -n 30 /var/log/berth/certificate.log /var/log/letsencrypt/letsencrypt.log$mended" ;;
-    *) WHY="$kind ($detail)$mended" ;;
+    "") WHY="the log says why: sudo tail -n 30 /var/log/berth/certificate.log /var/log/letsencrypt/letsencrypt.log$retry" ;;
+    *) WHY="$kind ($detail)$retry" ;;
   esac
 }

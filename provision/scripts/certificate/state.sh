@@ -2,10 +2,20 @@
 # shellcheck shell=bash disable=SC2153
 set -euo pipefail
 
+# whole says whether there is a certificate in folder $1, and all of its chain can be read: a power cut may leave half of it.
+# That openssl itself does not work says nothing about it, and ends the script.
+whole() {
+  local file=$1/fullchain.pem said
+  [ -s "$file" ] || return 1
+  read_text said openssl version
+  said=$(openssl x509 -in "$file" -noout -fingerprint) && [ -n "$said" ] && said=$(openssl crl2pkcs7 -nocrl -certfile "$file") && [ -n "$said" ]
+}
+
+# shellcheck disable=SC2310 # whole checks each of its commands
 valid() {
   local said
   # It says so, too: an openssl without a word looked at nothing.
-  [ -s "$1/fullchain.pem" ] && said=$(openssl x509 -in "$1/fullchain.pem" -noout -checkend 0) && [ -n "$said" ]
+  whole "$1" && said=$(openssl x509 -in "$1/fullchain.pem" -noout -checkend 0) && [ -n "$said" ]
 }
 
 # names prints those that a certificate holds, sorted.

@@ -15,12 +15,18 @@ taken_over() {
 
 # shellcheck disable=SC2310 # taken_over is one list
 main() {
-  local old end=$((SECONDS + WITHIN))
+  local old before end=$((SECONDS + WITHIN))
   if ! nginx -t -q; then
     echo "nginx refuses its configuration (the lines above say where), so it is not replaced; what it serves now stays" >&2
     exit 1
   fi
   if ! old=$(cat "$PIDS" 2>/dev/null); then exec systemctl restart nginx.service; fi
+  if before=$(cat "$PIDS.oldbin" 2>/dev/null) && kill -0 "$before" 2>/dev/null; then
+    # A run that was cut may not have told it to end.
+    if taken_over "$before"; then kill -QUIT "$before"; fi
+    echo "the nginx that was replaced before still ends what it has begun (process $before), and until then nginx is not replaced again; the next update does it, or now: sudo $0" >&2
+    exit 0
+  fi
   kill -USR2 "$old"
   until taken_over "$old"; do
     if [ "$SECONDS" -ge "$end" ]; then

@@ -19,8 +19,13 @@ site_checks() {
     return
   fi
   check_last_release "$release"
-  check_containers "$release"
-  check_databases "$release"
+  # shellcheck disable=SC2310 # docker_answers is one command
+  if docker_answers; then
+    check_containers "$release"
+    check_databases "$release"
+  else
+    result containers 2 "Docker does not answer, so it cannot be told what runs; look with: systemctl status docker; start it with: sudo systemctl restart docker" 1
+  fi
   check_routes "$release"
   check_certificate
   check_dumps "$release"

@@ -24,16 +24,18 @@ operator() {
 # take_lock waits for its turn. The lock is the kernel's, on an open file: it dies with its holder and what that
 # started.
 take_lock() {
-  local who now
+  local who
   exec 8>>"$LOCK"
   if ! flock --nonblock 8; then
     say "waiting, at most $LOCK_WITHIN seconds: $(<"$LOCK") is at work"
     flock --wait "$LOCK_WITHIN" 8 || fail "$(<"$LOCK") is still at work after $LOCK_WITHIN seconds; look with: sudo lslocks --notruncate"
   fi
   who=$(operator)
-  read_text now date --utc +%FT%TZ
-  printf '%s by %s since %s' "$1" "$who" "$now" >"$LOCK"
+  sign_lock "$1 by $who"
 }
+
+# sign_lock writes down what has the lock, for whoever waits: $1.
+sign_lock() { TZ=UTC printf '%s since %(%FT%TZ)T' "$1" -1 >"$LOCK"; }
 
 # audit keeps one line of JSON for every release.
 audit() {

@@ -33,16 +33,27 @@ wait_for_device() {
 # alive says whether the file system on /data takes what is written; a directory's time needs no room.
 alive() { timeout 10 touch "$DATA"; }
 
-# refuse_lost ends where the volume was taken from the server while it ran: Docker and what runs in it hold on to a file
+# turned_read_only says whether device $1 is mounted on /data, and may not be written: so the kernel has it after an error.
+turned_read_only() {
+  local options there device
+  options=$(findmnt --noheadings --output OPTIONS --mountpoint "$DATA") || return 1
+  [[ ,$options, =~ ,(ro|emergency_ro), ]] || return 1
+  there=$(mountpoint --fs-devno "$DATA") && device=$(mountpoint --devno "$1") && [ "$there" = "$device" ]
+}
+
+# refuse_lost ends where the file system on /data met an error, or the volume was taken from the server while it ran: Docker and what runs in it hold on to a file
 # system whose disk is gone, and get errors until they end.
-# shellcheck disable=SC2310 # alive is one command
+# shellcheck disable=SC2310 # alive is one command; turned_read_only checks each of its commands
 refuse_lost() {
+  if turned_read_only "$1"; then
+    refuse "met an error while it was mounted, so its file system on $DATA became read-only" "Look with: sudo dmesg. Fix: $KEEP; then, on the server: sudo systemctl stop docker.socket docker.service 'docker-*.scope' nginx.service; sudo systemctl stop data.mount; sudo e2fsck -f $1; then run 'pulumi up' again"
+  fi
   if mountpoint -q "$DATA"; then
     alive && return
   elif ! systemctl is-active --quiet docker.service; then
     return 0
   fi
-  fail "volume $VOLUME_ID was taken from this server while it ran, and what ran on it does not come back by itself; it is attached again, so reboot: sudo systemctl reboot"
+  fail "volume $VOLUME_ID was taken from this server while it ran, and what ran on it does not start by itself; it is attached again, so reboot: sudo systemctl reboot"
 }
 
 # mounted says whether device $1 is mounted on /data; that something else is there is a refusal.
@@ -282,7 +293,7 @@ main() {
   local size device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${VOLUME_ID/-/}
   wait_for_device "$device"
   mkdir -p "$DATA"
-  refuse_lost
+  refuse_lost "$device"
   await_size "$device"
   if mounted "$device"; then
     mount_volume "$device"

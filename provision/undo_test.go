@@ -1,0 +1,124 @@
+package provision
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// cut is a pipe that nobody reads any more, as an operator's terminal whose connection is gone.
+func cut(t *testing.T) *os.File {
+	t.Helper()
+	reader, writer, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, reader.Close())
+	t.Cleanup(func() { assert.NoError(t, writer.Close()) })
+	return writer
+}
+
+// TestWhatCannotBePrintedIsNoFailure: for a terminal that is gone, and for a log on a full disk.
+func TestWhatCannotBePrintedIsNoFailure(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, full.Close()) }()
+	for name, test := range map[string]struct{ operator, log *os.File }{
+		"no terminal": {cut(t), nil}, "a full log": {cut(t), full}, "a full disk for both": {full, full},
+	} {
+		done := filepath.Join(t.TempDir(), "done")
+		bash := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `trap '' PIPE; source scripts/lib.sh; say one; show web <<<"two"; say three; : >"$1"`, "bash", done)
+		bash.ExtraFiles = []*os.File{test.operator}
+		if test.log != nil {
+			bash.Stdout = test.log
+		}
+		require.NoError(t, bash.Run(), name)
+		assert.FileExists(t, done, name)
+	}
+}
+
+// releases has the parts of deploy.sh that change something say what they do, and write it down in did. lead is its own.
+const releases = `
+told() { say "$*"; echo "$*" >>"$DIR/did"; }
+for name in start_again drain stop_release remove_release restore_data restore_databases audit; do eval "$name() { told $name \"\$@\"; }"; done
+free_mib() { echo 4000; }; apply_nginx() { :; }; retired() { :; }; workers() { echo 1; }; nginx() { :; }
+lead_fronts() { [ ! -e "$DIR/refuses" ]; }
+STOPPED_FIRST="" RESTORING="" RESTORED="" BY_HAND="" STEP=verify OLD=abc NEW=new
+`
+
+func newReleases(t *testing.T, current, next string) *rebooted {
+	t.Helper()
+	r := newRebooted(t)
+	for _, name := range []string{"abc", "new", "starting"} {
+		for _, link := range []string{"current", "next"} {
+			r.write("data/releases/"+name+"/"+link+".conf", name)
+		}
+	}
+	require.NoError(t, os.Remove(filepath.Join(r.data, "releases", "current")))
+	require.NoError(t, os.Symlink(current, filepath.Join(r.data, "releases", "current")))
+	require.NoError(t, os.Symlink(next, filepath.Join(r.data, "releases", "next")))
+	return r
+}
+
+func (r *rebooted) did() string {
+	r.t.Helper()
+	text, err := os.ReadFile(filepath.Join(r.dir, "did"))
+	require.NoError(r.t, err)
+	return string(text)
+}
+
+// TestARollbackOutlivesTheConnection: each of its parts speaks, to nobody, and all are done.
+func TestARollbackOutlivesTheConnection(t *testing.T) {
+	r := newReleases(t, "new", "new")
+	bash := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", "source "+filepath.Join(r.dir, "scripts", "deploy.sh")+releases+
+		`SWITCHED=yes; trap finish EXIT; trap 'exit 141' PIPE; say "the first line that nobody reads"; echo "not ended" >>"$DIR/did"`)
+	bash.Env = append(os.Environ(), "DIR="+r.dir, "PATH="+filepath.Join(r.dir, "bin")+":"+os.Getenv("PATH"))
+	bash.ExtraFiles = []*os.File{cut(t)}
+	output, err := bash.CombinedOutput()
+	require.Error(t, err)
+	assert.Equal(t, 141, bash.ProcessState.ExitCode(), "%s", output)
+	did := strings.Split(strings.TrimSpace(r.did()), "\n")
+	require.Len(t, did, 6, "%s", output)
+	assert.Equal(t, []string{"start_again abc", "drain new abc", "restore_data abc", "stop_release new", "remove_release new"}, did[:5])
+	assert.Contains(t, did[5], "audit failed verify ")
+	for _, link := range []string{"current", "next"} {
+		target, err := os.Readlink(filepath.Join(r.data, "releases", link))
+		require.NoError(t, err)
+		assert.Equal(t, "abc", target)
+	}
+}
+
+// TestWhatServesIsNotStopped where switching back fails, at either of the links.
+func TestWhatServesIsNotStopped(t *testing.T) {
+	const failing = "trap finish EXIT; fail 'it does not answer'"
+	t.Run("visitors", func(t *testing.T) {
+		r := newReleases(t, "new", "new")
+		r.write("refuses", "")
+		said, err := r.source("deploy.sh", releases+"SWITCHED=yes; "+failing)
+		require.Error(t, err)
+		assert.NotRegexp(t, `(?m)^(stop_release|remove_release|restore_data|drain)`, r.did())
+		assert.DirExists(t, filepath.Join(r.data, "releases", "new"))
+		assert.Contains(t, said, "new still serves and keeps running")
+		assert.Regexp(t, `release again: sudo /\S*/deploy.sh; or return to abc: sudo /\S*/deploy.sh rollback abc`, said)
+		assert.NotContains(t, said, "is served by abc")
+	})
+	t.Run("the rehearsal", func(t *testing.T) {
+		r := newReleases(t, "abc", "new")
+		r.write("refuses", "")
+		said, err := r.source("deploy.sh", releases+failing)
+		require.Error(t, err)
+		assert.NotRegexp(t, `(?m)^(stop_release|remove_release)`, r.did())
+		assert.Contains(t, said, "still leads to new")
+		assert.Contains(t, said, "is served by abc, as before")
+	})
+	t.Run("neither", func(t *testing.T) {
+		r := newReleases(t, "new", "new")
+		said, err := r.source("deploy.sh", releases+"SWITCHED=yes; "+failing)
+		require.Error(t, err)
+		assert.Contains(t, r.did(), "stop_release new\nremove_release new\n")
+		assert.Contains(t, said, "is served by abc, as before")
+	})
+}
