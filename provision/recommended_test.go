@@ -19,7 +19,7 @@ var providers = map[string]string{
 	"dmesg": "util-linux", "docker": "docker-cli", "dpkg": "dpkg", "dumpe2fs": "e2fsprogs", "e2fsck": "e2fsprogs", "e2label": "e2fsprogs",
 	"findmnt": "util-linux", "git": "git", "journalctl": "systemd", "ls": "coreutils", "lsblk": "util-linux", "lslocks": "util-linux", "mv": "coreutils",
 	"nft": "nftables", "nginx": "nginx-light", "rm": "coreutils", "systemctl": "systemd", "tail": "coreutils", "timedatectl": "systemd",
-	"tee": "coreutils", "cloud-init": "cloud-init", "wipefs": "util-linux",
+	"tee": "coreutils", "cp": "coreutils", "touch": "coreutils", "cloud-init": "cloud-init", "wipefs": "util-linux",
 }
 
 var ofTheSystem = []string{"apt", "bash", "cloud-init", "coreutils", "dpkg", "e2fsprogs", "systemd", "util-linux"}
