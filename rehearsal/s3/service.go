@@ -125,7 +125,7 @@ func (s *Service) put(response http.ResponseWriter, request *http.Request, file 
 	if err != nil {
 		return broken(err)
 	}
-	defer os.Remove(object.Name())
+	defer func() { _ = os.Remove(object.Name()) }()
 	sum := md5.New() //nolint:gosec // S3's own check of what arrived.
 	_, err = io.Copy(io.MultiWriter(object, sum), request.Body)
 	if err := errors.Join(err, object.Close()); err != nil {
