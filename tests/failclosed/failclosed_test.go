@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"al.essio.dev/pkg/shellescape"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -200,7 +201,7 @@ func states(t *testing.T, stand string) map[string]world {
 		text := fmt.Sprintf("DOMAIN=site.example\nREPOSITORY=/root/app\nCOMMIT=%s\nCOMPOSE_FILE=compose.yaml\nSTRATEGY=blue-green\nHEALTHY_WITHIN=90\nDRAIN_WITHIN=5\nKEEP=3\nAPP=%q\n", commit, app)
 		text = strings.ReplaceAll(text, fmt.Sprintf("%q", app), "'"+app+"'")
 		w.put(t, "etc/berth/release.env", text)
-		w.put(t, "world/settings/release", "STACK=production\nRELEASE_SETTINGS=$(cat <<'END'\n"+text+"END\n)\nAPP_ENVIRONMENT='SECRET_KEY=geheim\n'\nDEPLOY_KEY=\nKNOWN_HOSTS=\nREGISTRIES='{}'\n")
+		w.put(t, "world/settings/release", "STACK=production\nRELEASE_SETTINGS="+shellescape.Quote(strings.TrimSpace(text))+"\nAPP_ENVIRONMENT='SECRET_KEY=geheim\n'\nDEPLOY_KEY=\nKNOWN_HOSTS=\nREGISTRIES='{}'\n")
 	}
 	release(w, commits[0])
 	all["new"] = w
