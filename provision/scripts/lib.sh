@@ -77,7 +77,7 @@ read_text() {
   fi
 }
 
-# read_lines reads what a command prints, a line each, into array $1; a command that fails ends the script.
+# read_lines reads what a command prints, one item per line, into array $1; a command that fails ends the script.
 read_lines() {
   local -n lines_of=$1
   local printed
@@ -88,7 +88,7 @@ read_lines() {
   [ -z "$printed" ] || mapfile -t lines_of <<<"$printed"
 }
 
-# read_json reads what jq's filter $3 gives for file $2, a line each, into array $1; further arguments are jq's. After the
+# read_json reads what jq's filter $3 gives for file $2, one item per line, into array $1; further arguments are jq's. After the
 # last comes a word by which jq says that it got so far: a file that is empty, or a jq that prints nothing, is no empty list.
 read_json() {
   local -n json_of=$1

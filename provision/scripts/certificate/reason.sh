@@ -39,7 +39,7 @@ limit_ends() {
 # unverified says whether it was not the authority that certbot believed to talk to.
 unverified() { run_log | grep ':ERROR:' | grep -F 'certificate verify failed' >/dev/null; }
 
-# unbound says whether the account was not registered for want of a binding, or because the authority does not take the one that
+# unbound says whether the account was not registered because a binding is missing, or because the authority does not take the one that
 # is set: an order is asked for with an account alone.
 unbound() {
   local log
