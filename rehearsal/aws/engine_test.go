@@ -224,7 +224,7 @@ func TestWhatIsProtectedIsNeitherRemovedNorReplaced(t *testing.T) {
 	}{
 		"the bucket":                       {func() { cfg.DumpBucket = false }, "berth:dumpBucket is false: the bucket for dumps berth-dumps"},
 		"the bucket, and the protection":   {func() { cfg.DumpBucket, cfg.Protect = false, false }, "berth:dumpBucket is false"},
-		"the zone":                         {func() { cfg.CreateZone = false }, "berth:createZone is false: the hosted zone example.test"},
+		"the zone":                         {func() { cfg.CreateZone = false }, "berth:createZone is false: the stack made the hosted zone example.test"},
 		"another zone":                     {func() { cfg.Zone = "app.example.test" }, "berth:zone is app.example.test"},
 		"a snapshot":                       {func() { cfg.VolumeSnapshot = snapshot }, "berth:volumeSnapshot is " + snapshot},
 		"an availability zone":             {func() { cfg.AvailabilityZone = "eu-central-1b" }, "berth:availabilityZone is eu-central-1b"},
