@@ -101,7 +101,7 @@ func TestDataIsNotDoubledEmptiedOrDropped(t *testing.T) {
 		"in the compose file":         {compose: routed + "  db: {build: {context: ., dockerfile_inline: \"FROM neo4j:5\"}, restart: always}\n", because: map[string]string{"db": "its image is built from neo4j:5"}},
 		"a database it was built in":  {compose: routed + "  app: {build: app, restart: always}\n", files: []string{"app/Dockerfile FROM postgres:17 AS client\nFROM debian:13\nCOPY --from=client /usr/bin/psql /\n"}},
 		"it declares a volume":        {compose: routed + "  app: {build: app, restart: always}\n", files: []string{"app/Dockerfile FROM debian:13 AS base\nVOLUME [\"/var/lib/app\", \"/tmp\"]\nFROM base\n"}, because: map[string]string{"app": "its image declares the volume /var/lib/app"}},
-		"it declares what is covered": {compose: routed + "  app: {build: app, restart: always, tmpfs: [\"/work:size=1m\"]}\n", files: []string{"app/Dockerfile FROM debian:13\nVOLUME /work/ /tmp\n"}},
+		"it declares what is covered": {compose: routed + "  app: {build: app, restart: always, tmpfs: [\"/scratch:size=1m\"]}\n", files: []string{"app/Dockerfile FROM debian:13\nVOLUME /scratch/ /tmp\n"}},
 		"it declares, and is marked":  {compose: routed + "  app: {build: app, restart: always, labels: {berth.stateful: \"false\"}}\n", files: []string{"app/Dockerfile FROM debian:13\nVOLUME /work\n"}},
 		"a volume of nobody's name":   {compose: routed + "  app: {build: app, restart: always, volumes: [/work]}\n", files: []string{"app/Dockerfile FROM debian:13\nVOLUME /work\n"}, because: map[string]string{"app": "its image declares the volume /work"}},
 
