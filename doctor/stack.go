@@ -93,6 +93,12 @@ func (d *doctor) readStack(ctx context.Context) (*stack, error) {
 	return read, nil
 }
 
+// Without a login there is neither state nor settings.
+const (
+	notLoggedIn = "Pulumi is not logged in anywhere"
+	logIn       = "pulumi login 'file://~/berth-state?metadata=skip' (docs/state.md has the others)"
+)
+
 // explain says what to do about the errors of Pulumi that most people meet first.
 func explain(err error, stack string) error {
 	said := err.Error()
@@ -101,7 +107,8 @@ func explain(err error, stack string) error {
 		{"executable file not found", "there is no pulumi on this machine to read them", ""},
 		{"no stack selected", "no stack is selected", "pulumi stack select production (or make doctor STACK=production)"},
 		{"no stack named", "there is no stack " + stack, "pulumi stack init " + quoted},
-		{"PULUMI_ACCESS_TOKEN", "Pulumi is not logged in anywhere", "pulumi login 'file://~/berth-state?metadata=skip' (docs/state.md has the others)"},
+		{"PULUMI_ACCESS_TOKEN", notLoggedIn, logIn},
+		{"this command requires logging in", notLoggedIn, logIn}, // what it says where an AI agent's variables are set
 		{"incorrect passphrase", "the passphrase is not the one that the stack's secrets are encrypted with", "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"},
 		{"PULUMI_CONFIG_PASSPHRASE", "the passphrase of the stack's secrets is missing", "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"},
 	} {

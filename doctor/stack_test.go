@@ -49,8 +49,11 @@ func TestPulumiSaysWhatTheDoctorUnderstands(t *testing.T) {
 	t.Setenv("PULUMI_BACKEND_URL", "")
 	t.Setenv("PULUMI_CREDENTIALS_PATH", t.TempDir())
 	t.Setenv("PULUMI_ACCESS_TOKEN", "")
-	assert.Equal(t, "Pulumi is not logged in anywhere", reason())
-	assert.Equal(t, "Pulumi is not logged in anywhere", b.look((*doctor).state).Reason)
+	for _, agent := range []string{"", "an-agent"} { // Pulumi has other words where it believes that an AI agent runs it
+		t.Setenv("AI_AGENT", agent)
+		assert.Equal(t, notLoggedIn, reason())
+		assert.Equal(t, notLoggedIn, b.look((*doctor).state).Reason)
+	}
 
 	t.Setenv("PULUMI_BACKEND_URL", "file://"+state+"?metadata=skip")
 	assert.Equal(t, "kept in file://"+state+"?metadata=skip", b.look((*doctor).state).Reason)
