@@ -20,7 +20,8 @@ const (
 )
 
 var (
-	// reservedTags are those that Berth itself sets.
+	// reservedTags are those that Berth itself sets. AWS tells keys apart by case, but the conditions of an IAM policy do
+	// not, and two keys that differ in case alone make a request that no policy allows.
 	reservedTags = []string{"Name", "ManagedBy", "Project", "Stack"}
 
 	sizes = []string{"nano", "micro", "small", "medium", "large", "xlarge", "2xlarge"}
@@ -150,13 +151,20 @@ func (l *loader) tags() {
 	if len(c.Tags) > maxTags {
 		l.problem("tags", "", fmt.Sprintf("at most %d tags are allowed; there are %d", maxTags, len(c.Tags)), "pulumi config rm berth:tags")
 	}
+	same := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(c.Tags)) {
 		path, value := pathInto("tags", key), c.Tags[key]
+		folded := strings.ToLower(key)
+		other, twice := same[folded]
+		same[folded] = key
 		switch {
 		case key == "" || len([]rune(key)) > 128 || !tagText.MatchString(key):
 			l.problem(path, "", "a tag's key has 1 to 128 letters, digits, spaces and _.:/=+-@", remove(path))
-		case strings.HasPrefix(strings.ToLower(key), "aws:") || strings.HasPrefix(key, namespace) || slices.Contains(reservedTags, key):
-			l.problem(path, "", "the key is reserved: AWS keeps aws:, Berth keeps berth:, "+strings.Join(reservedTags, ", "), remove(path))
+		case strings.HasPrefix(folded, "aws:") || strings.HasPrefix(folded, namespace) ||
+			slices.ContainsFunc(reservedTags, func(reserved string) bool { return strings.EqualFold(reserved, key) }):
+			l.problem(path, "", "the key is reserved, in any case: AWS keeps aws:, Berth keeps berth:, "+strings.Join(reservedTags, ", "), remove(path))
+		case twice:
+			l.problem(path, value, "there is the tag "+other+" too: IAM's policies do not tell tags apart by case, so one of the two is allowed", remove(path))
 		case len([]rune(value)) > 256 || !tagText.MatchString(value):
 			l.problem(path, value, "a tag's value has at most 256 letters, digits, spaces and _.:/=+-@", remove(path))
 		}

@@ -64,6 +64,10 @@ func TestDataIsNotDoubledEmptiedOrDropped(t *testing.T) {
 		"a device of the server": {compose: routed + "  db: {image: \"postgres:17\", volumes: [\"data:/d\"]}\nvolumes: {data: {driver_opts: {type: none, o: bind, device: /srv/data}}}\n", allow: hosts,
 			because: map[string]string{"db": "it has the named volume data"}},
 
+		// A volume's name of one letter, which Compose takes for a drive of Windows.
+		"a volume of one letter": {compose: bind(`"v:/v"`) + "volumes: {v: {}}\n", refused: []string{"service vault mounts v:/v, which is no absolute path: Compose takes a name of one letter for a Windows drive; give the volume a longer name"}},
+		"written long":           {compose: bind(`{type: volume, source: v, target: /v}`) + "volumes: {v: {}}\n", because: map[string]string{"vault": "it has the named volume v"}},
+
 		// What leads out of the repository.
 		"a mount":       {compose: bind(`"../uploads:/d"`), allow: hosts, refused: []string{"service vault mounts ../uploads, which leads out of the repository"}},
 		"a mount, far":  {compose: bind(`"../../../a/b:/d"`), allow: hosts, refused: []string{"service vault mounts ../../../a/b, which leads out"}},

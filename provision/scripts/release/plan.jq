@@ -319,6 +319,8 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
         | (.volumes[]? | select(.type == "bind") | .source | select(leads_out($given)) | "service \($name) mounts \(relative($given.source)), which leads out of the repository"),
           (.build // empty | .context, (.additional_contexts // {})[], (.dockerfile // "") | select(leads_out($given)) | "service \($name) is built from \(relative($given.source)), which leads out of the repository")
         | . + "; name a folder of the repository, a named volume, or an absolute path"),
+      ($services | to_entries[] | .key as $name | .value.volumes[]? | .target // "" | select(startswith("/") | not)
+        | "service \($name) mounts \(.), which is no absolute path\(if test("^[A-Za-z]:") then ": Compose takes a name of one letter for a Windows drive; give the volume a longer name" else "; write where in the container it belongs, beginning with /" end)"),
       ({secret: $model.secrets, config: $model.configs} | to_entries[] | .key as $kind | .value // {} | to_entries[] | select(.value.file // "" | leads_out($given))
         | "\($kind) \(.key) is the file \(.value.file | relative($given.source)), which leads out of the repository; name a file of the repository"),
       ($model.volumes // {} | to_entries[] | .key as $volume | (.value.driver_opts // {}) as $options | ($options.device // "" | tostring) as $device
