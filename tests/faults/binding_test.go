@@ -1,0 +1,70 @@
+package faults
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"berth/tests/rehearsed"
+	"berth/tests/report"
+)
+
+const (
+	customer = "kid-customer-1"
+	// customersKey is a canary as well: 32 bytes in base64url.
+	customersKey = "Y2FuYXJ5LWJpbmRpbmctNWY3ZC1jYW5hcnktYmluZGk"
+)
+
+// watchProcesses has the server look through every process' command line and environment that others can read, until a file
+// says to stop.
+const watchProcesses = `sudo systemd-run --quiet --collect --unit watch-processes bash -c '
+while [ ! -e /run/watched ]; do grep -slF -f /dev/shm/canary /proc/[0-9]*/cmdline | sed "s|^|seen in |" >>/run/seen || true; done'`
+
+// TestTheAuthorityHasCustomersAlone is the first update against an authority that registers an account by a binding alone, which
+// the real Pebble checks: it says so, and the binding gets the certificate, without showing its key to anyone.
+func TestTheAuthorityHasCustomersAlone(t *testing.T) {
+	r := rehearsed.New(t, "berth-faults")
+	r.Run("preview") // The authority runs from now on.
+	settings := filepath.Join(r.Dir, "acme", "pebble.json")
+	pebble := strings.Replace(r.File("acme/pebble.json"), `"externalAccountBindingRequired": false`,
+		`"externalAccountBindingRequired": true, "externalAccountMACKeys": {"`+customer+`": "`+customersKey+`"}`, 1)
+	require.Contains(t, pebble, customer)
+	require.NoError(t, os.WriteFile(settings, []byte(pebble), 0o600))
+	docker(t, "restart", r.Name+"-acme")
+
+	output, err := r.Try("up")
+	require.Error(t, err, "a rehearsal wants a certificate that it can trust")
+	for _, sentence := range []string{
+		"it registers accounts of its customers alone, by a key id and a key",
+		"pulumi config set berth:acmeEabKeyId KEY_ID; pulumi config set --secret berth:acmeEabKey; then run 'pulumi up'",
+		"the site answers with a self-signed certificate",
+	} {
+		assert.Contains(t, output, sentence)
+	}
+	// The key is looked for without naming it in a command, where it would be found.
+	r.SSHInput("cat > /dev/shm/canary", customersKey)
+	r.SSH(watchProcesses)
+	wrong := strings.ToUpper(customersKey)
+	output, err = r.Try("up", "--set", "acmeEabKeyId="+customer, "--set", "!acmeEabKey="+wrong)
+	require.Error(t, err)
+	assert.Contains(t, output, "it registers accounts of its customers alone", "the authority checks the key")
+	assert.NotContains(t, output, wrong)
+	output = r.Run("up", "--set", "!acmeEabKey="+customersKey)
+	assert.Contains(t, output, "https://"+rehearsed.Domain+"/ answers 200")
+	assert.NotContains(t, output, customersKey)
+	assert.NotContains(t, r.Backend(), customersKey)
+	r.SSH("sudo touch /run/watched; until ! systemctl --quiet is-active watch-processes; do sleep 0.2; done")
+	assert.Empty(t, r.SSH("sudo cat /run/seen"), "no process shows the key")
+	assert.Empty(t, r.SSH("sudo journalctl --no-pager | grep -F -f /dev/shm/canary || true"))
+	assert.Empty(t, r.SSH("sudo grep -rlF -f /dev/shm/canary /var/log /opt/berth || true"))
+	for _, file := range strings.Fields(r.SSH("sudo grep -rlF -f /dev/shm/canary /etc || true")) {
+		assert.Equal(t, "600 root", r.SSH("sudo stat --format '%a %U' "+file), file)
+	}
+	assert.Contains(t, r.Run("up"), "SSH connections opened: 0")
+	report.Add(t, noCertificate, "The authority registers customers' accounts alone, at a first update",
+		"said what to do; the site went on with the placeholder; key id and key got the certificate; no process, log or output showed the key")
+}
