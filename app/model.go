@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -27,8 +29,9 @@ type Model struct {
 	// $ doubled and paths absolute, below the folder that was loaded. It holds the values of variables, secrets too.
 	JSON []byte
 	// EnvFiles are the env files that each service names, in its order; a service without has no entry. Their paths
-	// are relative to the folder that was loaded, with slashes, and absolute where they lie outside of it.
-	EnvFiles map[string][]string
+	// are relative to the folder that was loaded, with slashes, and absolute where they lie outside of it. LabelFiles are
+	// those with labels.
+	EnvFiles, LabelFiles map[string][]string
 }
 
 // silence keeps compose-go's warnings out of Pulumi's output; it logs nowhere else.
@@ -38,9 +41,10 @@ var silence = sync.OnceFunc(func() { logrus.SetOutput(io.Discard) })
 // the operator's own environment, without override files, and with the profiles that COMPOSE_PROFILES among the
 // variables names. The compose file's path is relative to the folder dir, with slashes.
 //
-// Load writes .env.production beside the compose file, as the server does, so dir has to be thrown away afterwards. Env
-// files that lie outside of dir are the server's, and are not read. The error says in one sentence what Compose has
-// against the file; where a variable's whole value would stand in it, there stands its name.
+// Load writes .env.production beside the compose file, as the server does, so dir has to be thrown away afterwards. Nothing
+// outside of dir is read: a file there that is included or extended is an error, env files and label files are left out of the
+// model. The error says in one sentence what Compose has against the file; where a variable's whole value would stand in it,
+// there stands its name.
 func Load(ctx context.Context, dir, composeFile string, variables map[string]string) (*Model, error) {
 	silence()
 	dir, err := filepath.Abs(dir)
@@ -81,12 +85,19 @@ func locate(dir, composeFile string) (string, error) {
 	return filepath.Join(dir, relative), nil
 }
 
+// serverHome is the home folder of who runs Compose on the server.
+const serverHome = "/root"
+
 func load(ctx context.Context, dir, path string, variables map[string]string) (*Model, error) {
+	known := types.Mapping{"HOME": serverHome}
+	maps.Copy(known, variables)
+	checked := &reach{dir: dir}
+	if err := checked.follow(ctx, drawn{file: path, base: filepath.Dir(path), variables: known}); err != nil {
+		return nil, err
+	}
 	options, err := cli.NewProjectOptions([]string{path}, cli.WithName(project), cli.WithWorkingDirectory(filepath.Dir(path)),
 		func(o *cli.ProjectOptions) error {
-			for name, value := range variables {
-				o.Environment[name] = value
-			}
+			maps.Copy(o.Environment, known)
 			return nil
 		},
 		cli.WithDefaultProfiles(),
@@ -99,16 +110,22 @@ func load(ctx context.Context, dir, path string, variables map[string]string) (*
 	if err != nil {
 		return nil, err
 	}
-	model := &Model{EnvFiles: map[string][]string{}}
+	model := &Model{EnvFiles: map[string][]string{}, LabelFiles: map[string][]string{}}
 	for name, service := range loaded.Services {
-		for _, file := range service.EnvFiles {
-			model.EnvFiles[name] = append(model.EnvFiles[name], shown(dir, file.Path))
-		}
-		sortOut(dir, &service.ContainerSpec)
+		model.sortOut(dir, name, &service.ContainerSpec)
 		for i := range service.PreStart {
-			sortOut(dir, &service.PreStart[i].ContainerSpec)
+			model.sortOut(dir, name, &service.PreStart[i].ContainerSpec)
 		}
+		atHome(dir, &service)
 		loaded.Services[name] = service
+	}
+	for name, secret := range loaded.Secrets {
+		secret.File = onServer(dir, secret.File)
+		loaded.Secrets[name] = secret
+	}
+	for name, file := range loaded.Configs {
+		file.File = onServer(dir, file.File)
+		loaded.Configs[name] = file
 	}
 	if loaded, err = loaded.WithServicesEnvironmentResolved(true); err != nil {
 		return nil, err
@@ -129,10 +146,43 @@ func load(ctx context.Context, dir, path string, variables map[string]string) (*
 	return model, nil
 }
 
-// sortOut drops the files that lie outside of dir: on the server they are the server's, here the operator's.
-func sortOut(dir string, spec *types.ContainerSpec) {
+// sortOut notes the env and label files of a service and drops those that lie outside of dir: on the server they are the
+// server's, here the operator's.
+func (m *Model) sortOut(dir, service string, spec *types.ContainerSpec) {
+	for _, file := range spec.EnvFiles {
+		m.EnvFiles[service] = append(m.EnvFiles[service], shown(dir, onServer(dir, file.Path)))
+	}
+	for _, file := range spec.LabelFiles {
+		m.LabelFiles[service] = append(m.LabelFiles[service], shown(dir, onServer(dir, file)))
+	}
 	spec.EnvFiles = slices.DeleteFunc(spec.EnvFiles, func(file types.EnvFile) bool { return outside(dir, file.Path) })
 	spec.LabelFiles = slices.DeleteFunc(spec.LabelFiles, func(file string) bool { return outside(dir, file) })
+}
+
+// atHome has a service's paths name the server's home folder where they name the operator's.
+func atHome(dir string, service *types.ServiceConfig) {
+	for i := range service.Volumes {
+		service.Volumes[i].Source = onServer(dir, service.Volumes[i].Source)
+	}
+	if service.Build == nil {
+		return
+	}
+	service.Build.Context = onServer(dir, service.Build.Context)
+	for name, context := range service.Build.AdditionalContexts {
+		service.Build.AdditionalContexts[name] = onServer(dir, context)
+	}
+}
+
+// onServer is a path as Compose would give it on the server: ~ is the home folder of who runs it.
+func onServer(dir, path string) string {
+	home, err := os.UserHomeDir()
+	if err != nil || !filepath.IsAbs(path) || !outside(dir, path) {
+		return path
+	}
+	if relative, err := filepath.Rel(home, path); err == nil && filepath.IsLocal(relative) {
+		return filepath.Join(serverHome, relative)
+	}
+	return path
 }
 
 // outside says whether a path leads out of dir, by itself or by symbolic links.

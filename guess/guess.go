@@ -74,6 +74,10 @@ type Given struct {
 // From reads the app in a folder that is thrown away afterwards: a .env.production is written to it. The error says in a
 // sentence what is missing.
 func From(ctx context.Context, folder string, given Given) (*Settings, error) {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return nil, err
+	}
 	guessed := &Settings{Environment: map[string]string{}, Secrets: map[string]Secret{}, ComposeFile: given.ComposeFile}
 	for _, name := range composeFiles {
 		if _, err := os.Stat(filepath.Join(folder, name)); err == nil && guessed.ComposeFile == "" {
@@ -107,7 +111,7 @@ func From(ctx context.Context, folder string, given Given) (*Settings, error) {
 		return nil, err
 	}
 	var unguessed *Unguessed
-	if err := guessed.routes(model.JSON, plan); err != nil && !(given.Routed && errors.As(err, &unguessed)) {
+	if err := guessed.routes(folder, model.JSON, plan); err != nil && !(given.Routed && errors.As(err, &unguessed)) {
 		return nil, err
 	}
 	return guessed, nil
@@ -174,7 +178,7 @@ type service struct {
 var exposed = regexp.MustCompile(`(?im)^\s*EXPOSE\s+(\d+)`)
 
 // answers finds the service's port, 0 for none. Published says whether the compose file publishes it.
-func (s *service) answers() (port int, published bool) {
+func (s *service) answers(folder string) (port int, published bool) {
 	for _, one := range s.Ports {
 		if one.Protocol != "udp" {
 			return one.Target, true
@@ -192,11 +196,16 @@ func (s *service) answers() (port int, published bool) {
 	if name == "" {
 		name = "Dockerfile"
 	}
-	root, err := os.OpenRoot(s.Build.Context)
+	// What is built from elsewhere is none of the app's files.
+	context, err := filepath.Rel(folder, s.Build.Context)
 	if err != nil {
 		return 0, false
 	}
-	text, err := root.ReadFile(name)
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return 0, false
+	}
+	text, err := root.ReadFile(filepath.Join(context, name))
 	found := exposed.FindSubmatch(text)
 	if err = errors.Join(err, root.Close()); err != nil || found == nil {
 		return 0, false
@@ -212,7 +221,7 @@ var (
 
 // routes leads / to the service that looks most like the front, and /api/ to one that is named so. Where the compose file
 // publishes ports of services, those are the ones that it wants to be reached.
-func (s *Settings) routes(model []byte, plan *provision.Plan) error {
+func (s *Settings) routes(folder string, model []byte, plan *provision.Plan) error {
 	var read struct{ Services map[string]*service }
 	if err := json.Unmarshal(model, &read); err != nil {
 		return fmt.Errorf("read the compose file's model: %w", err)
@@ -222,7 +231,7 @@ func (s *Settings) routes(model []byte, plan *provision.Plan) error {
 		one := read.Services[name]
 		one.name = name
 		published := false
-		if one.port, published = one.answers(); one.port == 0 || slices.Contains(plan.Stores, name) {
+		if one.port, published = one.answers(folder); one.port == 0 || slices.Contains(plan.Stores, name) {
 			continue
 		}
 		all = append(all, one)

@@ -29,7 +29,7 @@ func advise(cfg *config.Config, folder string, plan *provision.Plan) ([]string, 
 	}
 	var lines []line
 	for _, advice := range plan.Advice {
-		if advice.Key == "healthcheck" && hasHealthCheck(plan, advice.Service) {
+		if advice.Key == "healthcheck" && hasHealthCheck(folder, plan, advice.Service) {
 			continue
 		}
 		lines = append(lines, line{source.Line(advice.Service, advice.Key), advice.Text})
@@ -84,7 +84,7 @@ func readIn(folder, name string) ([]byte, error) {
 // instruction is a Dockerfile's own health check, which an image built from it brings along.
 var instruction = regexp.MustCompile(`(?im)^\s*HEALTHCHECK\s+(--|CMD)`)
 
-func hasHealthCheck(plan *provision.Plan, service string) bool {
+func hasHealthCheck(folder string, plan *provision.Plan, service string) bool {
 	for _, build := range plan.Builds {
 		if !slices.Contains(build.Services, service) {
 			continue
@@ -94,7 +94,11 @@ func hasHealthCheck(plan *provision.Plan, service string) bool {
 			name = "Dockerfile"
 		}
 		// A context that is no folder of the checkout has nothing to look at.
-		text, err := readIn(build.Build.Context, name)
+		context, err := filepath.Rel(folder, build.Build.Context)
+		if err != nil {
+			return false
+		}
+		text, err := readIn(folder, filepath.Join(context, name))
 		return err == nil && instruction.Match(text)
 	}
 	return false

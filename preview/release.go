@@ -70,24 +70,8 @@ func makeWith(ctx context.Context, cfg *config.Config, repo *repository.Reposito
 	if problems = append(problems, made.Problems...); len(problems) > 0 {
 		return nil, refusal(sha, problems)
 	}
-	advice, err1 := advise(cfg, folder, made)
-	links, err2 := linksOut(ctx, cfg, repo, sha)
-	return &Release{SHA: sha, Plan: made, Advice: append(advice, links...), volumes: volumes}, errors.Join(err1, err2)
-}
-
-// linksOut says which links lead out of the repository. What is behind them only the server knows, which refuses the release
-// where it is anything.
-func linksOut(ctx context.Context, cfg *config.Config, repo *repository.Repository, sha string) ([]string, error) {
-	if slices.Contains(cfg.Allow, "host-mounts") {
-		return nil, nil
-	}
-	links, err := repo.LinksOut(ctx, sha)
-	var sentences []string
-	for _, link := range links {
-		sentences = append(sentences, fmt.Sprintf("%q is a link to %q, out of the repository: where the server has that, it refuses the release; commit the file itself, or, if you trust the repository: pulumi config set --path 'berth:allow[%d]' host-mounts",
-			link.Path, link.Target, len(cfg.Allow)))
-	}
-	return sentences, err
+	advice, err := advise(cfg, folder, made)
+	return &Release{SHA: sha, Plan: made, Advice: advice, volumes: volumes}, err
 }
 
 func refusal(sha string, problems []string) error {
@@ -136,6 +120,9 @@ func plan(ctx context.Context, cfg *config.Config, repo *repository.Repository, 
 		return nil, err
 	}
 	commit.Model = model.JSON
+	if commit.Links, err = repo.Links(ctx, commit.SHA); err != nil {
+		return nil, err
+	}
 	commit.Tree = func(at string) (string, error) {
 		if onlyKept(filepath.Join(commit.Folder, filepath.FromSlash(at))) {
 			return "", nil
@@ -147,19 +134,26 @@ func plan(ctx context.Context, cfg *config.Config, repo *repository.Repository, 
 	if err != nil {
 		return nil, err
 	}
-	for _, service := range slices.Sorted(maps.Keys(model.EnvFiles)) {
-		for _, file := range model.EnvFiles[service] {
-			if out := outOf(commit.Root, file); out != file {
-				made.Problems = append(made.Problems, fmt.Sprintf("service %s reads %s, which leads out of the repository; name a file of the repository, or .env.production, in %s", service, out, cfg.ComposeFile))
+	made.Problems = append(made.Problems, filesOut(cfg, commit.Root, model.EnvFiles)...)
+	made.Problems = append(made.Problems, filesOut(cfg, commit.Root, model.LabelFiles)...)
+	return made, nil
+}
+
+// filesOut says which of the files that services read (by the services' names) do not go out with the commit.
+func filesOut(cfg *config.Config, root string, files map[string][]string) (problems []string) {
+	for _, service := range slices.Sorted(maps.Keys(files)) {
+		for _, file := range files[service] {
+			if out := outOf(root, file); out != file {
+				problems = append(problems, fmt.Sprintf("service %s reads %s, which leads out of the repository; name a file of the repository, or .env.production, in %s", service, out, cfg.ComposeFile))
 			} else if path.IsAbs(file) && !slices.Contains(cfg.Allow, "host-mounts") {
-				made.Problems = append(made.Problems, fmt.Sprintf("service %s reads %s of the server; name a file of the repository, or .env.production, in %s; or, if you trust the repository: pulumi config set --path 'berth:allow[%d]' host-mounts", service, file, cfg.ComposeFile, len(cfg.Allow)))
+				problems = append(problems, fmt.Sprintf("service %s reads %s of the server; name a file of the repository, or .env.production, in %s; or, if you trust the repository: pulumi config set --path 'berth:allow[%d]' host-mounts", service, file, cfg.ComposeFile, len(cfg.Allow)))
 			}
 			if laptop.MatchString(file) {
-				made.Problems = append(made.Problems, fmt.Sprintf("service %s reads %s, which is meant for a laptop and does not reach the server; name .env.production in %s instead, which the stack's variables become", service, file, cfg.ComposeFile))
+				problems = append(problems, fmt.Sprintf("service %s reads %s, which is meant for a laptop and does not reach the server; name .env.production in %s instead, which the stack's variables become", service, file, cfg.ComposeFile))
 			}
 		}
 	}
-	return made, nil
+	return problems
 }
 
 // onlyKept says whether a path is a folder that only a hidden file keeps in git: what is in it on a server is data.

@@ -48,6 +48,8 @@ type Commit struct {
 	SHA, Folder, Root string
 	// Model is Compose's normalised model of it, JSON with absolute paths.
 	Model []byte
+	// Links are its symbolic links, by their paths in the checkout.
+	Links []string
 	// Tree gives git's hash of the file or folder at a path relative to the checkout, "" for what the commit does not
 	// hold.
 	Tree func(path string) (string, error)
@@ -79,14 +81,28 @@ func MakePlan(cfg *config.Config, commit Commit) (*Plan, error) {
 	}
 	maps.Copy(given, map[string]any{
 		"id": "preview", "commit": commit.SHA, "source": commit.Folder, "root": commit.Root, "base": 20100, "ports": map[string]any{},
-		"binds": "/data/binds", "files": "/data/files", "image_volumes": volumes,
+		"binds": "/data/binds", "files": "/data/files", "image_volumes": volumes, "links": anyOf(commit.Links),
 	})
 	maps.Copy(given, contents)
 	made, err := plan(model, given)
 	if err != nil {
 		return nil, err
 	}
-	return made, made.trust(cfg, commit, model)
+	return made, errors.Join(made.trust(cfg, commit, model), made.links(commit, model))
+}
+
+// links adds the paths that are symbolic links of the commit, or lead through one, to the problems.
+func (p *Plan) links(commit Commit, model map[string]any) error {
+	text, err := runJQ("release/links.jq", []any{model, map[string]any{"source": commit.Folder, "links": anyOf(commit.Links)}})
+	if err != nil {
+		return err
+	}
+	var found []string
+	if err := json.Unmarshal(text, &found); err != nil {
+		return err
+	}
+	p.Problems = append(p.Problems, found...)
+	return nil
 }
 
 // trust adds what would let the app's containers out of their confines to the problems.

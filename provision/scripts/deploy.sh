@@ -93,6 +93,7 @@ resume() {
   lead current "$NEW"
   find_changed_data "$NEW"
   leave_what_outlasts "$NEW"
+  prepare_binds "$NEW"
   start_data "$NEW"
   create "$NEW"
   join "$NEW"
@@ -119,6 +120,7 @@ leave_what_outlasts() {
 activate() {
   step data
   check_moving "$OLD" "$NEW"
+  prepare_binds "$NEW"
   find_changed_data "$NEW"
   leave_what_outlasts "$NEW"
   foretell "$NEW"

@@ -7,6 +7,7 @@
 #   routes    [{path, service, port, health}]    base     the first loopback port of this release
 #   ports     {"service:port": loopback port} of routed stateful services, as they are now
 #   binds     where uncommitted files are kept   files    where committed files of stateful services are kept
+#   links     the commit's symbolic links, by their paths in the checkout
 #   images    {service: reference} that replace what the compose file says
 #   strategy  "blue-green" or "stop-first"           folders  those of trees that are folders
 #   root      the folder that holds the checkout: what lies in it and not in the checkout was reached by ".."
@@ -282,14 +283,15 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
           | if .secrets then . + {commit: $given.commit} else . end | tojson)
       }]) as $builds
 | ([$builds[].services[]]) as $built
+| ([$services | only($stateful) | .[].volumes[]? | select(.type == "bind") | .source]
+    + [($model.secrets // {}), ($model.configs // {}) | .[].file // empty]
+    | unique | map(select(below($given.source) and committed($given)) | {source: ., hash: $given.trees[.]})) as $files
 | ([$services | to_entries[] | select(.key as $k | $built | index([$k]) | not) | {service: .key, reference: (.value.image // "")}]) as $pulls
 
 | {
     id: $given.id, because: $because, stateful: $stateful, stateless: $stateless, builds: $builds, pulls: $pulls,
     app: $app, data: $data, routes: $routes, ports: $ports.kept,
-    files: ([$services | only($stateful) | .[].volumes[]? | select(.type == "bind") | .source]
-      + [($model.secrets // {}), ($model.configs // {}) | .[].file // empty]
-      | unique | map(select(below($given.source) and committed($given)) | {source: ., hash: $given.trees[.]})),
+    files: $files,
     volumes: [$app.volumes[].name],
     join: [$services | only($stateful) | to_entries[] | .key as $name | .value | networks_of | to_entries[]
       | select(.key as $n | $networks | index([$n])) | select(($model.networks[.key] // {}).external != true)
@@ -314,6 +316,10 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
             | "service \($name) has the label \(.) below deploy, where it means nothing; write it below the service itself: labels: {berth.stateful: \"true\"}")),
       ({volume: $model.volumes, network: $model.networks} | to_entries[] | .key as $kind | .value // {} | to_entries[] | .key as $name | (.value // {}).labels // {} | keys[]
         | select(ascii_downcase | startswith("berth.")) | "\($kind) \($name) has the label \(.), which is none of a \($kind); write it at the service: labels: {berth.stateful: \"true\"}"),
+      # Copies of these outlast the release; a link in one would lead elsewhere on the server.
+      ($files[].source | ltrimstr($given.source) | ltrimstr("/") | . as $folder
+        | [($given.links // [])[] | select($folder == "" or startswith($folder + "/"))] | select(. != []) | .[0]
+        | "the folder \(if $folder == "" then "." else $folder end), which a persistent service mounts, holds the symbolic link \(.); Fix: commit the file or folder itself there, or build the folder into the service's image"),
       # By "..": nothing is there that the commit or the server could hold.
       ($services | to_entries[] | .key as $name | .value
         | (.volumes[]? | select(.type == "bind") | .source | select(leads_out($given)) | "service \($name) mounts \(relative($given.source)), which leads out of the repository"),

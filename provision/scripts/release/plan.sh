@@ -73,27 +73,6 @@ routed_ports() {
   if [ -n "$OLD" ]; then jq -c .ports "$RELEASES/$OLD/plan.json"; else echo '{}'; fi
 }
 
-# lead_out prints a line for each symbolic link of the checkout $1 behind which lies something of the server's. Compose and
-# Docker follow them as root.
-lead_out() {
-  local link target root
-  local -a links=()
-  read_text root realpath "$1"
-  # The checkout itself is listed, too: a find that prints nothing found no folder.
-  find "$1" \( -type l -o -path "$1" \) -print0 >"$1.links"
-  mapfile -d '' -t links <"$1.links"
-  rm -f "$1.links"
-  [ "${#links[@]}" -gt 0 ] || fail "find printed nothing about $1, and nothing is done on a guess"
-  for link in "${links[@]}"; do
-    [ -e "$link" ] || continue
-    read_text target realpath -e "$link"
-    case $target in
-      "$root" | "$root"/*) ;;
-      *) printf '%q is a link to %q of the server; commit the file itself, or, if you trust the repository: pulumi config set --path '"'berth:allow[0]'"' host-mounts\n' "${link#"$1"/}" "$target" ;;
-    esac
-  done
-}
-
 # refusals prints what keeps the release in folder $1 from going out, a line each.
 refusals() {
   local -a trust=() problems=()
@@ -120,18 +99,16 @@ plan() {
   free_slot >"$folder.slot"
   mv "$folder.slot" "$folder/slot"
   put "$folder/.env.production" 0600 <"$BERTH_ETC/app.env"
+  fits
   check_out "$source"
   file=$(compose_path "$source")
-  # shellcheck disable=SC2310 # holds is true or false, or the end
-  if ! holds 'any(.allow[]?; . == "host-mounts")' <<<"$APP"; then
-    found=$(lead_out "$source")
-    refuse "$found"
-  fi
-  # Where the app's own file names it (env_file); not for longer, or it would be copied into images.
-  put "${file%/*}/.env.production" 0600 <"$folder/.env.production"
-  docker compose --project-name app --env-file "$folder/.env.production" --file "$file" config --format json >"$folder/model.json" ||
-    fail "Compose refuses $COMPOSE_FILE of commit ${COMMIT:0:12}; the lines above say where"
-  rm -f "${file%/*}/.env.production"
+  read_model "$folder" "$source" "$file"
+  links "$folder/links.list" >"$folder/links.json"
+  # Before anything is read from a path of the compose file's.
+  # shellcheck disable=SC2016 # jq's variables
+  read_json paths "$folder/model.json" "[., {source: \$source, links: \$links[0]}] | $(</opt/berth/release/links.jq) | .[]" --arg source "$source" --slurpfile links "$folder/links.json"
+  found=$(printf '%s\n' "${paths[@]}")
+  refuse "$found"
   # shellcheck disable=SC2016 # jq's variables
   read_json paths "$folder/model.json" '[(.services // {} | .[] | (.build.context // empty), (.volumes[]? | select(.type == "bind") | .source)),
       ((.secrets // {})[], (.configs // {})[] | .file // empty)]
@@ -144,13 +121,30 @@ plan() {
   ports=$(routed_ports)
   # shellcheck disable=SC2016 # jq's variables
   read_text given jq -n --argjson app "$APP" --slurpfile trees "$folder/trees.json" --argjson ports "$ports" --arg id "${folder##*/}" \
-    --slurpfile folders "$folder/folders.json" --slurpfile dockerfiles "$folder/dockerfiles.json" --slurpfile volumes "$folder/image-volumes.json" \
+    --slurpfile folders "$folder/folders.json" --slurpfile links "$folder/links.json" --slurpfile dockerfiles "$folder/dockerfiles.json" --slurpfile volumes "$folder/image-volumes.json" \
     --arg commit "$COMMIT" --arg source "$source" --argjson base $((FIRST_PORT + 100 * $(<"$folder/slot"))) --arg data "$DATA" --arg root "$RELEASES" \
-    '$app + {id: $id, commit: $commit, source: $source, root: $root, base: $base, ports: $ports, trees: $trees[0], folders: $folders[0],
+    '$app + {id: $id, commit: $commit, source: $source, root: $root, base: $base, ports: $ports, trees: $trees[0], folders: $folders[0], links: $links[0],
       dockerfiles: $dockerfiles[0], image_volumes: $volumes[0], binds: ($data + "/binds"), files: ($data + "/files")}'
   put "$folder/given.json" 0600 <<<"$given"
   split "$folder"
-  rm -f "$folder"/{trees,folders,dockerfiles,image-volumes}.json
+  rm -f "$folder"/{trees,folders,dockerfiles,image-volumes,links}.json
+}
+
+# read_model writes what Compose makes of file $3 of checkout $2 to model.json of the release in folder $1. What a repository
+# that is not trusted with the server's files names is read where there are none.
+read_model() {
+  local variables=${3%/*}/.env.production
+  local -a read=(unshare --mount --net --ipc --uts --pid --fork --kill-child timeout 60 bash /opt/berth/release/confined.sh "$2" "$3")
+  # shellcheck disable=SC2310 # holds is true or false, or the end
+  if holds 'any(.allow[]?; . == "host-mounts")' <<<"$APP"; then
+    read=(docker compose --project-name app --env-file "$variables" --file "$3" config --format json)
+  fi
+  # Where the app's own file names it (env_file); not for longer, or it would be copied into images. A file or link that is
+  # committed there is replaced. Only root comes into the release's folder; Compose runs as somebody else.
+  rm -rf "$variables"
+  install -T -m 0644 "$1/.env.production" "$variables"
+  "${read[@]}" >"$1/model.json" || fail "Compose refuses $COMPOSE_FILE of commit ${COMMIT:0:12}, of which it sees the repository's files alone; the lines above say where"
+  rm -f "$variables"
 }
 
 # split makes the plan of the release in folder $1 from its model and what is given, and what follows from it.
@@ -162,7 +156,7 @@ split() {
   jq -r '.advice[] | "advice: \(.text)"' "$1/plan.json"
   found=$(refusals "$1")
   refuse "$found"
-  keep_files "$1/plan.json"
+  keep_files "$1"
   write_routes "$1"
 }
 
@@ -198,18 +192,24 @@ image_volumes_of() {
   if [ -n "$1" ]; then jq '.image_volumes // {}' "$RELEASES/$1/plan.json"; else echo '{}'; fi
 }
 
-# keep_files copies the committed files that stateful services mount to where later commits find them unchanged.
+# keep_files copies the committed files that stateful services of the release in folder $1 mount to where later commits find
+# them unchanged. They come out of git, and nothing of a folder that a container may write is read. Nothing that is kept is a
+# link: a container could have the server's own files by it.
 keep_files() {
-  local file path hash
+  local file path hash new
   local -a files=()
-  read_json files "$1" '.files[] | [.source, .hash] | @tsv'
+  read_json files "$1/plan.json" '.files[] | [.source, .hash] | @tsv'
   for file in "${files[@]}"; do
     path=${file%%$'\t'*} hash=${file#*$'\t'}
-    [ -e "$DATA/files/$hash" ] && continue
-    install -d -m 0755 "$DATA/files"
-    rm -rf "$DATA/files/$hash.new"
-    cp -a "$path" "$DATA/files/$hash.new"
-    mv -T "$DATA/files/$hash.new" "$DATA/files/$hash"
+    path=${path#"$1/source"}
+    path=${path#/}
+    new=$DATA/files/$hash.new
+    if [ -e "$DATA/files/$hash" ] && [ ! -L "$DATA/files/$hash" ]; then continue; fi
+    (umask 022 && mkdir -p "$DATA/files")
+    rm -rf "$new" "$DATA/files/$hash"
+    take_out "$path" "$new"
+    mv -T "$new${path:+/$path}" "$DATA/files/$hash"
+    rm -rf "$new"
   done
 }
 

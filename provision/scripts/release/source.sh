@@ -2,12 +2,13 @@
 # shellcheck shell=bash
 set -euo pipefail
 
-readonly MIRROR=$DATA/app.git
+# LISTED is how many files a commit may have where the volume's file system does not say how many it takes.
+readonly MIRROR=$DATA/app.git LISTED=1000000
 
 git_mirror() {
   local ssh="ssh -o BatchMode=yes -o ConnectTimeout=15"
   [ ! -s "$BERTH_ETC/deploy_key" ] || ssh+=" -i $BERTH_ETC/deploy_key -o IdentitiesOnly=yes -o UserKnownHostsFile=$BERTH_ETC/known_hosts -o StrictHostKeyChecking=yes"
-  GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND=$ssh timeout 300 git --git-dir "$MIRROR" "$@"
+  GIT_TERMINAL_PROMPT=0 GIT_LITERAL_PATHSPECS=1 GIT_SSH_COMMAND=$ssh timeout 300 git --git-dir "$MIRROR" "$@"
 }
 
 has_commit() { git_mirror cat-file -e "$COMMIT^{commit}" 2>/dev/null; }
@@ -20,13 +21,31 @@ unreached() {
   grep -Ei 'connection (timed out|refused|reset|closed)|no route to host|network is unreachable|could not resolve|name resolution|operation timed out' "$1" >/dev/null
 }
 
-# fetch_from fetches from the repository and explains a failure that has a cause worth naming.
+# too_large says whether a pack that git did not finish has all of the $1 KiB that fetch_from lets it have.
+too_large() {
+  local -a packs=()
+  read_lines packs find "$MIRROR/objects/pack" -name 'tmp_*' -size "+$(($1 > 1 ? $1 - 1 : 0))k"
+  [ "${#packs[@]}" -gt 0 ]
+}
+
+# fetch_from fetches from the repository and explains a failure that has a cause worth naming. All that comes is one file, a
+# pack, which the kernel keeps from taking more than half of what is free on the volume.
 fetch_from() {
-  local said code=0
+  local said free large="" code=0
+  read_text free free_mib
   said=$(mktemp)
   # shellcheck disable=SC2310 # git_mirror is git's own code
-  LC_ALL=C git_mirror fetch --quiet "$@" 2>"$said" || code=$?
+  (ulimit -f $((free * 512)) && LC_ALL=C git_mirror -c fetch.unpackLimit=1 fetch --quiet "$@" 2>"$said") || code=$?
   cat "$said" >&2
+  if [ "$code" -ne 0 ]; then
+    # shellcheck disable=SC2310 # too_large is one test, or the end
+    if too_large $((free * 512)); then large=yes; fi
+    rm -f "$MIRROR"/objects/pack/tmp_*
+  fi
+  if [ -n "$large" ]; then
+    rm -f "$said"
+    fail "what $REPOSITORY sends takes more than $((free / 2)) MiB, half of the $free MiB that are free on $DATA, and was removed again; Fix: take large files out of the repository's history; or $MORE_ROOM"
+  fi
   # shellcheck disable=SC2310 # refused_key and unreached are one list each
   if [ "$code" -ne 0 ] && refused_key "$said"; then
     rm -f "$said"
@@ -55,6 +74,41 @@ fetch() {
   has_commit || fail "$REPOSITORY has no branch or tag that holds commit $COMMIT; push it, or choose another: pulumi config set berth:ref main"
 }
 
+# measure counts the commit's files and folders, and the KiB that they take, until there are more than $1 or $2. git's listing
+# ends with a word of ours, without which it is not whole.
+measure() {
+  # shellcheck disable=SC2016 # awk's variables
+  awk -v most="$1" -v room="$2" '
+    $1 == "whole" { whole = 1; exit }
+    { files++; kib += $4 > 0 ? 4 * int(($4 + 4095) / 4096) : 4 }
+    files > most || kib > room { whole = 1; exit }
+    END { if (whole) printf "%d %d\n", files, kib }' < <(git_mirror ls-tree -r -t -l "$COMMIT" && echo whole)
+}
+
+# fits ends unless the commit's files take at most half of what is free on the volume. It is asked before any is written: a few
+# kilobytes of a repository can be millions of files.
+fits() {
+  local free left measured files kib
+  read_text free free_mib
+  read_text left df --output=iavail "$DATA"
+  left=${left##*[[:space:]]}
+  if ! [[ $left =~ ^[1-9][0-9]*$ ]]; then left=$LISTED; fi
+  read_text measured measure $((left / 2)) $((free * 512))
+  read -r files kib <<<"$measured"
+  [ "$files" -gt 0 ] || fail "git tells of no file of commit $COMMIT, and nothing is done on a guess; run it again"
+  if [ "$files" -gt $((left / 2)) ] || [ "$kib" -gt $((free * 512)) ]; then
+    fail "commit ${COMMIT:0:12} has $files files or more, of $((kib / 1024)) MiB or more, and may take half of what is free on $DATA: $((left / 2)) files of $((free / 2)) MiB; nothing of it was written; Fix: take large files and generated folders out of the repository; or $MORE_ROOM"
+  fi
+}
+
+# links prints a JSON list of the commit's symbolic links, by their paths. The listing goes by way of file $1.
+links() {
+  git_mirror ls-tree -r -z "$COMMIT" >"$1"
+  [ -s "$1" ] || fail "git tells of no file of commit $COMMIT, and nothing is done on a guess; run it again"
+  jq -R -s 'split("\u0000") | map(select(startswith("120000 ")) | sub("^[^\t]*\t"; ""))' "$1"
+  rm -f "$1"
+}
+
 # check_out lays the commit's files into folder $1. Their modes are git's, since they are copied into images; the
 # folder above is closed to all but root.
 check_out() {
@@ -75,6 +129,22 @@ check_out() {
   find "$1" -name '.env.development' -delete
 }
 
+# take_out lays path $1 of the commit, and what is below it, into the new folder $2.
+take_out() {
+  (
+    umask 022
+    mkdir "$2"
+    export GIT_INDEX_FILE=$2.index
+    git_mirror --work-tree "$2" read-tree "$COMMIT"
+    git_mirror --work-tree "$2" ls-files -z -- "${1:-.}" >"$2.list"
+    [ -s "$2.list" ] || fail "git tells of no file below ${1:-.} of commit $COMMIT, and nothing is done on a guess; run it again"
+    git_mirror --work-tree "$2" checkout-index -z --stdin <"$2.list"
+    rm -f "$2.index" "$2.list"
+    # As in the checkout.
+    find "$2" -name '.env.development' -delete
+  )
+}
+
 # compose_path is the compose file of checkout $1, which must lie inside it even when it is a symbolic link.
 compose_path() {
   local path root
@@ -90,17 +160,16 @@ compose_path() {
 # trees prints a JSON object: for each of the paths $2 and on, below checkout $1, the hash of what the commit holds there, ""
 # where it holds nothing. A folder that is only kept in git by a hidden file counts as nothing.
 trees() {
-  local source=$1 path relative hash file real lines="" object
+  local source=$1 path relative hash file lines="" object
   local -a files=()
   shift
   for path in "$@"; do
     relative=${path#"$source"}
     relative=${relative#/}
     read_lines files git_mirror ls-tree -r --name-only "$COMMIT" -- "${relative:-.}"
+    # What is in the checkout came out of the commit.
     if [ "${#files[@]}" -eq 0 ] && [ -e "$path" ]; then
-      read_text real realpath "$path"
-      # Behind a link git holds nothing by this name. Otherwise what is in the checkout came out of the commit.
-      [ "$real" != "$path" ] || fail "git tells of no file below ${relative:-.} of commit $COMMIT, which was checked out; nothing is done on a guess; run it again"
+      fail "git tells of no file below ${relative:-.} of commit $COMMIT, which was checked out; nothing is done on a guess; run it again"
     fi
     hash=""
     for file in "${files[@]}"; do

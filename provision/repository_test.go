@@ -1,0 +1,226 @@
+package provision
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// hosted is a server with a repository that it releases from.
+type hosted struct {
+	*rebooted
+	repository string
+}
+
+func newHosted(t *testing.T) *hosted {
+	t.Helper()
+	h := &hosted{rebooted: newRebooted(t)}
+	h.repository = filepath.Join(h.dir, "repository")
+	require.NoError(t, os.MkdirAll(h.repository, 0o755))
+	h.git("init", "--quiet", "--initial-branch", "main")
+	return h
+}
+
+func (h *hosted) git(args ...string) string {
+	h.t.Helper()
+	output, err := exec.CommandContext(h.t.Context(), "git", append([]string{"-C", h.repository, "-c", "user.name=T", "-c", "user.email=t@example.test"}, args...)...).CombinedOutput()
+	require.NoErrorf(h.t, err, "%s", output)
+	return strings.TrimSpace(string(output))
+}
+
+func (h *hosted) commit(files map[string]string) string {
+	h.t.Helper()
+	for name, text := range files {
+		path := filepath.Join(h.repository, name)
+		require.NoError(h.t, os.MkdirAll(filepath.Dir(path), 0o755))
+		if target, isLink := strings.CutPrefix(text, "-> "); isLink {
+			require.NoError(h.t, os.Symlink(target, path))
+		} else {
+			require.NoError(h.t, os.WriteFile(path, []byte(text), 0o644))
+		}
+	}
+	h.git("add", "--all")
+	h.git("commit", "--quiet", "--allow-empty", "--message", "files")
+	return h.git("rev-parse", "HEAD")
+}
+
+// deploy runs shell among the functions of deploy.sh, for a commit.
+func (h *hosted) deploy(commit, shell string) (string, error) {
+	h.t.Helper()
+	return h.source("deploy.sh", fmt.Sprintf("umask 077; REPOSITORY=%s COMMIT=%s COMPOSE_FILE=compose.yaml APP='{\"allow\":[]}'\n%s", h.repository, commit, shell))
+}
+
+// TestKeptFilesComeOutOfTheCommit, whatever a container made of the checkout meanwhile, and are no links.
+func TestKeptFilesComeOutOfTheCommit(t *testing.T) {
+	h := newHosted(t)
+	secret := filepath.Join(h.dir, "secret")
+	require.NoError(t, os.MkdirAll(secret, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(secret, "a"), []byte("the server's"), 0o600))
+	h.commit(map[string]string{"conf/a": "committed\n", "conf/deeper/b": "b\n", "conf/.env.development": "x\n", "other": "one\n", "run.sh": "#!/bin/sh\n", "compose.yaml": "services: {}\n"})
+	h.git("update-index", "--chmod=+x", "run.sh")
+	h.git("commit", "--quiet", "--message", "executable")
+	commit := h.git("rev-parse", "HEAD")
+	hash := func(path string) string { return h.git("rev-parse", commit+":"+path) }
+	folder := filepath.Join(h.data, "releases", "new")
+	var files []string
+	for _, path := range []string{"conf", "conf/a", "run.sh", "other"} {
+		files = append(files, fmt.Sprintf(`{"source":"%s/source/%s","hash":"%s"}`, folder, path, hash(path)))
+	}
+	h.write("data/releases/new/plan.json", `{"files":[`+strings.Join(files, ",")+`]}`)
+	// What a release before this one left, by links of a commit.
+	require.NoError(t, os.MkdirAll(filepath.Join(h.data, "files"), 0o755))
+	require.NoError(t, os.Symlink(secret, filepath.Join(h.data, "files", hash("conf"))))
+	require.NoError(t, os.Symlink(filepath.Join(secret, "absent"), filepath.Join(h.data, "files", hash("other"))))
+	require.NoError(t, os.Symlink(secret, filepath.Join(h.data, "files", hash("run.sh")+".new")))
+	said, err := h.deploy(commit, fmt.Sprintf(`fetch; check_out %[1]s/source; rm -rf %[1]s/source/conf %[1]s/source/other; ln -s %[2]s %[1]s/source/conf; ln -s %[2]s/a %[1]s/source/other; keep_files %[1]s; keep_files %[1]s`, folder, secret))
+	require.NoError(t, err, said)
+	for path, want := range map[string]string{hash("conf") + "/a": "committed\n", hash("conf") + "/deeper/b": "b\n", hash("conf/a"): "committed\n", hash("other"): "one\n", hash("run.sh"): "#!/bin/sh\n"} {
+		text, err := os.ReadFile(filepath.Join(h.data, "files", path))
+		require.NoError(t, err, path)
+		assert.Equal(t, want, string(text), path)
+	}
+	count := 0
+	require.NoError(t, filepath.WalkDir(filepath.Join(h.data, "files"), func(path string, entry fs.DirEntry, err error) error {
+		require.NoError(t, err)
+		info, err := entry.Info()
+		require.NoError(t, err)
+		assert.True(t, entry.IsDir() || entry.Type().IsRegular(), path)
+		assert.NotZero(t, info.Mode().Perm()&0o044, "%s: its container's user reads it", path)
+		assert.NotContains(t, path, ".env.development")
+		count++
+		return nil
+	}))
+	assert.Equal(t, 8, count, "nothing is left beside them")
+	info, err := os.Stat(filepath.Join(h.data, "files", hash("run.sh")))
+	require.NoError(t, err)
+	assert.NotZero(t, info.Mode()&0o111)
+	left, err := os.ReadDir(secret)
+	require.NoError(t, err)
+	assert.Len(t, left, 1)
+}
+
+// TestTheCommitsLinksAreKnown, by whatever names.
+func TestTheCommitsLinksAreKnown(t *testing.T) {
+	h := newHosted(t)
+	commit := h.commit(map[string]string{"a": "x", "link": "-> a", "deep/er/link": "-> /etc", "with space": "-> ..", "with\ttab": "-> a", "with\nline": "-> a", "120000 file": "x", "ünïcode": "-> a"})
+	said, err := h.deploy(commit, `fetch; links "$DIR/list" | jq -c 'sort'; [ ! -e "$DIR/list" ]`)
+	require.NoError(t, err, said)
+	assert.Contains(t, said, `["deep/er/link","link","with\ttab","with\nline","with space","ünïcode"]`)
+}
+
+// TestAHugeCommitIsRefusedBeforeItIsWritten, whichever way it is huge, and a repository whose pack is.
+func TestAHugeCommitIsRefusedBeforeItIsWritten(t *testing.T) {
+	h := newHosted(t)
+	small := h.commit(map[string]string{"a": "x"})
+	many := map[string]string{}
+	for i := range 200 {
+		many[fmt.Sprintf("many/%d", i)] = "x"
+	}
+	files := h.commit(many)
+	h.git("rm", "--quiet", "-r", "many")
+	// Zeros are nothing to send and all there on a disk.
+	zeros := h.commit(map[string]string{"zeros": strings.Repeat("\x00", 40<<20)})
+	h.git("rm", "--quiet", "zeros")
+	// Folders that hold one another ten times, twelve deep: 10^12 files of some kilobytes.
+	tree := func(entry string) string {
+		command := exec.CommandContext(t.Context(), "git", "-C", h.repository, "mktree")
+		var list strings.Builder
+		for i := range 10 {
+			fmt.Fprintf(&list, "%s\t%d\n", entry, i)
+		}
+		command.Stdin = strings.NewReader(list.String())
+		hash, err := command.Output()
+		require.NoError(t, err)
+		return strings.TrimSpace(string(hash))
+	}
+	last := tree("100644 blob " + h.git("rev-parse", small+":a"))
+	for range 11 {
+		last = tree("040000 tree " + last)
+	}
+	bomb := h.git("commit-tree", "-m", "bomb", "-p", small, last)
+	h.git("branch", "bomb", bomb)
+	const room = `free_mib() { echo 60; }; df() { printf 'IFree\n  300\n'; }; `
+	for name, test := range map[string]struct{ commit, shell, says string }{
+		"fits":                   {small, room + "fits; echo fits", "^fits\n$"},
+		"too many files":         {files, room + "fits", `has 151 files or more.*may take half of what is free on .*: 150 files of 30 MiB; nothing of it was written; Fix: `},
+		"too large":              {zeros, room + "fits", `of 40 MiB or more`},
+		"a bomb":                 {bomb, room + "fits", `has 151 files or more`},
+		"a bomb, no inode table": {bomb, `free_mib() { echo 60; }; df() { printf 'IFree\n  0\n'; }; fits`, `of 30 MiB or more`},
+		"git ends in the middle": {files, room + `git_mirror() { command git --git-dir "$MIRROR" "$@" | head -n 3; return 1; }; fits`, `failed or printed nothing`},
+		"git prints nothing":     {files, room + `git_mirror() { :; }; fits`, `nothing is done on a guess`},
+		"nothing is free":        {small, `free_mib() { echo 0; }; fits`, `may take half of what is free`},
+	} {
+		said, err := h.deploy(test.commit, "fetch >/dev/null; "+test.shell)
+		assert.Equal(t, test.says == "^fits\n$", err == nil, "%s: %s", name, said)
+		assert.Regexp(t, test.says, said, name)
+	}
+
+	random := make([]byte, 3<<20)
+	source, err := os.Open("/dev/urandom")
+	require.NoError(t, err)
+	_, err = source.Read(random)
+	require.NoError(t, err)
+	require.NoError(t, source.Close())
+	heavy := h.commit(map[string]string{"heavy": string(random)})
+	for free, want := range map[string]string{"4": "takes more than 2 MiB, half of the 4 MiB that are free on .*, and was removed again; Fix: take large files out", "100": "^there\n$"} {
+		require.NoError(t, os.RemoveAll(filepath.Join(h.data, "app.git")))
+		said, err := h.deploy(heavy, "free_mib() { echo "+free+"; }; fetch >&2; echo there")
+		assert.Equal(t, free == "100", err == nil, said)
+		assert.Regexp(t, want, strings.ReplaceAll(said, "bash: fetching "+h.repository+"\n", ""), said)
+		var size int64
+		require.NoError(t, filepath.WalkDir(filepath.Join(h.data, "app.git"), func(path string, entry fs.DirEntry, err error) error {
+			require.NoError(t, err)
+			info, err := entry.Info()
+			require.NoError(t, err)
+			size += info.Size()
+			return nil
+		}))
+		if free == "4" {
+			assert.Less(t, size, int64(1<<20), "nothing of it is left")
+		}
+	}
+}
+
+// TestNoContainersLinkIsMounted: Docker would follow it as root.
+func TestNoContainersLinkIsMounted(t *testing.T) {
+	for name, test := range map[string]struct{ mounts, prepare, says string }{
+		"nothing is there":                {"uploads a/b/c", "", ""},
+		"folders, a file":                 {"uploads a/b", "mkdir -p a/b; touch uploads", ""},
+		"a link":                          {"uploads", "ln -s /etc uploads", "/data/binds/uploads is a symbolic link, which a container of the app made"},
+		"a link that leads nowhere":       {"uploads", "ln -s /etc/absent uploads", "/data/binds/uploads is a symbolic link"},
+		"a link on the way":               {"a/b/c", "mkdir a; ln -s /etc a/b", "/data/binds/a/b is a symbolic link"},
+		"a link to a folder of the app's": {"a/b", "mkdir -p c a; ln -s ../c a/b", "/data/binds/a/b is a symbolic link"},
+		"below what a container writes":   {"a/b", "echo '[{\"Mounts\":[{\"Type\":\"bind\",\"RW\":true,\"Source\":\"BINDS/a\"}]}]' >../../inspect", "this release mounts a/b, and a container that runs may write to a, so"},
+		"above what a container writes":   {"a", "echo '[{\"Mounts\":[{\"Type\":\"bind\",\"RW\":true,\"Source\":\"BINDS/a/b\"}]}]' >../../inspect", "this release mounts a, and a container that runs may write to a/b, so"},
+		"the same, or beside it":          {"a ab", "echo '[{\"Mounts\":[{\"Type\":\"bind\",\"RW\":true,\"Source\":\"BINDS/a\"},{\"Type\":\"bind\",\"RW\":true,\"Source\":\"BINDS/abc\"}]}]' >../../inspect", ""},
+		"what a container reads":          {"a/b", "echo '[{\"Mounts\":[{\"Type\":\"bind\",\"RW\":false,\"Source\":\"BINDS/a\"},{\"Type\":\"volume\"}]}]' >../../inspect", ""},
+	} {
+		h := newHosted(t)
+		binds := filepath.Join(h.data, "binds")
+		var volumes []string
+		for _, mount := range strings.Fields(test.mounts) {
+			volumes = append(volumes, fmt.Sprintf(`{"type":"bind","source":"%s/%s"}`, binds, mount))
+		}
+		h.write("data/releases/new/app.json", `{"services":{"web":{}}}`)
+		h.write("data/releases/new/data.json", `{"services":{"db":{"volumes":[{"type":"volume","source":"v"},`+strings.Join(volumes, ",")+`]}}}`)
+		said, err := h.deploy("c0ffee", fmt.Sprintf("mkdir -p %[1]s; (cd %[1]s; %[2]s); prepare_binds new", binds, strings.ReplaceAll(test.prepare, "BINDS", binds)))
+		if test.says == "" {
+			require.NoError(t, err, "%s: %s", name, said)
+			for _, mount := range strings.Fields(test.mounts) {
+				_, err := os.Stat(filepath.Join(binds, mount))
+				assert.NoError(t, err, name)
+			}
+			continue
+		}
+		require.Error(t, err, name)
+		assert.Contains(t, said, test.says, name)
+		assert.Contains(t, said, "nothing was started", name)
+	}
+}
