@@ -30,6 +30,9 @@ func (r *Repository) checkout(ctx context.Context, commit, into string) (err err
 	if err := r.contents(ctx, commit); err != nil {
 		return err
 	}
+	if err := r.fits(ctx, commit, filepath.Dir(into)); err != nil {
+		return err
+	}
 	if err := os.Mkdir(into, 0o700); err != nil {
 		return err
 	}
@@ -64,6 +67,11 @@ func (r *Repository) contents(ctx context.Context, commit string) error {
 	}
 	ctx, cancel := limited(ctx)
 	defer cancel()
+	unlock, err := lock(ctx, r.mirror+".lock")
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	// Without naming the commits that are there: the host would take it that their files are there too.
 	if err := r.download(ctx, "noop", missing.String(), "--stdin", "origin"); err != nil {
 		return fmt.Errorf("fetch its files from %s: %w", r.cfg.Repository, err)

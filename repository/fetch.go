@@ -73,8 +73,15 @@ func (r *Repository) fetch(ctx context.Context, missing []string) error {
 // download fetches without the content of files, and nothing that was not asked for. What the copy holds already is
 // told by git's algorithm of that name.
 func (r *Repository) download(ctx context.Context, negotiation, stdin string, args ...string) error {
-	_, err := r.remote(ctx, stdin, append([]string{"-c", "fetch.negotiationAlgorithm=" + negotiation, "-c", "gc.autoDetach=false", "fetch", "--quiet",
+	name, before, limit, err := r.bounded()
+	if err != nil {
+		return err
+	}
+	_, err = r.ask(ctx, stdin, name, before, append([]string{"-c", "fetch.negotiationAlgorithm=" + negotiation, "-c", "fetch.unpackLimit=1", "-c", "gc.autoDetach=false", "fetch", "--quiet",
 		"--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--filter=blob:none"}, args...)...)
+	if err != nil && r.cutOff(limit) {
+		return fmt.Errorf("what it sends takes more than %d MiB, half of what is free for the copy in %s, and was removed again; %s, and out of its history", mebibytes(limit), r.mirror, lighter)
+	}
 	return err
 }
 

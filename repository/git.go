@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -51,6 +52,11 @@ func isolated() []string {
 // remote runs git where it may ask the repository: with the deploy key, and with the operator's configuration, which
 // is where proxies, certificates and credential helpers stand.
 func (r *Repository) remote(ctx context.Context, stdin string, args ...string) (string, error) {
+	return r.ask(ctx, stdin, "git", nil, args...)
+}
+
+// ask is remote by way of another program, whose own arguments come before git's.
+func (r *Repository) ask(ctx context.Context, stdin, name string, before []string, args ...string) (string, error) {
 	var environment []string
 	for _, pair := range os.Environ() {
 		if name, _, _ := strings.Cut(pair, "="); !elsewhere[name] {
@@ -60,7 +66,7 @@ func (r *Repository) remote(ctx context.Context, stdin string, args ...string) (
 	if r.keys != "" {
 		environment = append(environment, "GIT_SSH_COMMAND="+sshCommand(r.keys))
 	}
-	return r.git(ctx, environment, stdin, append([]string{"-c", "core.hooksPath=" + os.DevNull}, args...)...)
+	return r.run(ctx, environment, stdin, name, before, append([]string{"-c", "core.hooksPath=" + os.DevNull}, args...)...)
 }
 
 // elsewhere are the variables by which a hook that runs Pulumi would lead git to another repository. Source: git
@@ -73,7 +79,11 @@ var elsewhere = map[string]bool{
 }
 
 func (r *Repository) git(ctx context.Context, environment []string, stdin string, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, "git", append([]string{"--git-dir", r.mirror}, args...)...)
+	return r.run(ctx, environment, stdin, "git", nil, args...)
+}
+
+func (r *Repository) run(ctx context.Context, environment []string, stdin, name string, before []string, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, name, append(append(slices.Clone(before), "--git-dir", r.mirror), args...)...) // #nosec G204 -- git, or a shell with a limit
 	command.Env = append(environment, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "GIT_LITERAL_PATHSPECS=1")
 	command.Stdin = strings.NewReader(stdin)
 	var stdout, stderr bytes.Buffer
