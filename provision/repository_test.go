@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -223,4 +224,30 @@ func TestNoContainersLinkIsMounted(t *testing.T) {
 		assert.Contains(t, said, test.says, name)
 		assert.Contains(t, said, "nothing was started", name)
 	}
+}
+
+// TestABuildsEnvironmentIsOurs, but for the values of its arguments, and none of these is what a program acts on.
+func TestABuildsEnvironmentIsOurs(t *testing.T) {
+	h := newHosted(t)
+	h.write("data/releases/new/plan.json", `{"app":{},"builds":[{"services":["web"],"build":{"context":"/src","dockerfile_inline":"FROM x\nRUN echo $$HOME\n","args":{
+	  "GREETING":"it's $$5","GIT_SSH_COMMAND":"touch pwned","GIT_COMMIT":"c0ffee","LD_PRELOAD":"/src/evil.so","GODEBUG":"x","HOME":"/src","PATH":"/src","BUILDX_GIT_INFO":"true","DOCKER_HOST":"tcp://x","TWO":"a\nb"}}}]}`)
+	script := filepath.Join(h.dir, "scripts", "release", "images.sh")
+	text, err := os.ReadFile(script)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(script, []byte(strings.Replace(string(text), "/usr/bin/docker", "\"$DIR/bin/told\"", 1)), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(h.dir, "bin", "told"), []byte("#!/bin/bash\nprintf '%s\\n' \"$@\" >\""+h.dir+"/arguments\"\ntr '\\0' '\\n' </proc/$$/environ >\""+h.dir+"/environment\"\n"), 0o755))
+	said, err := h.deploy("c0ffee", "export GIT_DIR=/nowhere SECRET_OF_ROOT=1 LD_LIBRARY_PATH=/nowhere; build "+h.data+"/releases/new 0 image key")
+	require.NoError(t, err, said)
+	environment, err := os.ReadFile(filepath.Join(h.dir, "environment"))
+	require.NoError(t, err)
+	// The shell itself adds _.
+	environment = regexp.MustCompile(`(?m)^_=.*\n`).ReplaceAll(environment, nil)
+	assert.ElementsMatch(t, []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "BUILDX_GIT_INFO=false", "GREETING=it's $5", "TWO=a", "b"}, strings.Split(strings.TrimSpace(string(environment)), "\n"))
+	arguments, err := os.ReadFile(filepath.Join(h.dir, "arguments"))
+	require.NoError(t, err)
+	assert.NotContains(t, string(arguments), "$5")
+	assert.Contains(t, string(arguments), "GIT_COMMIT=c0ffee")
+	inline, err := os.ReadFile(filepath.Join(h.data, "releases", "new", "Dockerfile.0"))
+	require.NoError(t, err)
+	assert.Equal(t, "FROM x\nRUN echo $HOME\n", strings.ReplaceAll(string(inline), "\n\n", "\n"))
 }

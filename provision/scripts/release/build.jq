@@ -1,12 +1,18 @@
 # Number $i of a plan's builds for `docker build`, NUL-separated; $folder is the release's. With $what "flags" its flags;
 # arguments are named alone, since their values come from the environment, which no other user can read. With "values"
-# those names and values, one after the other. What the shell or Docker's client would take for its own is no secret and
-# stands in the flags whole.
-def owned: test("^(UID|EUID|PPID|SHELLOPTS|BASHOPTS|BASH_.*|IFS|PATH|HOME|LD_.*|DOCKER_.*|BUILDX_.*|BUILDKIT_.*)$");
+# those names and values, one after the other. With "inline" the Dockerfile that stands in the compose file. What a program
+# that runs here would take for its own is no secret, as plan.jq makes sure, and stands in the flags whole.
 
-.builds[$i].build as $b
+# The shell's own, and what the dynamic linker, the C library, Go, git, Docker and Compose act on.
+def owned: test("^(UID|EUID|PPID|SHELLOPTS|BASHOPTS|BASH_.*|IFS|PATH|HOME|ENV|TMPDIR|HOSTALIASES|LOCALDOMAIN|RES_OPTIONS|(LD|GLIBC|GCONV|LOCPATH|NLSPATH|MALLOC|GO|SSL|SSH|GIT|DOCKER|BUILDX|BUILDKIT|COMPOSE|OTEL|XDG).*)$");
+
+# Compose doubles each $ of what it prints.
+def single: walk(if type == "string" then gsub("\\$\\$"; "$") else . end);
+
+(.builds[$i].build | single) as $b
 | (.app.secrets // {}) as $secrets
-| if $what == "values" then [$b.args // {} | to_entries[] | select(.value != null and (.key | owned | not)) | .key, .value]
+| if $what == "inline" then [$b.dockerfile_inline]
+  elif $what == "values" then [$b.args // {} | to_entries[] | select(.value != null and (.key | owned | not)) | .key, .value]
   else [ (if $b.dockerfile_inline then "--file", "\($folder)/Dockerfile.\($i)"
      elif $b.dockerfile then "--file", (if $b.dockerfile | startswith("/") then $b.dockerfile else "\($b.context)/\($b.dockerfile)" end) else empty end),
     ($b.args // {} | to_entries[] | select(.value != null) | "--build-arg", (if .key | owned then "\(.key)=\(.value)" else .key end)),

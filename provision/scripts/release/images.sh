@@ -101,7 +101,8 @@ not_built() {
 }
 
 # build runs number $2 of the plan's builds. Values of build arguments come from the environment, since a command line
-# can be read by every user of the server.
+# can be read by every user of the server; but for these it is ours, and small. git is not asked about the context, which can
+# hold what git takes for a repository, with commands in its settings.
 build() {
   local index text
   local -a flags=() values=()
@@ -112,11 +113,13 @@ build() {
   done
   # shellcheck disable=SC2310 # holds is true or false, or the end
   if holds ".builds[$2].build.dockerfile_inline != null" "$1/plan.json"; then
-    read_text text jq -r ".builds[$2].build.dockerfile_inline" "$1/plan.json"
+    read_text text jq -j --argjson i "$2" --arg folder "$1" --arg what inline -f /opt/berth/release/build.jq "$1/plan.json"
     printf '%s\n' "$text" >"$1/Dockerfile.$2" || return 1
   fi
   (
+    while read -r text; do export -n "${text?}"; done < <(compgen -e)
     for ((index = 0; index < ${#values[@]}; index += 2)); do export "${values[index]}=${values[index + 1]}"; done
+    export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root BUILDX_GIT_INFO=false
     timeout "$BUILD_WITHIN" /usr/bin/docker build --progress plain --cgroup-parent "$BUILD_SLICE" --label "berth.content=$4" --tag "$3" "${flags[@]}" 8>&-
   )
 }
