@@ -27,23 +27,36 @@ func Settings(t *testing.T, r *rehearsed.Rehearsal) {
 	report.Add(t, section, "Hostile values in every setting, in every shape", fmt.Sprintf("%s tried: %s refused by a sentence, %s taken as values, 0 ran", counts[1], counts[2], counts[3]))
 }
 
-// reaches are ways in which a repository reaches for the server, each with its line beside a service's, the link that it needs,
-// and what is said of it.
-var reaches = []struct{ name, lines, link, says, allow string }{
-	{"mounts the whole disk", "volumes: [\"/:/host\"]", "", "mounts / of the server", "host-mounts"},
-	{"mounts Docker's socket", "volumes: [\"/var/run/docker.sock:/var/run/docker.sock:ro\"]", "", "mounts /var/run/docker.sock, which is root on the server", "docker-socket"},
-	{"is privileged", "privileged: true", "", "is privileged, which is root on the server", "privileged"},
-	{"takes a capability", "cap_add: [SYS_ADMIN]", "", "wants the capability SYS_ADMIN", "capabilities"},
-	{"lives in the server's network", "network_mode: host", "", "shares the server's own network", "host-namespaces"},
-	{"sees the server's processes", "pid: host", "", "shares the server's own pid", "host-namespaces"},
-	{"takes a device", "devices: [\"/dev/kmsg\"]", "", "wants devices of the server", "devices"},
-	{"puts off a protection", "security_opt: [\"apparmor:unconfined\"]", "", "puts off a protection", "unconfined"},
-	{"is built from the server's files", "build: /etc", "", "is built from /etc, which is not in the repository", "host-mounts"},
-	{"leaves by a link", "volumes: [\"./link:/host:ro\"]", "/etc", "is a link to", "host-mounts"},
+// reaches are ways in which a repository reaches for the server, each with its line beside a service's, what stands before the
+// services, the symbolic links that it needs, what is said of it, by the server where that says otherwise, and what allows it.
+var reaches = []struct {
+	name, lines, top    string
+	links               map[string]string
+	says, server, allow string
+}{
+	{name: "mounts the whole disk", lines: "volumes: [\"/:/host\"]", says: "mounts / of the server", allow: "host-mounts"},
+	{name: "mounts Docker's socket", lines: "volumes: [\"/var/run/docker.sock:/var/run/docker.sock:ro\"]", says: "mounts /var/run/docker.sock, which is root on the server", allow: "docker-socket"},
+	{name: "is privileged", lines: "privileged: true", says: "is privileged, which is root on the server", allow: "privileged"},
+	{name: "takes a capability", lines: "cap_add: [SYS_ADMIN]", says: "wants the capability SYS_ADMIN", allow: "capabilities"},
+	{name: "lives in the server's network", lines: "network_mode: host", says: "shares the server's own network", allow: "host-namespaces"},
+	{name: "sees the server's processes", lines: "pid: host", says: "shares the server's own pid", allow: "host-namespaces"},
+	{name: "takes a device", lines: "devices: [\"/dev/kmsg\"]", says: "wants devices of the server", allow: "devices"},
+	{name: "puts off a protection", lines: "security_opt: [\"apparmor:unconfined\"]", says: "puts off a protection", allow: "unconfined"},
+	{name: "is built from the server's files", lines: "build: /etc", says: "is built from /etc, which is not in the repository", allow: "host-mounts"},
+	{name: "mounts a link out of the tree", lines: "volumes: [\"./link:/host\"]", links: map[string]string{"link": "/etc"}, says: "service hostile mounts link, and link is a symbolic link there"},
+	{name: "mounts a link by .. for good", lines: "volumes: [\"./link/etc:/host\"]\n    labels: {berth.stateful: \"true\"}", links: map[string]string{"link": "../../.."}, says: "service hostile mounts link/etc, and link is a symbolic link there"},
+	{name: "mounts a link that leads nowhere yet", lines: "volumes: [\"./link:/host\"]", links: map[string]string{"link": "/etc/cron.d/later"}, says: "is a symbolic link there"},
+	{name: "keeps a folder with a link in it", lines: "volumes: [\"./hostile-folder:/host\"]\n    labels: {berth.stateful: \"true\"}", links: map[string]string{"hostile-folder/link": "/etc"}, says: "holds the symbolic link hostile-folder/link"},
+	{name: "has a link for a secret", lines: "secrets: [hostile]", top: "secrets: {hostile: {file: ./link}}", links: map[string]string{"link": "/etc/shadow"}, says: "secret hostile is the file link, and link is a symbolic link there"},
+	{name: "has a link for a Dockerfile", lines: "build: {context: ., dockerfile: link}", links: map[string]string{"link": "/etc/shadow"}, says: "service hostile is built from link, and link is a symbolic link there"},
+	{name: "reads an env file of the server's", lines: "env_file: /etc/berth/app.env", says: "service hostile reads /etc/berth/app.env of the server", server: "env file /etc/berth/app.env not found", allow: "host-mounts"},
+	{name: "reads an env file by a link", lines: "env_file: link", links: map[string]string{"link": "/etc/berth/app.env"}, says: "not found", server: "not found"},
+	{name: "extends a file of the server's", lines: "extends: {file: /etc/hosts, service: x}", says: "leads out of the repository", server: "/etc/hosts: no such file"},
+	{name: "includes a file of the server's", lines: "restart: always", top: "include: [../../../../../../../../etc/hosts]", says: "leads out of the repository", server: "/etc/hosts: no such file"},
 }
 
-// Repositories has the app's repository reach for the server in every way. The preview refuses it, or says of a link that the
-// server will, and so does the server, where somebody went round the preview.
+// Repositories has the app's repository reach for the server in every way. The preview refuses it, and so does the server,
+// where somebody went round the preview.
 func (s *Scene) Repositories(t *testing.T) {
 	r := s.rehearsal.In(t)
 	compose := filepath.Join(r.App, "compose.yaml")
@@ -54,25 +67,36 @@ func (s *Scene) Repositories(t *testing.T) {
 	for _, reach := range reaches {
 		t.Run(reach.name, func(t *testing.T) {
 			r := r.In(t)
-			if reach.link != "" {
-				require.NoError(t, os.Symlink(reach.link, filepath.Join(r.App, "link")))
-				defer func() { require.NoError(t, os.Remove(filepath.Join(r.App, "link"))) }()
+			for path, target := range reach.links {
+				path = filepath.Join(r.App, path)
+				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+				require.NoError(t, os.Symlink(target, path))
+				defer func() { require.NoError(t, os.Remove(path)) }()
 			}
+			text := strings.Replace(string(honest), "\nservices:\n", "\nservices:\n  hostile:\n    image: debian:13-slim\n    command: [\"sleep\", \"infinity\"]\n    "+reach.lines+"\n", 1)
 			// A service of its own, so that nothing else of it is in the way.
-			r.Commit(map[string]string{"compose.yaml": strings.Replace(string(honest), "\nservices:\n", "\nservices:\n  hostile:\n    image: debian:13-slim\n    command: [\"sleep\", \"infinity\"]\n    "+reach.lines+"\n", 1)})
+			r.Commit(map[string]string{"compose.yaml": text + "\n" + reach.top + "\n"})
 			output, err := r.Try("preview")
-			require.Equal(t, reach.link == "", err != nil, output)
-			assert.Contains(t, output, reach.says)
-			assert.Contains(t, output, "pulumi config set --path 'berth:allow[0]' "+reach.allow)
-			output, err = r.TrySSH(r.Named("sudo sed -i 's/^COMMIT=.*/COMMIT=LAST/' /etc/berth/release.env; sudo /opt/berth/deploy.sh"), "")
 			require.Error(t, err, output)
 			assert.Contains(t, output, reach.says)
-			assert.Contains(t, output, "cannot be released as it is; what runs is left as it was")
+			if reach.allow != "" {
+				assert.Contains(t, output, "pulumi config set --path 'berth:allow[0]' "+reach.allow)
+			}
+			output, err = r.TrySSH(r.Named("sudo sed -i 's/^COMMIT=.*/COMMIT=LAST/' /etc/berth/release.env; sudo /opt/berth/deploy.sh"), "")
+			require.Error(t, err, output)
+			if reach.server != "" {
+				assert.Contains(t, output, "sees the repository's files alone")
+				assert.Contains(t, r.SSH("sudo tail -n 40 /var/log/berth/release.log"), reach.server)
+			} else {
+				assert.Contains(t, output, reach.says)
+				assert.Contains(t, output, "cannot be released as it is; what runs is left as it was")
+			}
 		})
 	}
+	assert.Empty(t, r.SSH("sudo find /data/files /data/binds -type l 2>/dev/null; true"), "no link is kept")
 	r.Commit(map[string]string{"compose.yaml": string(honest)})
 	r.SSHInput("sudo sh -c 'umask 077; cat >/etc/berth/release.env'", kept+"\n")
 	assert.Equal(t, before, r.SSH("sudo readlink /data/releases/current; sudo docker ps --quiet | sort"), "what runs is what ran")
-	report.Add(t, section, "Repositories that reach for the server (/, Docker's socket, privileged, host network, a link out of the tree and others)",
+	report.Add(t, section, "Repositories that reach for the server (/, Docker's socket, privileged, host network, links, files that are included, extended or read, and others)",
 		fmt.Sprintf("%d tried: refused by the preview and by the server", len(reaches)))
 }
