@@ -32,7 +32,7 @@ main() {
   mkdir -p "$VIEW$1"
   mount --bind "$1" "$VIEW$1"
   mount -o remount,bind,ro,nosuid,nodev,noexec "$VIEW$1"
-  exec env -i HOME=/ /usr/sbin/chroot --userspec="$USER_ID:$USER_ID" --groups='' "$VIEW" \
+  exec env -i HOME=/root /usr/sbin/chroot --userspec="$USER_ID:$USER_ID" --groups='' "$VIEW" \
     "$COMPOSE" --project-name app --env-file "${2%/*}/.env.production" --file "$2" config --format json 3>&- 8>&-
 }
 
