@@ -20,6 +20,7 @@ func TestAttackers(t *testing.T) {
 	t.Run("strangers reach two ports", s.FromOutside)
 	t.Run("containers reach two ports of their server", s.FromContainers)
 	t.Run("containers do not reach the instance's metadata", s.Metadata)
+	t.Run("builds reach what containers do", s.FromBuilds)
 	t.Run("headers of a proxy are the edge's", s.Forged)
 	t.Run("the site stays up under load and attack", s.Siege)
 	t.Run("one address does not take every connection", s.Greedy)

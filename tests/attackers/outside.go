@@ -3,6 +3,7 @@ package attackers
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -76,6 +77,33 @@ func (s *Scene) Metadata(t *testing.T) {
 	said := s.rehearsal.In(t).SSHInput("sudo bash -s "+metadata+" "+own, askMetadata)
 	assert.Equal(t, []string{"reached", "reached", "unreachable", "unreachable"}, strings.Fields(said), "the container's network works, the server reaches it, the container does not")
 	report.Add(t, section, "The instance's metadata from a container, over IPv4 and IPv6", "unreachable")
+}
+
+// lookFromBuild looks from a step of an image's build whether the places $@ (ADDRESS/PORT) are reached.
+const lookFromBuild = `set -euo pipefail
+image=$(docker ps --filter label=berth.release --format '{{.Image}}' | head -n 1)
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cat >"$folder/Dockerfile" <<EOF
+FROM $image
+USER root
+RUN for at in $*; do timeout 3 bash -c ": </dev/tcp/\$at" 2>/dev/null && echo "reached \$at"; done; echo looked
+EOF
+docker build --no-cache --progress plain "$folder" 2>&1
+`
+
+// FromBuilds looks at what the steps of a build reach: what containers do.
+func (s *Scene) FromBuilds(t *testing.T) {
+	const open, metadata = "172.17.0.1/80", "169.254.169.254/80"
+	closed := []string{"172.17.0.1/22", s.address + "/22", s.v6 + "/22", metadata}
+	said := s.rehearsal.In(t).SSHInput("sudo bash -s "+strings.Join(append(closed, open), " "), lookFromBuild)
+	require.Regexp(t, `(?m)^#\d+ [\d.]+ looked$`, said)
+	var reached []string
+	for _, found := range regexp.MustCompile(`(?m)^#\d+ [\d.]+ reached (\S+)$`).FindAllStringSubmatch(said, -1) {
+		reached = append(reached, found[1])
+	}
+	assert.Equal(t, []string{open}, reached, said)
+	report.Add(t, section, "SSH of the server and the instance's metadata from a step of a build", fmt.Sprintf("%d tried, got through: 0", len(closed)))
 }
 
 // FromContainers asks every TCP port of the server on each of its addresses from inside the app.
