@@ -393,3 +393,13 @@ func TestPlanTellsRemoteContextsApart(t *testing.T) {
 	}
 	assert.Len(t, materials, 3)
 }
+
+func TestASecretArgumentOfABuildHasANameOfItsOwn(t *testing.T) {
+	for name, refused := range map[string]bool{
+		"GIT_TOKEN": true, "GIT_AUTH_TOKEN": true, "DOCKER_PASSWORD": true, "BUILDX_BAKE_GIT_AUTH_TOKEN": true,
+		"GITHUB_TOKEN": false, "GOOGLE_API_KEY": false, "NPM_TOKEN": false, "GIT_COMMIT": false, "SSH_PRIVATE_KEY": false, "LDAP_PASSWORD": false, "TOKEN": false,
+	} {
+		made, _ := planned(t, `{"services":{"web":{"build":{"context":"/src/web","args":{"`+name+`":"x"}}}}}`, nil)
+		assert.Equal(t, refused, strings.Contains(strings.Join(made.Problems, "\n"), "service web has the build argument "+name+", a name that a program of the server itself acts on"), name)
+	}
+}

@@ -4,7 +4,7 @@
 # that runs here would take for its own is no secret, as plan.jq makes sure, and stands in the flags whole.
 
 # The shell's own, and what the dynamic linker, the C library, Go, git, Docker and Compose act on.
-def owned: test("^(UID|EUID|PPID|SHELLOPTS|BASHOPTS|BASH_.*|IFS|PATH|HOME|ENV|TMPDIR|HOSTALIASES|LOCALDOMAIN|RES_OPTIONS|(LD|GLIBC|GCONV|LOCPATH|NLSPATH|MALLOC|GO|SSL|SSH|GIT|DOCKER|BUILDX|BUILDKIT|COMPOSE|OTEL|XDG).*)$");
+def owned: test("^(UID|EUID|PPID|SHELLOPTS|BASHOPTS|BASH_.*|IFS|PATH|HOME|ENV|TMPDIR|HOSTALIASES|LOCALDOMAIN|RES_OPTIONS|LOCPATH|NLSPATH|GO(DEBUG|TRACEBACK|MAXPROCS|GC|MEMLIMIT)|(LD|GLIBC|GCONV|MALLOC|SSL_CERT|GIT|DOCKER|BUILDX|BUILDKIT|COMPOSE|OTEL|XDG)_.*)$");
 
 # Compose doubles each $ of what it prints.
 def single: walk(if type == "string" then gsub("\\$\\$"; "$") else . end);

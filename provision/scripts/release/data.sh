@@ -230,6 +230,8 @@ prepare_binds() {
   local file path other mounts
   local -a paths=() some=() ids=() written=()
   for file in app data; do
+    # Without its file Compose starts nothing of it.
+    [ -e "$RELEASES/$1/$file.json" ] || continue
     read_json some "$RELEASES/$1/$file.json" '.services[].volumes[]? | select(.type == "bind") | .source | select(startswith($binds))' --arg binds "$DATA/binds/"
     paths+=("${some[@]}")
   done

@@ -357,7 +357,7 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
           (select((.volumes_from // []) != []) | "service \($name) uses volumes_from, which does not lead across releases; name the volume in both services"),
           (select(.build != null) | .build | keys[] | select(. as $k | build_options | index([$k]) | not)
             | "service \($name) has the build option \(.), which is not supported here; build the image elsewhere and name it: pulumi config set --path 'berth:images[\"\($name)\"]' REFERENCE"),
-          (select(.build != null) | .build.args // {} | keys[] | select(test("^(LD|GLIBC|GCONV|MALLOC|GO|SSL|SSH|GIT|DOCKER|BUILDX|BUILDKIT|COMPOSE|OTEL|XDG).*(PASS|SECRET|TOKEN|KEY|CREDENTIAL|AUTH)"))
+          (select(.build != null) | .build.args // {} | keys[] | select(test("^(LD|GLIBC|GCONV|MALLOC|GIT|DOCKER|BUILDX|BUILDKIT|COMPOSE|OTEL|XDG)_(.*_)?(PASS(WORD|WD)?|SECRET|TOKEN|KEY|CREDENTIALS?)$"))
             | "service \($name) has the build argument \(.), a name that a program of the server itself acts on, so that its value would be seen there; Fix: give it a name that begins otherwise, such as BUILD_\(.), here and in the Dockerfile, or hand it over as a build secret"),
           (select(.build == null and (.image // "") == "") | "service \($name) has neither an image nor a build"))
     ],
