@@ -178,10 +178,6 @@ def loopback($target; $port): {mode: "ingress", host_ip: "127.0.0.1", target: $t
 def without($names): with_entries(select(.key as $k | $names | index([$k]) | not));
 def only($names): with_entries(select(.key as $k | $names | index([$k])));
 
-# The options of a build that Berth hands on; the second row changes no image.
-def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "target", "labels", "network", "extra_hosts", "shm_size", "additional_contexts", "secrets", "no_cache", "pull", "platforms",
-  "cache_from", "cache_to", "tags"];
-
 .[0] as $model | .[1] as $given
 | ($model.services // {} | with_entries($given.images[.key] as $image | .value |= (if $image then del(.build) | .image = $image else . end | one_restart))) as $services
 | ([$services[].depends_on // {} | to_entries[] | select(.value.condition == "service_completed_successfully") | .key] | unique) as $once
@@ -349,8 +345,6 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
           (select(any(.networks[]?; . != null and (.ipv4_address != null or .ipv6_address != null)) and $because[$name] == null)
             | "service \($name) has a fixed address, which two releases cannot both have; remove ipv4_address from the compose file: services find each other by name"),
           (select((.volumes_from // []) != []) | "service \($name) uses volumes_from, which does not lead across releases; name the volume in both services"),
-          (select(.build != null) | .build | keys[] | select(. as $k | build_options | index([$k]) | not)
-            | "service \($name) has the build option \(.), which is not supported here; build the image elsewhere and name it: pulumi config set --path 'berth:images[\"\($name)\"]' REFERENCE"),
           (select(.build == null and (.image // "") == "") | "service \($name) has neither an image nor a build"))
     ],
     advice: [
