@@ -47,9 +47,10 @@ func TestDataIsNotDoubledEmptiedOrDropped(t *testing.T) {
 		"nobody cares":                         {compose: routed + "  vault: {image: \"y:1\", restart: always, volumes: [\"/srv/v:/d\"], labels: {berth.stateful: \"false\"}}\n", allow: hosts},
 
 		// Folders of the commit.
-		"a committed folder": {compose: bind(`"./conf:/conf"`), files: []string{"conf/a.conf x"}, advised: []string{"vault can write to conf, a folder of the commit"}},
+		"a committed folder":       {compose: bind(`"./conf:/conf"`), files: []string{"conf/a.conf x"}, advised: []string{"vault mounts conf, a folder of the commit, and cannot write there; write :ro", "'berth:allow[0]' host-mounts"}},
+		"one that it may write to": {compose: bind(`"./conf:/conf"`), files: []string{"conf/a.conf x"}, allow: hosts, advised: []string{"vault can write to conf, a folder of the commit"}},
 		"one of a stateful service": {compose: bind(`"./conf:/conf", "vol:/v"`) + "volumes: {vol: {}}\n", files: []string{"conf/a.conf x"},
-			because: map[string]string{"vault": "it has the named volume vol"}, advised: []string{"vault can write to conf"}},
+			because: map[string]string{"vault": "it has the named volume vol"}, advised: []string{"vault mounts conf, a folder of the commit, and cannot write there"}},
 		"a committed folder, read alone": {compose: bind(`"./conf:/conf:ro"`), files: []string{"conf/a.conf x"}, silent: []string{"can write"}},
 		"a committed file":               {compose: bind(`"./conf/a.conf:/a.conf"`), files: []string{"conf/a.conf x"}, silent: []string{"can write"}},
 		"an uncommitted folder":          {compose: bind(`"./conf:/conf"`), because: keeps("conf"), silent: []string{"can write"}},

@@ -88,7 +88,12 @@ func MakePlan(cfg *config.Config, commit Commit) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return made, errors.Join(made.trust(cfg, commit, model), made.links(commit, model))
+	// Of a subnet that it did not make, the server alone knows the addresses.
+	given["own"] = []any{}
+	if cfg.SubnetID == "" && cfg.VPCCIDR.IsValid() {
+		given["own"] = []any{cfg.VPCCIDR.String()}
+	}
+	return made, errors.Join(made.trust(model, given), made.links(commit, model))
 }
 
 // links adds the paths that are symbolic links of the commit, or lead through one, to the problems.
@@ -106,13 +111,21 @@ func (p *Plan) links(commit Commit, model map[string]any) error {
 }
 
 // trust adds what would let the app's containers out of their confines to the problems.
-func (p *Plan) trust(cfg *config.Config, commit Commit, model map[string]any) error {
-	text, err := runJQ("release/trust.jq", []any{model, map[string]any{"source": commit.Folder, "root": commit.Root, "allow": anyOf(cfg.Allow)}})
+func (p *Plan) trust(model, given map[string]any) error {
+	text, err := Script("release/allowed.json")
+	if err != nil {
+		return err
+	}
+	var classes any
+	if err := json.Unmarshal([]byte(text), &classes); err != nil {
+		return fmt.Errorf("read release/allowed.json: %w", err)
+	}
+	result, err := runJQ("release/trust.jq", []any{model, given, classes})
 	if err != nil {
 		return err
 	}
 	var found []struct{ Text string }
-	if err := json.Unmarshal(text, &found); err != nil {
+	if err := json.Unmarshal(result, &found); err != nil {
 		return err
 	}
 	for _, one := range found {

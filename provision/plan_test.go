@@ -205,7 +205,6 @@ func TestPlanNamesWhatCannotBeReleased(t *testing.T) {
 		"only one of them is stateful":                                                    {web + `,"a":{"image":"x:1","network_mode":"service:db"},"db":{"image":"postgres:17"}`, nil},
 		"has a fixed address":                                                             {web + `,"a":{"image":"x:1","networks":{"n":{"ipv4_address":"10.0.0.2"}}}`, nil},
 		"uses volumes_from":                                                               {web + `,"a":{"image":"x:1","volumes_from":["b"]}`, nil},
-		"has the build option privileged":                                                 {`"web":{"build":{"context":"/src/web","privileged":true}}`, nil},
 		"has neither an image nor a build":                                                {`"web":{}`, nil},
 	} {
 		made, _ := planned(t, `{"services":{`+test.services+`}}`, test.changes)

@@ -199,10 +199,6 @@ func TestNoContainersLinkIsMounted(t *testing.T) {
 		"a link that leads nowhere":       {"uploads", "ln -s /etc/absent uploads", "/data/binds/uploads is a symbolic link"},
 		"a link on the way":               {"a/b/c", "mkdir a; ln -s /etc a/b", "/data/binds/a/b is a symbolic link"},
 		"a link to a folder of the app's": {"a/b", "mkdir -p c a; ln -s ../c a/b", "/data/binds/a/b is a symbolic link"},
-		"below what a container writes":   {"a/b", "echo '[{\"Mounts\":[{\"Type\":\"bind\",\"RW\":true,\"Source\":\"BINDS/a\"}]}]' >../../inspect", "this release mounts a/b, and a container that runs may write to a, so"},
-		"above what a container writes":   {"a", "echo '[{\"Mounts\":[{\"Type\":\"bind\",\"RW\":true,\"Source\":\"BINDS/a/b\"}]}]' >../../inspect", "this release mounts a, and a container that runs may write to a/b, so"},
-		"the same, or beside it":          {"a ab", "echo '[{\"Mounts\":[{\"Type\":\"bind\",\"RW\":true,\"Source\":\"BINDS/a\"},{\"Type\":\"bind\",\"RW\":true,\"Source\":\"BINDS/abc\"}]}]' >../../inspect", ""},
-		"what a container reads":          {"a/b", "echo '[{\"Mounts\":[{\"Type\":\"bind\",\"RW\":false,\"Source\":\"BINDS/a\"},{\"Type\":\"volume\"}]}]' >../../inspect", ""},
 	} {
 		h := newHosted(t)
 		binds := filepath.Join(h.data, "binds")
@@ -212,7 +208,7 @@ func TestNoContainersLinkIsMounted(t *testing.T) {
 		}
 		h.write("data/releases/new/app.json", `{"services":{"web":{}}}`)
 		h.write("data/releases/new/data.json", `{"services":{"db":{"volumes":[{"type":"volume","source":"v"},`+strings.Join(volumes, ",")+`]}}}`)
-		said, err := h.deploy("c0ffee", fmt.Sprintf("mkdir -p %[1]s; (cd %[1]s; %[2]s); prepare_binds new", binds, strings.ReplaceAll(test.prepare, "BINDS", binds)))
+		said, err := h.deploy("c0ffee", fmt.Sprintf("mkdir -p %[1]s; (cd %[1]s; %[2]s); prepare_binds new", binds, test.prepare))
 		if test.says == "" {
 			require.NoError(t, err, "%s: %s", name, said)
 			for _, mount := range strings.Fields(test.mounts) {

@@ -15,6 +15,8 @@ source /opt/berth/release/lock.sh
 source /opt/berth/release/source.sh
 # shellcheck source=provision/scripts/release/plan.sh
 source /opt/berth/release/plan.sh
+# shellcheck source=provision/scripts/release/binds.sh
+source /opt/berth/release/binds.sh
 # shellcheck source=provision/scripts/release/images.sh
 source /opt/berth/release/images.sh
 # shellcheck source=provision/scripts/release/data.sh
@@ -119,8 +121,10 @@ leave_what_outlasts() {
 # activate leads the site from OLD to NEW, whose images and compose files are there.
 activate() {
   step data
+  check_binds "$OLD" "$NEW"
   check_moving "$OLD" "$NEW"
   prepare_binds "$NEW"
+  make_mountpoints "$NEW"
   find_changed_data "$NEW"
   leave_what_outlasts "$NEW"
   foretell "$NEW"

@@ -27,13 +27,24 @@ func Settings(t *testing.T, r *rehearsed.Rehearsal) {
 	report.Add(t, section, "Hostile values in every setting, in every shape", fmt.Sprintf("%s tried: %s refused by a sentence, %s taken as values, 0 ran", counts[1], counts[2], counts[3]))
 }
 
-// reaches are ways in which a repository reaches for the server, each with its line beside a service's, what stands before the
+// reach is a way in which a repository reaches for the server: its line beside a service's, what stands before the
 // services, the symbolic links that it needs, what is said of it, by the server where that says otherwise, and what allows it.
-var reaches = []struct {
-	name, lines, top    string
+type reach struct {
+	name, lines, beside string
 	links               map[string]string
 	says, server, allow string
-}{
+}
+
+// compose is the app's compose file with a service that reaches so, of its own, so that nothing else of it is in the way.
+func (one reach) compose(honest string) string {
+	text := strings.Replace(honest, "\nservices:\n", "\nservices:\n  hostile:\n    image: debian:13-slim\n    command: [\"sleep\", \"infinity\"]\n    "+one.lines+"\n", 1)
+	if strings.HasPrefix(one.beside, "volumes:") {
+		return strings.Replace(text, "\nvolumes:\n", "\n"+one.beside+"\n", 1)
+	}
+	return text + "\n" + one.beside + "\n"
+}
+
+var reaches = []reach{
 	{name: "mounts the whole disk", lines: "volumes: [\"/:/host\"]", says: "mounts / of the server", allow: "host-mounts"},
 	{name: "mounts Docker's socket", lines: "volumes: [\"/var/run/docker.sock:/var/run/docker.sock:ro\"]", says: "mounts /var/run/docker.sock, which is root on the server", allow: "docker-socket"},
 	{name: "is privileged", lines: "privileged: true", says: "is privileged, which is root on the server", allow: "privileged"},
@@ -47,12 +58,28 @@ var reaches = []struct {
 	{name: "mounts a link by .. for good", lines: "volumes: [\"./link/etc:/host\"]\n    labels: {berth.stateful: \"true\"}", links: map[string]string{"link": "../../.."}, says: "service hostile mounts link/etc, and link is a symbolic link there"},
 	{name: "mounts a link that leads nowhere yet", lines: "volumes: [\"./link:/host\"]", links: map[string]string{"link": "/etc/cron.d/later"}, says: "is a symbolic link there"},
 	{name: "keeps a folder with a link in it", lines: "volumes: [\"./hostile-folder:/host\"]\n    labels: {berth.stateful: \"true\"}", links: map[string]string{"hostile-folder/link": "/etc"}, says: "holds the symbolic link hostile-folder/link"},
-	{name: "has a link for a secret", lines: "secrets: [hostile]", top: "secrets: {hostile: {file: ./link}}", links: map[string]string{"link": "/etc/shadow"}, says: "secret hostile is the file link, and link is a symbolic link there"},
+	{name: "has a link for a secret", lines: "secrets: [hostile]", beside: "secrets: {hostile: {file: ./link}}", links: map[string]string{"link": "/etc/shadow"}, says: "secret hostile is the file link, and link is a symbolic link there"},
 	{name: "has a link for a Dockerfile", lines: "build: {context: ., dockerfile: link}", links: map[string]string{"link": "/etc/shadow"}, says: "service hostile is built from link, and link is a symbolic link there"},
 	{name: "reads an env file of the server's", lines: "env_file: /etc/berth/app.env", says: "service hostile reads /etc/berth/app.env of the server", server: "env file /etc/berth/app.env not found", allow: "host-mounts"},
 	{name: "reads an env file by a link", lines: "env_file: link", links: map[string]string{"link": "/etc/berth/app.env"}, says: "not found", server: "not found"},
 	{name: "extends a file of the server's", lines: "extends: {file: /etc/hosts, service: x}", says: "leads out of the repository", server: "/etc/hosts: no such file"},
-	{name: "includes a file of the server's", lines: "restart: always", top: "include: [../../../../../../../../etc/hosts]", says: "leads out of the repository", server: "/etc/hosts: no such file"},
+	{name: "includes a file of the server's", lines: "restart: always", beside: "include: [../../../../../../../../etc/hosts]", says: "leads out of the repository", server: "/etc/hosts: no such file"},
+	{name: "takes a graphics card", lines: "deploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: all}]}}}", says: "wants devices of the server (deploy.resources.reservations.devices)", allow: "devices"},
+	{name: "brings a profile that permits everything", lines: "security_opt: [\"seccomp:./everything.json\"]", says: "puts off a protection (seccomp:./everything.json)", allow: "unconfined"},
+	{name: "goes before the server's processes", lines: "ulimits: {rtprio: 99}", says: "wants the limit rtprio", allow: "capabilities"},
+	{name: "outlives the server's processes", lines: "oom_score_adj: -1000", says: "has the server's own processes killed before its own", allow: "privileged"},
+	{name: "has Docker send to a socket of the server", lines: "logging: {driver: syslog, options: {syslog-address: \"unixgram:///run/systemd/journal/socket\"}}", says: "has its output sent in the server's own network", allow: "host-namespaces"},
+	{name: "sets the server's kernel", lines: "sysctls: {kernel.core_pattern: \"|/bin/sh\"}", says: "sets kernel.core_pattern, which is the server's own"},
+	{name: "is in a network of the server by its name", lines: "network_mode: app_default", says: "is in a network of the server by its name", allow: "host-namespaces"},
+	{name: "has its mounts appear on the server", lines: "volumes: [{type: bind, source: ./files, target: /x, bind: {propagation: rshared}}]", says: "has its own mounts appear on the server", allow: "host-mounts"},
+	{name: "writes above what another mount starts from", lines: "volumes: [\"./files:/a\", \"./files/x:/x:ro\"]", says: "which lies in it, while hostile may write there"},
+	{name: "hides a bind among the options of memory", lines: "volumes: [\"hidden:/x\"]", beside: "volumes:\n  hidden: {driver_opts: {type: tmpfs, o: bind, device: /etc}}", says: "volume hidden is /etc, mounted as tmpfs on the server (bind)", allow: "host-mounts"},
+	{name: "hides a bind in a share's address", lines: "volumes: [\"hidden:/x\"]", beside: "volumes:\n  hidden: {driver_opts: {type: cifs, o: bind, device: //etc/ssh}}", says: "volume hidden is //etc/ssh", allow: "host-mounts"},
+	{name: "names a volume as a path", lines: "volumes: [\"hidden:/x\"]", beside: "volumes:\n  hidden: {name: ../../etc}", says: "volume hidden has the name ../../etc"},
+	{name: "goes round the packet filter", lines: "networks: [wide]", beside: "networks:\n  wide: {driver: macvlan, driver_opts: {parent: eth0}}\n", says: "network wide has the driver macvlan", allow: "host-namespaces"},
+	{name: "joins Docker's own network", lines: "networks: [wide]", beside: "networks:\n  wide: {external: true, name: host}\n", says: "network wide is Docker's own network host", allow: "host-namespaces"},
+	{name: "takes the metadata's address", lines: "networks: [wide]", beside: "networks:\n  wide: {ipam: {config: [{subnet: 169.254.169.0/24}]}}\n", says: "network wide takes the addresses 169.254.169.0/24", allow: "host-namespaces"},
+	{name: "ends a build's argument", lines: "build: {context: ., secrets: [hidden]}", beside: "secrets:\n  hidden: {file: \"./a,src=/etc/shadow\"}\n", says: "has a comma or a quote in its name or its path"},
 }
 
 // Repositories has the app's repository reach for the server in every way. The preview refuses it, and so does the server,
@@ -73,9 +100,7 @@ func (s *Scene) Repositories(t *testing.T) {
 				require.NoError(t, os.Symlink(target, path))
 				defer func() { require.NoError(t, os.Remove(path)) }()
 			}
-			text := strings.Replace(string(honest), "\nservices:\n", "\nservices:\n  hostile:\n    image: debian:13-slim\n    command: [\"sleep\", \"infinity\"]\n    "+reach.lines+"\n", 1)
-			// A service of its own, so that nothing else of it is in the way.
-			r.Commit(map[string]string{"compose.yaml": text + "\n" + reach.top + "\n"})
+			r.Commit(map[string]string{"compose.yaml": reach.compose(string(honest))})
 			output, err := r.Try("preview")
 			require.Error(t, err, output)
 			assert.Contains(t, output, reach.says)
@@ -97,6 +122,6 @@ func (s *Scene) Repositories(t *testing.T) {
 	r.Commit(map[string]string{"compose.yaml": string(honest)})
 	r.SSHInput("sudo sh -c 'umask 077; cat >/etc/berth/release.env'", kept+"\n")
 	assert.Equal(t, before, r.SSH("sudo readlink /data/releases/current; sudo docker ps --quiet | sort"), "what runs is what ran")
-	report.Add(t, section, "Repositories that reach for the server (/, Docker's socket, privileged, host network, a link out of the tree and others)",
+	report.Add(t, section, "Repositories that reach for the server (/, Docker's socket, privileged, devices, networks and volumes of every kind, binds that contain each other, links, files that are included, extended or read, and others)",
 		fmt.Sprintf("%d tried: refused by the preview and by the server", len(reaches)))
 }

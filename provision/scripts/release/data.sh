@@ -223,49 +223,6 @@ stop_moving() {
   done
 }
 
-# prepare_binds makes the folders of /data/binds that release $1 mounts, and refuses links among them: Docker would follow one as
-# root, and containers write there. No container that runs may write above or below one of them, where it could put a link at
-# any time; what a release's own services do to one another is the plan's to refuse.
-prepare_binds() {
-  local file path other mounts
-  local -a paths=() some=() ids=() written=()
-  for file in app data; do
-    # Without its file Compose starts nothing of it.
-    [ -e "$RELEASES/$1/$file.json" ] || continue
-    read_json some "$RELEASES/$1/$file.json" '.services[].volumes[]? | select(.type == "bind") | .source | select(startswith($binds))' --arg binds "$DATA/binds/"
-    paths+=("${some[@]}")
-  done
-  [ "${#paths[@]}" -gt 0 ] || return 0
-  read_lines ids docker_table ps --no-trunc --format 'table {{.ID}}'
-  if [ "${#ids[@]}" -gt 0 ]; then
-    read_text mounts docker inspect "${ids[@]}"
-    read_json written /dev/stdin '.[].Mounts[]? | select(.Type == "bind" and .RW) | .Source | select(startswith($binds))' --arg binds "$DATA/binds/" <<<"$mounts"
-  fi
-  for path in "${paths[@]}"; do
-    for other in "${written[@]}"; do
-      if [[ $path == "$other"/* || $other == "$path"/* ]]; then
-        fail "this release mounts ${path#"$DATA/binds/"}, and a container that runs may write to ${other#"$DATA/binds/"}, so it could lead the mount to any folder of the server; nothing was started; Fix: mount the same folder in both, or release once without the one that runs"
-      fi
-    done
-    make_bind "$path"
-  done
-}
-
-# make_bind makes folder $1 of /data/binds, a step at a time: mkdir follows no link at its end.
-make_bind() {
-  local at=$DATA/binds name
-  local -a names=()
-  (umask 022 && mkdir -p "$at")
-  IFS=/ read -r -a names <<<"${1#"$at/"}"
-  for name in "${names[@]}"; do
-    at+=/$name
-    if [ -L "$at" ]; then
-      fail "$at is a symbolic link, which a container of the app made, and Docker would mount what it leads to; nothing was started; look with: sudo ls -l $at; Fix: sudo rm $at"
-    fi
-    [ -e "$at" ] || (umask 022 && mkdir "$at")
-  done
-}
-
 # start_data brings the stateful services of release $1 that are in CHANGED to what it wants. No other is touched, but for
 # what depends on them.
 start_data() {

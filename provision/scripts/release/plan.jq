@@ -14,8 +14,9 @@
 #   dockerfiles    {service: text of its Dockerfile}
 #   image_volumes  {service: [path]}, the volumes that the images themselves declare, as far as they are known
 #   migration {service, command} or null         database {service, dump, restore} or null
-# Output: {id, problems, advice, because, stateful, stateless, builds, pulls, files, volumes, app, data, join, routes,
-# ports, stores, databases}. app and data are compose files, problems are sentences, advice is of {service, key, text}.
+#   allow     what berth:allow names
+# Output: {id, problems, advice, because, stateful, stateless, builds, pulls, files, mountpoints, volumes, app, data, join,
+# routes, ports, stores, databases}. app and data are compose files, problems are sentences, advice is of {service, key, text}.
 
 # An image's name by its words: of the last path element, without tag and digest, as it is and without a version's digits.
 def name_of_image: ascii_downcase | sub("@.*$"; "") | split("/")[-1] // "" | sub(":[^:]*$"; "");
@@ -174,14 +175,15 @@ def move_data($given): if .volumes then .volumes |= map(
 def by_content($given; path): if (path // "") != "" and (path | below($given.source)) and (path | committed($given))
   then path = $given.files + "/" + $given.trees[path] else . end;
 
+# The commit's files are read by Berth, by other services and by the release that is returned to, so a container does not change
+# them. Most mounts of them lack :ro and write nothing: they are mounted so, not refused. With host-mounts it may.
+def fixed($given): .type == "bind" and (.source | below($given.source) and committed($given)) and (IN("host-mounts"; ($given.allow // [])[]) | not);
+def fix($given): if .volumes then .volumes |= map(if fixed($given) then .read_only = true else . end) else . end;
+
 def loopback($target; $port): {mode: "ingress", host_ip: "127.0.0.1", target: $target, published: ($port | tostring), protocol: "tcp"};
 
 def without($names): with_entries(select(.key as $k | $names | index([$k]) | not));
 def only($names): with_entries(select(.key as $k | $names | index([$k])));
-
-# The options of a build that Berth hands on; the second row changes no image.
-def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "target", "labels", "network", "extra_hosts", "shm_size", "additional_contexts", "secrets", "no_cache", "pull", "platforms",
-  "cache_from", "cache_to", "tags"];
 
 .[0] as $model | .[1] as $given
 | ($model.services // {} | with_entries($given.images[.key] as $image | .value |= (if $image then del(.build) | .image = $image else . end | one_restart))) as $services
@@ -228,7 +230,7 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
     | if (.network_mode // "") == "" then .networks = (networks_of | map_values(if $container != "" then .aliases = ((.aliases // []) + [$container] | unique) else . end)) else . end
     | if ($routed | index([$name])) and .deploy.replicas then del(.deploy.replicas) else . end
     | if $routed | index([$name]) then del(.scale) else . end
-    | move_data($given)
+    | fix($given) | move_data($given)
     | restarts(IN($name; $routed[]) and (IN($name; $once[]) | not))
     | impatient))),
   stateful: ($services | only($stateful) | with_entries(.key as $name | .value |= (
@@ -237,7 +239,7 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
     | del(.labels["berth.release"])
     | if .depends_on then .depends_on |= without($stateless) else . end
     | if .links then .links |= map(select(split(":")[0] as $l | $stateless | index([$l]) | not)) else . end
-    | if .volumes then .volumes |= map(by_content($given; .source)) else . end
+    | fix($given) | if .volumes then .volumes |= map(by_content($given; .source)) else . end
     | move_data($given)
     | restarts(IN($name; $once[]) | not)
     | impatient)))
@@ -269,6 +271,34 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
     configs: ($model.configs // {} | map_values(by_content($given; .file)))
   } as $data
 
+# What of the server's files the containers see, by where it is in the end.
+| def straight: if . == "/" then . else sub("/+$"; "") end;
+  def inside($folder): . != $folder and startswith(($folder | rtrimstr("/")) + "/");
+  def mounts($project): [$project.services | to_entries[] | .key as $name | .value
+    | (.volumes // [] | to_entries[] | select(.value.type == "bind") | $services[$name].volumes[.key] as $from
+        | {source: .value.source, shown: $from.source, target: .value.target, writable: (.value.read_only != true), fixed: ($from | fixed($given))}),
+      ({secrets, configs} | to_entries[] | .key as $kind | .value[]? | objects | ($project[$kind][.source // ""].file // empty) as $file
+        | {source: $file, shown: $file, target: (.target // "/run/secrets/\(.source)"), writable: false, fixed: false})
+    | .service = $name | .source |= straight | .target |= straight | .shown |= ltrimstr($given.source + "/")];
+  (mounts($app) + mounts($data)) as $mounts
+# A container that may write to a folder could make a link of what another mount starts from, and Docker would follow it as root
+# when that one starts. Of the server's own files (host-mounts) one that is only read may hold others: it makes no link.
+| [$mounts[] | select(.writable) as $writer | $mounts[] as $other
+    | if $other.source | inside($writer.source) then {$writer, upper: $writer, lower: $other}
+      elif ($writer.source | inside($other.source)) and ($other.source | below($given.source) or below($given.binds) or below($given.files)) then {$writer, upper: $other, lower: $writer}
+      else empty end] as $nested
+# In a mount that is only read Docker cannot make the place for another one: {path, source}, where source is what is mounted there,
+# "" for a folder of Docker's.
+| [$mounts[] | select(.fixed and IN($given.source + "/" + .shown, .shown; ($given.folders // [])[])) as $outer
+    | $services[$outer.service] as $service
+    | (($mounts[] | select(.service == $outer.service) | {target, source}), ($service.volumes[]? | select(.type != "bind") | {target: (.target | straight), source: ""}),
+        ($service.tmpfs | if type == "array" then .[] else . end | strings | {target: (sub(":.*$"; "") | straight), source: ""}),
+        (($given.image_volumes // {})[$outer.service] // ($service | built($outer.service; $given).volumes) | .[] | {target: straight, source: ""})) as $inner
+    | select($inner.target | inside($outer.target))
+    # The place is that of the nearest.
+    | select(any($service.volumes[]?.target | straight; . as $between | ($between | inside($outer.target)) and ($inner.target | inside($between))) | not)
+    | {path: ($outer.source + ($inner.target | ltrimstr($outer.target | rtrimstr("/")))), source: $inner.source}] as $mountpoints
+
 # An image that another service builds is that build's.
 | ([$services | to_entries[] | select(.value.build) | . as $s
     | ($s.value.build | del(.cache_from, .cache_to, .tags)) as $build
@@ -292,6 +322,7 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
     id: $given.id, because: $because, stateful: $stateful, stateless: $stateless, builds: $builds, pulls: $pulls,
     app: $app, data: $data, routes: $routes, ports: $ports.kept,
     files: $files,
+    mountpoints: ($mountpoints | unique),
     volumes: [$app.volumes[].name],
     join: [$services | only($stateful) | to_entries[] | .key as $name | .value | networks_of | to_entries[]
       | select(.key as $n | $networks | index([$n])) | select(($model.networks[.key] // {}).external != true)
@@ -325,6 +356,7 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
         | (.volumes[]? | select(.type == "bind") | .source | select(leads_out($given)) | "service \($name) mounts \(relative($given.source)), which leads out of the repository"),
           (.build // empty | .context, (.additional_contexts // {})[], (.dockerfile // "") | select(leads_out($given)) | "service \($name) is built from \(relative($given.source)), which leads out of the repository")
         | . + "; name a folder of the repository, a named volume, or an absolute path"),
+      ($nested[] | "service \(.upper.service) mounts \(.upper.shown), and service \(.lower.service) mounts \(.lower.shown), which lies in it, while \(.writer.service) may write there: by a link it could have Docker mount any file of the server; mount the same folder in both, or two that lie beside each other, or a named volume"),
       ($services | to_entries[] | .key as $name | .value.volumes[]? | .target // "" | select(startswith("/") | not)
         | "service \($name) mounts \(.), which is no absolute path\(if test("^[A-Za-z]:") then ": Compose takes a name of one letter for a Windows drive; give the volume a longer name" else "; write where in the container it belongs, beginning with /" end)"),
       ({secret: $model.secrets, config: $model.configs} | to_entries[] | .key as $kind | .value // {} | to_entries[] | select(.value.file // "" | leads_out($given))
@@ -355,8 +387,6 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
           (select(any(.networks[]?; . != null and (.ipv4_address != null or .ipv6_address != null)) and $because[$name] == null)
             | "service \($name) has a fixed address, which two releases cannot both have; remove ipv4_address from the compose file: services find each other by name"),
           (select((.volumes_from // []) != []) | "service \($name) uses volumes_from, which does not lead across releases; name the volume in both services"),
-          (select(.build != null) | .build | keys[] | select(. as $k | build_options | index([$k]) | not)
-            | "service \($name) has the build option \(.), which is not supported here; build the image elsewhere and name it: pulumi config set --path 'berth:images[\"\($name)\"]' REFERENCE"),
           (select(.build != null) | .build.args // {} | keys[] | select(test("^(LD|GLIBC|GCONV|MALLOC|GIT|DOCKER|BUILDX|BUILDKIT|COMPOSE|OTEL|XDG)_(.*_)?(PASS(WORD|WD)?|SECRET|TOKEN|KEY|CREDENTIALS?)$"))
             | "service \($name) has the build argument \(.), a name that a program of the server itself acts on, so that its value would be seen there; Fix: give it a name that begins otherwise, such as BUILD_\(.), here and in the Dockerfile, or hand it over as a build secret"),
           (select(.build == null and (.image // "") == "") | "service \($name) has neither an image nor a build"))
@@ -369,11 +399,14 @@ def build_options: ["context", "dockerfile", "dockerfile_inline", "args", "targe
             | {key: "ports", text: "the published ports of \($name) stay closed on the server, where the site is reached through its routes; publish them in compose.override.yaml, which stays on the laptop"}),
           (select($because[$name] == null) | .volumes[]? | select(.type == "volume" and (.source // "") == "")
             | {key: "volumes", text: "\($name) has an anonymous volume at \(.target), which starts empty with every release; a named volume keeps its content"}),
-          (.build as $build | .volumes[]? | select(.type == "bind" and .read_only != true) | .source as $folder
+          (.build as $build | .volumes[]? | select(.type == "bind" and .read_only != true) | . as $mount | .source as $folder
             | select(IN($folder; ($given.folders // [])[]) and ($folder | committed($given)))
             # Of what lies over its own build the sentence below speaks.
             | select($build == null or (($folder | below($build.context)) or ($build.context | below($folder)) | not))
-            | {key: "volumes", text: "\($name) can write to \($folder | ltrimstr($given.source + "/")), a folder of the commit, and what it writes there is lost with the next commit; mount it with :ro, and keep what is to stay in a named volume"}),
+            | ($folder | ltrimstr($given.source + "/")) as $shown
+            | {key: "volumes", text: (if $mount | fixed($given)
+                then "\($name) mounts \($shown), a folder of the commit, and cannot write there; write :ro, and keep what it is to write in a named volume; or, if it has to write to the commit's files and you trust the repository: pulumi config set --path 'berth:allow[\($given.allow // [] | length)]' host-mounts"
+                else "\($name) can write to \($shown), a folder of the commit, and what it writes there is lost with the next commit; mount it with :ro, and keep what is to stay in a named volume" end)}),
           (.build as $build | select($build != null) | .volumes[]?
             | select(.type == "bind" and (.source | below($given.source) and committed($given)))
             | select((.source | below($build.context)) or (.source as $source | $build.context | below($source)))

@@ -73,6 +73,16 @@ routed_ports() {
   if [ -n "$OLD" ]; then jq -c .ports "$RELEASES/$OLD/plan.json"; else echo '{}'; fi
 }
 
+# own_networks prints a JSON list: the networks that the server itself is in, which none of the app's may be.
+own_networks() {
+  local routes addresses
+  read_text routes ip -json -4 route show default
+  read_text addresses ip -json -4 addr show
+  # shellcheck disable=SC2016 # jq's variables
+  jq -n -c --argjson routes "$routes" --argjson addresses "$addresses" \
+    '[$addresses[] | select(.ifname | IN($routes[].dev)) | .addr_info[] | "\(.local)/\(.prefixlen)"]'
+}
+
 # refusals prints what keeps the release in folder $1 from going out, a line each.
 refusals() {
   local -a trust=() problems=()
@@ -92,7 +102,7 @@ refuse() {
 # plan makes folder $1 of a new release: checkout, compose files, routes. Nothing that runs is touched. model.json and
 # given.json, which hold the app's variables, stay until the images are there and may say more.
 plan() {
-  local folder=$1 source=$1/source file found ports given
+  local folder=$1 source=$1/source file found ports given own
   local -a paths=()
   rm -rf "$folder"
   mkdir -p "$folder"
@@ -114,7 +124,9 @@ plan() {
       ((.secrets // {})[], (.configs // {})[] | .file // empty)]
     | unique[] | select(. == $source or startswith($source + "/"))' --arg source "$source"
   trees "$source" "${paths[@]}" >"$folder/trees.json"
-  jq --arg source "$source" --arg root "$RELEASES" --argjson app "$APP" '[., {source: $source, root: $root, allow: $app.allow}]' "$folder/model.json" | jq -f /opt/berth/release/trust.jq >"$folder/trust.json"
+  read_text own own_networks
+  jq --arg source "$source" --arg root "$RELEASES" --argjson app "$APP" --argjson own "$own" --slurpfile classes /opt/berth/release/allowed.json \
+    '[., $app + {source: $source, root: $root, own: $own}, $classes[0]]' "$folder/model.json" | jq -f /opt/berth/release/trust.jq >"$folder/trust.json"
   dockerfiles "$source" "$folder/model.json" >"$folder/dockerfiles.json"
   folders "${paths[@]}" >"$folder/folders.json"
   image_volumes_of "$OLD" >"$folder/image-volumes.json"

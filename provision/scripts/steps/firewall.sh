@@ -5,8 +5,11 @@ set -euo pipefail
 source /opt/berth/lib.sh
 
 main() {
-  local file=$BERTH_ETC/firewall.nft
-  put "$file" 0644 <"/opt/berth/edge/firewall.nft"
+  local file=$BERTH_ETC/firewall.nft routes own rules
+  read_text routes ip -json route show default
+  read_text own jq -r '["lo", .[].dev] | unique | map("\"\(.)\"") | join(", ")' <<<"$routes"
+  read_text rules sed "s/OWN/$own/" /opt/berth/edge/firewall.nft
+  put "$file" 0644 <<<"$rules"
   nft --check --file "$file" || fail "this kernel does not know the firewall's rules (the lines above say which); boot Debian's own kernel"
   nft_service berth-firewall "Keep containers from the server's own services" "$file" docker.service
   say "containers reach ports 80 and 443 of this server and nothing else of it"

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Tells what containers on networks of several kinds reach of a server with the packet filter $1, in network namespaces of its own.
+set -euo pipefail
+mount -t tmpfs none /run
+mkdir -p /run/netns
+
+# attach KIND NUMBER makes a namespace of the kind's name that is on a network of it: a bridge, as Docker's are, or a bare pair of
+# interfaces, which stands for every kind that the packet filter does not know.
+attach() {
+  local end=end-$1
+  ip netns add "$1"
+  ip link add "$end" type veth peer name eth0 netns "$1"
+  if [ "$1" = bridge ]; then
+    ip link set "$end" up
+    ip link add bridge0 type bridge
+    ip link set "$end" master bridge0
+    end=bridge0
+  fi
+  ip addr add "10.9.$2.1/24" dev "$end"
+  ip link set "$end" up
+  ip -n "$1" link set lo up
+  ip -n "$1" addr add "10.9.$2.2/24" dev eth0
+  ip -n "$1" link set eth0 up
+  ip -n "$1" route add default via "10.9.$2.1"
+}
+
+# serve NAMESPACE PORT... answers on ports, "" is the server.
+serve() {
+  local name=$1
+  local -a inside=()
+  shift
+  [ -z "$name" ] || inside=(ip netns exec "$name")
+  "${inside[@]}" python3 -c 'import socket, sys, time
+ends = [socket.create_server(("", int(port))) for port in sys.argv[1:]]
+print("up", flush=True)
+time.sleep(600)' "$@" >/run/up &
+  read -r _ </run/up
+}
+
+# ask WHAT NAMESPACE ADDRESS PORT says whether what is asked for is reached.
+ask() {
+  ip netns exec "$2" python3 -c 'import socket, sys
+try: socket.create_connection(sys.argv[2:4], 1).close(); print(sys.argv[1] + ": reached")
+except OSError: print(sys.argv[1] + ": closed")' "$1" "$3" "$4"
+}
+
+main() {
+  local kind
+  mkfifo /run/up
+  ip link set lo up
+  sysctl -q -w net.ipv4.ip_forward=1
+  # The world is behind the server's own interface, and so is the metadata service.
+  ip netns add world
+  ip link add up0 type veth peer name eth0 netns world
+  ip addr add 10.1.0.1/24 dev up0
+  ip link set up0 up
+  ip route add default via 10.1.0.2
+  ip -n world link set lo up
+  ip -n world addr add 10.1.0.2/24 dev eth0
+  ip -n world addr add 169.254.169.254/32 dev lo
+  ip -n world link set eth0 up
+  ip -n world route add default via 10.1.0.1
+  attach bridge 1
+  attach veth 2
+  nft --file "$1"
+  serve "" 22 80
+  serve world 80
+  serve bridge 80
+  serve veth 80
+  ask "SSH from the world" world 10.1.0.1 22
+  for kind in bridge veth; do
+    ask "SSH from $kind" "$kind" 10.1.0.1 22
+    ask "the site from $kind" "$kind" 10.1.0.1 80
+    ask "metadata from $kind" "$kind" 169.254.169.254 80
+    ask "the world from $kind" "$kind" 10.1.0.2 80
+  done
+  ask "bridge from the world" world 10.9.1.2 80
+  ask "veth from the world" world 10.9.2.2 80
+}
+
+trap 'jobs -p | xargs kill' EXIT
+main "$@"
