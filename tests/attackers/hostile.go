@@ -50,7 +50,7 @@ func (s *Scene) Repositories(t *testing.T) {
 	honest, err := os.ReadFile(compose)
 	require.NoError(t, err)
 	before := r.SSH("sudo readlink /data/releases/current; sudo docker ps --quiet | sort")
-	kept := r.SSH("sudo cat /etc/berth/release.env")
+	kept := r.SSH("sudo cat /etc/berth/release.json")
 	for _, reach := range reaches {
 		t.Run(reach.name, func(t *testing.T) {
 			r := r.In(t)
@@ -64,14 +64,14 @@ func (s *Scene) Repositories(t *testing.T) {
 			require.Equal(t, reach.link == "", err != nil, output)
 			assert.Contains(t, output, reach.says)
 			assert.Contains(t, output, "pulumi config set --path 'berth:allow[0]' "+reach.allow)
-			output, err = r.TrySSH(r.Named("sudo sed -i 's/^COMMIT=.*/COMMIT=LAST/' /etc/berth/release.env; sudo /opt/berth/deploy.sh"), "")
+			output, err = r.TrySSH(r.Named("sudo sed -i 's/\"COMMIT\":\"[0-9a-f]*\"/\"COMMIT\":\"LAST\"/' /etc/berth/release.json; sudo /opt/berth/deploy.sh"), "")
 			require.Error(t, err, output)
 			assert.Contains(t, output, reach.says)
 			assert.Contains(t, output, "cannot be released as it is; what runs is left as it was")
 		})
 	}
 	r.Commit(map[string]string{"compose.yaml": string(honest)})
-	r.SSHInput("sudo sh -c 'umask 077; cat >/etc/berth/release.env'", kept+"\n")
+	r.SSHInput("sudo sh -c 'umask 077; cat >/etc/berth/release.json'", kept+"\n")
 	assert.Equal(t, before, r.SSH("sudo readlink /data/releases/current; sudo docker ps --quiet | sort"), "what runs is what ran")
 	report.Add(t, section, "Repositories that reach for the server (/, Docker's socket, privileged, host network, a link out of the tree and others)",
 		fmt.Sprintf("%d tried: refused by the preview and by the server", len(reaches)))
