@@ -37,7 +37,7 @@ esac`
 	r.write("data/releases/abc/plan.json", `{"stores":[],"stateful":[],"stateless":["web"],"routes":[],"databases":[],"once":[]}`)
 	const known = `load_settings() { DOMAIN=example.com; }; there() { true; }; server_checks() { :; }; check_certificate() { :; }; check_dumps() { :; }; site_answers() { true; }; push_metrics() { :; }; nginx() { :; }
 `
-	for name, test := range map[string]struct{ script, line, has string }{
+	places := map[string]struct{ script, line, has string }{
 		"logs":                        {"log-monitor.sh", `log_file() { cat "$DIR/loud"; echo; }; view`, "web | " + seen},
 		"nginx's log":                 {"log-monitor.sh", `log_file() { cat "$DIR/loud"; echo; }; view nginx`, "nginx | " + seen},
 		"certbot's log":               {"log-monitor.sh", `log_file() { cat "$DIR/loud"; echo; }; view certbot`, "certbot | " + seen},
@@ -52,7 +52,9 @@ esac`
 		"the status page":             {"status.sh", known + `checks() { jq -n --arg loud "$(tr -d '\0' <"$DIR/loud")" '{time: "2026-01-01T00:00:00Z", severity: 0, checks: [{name: "x", severity: 1, verdict: "warning", reason: $loud}]}'; }; main`, "é☃"},
 		"the status page, HTML":       {"status.sh", known + `checks() { jq -n --arg loud "$(tr -d '\0' <"$DIR/loud")" '{time: "2026-01-01T00:00:00Z", severity: 0, checks: [{name: "x", severity: 1, verdict: "warning", reason: $loud}]}'; }; main --html`, "é☃"},
 		"the status page, JSON":       {"status.sh", known + `checks() { jq -n --arg loud "$(tr -d '\0' <"$DIR/loud")" '{time: "2026-01-01T00:00:00Z", severity: 0, checks: [{name: "x", severity: 1, verdict: "warning", reason: $loud}]}'; }; main --json`, "é☃"},
-	} {
+	}
+	through := 0
+	for name, test := range places {
 		said, err := r.source(test.script, test.line)
 		if name != "what a release waited for" {
 			assert.NoError(t, err, "%s: %s", name, said)
@@ -60,7 +62,11 @@ esac`
 		assert.Contains(t, said, test.has, name)
 		assert.NotRegexp(t, unseen, said, name)
 		assert.NotContains(t, said, "\\u001b", name)
+		if unseen.MatchString(said) {
+			through++
+		}
 	}
+	t.Logf("%d characters in %d places: %d got through", len(unseen.FindAllString(loud, -1)), len(places), through)
 }
 
 // TestALogIsPlainText: what a step, or a release by hand, prints into its log, and what is shown of it.

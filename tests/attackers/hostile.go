@@ -27,6 +27,17 @@ func Settings(t *testing.T, r *rehearsed.Rehearsal) {
 	report.Add(t, section, "Hostile values in every setting, in every shape", fmt.Sprintf("%s tried: %s refused by a sentence, %s taken as values, 0 ran", counts[1], counts[2], counts[3]))
 }
 
+// Shown has the tests of what an app prints, calls itself or commits to move a terminal or hide text, and say their count.
+func Shown(t *testing.T, r *rehearsed.Rehearsal) {
+	test := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run", "TestWhatOthersWroteIsPlainText|TestALogIsPlainText", "./provision")
+	test.Dir = r.Project
+	output, err := test.CombinedOutput()
+	require.NoErrorf(t, err, "%s", output)
+	counts := regexp.MustCompile(`(\d+) characters in (\d+) places: (\d+) got through`).FindStringSubmatch(string(output))
+	require.NotNil(t, counts, string(output))
+	report.Add(t, section, "What an app prints to move a terminal, forge lines or hide text, in logs, health checks, pages and records", fmt.Sprintf("%s characters in each of %s places: %s got through", counts[1], counts[2], counts[3]))
+}
+
 // reaches are ways in which a repository reaches for the server, each with its line beside a service's, the link that it needs,
 // and what is said of it.
 var reaches = []struct{ name, lines, link, says, allow string }{
