@@ -5,7 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
+
+	"berth/plain"
 )
 
 // reason is compose-go's error as one sentence, without the folder's own path and without the values of variables.
@@ -21,7 +22,7 @@ func reason(err error, dir, path string, variables map[string]string) string {
 	text = strings.ReplaceAll(hideValues(text, variables), " false schema", " is not known to Compose")
 	var lines []string
 	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(strings.Map(printable, strings.ToValidUTF8(line, "?"))); line != "" {
+		if line = plain.Line(line); line != "" {
 			lines = append(lines, line)
 		}
 	}
@@ -30,16 +31,6 @@ func reason(err error, dir, path string, variables map[string]string) string {
 
 // absentEnvFile matches what compose-go says of an env file that is not there: most often one that git leaves on the laptop.
 var absentEnvFile = regexp.MustCompile(`(env file (\S+) not found): stat .*`)
-
-func printable(r rune) rune {
-	switch {
-	case unicode.IsPrint(r):
-		return r
-	case unicode.IsSpace(r):
-		return ' '
-	}
-	return -1
-}
 
 // shortestHidden is the length from which a value is told from an ordinary word, in bytes.
 const shortestHidden = 4

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"al.essio.dev/pkg/shellescape"
+
+	"berth/plain"
 )
 
 // Problem is one thing that is wrong with the settings.
@@ -95,14 +97,7 @@ func harmless(name string) string {
 	if len(name) > 2*shownLength {
 		name = name[:2*shownLength] + "…"
 	}
-	return strings.Map(printable, strings.ToValidUTF8(name, "?"))
-}
-
-func printable(r rune) rune {
-	if strconv.IsPrint(r) {
-		return r
-	}
-	return '?'
+	return plain.Line(name)
 }
 
 // set is the command that sets a plain setting.

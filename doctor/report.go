@@ -6,7 +6,8 @@ import (
 	"io"
 	"regexp"
 	"strings"
-	"unicode"
+
+	"berth/plain"
 )
 
 // colours are those of the verdicts on a terminal, in their order.
@@ -40,23 +41,13 @@ func (f finding) harmless(secrets []string) finding {
 	clean := strings.NewReplacer(pairs...)
 	one := func(text string) string {
 		text = clean.Replace(privateKeys.ReplaceAllString(text, "…"))
-		return strings.Join(strings.Fields(strings.Map(printable, strings.ToValidUTF8(text, "?"))), " ")
+		return plain.Line(text)
 	}
 	f.Reason, f.Mend = one(f.Reason), one(f.Mend)
 	for i, detail := range f.Details {
 		f.Details[i] = one(detail)
 	}
 	return f
-}
-
-func printable(r rune) rune {
-	switch {
-	case unicode.IsPrint(r):
-		return r
-	case unicode.IsSpace(r):
-		return ' '
-	}
-	return '?'
 }
 
 // conclusion is all of it in one line.

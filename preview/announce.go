@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"berth/config"
+	"berth/plain"
 	"berth/provision"
 	"berth/repository"
 )
@@ -33,7 +34,7 @@ func (r *Release) Announce(ctx *pulumi.Context, cfg *config.Config, repo *reposi
 	if err != nil {
 		return err
 	}
-	return ctx.Log.Info(text, nil)
+	return ctx.Log.Info(plain.Text(text), nil)
 }
 
 // released is the commit that the stack released last, "" for none, and the volumes that its images declared themselves:
@@ -78,7 +79,7 @@ func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *reposi
 		lines = append(history, r.Plan.Changes(there)...)
 	}
 	for _, advice := range r.Advice {
-		lines = append(lines, "advice: "+advice)
+		lines = append(lines, "advice: "+plain.Line(advice))
 	}
 	return strings.Join(lines, "\n  "), nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"berth/config"
 	"berth/infra"
+	"berth/plain"
 	"berth/provision"
 )
 
@@ -80,7 +81,7 @@ func imageVolumes(output pulumi.StringOutput) pulumi.StringArrayMapOutput {
 
 func parseVolumes(output string) map[string][]string {
 	volumes := map[string][]string{}
-	for _, found := range volumeLine.FindAllStringSubmatch(output, -1) {
+	for _, found := range volumeLine.FindAllStringSubmatch(plain.Text(output), -1) {
 		if !slices.Contains(volumes[found[1]], found[2]) {
 			volumes[found[1]] = append(volumes[found[1]], found[2])
 		}
@@ -94,7 +95,7 @@ func parseCertificate(output string) (issuer, expiry string) {
 		return "unknown", "unknown"
 	}
 	last := all[len(all)-1]
-	return last[1], last[2]
+	return plain.Line(last[1]), plain.Line(last[2])
 }
 
 // placeholderIssuer is the common name of the self-signed certificate that a server starts with.

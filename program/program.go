@@ -12,6 +12,7 @@ import (
 
 	"berth/config"
 	"berth/infra"
+	"berth/plain"
 	"berth/preview"
 	"berth/provision"
 	"berth/repository"
@@ -21,34 +22,48 @@ import (
 // ("berth:domain") to values, lists and objects as JSON text.
 func Run(settings map[string]string) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
-		cfg, problems := config.Look(ctx.Project(), settings, ctx.IsConfigSecret)
-		if problems = problems.With(config.Stray(ctx.RootDirectory(), ctx.Project(), ctx.Stack(), settings)...); problems != nil {
-			return problems
+		if err := declareAll(ctx, settings); err != nil {
+			return refusedError{err}
 		}
-		commit, err := choose(ctx, cfg)
-		if err != nil {
-			return err
-		}
-		all, err := declared(ctx)
-		if err != nil {
-			return err
-		}
-		if err := advise(ctx, cfg); err != nil {
-			return err
-		}
-		environment, err := infra.New(ctx, cfg)
-		if err != nil {
-			return err
-		}
-		host, err := provision.New(ctx, cfg, environment, commit)
-		if err != nil {
-			return err
-		}
-		if err := protect(ctx, cfg, *all); err != nil {
-			return err
-		}
-		return export(ctx, cfg, environment, host)
+		return nil
 	}
+}
+
+// refusedError is an error as Pulumi may show it: compose files, git hosts and others had their say in it.
+type refusedError struct{ error }
+
+func (e refusedError) Error() string { return plain.Text(e.error.Error()) }
+
+func (e refusedError) Unwrap() error { return e.error }
+
+func declareAll(ctx *pulumi.Context, settings map[string]string) error {
+	cfg, problems := config.Look(ctx.Project(), settings, ctx.IsConfigSecret)
+	if problems = problems.With(config.Stray(ctx.RootDirectory(), ctx.Project(), ctx.Stack(), settings)...); problems != nil {
+		return problems
+	}
+	commit, err := choose(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	all, err := declared(ctx)
+	if err != nil {
+		return err
+	}
+	if err := advise(ctx, cfg); err != nil {
+		return err
+	}
+	environment, err := infra.New(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	host, err := provision.New(ctx, cfg, environment, commit)
+	if err != nil {
+		return err
+	}
+	if err := protect(ctx, cfg, *all); err != nil {
+		return err
+	}
+	return export(ctx, cfg, environment, host)
 }
 
 // choose resolves the commit and looks at it: what cannot be released is found before anything is touched, and a

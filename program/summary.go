@@ -10,6 +10,7 @@ import (
 	"berth/config"
 	"berth/cost"
 	"berth/infra"
+	"berth/plain"
 	"berth/provision"
 )
 
@@ -32,7 +33,7 @@ func summarize(ctx *pulumi.Context, cfg *config.Config, environment *infra.Envir
 	}
 	said := pulumi.All(after, next, environment.Address.PublicIP, host.Commit, host.CertificateOutput).ApplyT(func(all []any) (string, error) {
 		text := summary(cfg, all[1].(string), all[2].(string), all[3].(string), all[4].(string), watch)
-		return all[1].(string), ctx.Log.Info(text, nil)
+		return all[1].(string), ctx.Log.Info(plain.Text(text), nil)
 	}).(pulumi.StringOutput)
 	return pulumi.Unsecret(said).(pulumi.StringOutput)
 }

@@ -90,7 +90,7 @@ func sequence(cfg *config.Config, environment *infra.Environment, stack, commit 
 	if _, err := site(cfg); err != nil {
 		return nil, err
 	}
-	volume := environment.Storage.VolumeID.ApplyT(func(id pulumi.ID) string {
+	volume := environment.Storage.VolumeID.ApplyT(func(id pulumi.ID) (string, error) {
 		return volumeSettings(string(id), cfg.VolumeSize)
 	}).(pulumi.StringOutput)
 	edge := environment.Address.PublicIP.ApplyT(func(address string) (string, error) {
@@ -108,7 +108,7 @@ func sequence(cfg *config.Config, environment *infra.Environment, stack, commit 
 	if err != nil {
 		return nil, err
 	}
-	operations := environment.Backups.Bucket.ApplyT(func(bucket string) string {
+	operations := environment.Backups.Bucket.ApplyT(func(bucket string) (string, error) {
 		return operationsSettings(cfg, bucket)
 	}).(pulumi.StringOutput)
 	checks, err := under("health")

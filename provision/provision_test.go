@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,47 +18,6 @@ import (
 
 	"berth/config"
 )
-
-// hostile values mean something to a shell, to Compose's env files or to a terminal.
-var hostile = []string{
-	`$(touch pwned)`, "`touch pwned`", `'; touch pwned; '`, `"; touch pwned; "`, `$HOME`, `${X:-y}`, `a # b`, `back\slash`,
-	`ends with \`, `'quoted'`, `\'`, `"`, ` spaced `, "tab\there", `ü☃`, `!history`, `%s`, `$$`, "\x1b[31m",
-}
-
-func TestAssignmentsAreNothingButValues(t *testing.T) {
-	for _, value := range append(hostile, "two\nlines", "") {
-		folder := t.TempDir()
-		bash := exec.CommandContext(t.Context(), "bash", "-c", `set -euo pipefail; source /dev/stdin; printf '%s|' "$VALUE" "$OTHER"`)
-		bash.Dir, bash.Stdin = folder, strings.NewReader(assignments("VALUE", value, "OTHER", "x"))
-		output, err := bash.CombinedOutput()
-		require.NoErrorf(t, err, "%q: %s", value, output)
-		assert.Equal(t, value+"|x|", string(output))
-		assert.NoFileExists(t, filepath.Join(folder, "pwned"))
-	}
-}
-
-// TestSettingsNestWithoutLoss sources what a step sources, and then what the step leaves for the scripts.
-func TestSettingsNestWithoutLoss(t *testing.T) {
-	cfg := &config.Config{
-		Domain: "app.example.com", Repository: "ssh://git@git.example.com:2222/a.git", RepositoryHostKey: "ssh-ed25519 AAAA", DeployKey: "key\nof lines\n",
-		ComposeFile: "deploy/my compose.yaml", Routes: []config.Route{{Path: "/", Service: "web", Port: 80}, {Path: "/api/", Service: "api", Port: 8000}},
-		Environment: map[string]string{"B": hostile[0]}, Secrets: map[string]string{"A": "it's"},
-		Migration: &config.Migration{Service: "api", Command: "echo \"it's\" $HOME"}, Registries: map[string]string{"registry.example.com": "you:pass:word", "docker.io": "a:b"},
-	}
-	settings, err := releaseSettings(cfg, "production", "abc")
-	require.NoError(t, err)
-	bash := exec.CommandContext(t.Context(), "bash", "-c", `set -euo pipefail
-source /dev/stdin
-source /dev/stdin <<<"$RELEASE_SETTINGS"
-printf '%s\n--\n' "$COMPOSE_FILE" "$APP" "$APP_ENVIRONMENT" "$DEPLOY_KEY" "$KNOWN_HOSTS" "$COMMIT" "$STACK" "$REGISTRIES"`)
-	bash.Dir, bash.Stdin = t.TempDir(), strings.NewReader(settings)
-	output, err := bash.CombinedOutput()
-	require.NoErrorf(t, err, "%s", output)
-	assert.Equal(t, "deploy/my compose.yaml\n--\n"+
-		`{"routes":[{"path":"/","service":"web","port":80,"health":""},{"path":"/api/","service":"api","port":8000,"health":""}],"images":{},"strategy":"","migration":{"service":"api","command":"echo \"it's\" $HOME"},"database":null}`+
-		"\n--\nA=\"it's\"\nB='$(touch pwned)'\n\n--\nkey\nof lines\n--\n[git.example.com]:2222 ssh-ed25519 AAAA\n--\nabc\n--\nproduction\n--\n"+
-		`{"auths":{"https://index.docker.io/v1/":{"auth":"YTpi"},"registry.example.com":{"auth":"eW91OnBhc3M6d29yZA=="}}}`+"\n--\n", string(output))
-}
 
 func TestBundleHoldsTheScriptsAndIsAlwaysTheSame(t *testing.T) {
 	first, err := bundle()

@@ -30,7 +30,7 @@ func newRebooted(t *testing.T) *rebooted {
 		}
 		text, err := Script(strings.TrimPrefix(path, "scripts/"))
 		require.NoError(t, err)
-		text = strings.NewReplacer("/opt/berth/", filepath.Join(r.dir, "scripts")+"/", "DATA=/data\n", "DATA="+r.data+"\n", "/run/berth-release.lock", filepath.Join(r.dir, "lock"),
+		text = strings.NewReplacer("/opt/berth/", filepath.Join(r.dir, "scripts")+"/", "/var/log/berth", filepath.Join(r.dir, "log"), "DATA=/data\n", "DATA="+r.data+"\n", "BERTH_ETC=/etc/berth ", "BERTH_ETC="+filepath.Join(r.dir, "etc")+" ", "/run/berth-release.lock", filepath.Join(r.dir, "lock"),
 			"/run/berth/", filepath.Join(r.dir, "run")+"/", "/run/nginx.pid", filepath.Join(r.dir, "nginx.pid"), "/etc/letsencrypt", filepath.Join(r.dir, "letsencrypt"), "\nmain \"$@\"\n", "\n[ \"${BASH_SOURCE[0]}\" != \"$0\" ] || main \"$@\"\n").Replace(text)
 		return os.WriteFile(target, []byte(text), 0o600)
 	}))
@@ -88,7 +88,7 @@ func (r *rebooted) source(name, shell string) (string, error) {
 	r.t.Helper()
 	bash := exec.CommandContext(r.t.Context(), "bash", "-euo", "pipefail", "-c", "exec 3>&1; source "+filepath.Join(r.dir, "scripts", name)+"\n"+shell)
 	bash.Env = append(os.Environ(), "DIR="+r.dir, "PATH="+filepath.Join(r.dir, "bin")+":"+os.Getenv("PATH"))
-	bash.Stdin = strings.NewReader("VOLUME_ID=vol-0123 VOLUME_SIZE=1\n")
+	bash.Stdin = strings.NewReader(`{"VOLUME_ID":"vol-0123","VOLUME_SIZE":1}`)
 	output, err := bash.CombinedOutput()
 	return string(output), err
 }

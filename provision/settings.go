@@ -7,27 +7,28 @@ import (
 	"maps"
 	"strings"
 
-	"al.essio.dev/pkg/shellescape"
-
 	"berth/app"
 	"berth/config"
 	"berth/infra"
 	"berth/repository"
 )
 
-// assignments writes variables as a shell fragment, quoted so that no value can be more than a value. A script reads
-// it with source; the keys are ours.
-func assignments(pairs ...string) string {
-	var text strings.Builder
-	for i := 0; i < len(pairs); i += 2 {
-		fmt.Fprintf(&text, "%s=%s\n", pairs[i], shellescape.Quote(pairs[i+1])) // #nosec G602 -- they come in pairs
+// settings are what a step, or a script of the server, is given: by the names of its variables, with the types that it asks for
+// in lib.sh's read_settings.
+type settings map[string]any
+
+// text is the settings as JSON, the same for the same settings.
+func (s settings) text() (string, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return "", fmt.Errorf("write the settings of a step: %w", err)
 	}
-	return text.String()
+	return string(text), nil
 }
 
 // volumeSettings tells the volume step which volume to mount; its size only makes the step run when it changes.
-func volumeSettings(id string, sizeGiB int) string {
-	return assignments("VOLUME_ID", id, "VOLUME_SIZE", fmt.Sprint(sizeGiB))
+func volumeSettings(id string, sizeGiB int) (string, error) {
+	return settings{"VOLUME_ID": id, "VOLUME_SIZE": sizeGiB}.text()
 }
 
 func edgeSettings(cfg *config.Config, address string) (string, error) {
@@ -35,15 +36,13 @@ func edgeSettings(cfg *config.Config, address string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	certificate := assignments(
-		"NAMES", strings.Join(cfg.Names(), " "),
-		"ADDRESS", address,
-		"EMAIL", cfg.ACME.Email,
-		"DIRECTORY", cfg.ACME.Directory,
-		"STAGING_DIRECTORY", cfg.ACME.StagingDirectory,
-		"PROFILE", cfg.ACME.Profile,
-	)
-	return assignments("DOMAIN", cfg.Domain, "NGINX", nginx, "CERTIFICATE_SETTINGS", certificate, "ACCOUNT_BINDING", accountBinding(cfg.ACME), "ACME_ROOTS", strings.TrimSpace(cfg.ACME.Roots)), nil
+	certificate := settings{
+		"NAMES": strings.Join(cfg.Names(), " "), "ADDRESS": address, "EMAIL": cfg.ACME.Email, "DIRECTORY": cfg.ACME.Directory,
+		"STAGING_DIRECTORY": cfg.ACME.StagingDirectory, "PROFILE": cfg.ACME.Profile,
+	}
+	return settings{
+		"DOMAIN": cfg.Domain, "NGINX": nginx, "CERTIFICATE": certificate, "ACCOUNT_BINDING": accountBinding(cfg.ACME), "ACME_ROOTS": strings.TrimSpace(cfg.ACME.Roots),
+	}.text()
 }
 
 // accountBinding is certbot's configuration with the binding of the account, "" for none: its command line would show the key
@@ -96,35 +95,20 @@ func releaseSettings(cfg *config.Config, stack, commit string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	release := assignments(
-		"DOMAIN", cfg.Domain,
-		"REPOSITORY", cfg.Repository,
-		"COMMIT", commit,
-		"COMPOSE_FILE", cfg.ComposeFile,
-		"STRATEGY", cfg.ReleaseStrategy,
-		"HEALTHY_WITHIN", fmt.Sprint(cfg.HealthyWithin),
-		"DRAIN_WITHIN", fmt.Sprint(cfg.DrainWithin),
-		"KEEP", fmt.Sprint(cfg.KeepReleases),
-		"APP", given,
-	)
-	return assignments(
-		"STACK", stack,
-		"RELEASE_SETTINGS", release,
-		"APP_ENVIRONMENT", app.Environment(cfg.Variables()),
-		"DEPLOY_KEY", strings.TrimSpace(cfg.DeployKey),
-		"KNOWN_HOSTS", repository.KnownHosts(cfg),
-		"REGISTRIES", docker,
-	), nil
+	release := settings{
+		"DOMAIN": cfg.Domain, "REPOSITORY": cfg.Repository, "COMMIT": commit, "COMPOSE_FILE": cfg.ComposeFile, "STRATEGY": cfg.ReleaseStrategy,
+		"HEALTHY_WITHIN": cfg.HealthyWithin, "DRAIN_WITHIN": cfg.DrainWithin, "KEEP": cfg.KeepReleases, "APP": json.RawMessage(given),
+	}
+	return settings{
+		"STACK": stack, "RELEASE": release, "APP_ENVIRONMENT": app.Environment(cfg.Variables()), "DEPLOY_KEY": strings.TrimSpace(cfg.DeployKey),
+		"KNOWN_HOSTS": repository.KnownHosts(cfg), "REGISTRIES": json.RawMessage(docker),
+	}.text()
 }
 
 // operationsSettings tells the health check whether to push what it finds, and the nightly dump which bucket, "" for
 // none, takes a copy.
-func operationsSettings(cfg *config.Config, bucket string) string {
-	monitored := ""
-	if cfg.AlarmEmail != "" {
-		monitored = "yes"
-	}
-	return assignments("SSH_USER", infra.User, "OPERATIONS_SETTINGS", assignments("DOMAIN", cfg.Domain, "REGION", cfg.Region, "MONITORED", monitored, "BUCKET", bucket))
+func operationsSettings(cfg *config.Config, bucket string) (string, error) {
+	return settings{"SSH_USER": infra.User, "OPERATIONS": settings{"REGION": cfg.Region, "MONITORED": cfg.AlarmEmail != "", "BUCKET": bucket}}.text()
 }
 
 // dockerHub is how Docker's client files credentials for Docker Hub. Source: docker/cli, "IndexServer".

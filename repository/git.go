@@ -11,9 +11,10 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode"
 
 	"al.essio.dev/pkg/shellescape"
+
+	"berth/plain"
 )
 
 // gitError is a git command that failed, with what it said.
@@ -129,21 +130,9 @@ func subcommand(args []string) string {
 func sentence(output string) string {
 	var lines []string
 	for line := range strings.Lines(output) {
-		if line = printable(line); line != "" {
+		if line = plain.Line(line); line != "" {
 			lines = append(lines, line)
 		}
 	}
 	return strings.Join(lines, "; ")
-}
-
-func printable(text string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsPrint(r):
-			return r
-		case unicode.IsSpace(r):
-			return ' '
-		}
-		return -1
-	}, strings.ToValidUTF8(text, "?")))
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"berth/plain"
 )
 
 // maxSubject is the length of a History's subjects, in characters.
@@ -50,7 +52,7 @@ func (r *Repository) log(ctx context.Context, from, to string, limit int) (histo
 	}
 	for line := range strings.SplitSeq(lines, "\x00") {
 		if hash, subject, ok := strings.Cut(line, " "); ok && fullSHA.MatchString(hash) {
-			history.Subjects = append(history.Subjects, cut(printable(hash[:12]+" "+subject)))
+			history.Subjects = append(history.Subjects, cut(plain.Line(hash[:12]+" "+subject)))
 		}
 	}
 	return history, nil

@@ -114,7 +114,7 @@ func TestBench(t *testing.T) {
 			commits := strings.Fields(r.SSH("git -C /tmp/wild rev-parse v1 v2"))
 			app := wildApp{Routes: []map[string]any{{"path": "/", "service": "web", "port": 8000, "health": "/healthz"}}, Migration: map[string]string{"service": "web", "command": "python3 migrate.py"}, Strategy: "blue-green"}
 			on := func(commit, script string) {
-				r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/release.env'", app.settings(t, commit))
+				r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/release.json'", app.settings(t, commit))
 				r.SSH(benchHost + "COMMIT=" + commit + "\n" + script)
 			}
 			r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/app.env'", "DATABASE_PASSWORD='"+password+"'\n")

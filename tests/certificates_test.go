@@ -25,7 +25,7 @@ import (
 const aged = `sudo bash -euc '
 exec 3>&1 >/root/aged.log 2>&1
 live=/etc/letsencrypt/live/berth
-source /etc/berth/certificate.env
+NAMES=$(jq -r .NAMES /etc/berth/certificate.json)
 cd "$(mktemp -d)"
 begin=$(($(date +%%s) - %[1]d * 864 * %[2]d)) end=$(($(date +%%s) + %[1]d * 864 * (100 - %[2]d)))
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=an older authority" -keyout ca.key -out ca.pem

@@ -262,7 +262,7 @@ except Exception: print("unreachable")'`))
 	})
 	t.Run("an authority that refused is not asked again at once", func(t *testing.T) {
 		r := r.In(t)
-		output, err := r.TrySSH(`sudo bash -c 'source /etc/berth/certificate.env; printf "%s\n1\n%s\n" "$(date +%s)" "$NAMES" >/data/tls/refused
+		output, err := r.TrySSH(`sudo bash -c 'printf "%s\n1\n%s\n" "$(date +%s)" "$(jq -r .NAMES /etc/berth/certificate.json)" >/data/tls/refused
 mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/away /data/letsencrypt/live; rm /data/tls/refused" EXIT
 /opt/berth/ssl-manager.sh generate'`, "")
 		require.Error(t, err)

@@ -65,7 +65,7 @@ func testWild(t *testing.T, r *rehearsed.Rehearsal, site *rehearsed.Site) {
 				if version == "v2" {
 					commit = commits[1]
 				}
-				r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/release.env'", app.settings(t, commit))
+				r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/release.json'", app.settings(t, commit))
 				r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/app.env'", app.environment())
 				// Advice is for the log, where the lines of earlier releases stand, too.
 				output := r.SSH("lines=$(sudo cat /var/log/berth/release.log | wc -l); sudo /opt/berth/deploy.sh " + command +
@@ -191,16 +191,13 @@ func (a *wildApp) settings(t *testing.T, commit string) string {
 			route["health"] = ""
 		}
 	}
-	app, err := json.Marshal(map[string]any{"routes": a.Routes, "images": map[string]string{}, "strategy": a.Strategy, "migration": a.Migration, "database": nil, "allow": a.Allow})
-	require.NoError(t, err)
-	var text strings.Builder
-	for name, value := range map[string]string{
+	text, err := json.Marshal(map[string]any{
 		"DOMAIN": rehearsed.Domain, "REPOSITORY": "/srv/wild", "COMMIT": commit, "COMPOSE_FILE": "compose.yaml", "STRATEGY": a.Strategy,
-		"HEALTHY_WITHIN": "60", "DRAIN_WITHIN": "10", "KEEP": "3", "APP": string(app),
-	} {
-		fmt.Fprintf(&text, "%s=%s\n", name, shellescape.Quote(value))
-	}
-	return text.String()
+		"HEALTHY_WITHIN": 60, "DRAIN_WITHIN": 10, "KEEP": 3,
+		"APP": map[string]any{"routes": a.Routes, "images": map[string]string{}, "strategy": a.Strategy, "migration": a.Migration, "database": nil, "allow": a.Allow},
+	})
+	require.NoError(t, err)
+	return string(text)
 }
 
 func (a *wildApp) environment() string {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Releases the app: deploy.sh [deploy] | rollback | status | history | maintenance. See usage.
 #
-# Settings: /etc/berth/release.env, written by 'pulumi up': DOMAIN, REPOSITORY, COMMIT, COMPOSE_FILE, KEEP, HEALTHY_WITHIN
-# and DRAIN_WITHIN (seconds), STRATEGY, and APP, a JSON object {routes, images, strategy, migration, database}. The app's
+# Settings: /etc/berth/release.json, written by 'pulumi up': DOMAIN, REPOSITORY, COMMIT, COMPOSE_FILE, KEEP, HEALTHY_WITHIN
+# and DRAIN_WITHIN (seconds), STRATEGY, and APP, an object {routes, images, strategy, migration, database}. The app's
 # variables: /etc/berth/app.env, readable by root alone.
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
@@ -244,7 +244,7 @@ status() {
   [ ! -e "$MAINTENANCE" ] || say "the maintenance page is on"
   for name in $DATA_PROJECT ${OLD:+release-$OLD}; do
     read_text table docker ps --all --filter "label=com.docker.compose.project=$name" --format 'table {{.Label "com.docker.compose.service"}}\t{{.Status}}\t{{.Image}}'
-    printf '%s\n' "$table" >&3
+    print "$table"
   done
 }
 
@@ -269,8 +269,10 @@ finish() {
   [ -n "$FAILED" ] || ended "$code"
   REASON=$SAID
   if [ -n "$BY_HAND" ] && [ -z "$SHOWN" ]; then
+    # shellcheck disable=SC2310 # logged checks each of its commands
+    await 2 logged || true
     say "--- the last lines of the log"
-    tail -n 20 "$LOG" | cut -c 1-300 >&3
+    tail -n 20 "$LOG" | cut -c 1-300 | plain >&3
   fi
   [ -z "$NEW" ] || [ "$NEW" = "$OLD" ] || put_back
   [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
@@ -319,18 +321,25 @@ put_back() {
   [ -e "$RELEASES/$NEW/released.json" ] || (set -e; remove_release "$NEW")
 }
 
+# logged says whether what was said last is in the log, and so all that was printed before it.
+logged() {
+  local lines
+  lines=$(tail -n 20 "$LOG") && [[ $lines == *"$SAID"* ]]
+}
+
 # log_by_hand does for a release by hand what a step does: what is said goes to the terminal, all else to the log.
 log_by_hand() {
   [ /dev/fd/3 -ef /dev/fd/1 ] || return 0
   mkdir -p "${LOG%/*}"
-  exec >>"$LOG" 2>&1
+  # shellcheck disable=SC2312 # what it cannot write, nothing waits for
+  exec > >(plain >>"$LOG") 2>&1
   BY_HAND=yes
 }
 
 main() {
   need_root
   umask 077
-  load_settings release
+  load_settings release DOMAIN REPOSITORY COMMIT COMPOSE_FILE STRATEGY HEALTHY_WITHIN:number DRAIN_WITHIN:number KEEP:number APP:object
   STOPPED_FIRST="" RESTORING="" RESTORED="" BY_HAND=""
   case ${1:-deploy} in
     deploy | rollback)

@@ -30,10 +30,11 @@ RESULTS="" WORST=0
 
 # result notes a check: name, severity (0, 1, 2), reason, and a figure where the check has one.
 result() {
-  local line
+  local line reason=$3
+  make_plain reason
   [ "$2" -le "$WORST" ] || WORST=$2
   # shellcheck disable=SC2016 # jq's variables
-  read_text line jq -cn --arg name "$1" --argjson severity "$2" --arg reason "$3" --arg value "${4:-}" \
+  read_text line jq -cn --arg name "$1" --argjson severity "$2" --arg reason "$reason" --arg value "${4:-}" \
     '{name: $name, severity: $severity, verdict: ["ok", "warning", "critical"][$severity], reason: $reason} + if $value == "" then {} else {value: ($value | tonumber)} end'
   RESULTS+=$line$'\n'
 }
@@ -53,9 +54,9 @@ lines() {
 
 # push tells CloudWatch where the stack has alarms.
 push() {
-  load_settings operations
+  load_settings operations REGION MONITORED:boolean
   # shellcheck disable=SC2153
-  [ "$MONITORED" != yes ] || push_metrics
+  [ "$MONITORED" = false ] || push_metrics
 }
 
 # broken tells of a check that ended the script: silence would look like health.
@@ -74,7 +75,7 @@ main() {
     *) fail "usage: health-check.sh [--json | --push]" ;;
   esac
   need_root
-  load_settings release
+  load_settings release DOMAIN
   CHECKING=yes
   trap broken EXIT
   site_checks

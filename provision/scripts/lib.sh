@@ -29,15 +29,50 @@ explain_end() {
 # say tells the operator, in one line, what is happening.
 say() {
   # shellcheck disable=SC2034 # for deploy.sh's record
-  SAID=$*
-  print "${0##*/}: $*"
+  SAID=${*//$'\n'/ }
+  make_plain SAID
+  print "${0##*/}: $SAID"
 }
 
-# print prints $1 for the operator and into the log. A connection that was cut, or a full disk under the log, keeps nothing
-# from being done: least of all what puts things back.
+# print prints $1 for the operator and into the log, as plain text. A connection that was cut, or a full disk under the log, keeps
+# nothing from being done: least of all what puts things back.
 print() {
-  printf '%s\n' "$1" >&3 || true
-  [ /dev/fd/3 -ef /dev/fd/1 ] || printf '%s\n' "$1" || true
+  local printed=$1
+  make_plain printed
+  printf '%s\n' "$printed" >&3 || true
+  [ /dev/fd/3 -ef /dev/fd/1 ] || printf '%s\n' "$printed" || true
+}
+
+# PLAIN is plain's program in perl, which every Debian has. It is asked to end by the end of its input alone, so that what a
+# signal ends can still say why; and where the disk is full, it reads on.
+# shellcheck disable=SC2016 # perl's variables
+readonly PLAIN='
+  $SIG{$_} = "IGNORE" for qw(HUP INT TERM);
+  my $before = shift;
+  while (<STDIN>) {
+    # Escape sequences, whole ones.
+    s/\e(?:\[[0-?]*[ -\/]*[\@-~]|[\]PX^_][^\a\e\n]*(?:\a|\e\\)|[ -\/]*[0-~])//g;
+    # What is left is ASCII that is printed, tabs and newlines, and characters from U+00A0 on in well-formed UTF-8.
+    s/((?:[\t\n -~]|\xC2[\xA0-\xBF]|[\xC3-\xDF][\x80-\xBF]|\xE0[\xA0-\xBF][\x80-\xBF]|\xED[\x80-\x9F][\x80-\xBF]|[\xE1-\xEC\xEE\xEF][\x80-\xBF]{2}
+      |\xF0[\x90-\xBF][\x80-\xBF]{2}|[\xF1-\xF3][\x80-\xBF]{3}|\xF4[\x80-\x8F][\x80-\xBF]{2})+)|./$1 \/\/ ""/gsex;
+    # Of these, what is not seen and changes how the rest is: U+061C, U+200B, U+200E, U+200F, U+2028 to U+202E, U+2060 to
+    # U+206F, U+FEFF, U+FFF9 to U+FFFB, U+E0000 to U+E007F.
+    s/\xD8\x9C|\xE2\x80[\x8B\x8E\x8F\xA8-\xAE]|\xE2\x81[\xA0-\xAF]|\xEF\xBB\xBF|\xEF\xBF[\xB9-\xBB]|\xF3\xA0[\x80\x81][\x80-\xBF]//g;
+    syswrite STDOUT, "$before$_";
+  }'
+
+# plain passes lines on without what a terminal, a browser or GitHub would take for more than text. What an app, its repository,
+# an image or another host may have written goes through it before anybody reads it. $1 is put before each line.
+# shellcheck disable=SC2120 # log-monitor.sh gives it
+plain() { perl -e "$PLAIN" -- "${1:-}"; }
+
+# make_plain makes variable $1 what plain leaves of it. ASCII takes no process; where perl does not work, no more than that stays.
+# shellcheck disable=SC2119,SC2310 # plain is one command
+make_plain() {
+  local -n plain_of=$1
+  local LC_ALL=C made
+  [[ $plain_of == *[!$'\t\n'\ -~]* ]] || return 0
+  if made=$(plain <<<"$plain_of") && [ -n "$made" ]; then plain_of=$made; else plain_of=${plain_of//[!$'\t\n'\ -~]/}; fi
 }
 
 # fail ends the script with a sentence that says what to do.
@@ -155,12 +190,40 @@ await() {
   done
 }
 
-# load_settings reads what a step left for the scripts that are run by hand or by a timer.
-load_settings() {
-  [ -r "$BERTH_ETC/$1.env" ] || fail "$BERTH_ETC/$1.env is missing; 'pulumi up' writes it"
-  # shellcheck disable=SC1090
-  source "$BERTH_ETC/$1.env"
+# read_settings sets variables to what the JSON object in file $1 holds under their names. $3... are NAME, for a string, or
+# NAME:TYPE, for a number (whole, and not below 0), a boolean or an object, which becomes JSON again. One jq reads them all, and
+# nothing of them is shell code or an argument of a process. A file that holds no such object, a name that it lacks and a value of
+# another type end the script; $2 says how to fix it.
+read_settings() {
+  local file=$1 fix=$2 name at=0
+  local -a values=()
+  shift 2
+  [ -r "$file" ] || fail "the settings in $file are missing; nothing was done with them. Fix: $fix"
+  # shellcheck disable=SC2016,SC2312 # jq's variables; what jq read to its end begins with "read"
+  mapfile -d '' -t values < <(jq --slurp --join-output '
+    def fits($kind): if type != $kind then false elif type == "string" then index("\u0000") == null
+      elif type == "number" then . >= 0 and . < 1e15 and . == floor else true end;
+    def given($all): (split(":") + ["string"]) as [$name, $kind]
+      | if $all | has($name) | not then {wrong: "it has no \($name)"}
+        elif $all[$name] | fits($kind) | not then {wrong: "its \($name) is not a \($kind)"}
+        else {value: ($all[$name] | if type == "string" then . else tojson end)} end;
+    (if length == 1 and (.[0] | type) == "object" then .[0] as $all | [$ARGS.positional[] | given($all)] else [{wrong: "it is not one JSON object"}] end)
+    | ([.[].wrong // empty][0] // "read"), (.[].value // empty) | "\(.)\u0000"' "$file" --args "$@")
+  if [ "${values[0]:-}" != read ] || [ "${#values[@]}" -ne $(($# + 1)) ]; then
+    fail "the settings in $file cannot be used: ${values[0]:-jq reads no JSON there (the lines above say why)}; nothing was done with them. Fix: $fix"
+  fi
+  for name in "$@"; do printf -v "${name%%:*}" '%s' "${values[at += 1]}"; done
 }
+
+# load_settings reads what a step left in $BERTH_ETC/$1.json for the scripts that are run by hand or by a timer; see read_settings.
+load_settings() {
+  local step=$1
+  [ "$1" != certificate ] || step=edge
+  read_settings "$BERTH_ETC/$1.json" "pulumi up; where that finds nothing to do, have it write them again: pulumi up --replace \"\$(pulumi stack --show-urns | grep -o 'urn:pulumi:[^ ]*Command::$step')\"" "${@:2}"
+}
+
+# step_settings reads what 'pulumi up' hands a step on standard input; see read_settings.
+step_settings() { read_settings /dev/stdin "run 'pulumi up' again" "$@"; }
 
 # put_checked writes standard input to file $1 of program $2. Where command $3... refuses the configuration with it, what was
 # there comes back: a server that restarts must not be left without a site, nor anybody be locked out. What was there is kept

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The logs of the site and the space they and everything else take: log-monitor.sh view | sizes | rotate | clean
 #   view [SERVICE…] [--follow] [--since 10m] [--grep TEXT]
-#            what the app's services (all, or those named) and nginx say
+#            what the app's services (all, or those named) and nginx say; certbot, where it is named
 #   sizes    what takes space on the server's disks
 #   rotate   begin new log files now
 #   clean    take away what nothing needs: old logs, build cache, images of no kept release, packages' downloads; never
@@ -52,11 +52,15 @@ view() {
   {
     for id in "${logs[@]}"; do
       wanted "${id#* }" "${services[@]}" || continue
-      (docker logs --timestamps $follow --since "$since" "${id%% *}" 2>&1 | labelled "${id#* }") &
+      (docker logs --timestamps $follow --since "$since" "${id%% *}" 2>&1 | plain "${id#* } | ") &
       readers+=($!)
     done
     if wanted nginx "${services[@]}"; then
-      (nginx_log "$follow" | labelled nginx) &
+      (log_file "$follow" /var/log/nginx/error.log | plain "nginx | ") &
+      readers+=($!)
+    fi
+    if [ "${#services[@]}" -gt 0 ] && wanted certbot "${services[@]}"; then
+      (log_file "$follow" /var/log/letsencrypt/letsencrypt.log | plain "certbot | ") &
       readers+=($!)
     fi
     for id in "${readers[@]}"; do wait "$id" || unread=yes; done
@@ -73,10 +77,8 @@ wanted() {
   return 1
 }
 
-labelled() { sed --unbuffered "s/^/$1 | /"; }
-
-nginx_log() {
-  if [ -n "$1" ]; then tail --follow=name --retry --lines 50 /var/log/nginx/error.log; else tail --lines 50 /var/log/nginx/error.log; fi
+log_file() {
+  if [ -n "$1" ]; then tail --follow=name --retry --lines 50 "$2"; else tail --lines 50 "$2"; fi
 }
 
 # size prints what a path takes, and its name.
@@ -130,7 +132,7 @@ clean() {
   apt-get -q clean
   journalctl --quiet --vacuum-size=50M
   find /var/log/nginx /var/log/berth -name '*.gz' -delete
-  load_settings release
+  load_settings release KEEP:number
   prune
   docker builder prune --all --force >/dev/null
   rotate >/dev/null 3>&1

@@ -9,7 +9,7 @@
 #                     when all is well, 1 for a warning (the placeholder is one), 2 when visitors are warned or soon will be
 #   revert            serve the self-signed placeholder again; install goes back
 #   setup-cron        schedule renew, twice a day with jitter: by systemd, or by cron where it does not run
-# Settings: /etc/berth/certificate.env, written by 'pulumi up': NAMES, ADDRESS, EMAIL, DIRECTORY, STAGING_DIRECTORY,
+# Settings: /etc/berth/certificate.json, written by 'pulumi up': NAMES, ADDRESS, EMAIL, DIRECTORY, STAGING_DIRECTORY,
 # PROFILE.
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
@@ -157,7 +157,7 @@ main() {
     setup-cron) command=setup_cron ;;
     *) fail "usage: ssl-manager.sh placeholder | generate [--now] | renew | install | check [--json] | revert | setup-cron" ;;
   esac
-  load_settings certificate
+  load_settings certificate NAMES ADDRESS EMAIL DIRECTORY STAGING_DIRECTORY PROFILE
   # The timer and an operator must not ask the authority at the same time; certbot's deploy hook runs inside.
   if [ "$command" = generate ] || [ "$command" = renew ]; then
     exec 8>/run/berth-certificate.lock

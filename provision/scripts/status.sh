@@ -55,10 +55,10 @@ gather() {
   services=$(services)
   history=$(history)
   # shellcheck disable=SC2016 # jq's variables
-  read_text page jq -n --arg domain "$DOMAIN" --argjson health "$health" --slurpfile releases <(echo "$releases") --slurpfile services <(echo "$services") \
+  read_text page jq -n -L /opt/berth/status --arg domain "$DOMAIN" --argjson health "$health" --slurpfile releases <(echo "$releases") --slurpfile services <(echo "$services") \
     --slurpfile history <(echo "$history") \
-    '{domain: $domain, time: $health.time, severity: $health.severity, checks: $health.checks, releases: $releases,
-      services: ($services | sort_by(.service)), history: ($history | reverse)}'
+    'import "words" as words; {domain: $domain, time: $health.time, severity: $health.severity, checks: $health.checks, releases: $releases,
+      services: ($services | sort_by(.service)), history: ($history | reverse)} | words::plain'
   printf '%s\n' "$page"
 }
 
@@ -68,7 +68,7 @@ main() {
     *) fail "usage: status.sh [--json | --html]" ;;
   esac
   need_root
-  load_settings release
+  load_settings release DOMAIN
   local page colours=false
   [ ! -t 1 ] || colours=true
   read_text page gather

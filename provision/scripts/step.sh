@@ -20,7 +20,7 @@ full() {
 }
 
 main() {
-  local name=$1 limit=$2 log code=0 why
+  local name=$1 limit=$2 log code=0 why out filter
   umask 077
   # Where a step keeps what it writes, and its log.
   why=$(full / /etc /var/log)
@@ -39,7 +39,13 @@ main() {
   }
   TZ=UTC printf '\n=== %(%FT%TZ)T %s\n' -1 "$name" >>"$log"
   # What is told to end may have to put things back first.
-  timeout --kill-after=180 "$limit" bash "/opt/berth/steps/$name.sh" 3>&1 >>"$log" 2>&1 9>&- || code=$?
+  # shellcheck disable=SC2312 # what it cannot write, no step waits for
+  exec {out}> >(plain >>"$log" 9>&-)
+  filter=$!
+  timeout --kill-after=180 "$limit" bash "/opt/berth/steps/$name.sh" 3>&1 >&"$out" 2>&1 {out}>&- 9>&- || code=$?
+  # What is shown below is in the log then.
+  exec {out}>&-
+  wait "$filter" || true
   # What a step left unread would end its SSH session with an error.
   [ -t 0 ] || cat >/dev/null
   [ "$code" -ne 0 ] || return 0
@@ -47,7 +53,7 @@ main() {
   # Where the step has shown what matters (lib.sh's show), what its log has beside that is noise.
   awk '/^=== / { shown = 0 } /^[a-z.-]+: ---$/ { shown = 1 } END { exit !shown }' "$log" || {
     echo "--- the last lines of the log" >&2
-    tail -n 20 "$log" | cut -c 1-300 >&2
+    tail -n 20 "$log" | cut -c 1-300 | plain >&2
   }
   # shellcheck disable=SC2310 # the step's failure is what matters here
   why=$(full /data) || true

@@ -13,6 +13,7 @@ func TestAttackers(t *testing.T) {
 	t.Run("no secret is found where it does not belong", func(t *testing.T) { Canaries(t, r.In(t), settings) })
 	t.Run("quick", func(t *testing.T) { Quick(t, r.In(t)) })
 	t.Run("hostile settings run nothing", func(t *testing.T) { Settings(t, r.In(t)) })
+	t.Run("what an app prints is text", func(t *testing.T) { Shown(t, r.In(t)) })
 	t.Run("what Berth is made of is looked at", func(t *testing.T) { Checks(t, r.In(t)) })
 	s := New(t, r)
 	t.Run("packages are Debian's", s.Archive)

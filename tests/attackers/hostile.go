@@ -27,6 +27,17 @@ func Settings(t *testing.T, r *rehearsed.Rehearsal) {
 	report.Add(t, section, "Hostile values in every setting, in every shape", fmt.Sprintf("%s tried: %s refused by a sentence, %s taken as values, 0 ran", counts[1], counts[2], counts[3]))
 }
 
+// Shown has the tests of what an app prints, calls itself or commits to move a terminal or hide text, and say their count.
+func Shown(t *testing.T, r *rehearsed.Rehearsal) {
+	test := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run", "TestWhatOthersWroteIsPlainText|TestALogIsPlainText", "./provision")
+	test.Dir = r.Project
+	output, err := test.CombinedOutput()
+	require.NoErrorf(t, err, "%s", output)
+	counts := regexp.MustCompile(`(\d+) characters in (\d+) places: (\d+) got through`).FindStringSubmatch(string(output))
+	require.NotNil(t, counts, string(output))
+	report.Add(t, section, "What an app prints to move a terminal, forge lines or hide text, in logs, health checks, pages and records", fmt.Sprintf("%s characters in each of %s places: %s got through", counts[1], counts[2], counts[3]))
+}
+
 // reach is a way in which a repository reaches for the server: its line beside a service's, what stands before the
 // services, the symbolic links that it needs, what is said of it, by the server where that says otherwise, and what allows it.
 type reach struct {
@@ -90,7 +101,7 @@ func (s *Scene) Repositories(t *testing.T) {
 	honest, err := os.ReadFile(compose)
 	require.NoError(t, err)
 	before := r.SSH("sudo readlink /data/releases/current; sudo docker ps --quiet | sort")
-	kept := r.SSH("sudo cat /etc/berth/release.env")
+	kept := r.SSH("sudo cat /etc/berth/release.json")
 	for _, reach := range reaches {
 		t.Run(reach.name, func(t *testing.T) {
 			r := r.In(t)
@@ -107,7 +118,7 @@ func (s *Scene) Repositories(t *testing.T) {
 			if reach.allow != "" {
 				assert.Contains(t, output, "pulumi config set --path 'berth:allow[0]' "+reach.allow)
 			}
-			output, err = r.TrySSH(r.Named("sudo sed -i 's/^COMMIT=.*/COMMIT=LAST/' /etc/berth/release.env; sudo /opt/berth/deploy.sh"), "")
+			output, err = r.TrySSH(r.Named("sudo sed -i 's/\"COMMIT\":\"[0-9a-f]*\"/\"COMMIT\":\"LAST\"/' /etc/berth/release.json; sudo /opt/berth/deploy.sh"), "")
 			require.Error(t, err, output)
 			if reach.server != "" {
 				assert.Contains(t, output, "sees the repository's files alone")
@@ -120,7 +131,7 @@ func (s *Scene) Repositories(t *testing.T) {
 	}
 	assert.Empty(t, r.SSH("sudo find /data/files /data/binds -type l 2>/dev/null; true"), "no link is kept")
 	r.Commit(map[string]string{"compose.yaml": string(honest)})
-	r.SSHInput("sudo sh -c 'umask 077; cat >/etc/berth/release.env'", kept+"\n")
+	r.SSHInput("sudo sh -c 'umask 077; cat >/etc/berth/release.json'", kept+"\n")
 	assert.Equal(t, before, r.SSH("sudo readlink /data/releases/current; sudo docker ps --quiet | sort"), "what runs is what ran")
 	report.Add(t, section, "Repositories that reach for the server (/, Docker's socket, privileged, devices, networks and volumes of every kind, binds that contain each other, links, files that are included, extended or read, and others)",
 		fmt.Sprintf("%d tried: refused by the preview and by the server", len(reaches)))

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"testing"
 
-	"al.essio.dev/pkg/shellescape"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -178,16 +177,16 @@ func states(t *testing.T, stand string) map[string]world {
 	w.put(t, "etc/berth/app.env", "SECRET_KEY=geheim\n")
 	w.put(t, "etc/berth/deploy_key", "")
 	w.put(t, "etc/berth/fronts.nft", "table ip berth_fronts {}\n")
-	w.put(t, "etc/berth/operations.env", "DOMAIN=site.example\nREGION=eu-central-1\nMONITORED=yes\nBUCKET=dumps\n")
-	w.put(t, "etc/berth/certificate.env", certificateSettings)
+	w.put(t, "etc/berth/operations.json", operationsSettings)
+	w.put(t, "etc/berth/certificate.json", certificateSettings)
 	for _, link := range []string{"current", "next"} {
 		w.put(t, "data/releases/starting/"+link+".conf", "location / { return 503; }\n")
 		w.put(t, "data/releases/starting/"+link+".nft", "\n")
 		require.NoError(t, os.Symlink("starting", w.of("data/releases", link)))
 	}
 	certificate(t, w, "world/certificate", 80)
-	w.put(t, "world/settings/edge", "DOMAIN=site.example\nNGINX='server {}'\nCERTIFICATE_SETTINGS='"+strings.TrimSpace(certificateSettings)+"'\nACME_ROOTS=\n")
-	w.put(t, "world/settings/operations", "SSH_USER=admin\nOPERATIONS_SETTINGS='DOMAIN=site.example\nREGION=eu-central-1\nMONITORED=yes\nBUCKET=dumps'\n")
+	w.put(t, "world/settings/edge", `{"DOMAIN":"site.example","NGINX":"server {}","CERTIFICATE":`+certificateSettings+`,"ACCOUNT_BINDING":"","ACME_ROOTS":""}`)
+	w.put(t, "world/settings/operations", `{"SSH_USER":"admin","OPERATIONS":`+operationsSettings+`}`)
 	var commits []string
 	for _, page := range []string{"one", "two"} {
 		w.put(t, "root/app/page.html", page)
@@ -198,10 +197,9 @@ func states(t *testing.T, stand string) map[string]world {
 		commits = append(commits, strings.TrimSpace(string(head)))
 	}
 	release := func(w world, commit string) {
-		text := fmt.Sprintf("DOMAIN=site.example\nREPOSITORY=/root/app\nCOMMIT=%s\nCOMPOSE_FILE=compose.yaml\nSTRATEGY=blue-green\nHEALTHY_WITHIN=90\nDRAIN_WITHIN=5\nKEEP=3\nAPP=%q\n", commit, app)
-		text = strings.ReplaceAll(text, fmt.Sprintf("%q", app), "'"+app+"'")
-		w.put(t, "etc/berth/release.env", text)
-		w.put(t, "world/settings/release", "STACK=production\nRELEASE_SETTINGS="+shellescape.Quote(strings.TrimSpace(text))+"\nAPP_ENVIRONMENT='SECRET_KEY=geheim\n'\nDEPLOY_KEY=\nKNOWN_HOSTS=\nREGISTRIES='{}'\n")
+		text := fmt.Sprintf(`{"DOMAIN":"site.example","REPOSITORY":"/root/app","COMMIT":"%s","COMPOSE_FILE":"compose.yaml","STRATEGY":"blue-green","HEALTHY_WITHIN":90,"DRAIN_WITHIN":5,"KEEP":3,"APP":%s}`, commit, app)
+		w.put(t, "etc/berth/release.json", text)
+		w.put(t, "world/settings/release", `{"STACK":"production","RELEASE":`+text+`,"APP_ENVIRONMENT":"SECRET_KEY=geheim\n","DEPLOY_KEY":"","KNOWN_HOSTS":"","REGISTRIES":{}}`)
 	}
 	release(w, commits[0])
 	all["new"] = w
@@ -266,7 +264,8 @@ func command(t *testing.T, name string, arguments ...string) {
 }
 
 const (
-	certificateSettings = "NAMES=site.example\nADDRESS=192.0.2.7\nEMAIL=a@site.example\nDIRECTORY=https://ca.example/directory\nSTAGING_DIRECTORY=https://staging.example/directory\nPROFILE=\n"
+	certificateSettings = `{"NAMES":"site.example","ADDRESS":"192.0.2.7","EMAIL":"a@site.example","DIRECTORY":"https://ca.example/directory","STAGING_DIRECTORY":"https://staging.example/directory","PROFILE":""}`
+	operationsSettings  = `{"REGION":"eu-central-1","MONITORED":true,"BUCKET":"dumps"}`
 	app                 = `{"routes":[{"path":"/","service":"web","port":80,"health":""}],"images":{},"strategy":"blue-green","migration":{"service":"web","command":"true"},"database":null}`
 	model               = `{"name":"app","services":{
   "web":{"build":{"context":"SOURCE","dockerfile":"Dockerfile","args":{"A":"1"}},"networks":{"default":null},"restart":"always","volumes":[{"type":"bind","source":"SOURCE/page.html","target":"/page.html","read_only":true}]},

@@ -32,7 +32,7 @@ func (r *releaser) command(greeting, at, how string) string {
 	r.Commit(map[string]string{"web/release": greeting, "api/release": greeting})
 	r.Run("preview") // It publishes the commit.
 	r.SSHInput("sudo tee /opt/berth-cut-release.sh >/dev/null && sudo chmod 755 /opt/berth-cut-release.sh", cutRelease)
-	r.SSH(r.Named("sudo sed -i 's/^GREETING=.*/GREETING='\"'" + greeting + "'\"'/' /etc/berth/app.env && sudo sed -i 's/^COMMIT=.*/COMMIT=LAST/' /etc/berth/release.env"))
+	r.SSH(r.Named("sudo sed -i 's/^GREETING=.*/GREETING='\"'" + greeting + "'\"'/' /etc/berth/app.env && sudo sed -i 's/\"COMMIT\":\"[0-9a-f]*\"/\"COMMIT\":\"LAST\"/' /etc/berth/release.json"))
 	return fmt.Sprintf("sudo /opt/berth-cut-release.sh %s %s", at, how)
 }
 

@@ -174,7 +174,7 @@ func (s *server) step(d *disk) (string, error) {
 	scripts, err := filepath.Abs("../../provision/scripts")
 	require.NoError(s.t, err)
 	command := exec.CommandContext(s.t.Context(), "unshare", "--mount", "--propagation", "private", "bash", "step.sh", s.root, d.device, s.path(), scripts)
-	command.Stdin = strings.NewReader(fmt.Sprintf("VOLUME_ID=%s\nVOLUME_SIZE=%d\nSIZED_WITHIN=0\n", id, s.gib))
+	command.Stdin = strings.NewReader(fmt.Sprintf(`{"VOLUME_ID":"%s","VOLUME_SIZE":%d}`, id, s.gib))
 	output, err := command.CombinedOutput()
 	return string(output), err
 }

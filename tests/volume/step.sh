@@ -39,7 +39,7 @@ main() {
   cd /
   # As step.sh does it, but that what the step says and what its commands print come in one.
   umask 077
-  PATH=/usr/sbin:/usr/bin exec chroot "$1" /usr/bin/env PATH=/standins /bin/bash /opt/berth/steps/volume.sh
+  PATH=/usr/sbin:/usr/bin exec chroot "$1" /usr/bin/env PATH=/standins SIZED_WITHIN=0 /bin/bash /opt/berth/steps/volume.sh
 }
 
 main "$@"

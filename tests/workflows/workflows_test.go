@@ -102,6 +102,59 @@ func TestPulumiIsTheOneThatIsBuilt(t *testing.T) {
 	assert.Equal(t, 3, count)
 }
 
+// hostile is what an app's commit messages, or a server's answers, may hold.
+const hostile = "ordinary\n::error::x\n  ::add-mask::e\n##[group]x\n\x1b[31mred\x1b]0;title\a\x1b[2J\nover\rwritten\n\u009b31m\u202egnp\u2066 \x9b\n~~~~\n@somebody <img src=x>\n~~~~~~~\n```\nno end"
+
+// TestWhatIsPrintedIsNoCommand: what Pulumi prints is in the log as plain text, between the marks that keep GitHub from heeding it.
+func TestWhatIsPrintedIsNoCommand(t *testing.T) {
+	command := exec.CommandContext(t.Context(), "../../.github/show.sh", "sh", "-c", `printf '%s' "$1"; exit 3`, "sh", hostile)
+	output, err := command.Output()
+	require.Error(t, err)
+	assert.Equal(t, 3, command.ProcessState.ExitCode())
+	marks := regexp.MustCompile(`(?s)^::stop-commands::([0-9a-f]{32})\n(.*)\n::([0-9a-f]{32})::\n$`).FindStringSubmatch(string(output))
+	require.NotNil(t, marks, string(output))
+	assert.Equal(t, marks[1], marks[3])
+	assert.Equal(t, "ordinary\n::error::x\n  ::add-mask::e\n##[group]x\nred\noverwritten\n31mgnp \n~~~~\n@somebody <img src=x>\n~~~~~~~\n```\nno end", marks[2])
+	for name, text := range workflows(t) {
+		for _, line := range regexp.MustCompile(`(?m)^.*\bpulumi (up|preview|destroy|refresh) .*$`).FindAllString(text, -1) {
+			if !strings.HasPrefix(strings.TrimSpace(line), "#") {
+				assert.Regexp(t, `\.github/show\.sh pulumi|>printed\.txt 2>&1`, line, name)
+			}
+		}
+	}
+}
+
+// TestACommentIsOneBlock runs the preview's job and the one that comments, with a Pulumi and a GitHub that are scripts.
+func TestACommentIsOneBlock(t *testing.T) {
+	blocks := regexp.MustCompile(`(?m)^ {8}run: \|\n((?: {10}.*\n|\n)+)`).FindAllStringSubmatch(read(t, "../../.github/workflows/preview.yml"), -1)
+	require.Len(t, blocks, 2)
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	folder := t.TempDir()
+	for name, script := range map[string]string{"pulumi": `printf '%s' "$HOSTILE"`, "gh": `case "$*" in *POST*) cp comment.md posted ;; esac`} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+	}
+	for _, shared := range []string{".github", "provision"} {
+		require.NoError(t, os.Symlink(filepath.Join(root, shared), filepath.Join(folder, shared)))
+	}
+	run := func(script string, more ...string) {
+		bash := exec.CommandContext(t.Context(), "bash", "-e", "-c", regexp.MustCompile(`(?m)^ {10}`).ReplaceAllString(script, ""))
+		bash.Dir, bash.Env = folder, append(append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "GITHUB_OUTPUT="+filepath.Join(folder, "output"), "HOSTILE="+hostile), more...)
+		output, err := bash.CombinedOutput()
+		require.NoError(t, err, string(output))
+	}
+	run(blocks[0][1])
+	output := regexp.MustCompile(`(?s)^text<<(\w+)\n(.*)\n(\w+)\n$`).FindStringSubmatch(read(t, filepath.Join(folder, "output")))
+	require.NotNil(t, output)
+	assert.Equal(t, output[1], output[3])
+	assert.NotRegexp(t, `[^\P{C}\n\t]`, output[2])
+	run(blocks[1][1], "TEXT="+output[2], "MARK=<!-- mark -->", "RESULT=success", "COMMIT=abc", "COMMENTS=c", "COMMENT=c")
+	posted := read(t, filepath.Join(folder, "posted"))
+	assert.Contains(t, posted, "@somebody")
+	assert.Len(t, regexp.MustCompile(`(?m)^ {0,3}~{3,}`).FindAllString(posted, -1), 2, "nothing ends the block before its end: %s", posted)
+	assert.True(t, strings.HasSuffix(posted, "\n~~~~\n"), posted)
+}
+
 func TestRunnerSSH(t *testing.T) {
 	tests := []struct {
 		name, action, groups, rules, address string

@@ -47,7 +47,7 @@ ask_once() {
   # It is asked because another certificate is wanted, so none that stands is a reason not to.
   timeout 300 certbot certonly --non-interactive --quiet --agree-tos --email "$EMAIL" --server "$directory" \
     --logs-dir "$LOGS" --webroot --webroot-path "$WEBROOT" --cert-name "$CERTIFICATE_NAME" --renew-with-new-domains --force-renewal \
-    "${arguments[@]}" "$@"
+    "${arguments[@]}" "$@" 2>&1 | plain
 }
 
 readonly ACCOUNTS=/etc/letsencrypt/accounts
@@ -61,55 +61,61 @@ rehearse_with_staging() {
   ln -s "$ACCOUNTS" "$folder/config/accounts" || return 1
   # shellcheck disable=SC2310 # ask checks each of its commands
   LOGS=$folder/logs ask "$STAGING_DIRECTORY" --config-dir "$folder/config" --work-dir "$folder/work" || code=$?
-  [ "$code" -eq 0 ] || tail -n 20 "$folder/logs/letsencrypt.log" 2>/dev/null || true
+  [ "$code" -eq 0 ] || tail -n 20 "$folder/logs/letsencrypt.log" 2>/dev/null | plain || true
   rm -rf "$folder"
   return "$code"
 }
 
 renew_once() {
   trust_roots
-  timeout 600 certbot renew --non-interactive --quiet --cert-name "$CERTIFICATE_NAME" --force-renewal --no-random-sleep-on-renew
+  timeout 600 certbot renew --non-interactive --quiet --cert-name "$CERTIFICATE_NAME" --force-renewal --no-random-sleep-on-renew 2>&1 | plain
 }
 
 # An authority that refused is asked again after a pause: an hour, then twice as long each time, at most twelve. Source of
 # the first: Let's Encrypt allows five failed validations of a name an hour. Other names begin anew.
 readonly REFUSED=$TLS/refused PAUSE=3600 LONGEST_PAUSE=43200
 
-# refused notes a refusal, which an authority that was not reached ($1 is PASSING) did not give: when, the how-manieth, of
-# which names, until when at least.
-refused() {
-  local -a before=()
-  [ "$1" -ne "$PASSING" ] || return 0
-  [ ! -s "$REFUSED" ] || mapfile -t before <"$REFUSED"
-  [ "${before[2]:-}" = "$NAMES" ] || before=()
-  printf '%(%s)T\n%s\n%s\n%s\n' -1 $((${before[1]:-0} + 1)) "$NAMES" "$UNTIL" | put "$REFUSED" 0600
-}
-
-# limited says whether a limit of the authority's has not ended yet.
-limited() {
-  local now until
-  local -a before=()
-  [ -s "$REFUSED" ] || return 1
-  mapfile -t before <"$REFUSED"
-  printf -v now '%(%s)T' -1
-  if [ "${before[2]:-}" != "$NAMES" ] || [ "$now" -ge "${before[3]:-0}" ]; then return 1; fi
-  TZ=UTC printf -v until '%(%FT%TZ)T' "${before[3]}"
-  say "the CA's rate limit was reached, so it is asked again from $until on; the site goes on with what it has"
-}
-
-# pausing says whether it is too early to ask again.
-# shellcheck disable=SC2310 # limited is a list of tests
-pausing() {
-  local pause next times now
+# last_refusal sets AT, TIMES and ENDS to when these names were refused last, the how-manieth time that was, and until when at
+# least; it fails where they were not. What the volume holds is no number before it was looked at: $((…)) runs what is in one.
+last_refusal() {
   local -a before=()
   [ -s "$REFUSED" ] || return 1
   mapfile -t before <"$REFUSED"
   [ "${before[2]:-}" = "$NAMES" ] || return 1
-  times=${before[1]}
+  [[ "${before[0]} ${before[1]} ${before[3]:-0}" =~ ^[1-9][0-9]{0,10}\ [1-9][0-9]{0,5}\ (0|-?[1-9][0-9]{0,14})$ ]] ||
+    fail "$REFUSED is damaged, so it cannot be told when the authority may be asked again; nothing was asked. Fix: sudo rm $REFUSED"
+  AT=${before[0]} TIMES=${before[1]} ENDS=${before[3]:-0}
+}
+
+# refused notes a refusal, which an authority that was not reached ($1 is PASSING) did not give.
+# shellcheck disable=SC2310 # last_refusal checks what it reads
+refused() {
+  local AT TIMES=0 ENDS
+  [ "$1" -ne "$PASSING" ] || return 0
+  last_refusal || TIMES=0
+  printf '%(%s)T\n%s\n%s\n%s\n' -1 $((TIMES + 1)) "$NAMES" "$UNTIL" | put "$REFUSED" 0600
+}
+
+# limited says whether a limit of the authority's has not ended yet.
+# shellcheck disable=SC2310 # last_refusal checks what it reads
+limited() {
+  local now until AT TIMES ENDS
+  last_refusal || return 1
+  printf -v now '%(%s)T' -1
+  [ "$now" -lt "$ENDS" ] || return 1
+  TZ=UTC printf -v until '%(%FT%TZ)T' "$ENDS"
+  say "the CA's rate limit was reached, so it is asked again from $until on; the site goes on with what it has"
+}
+
+# pausing says whether it is too early to ask again.
+# shellcheck disable=SC2310 # last_refusal checks what it reads, limited is a list of tests
+pausing() {
+  local pause next now AT TIMES ENDS
+  last_refusal || return 1
   # Five hours' doubling is beyond the longest pause, and a shift by more than a word holds is none.
-  pause=$((PAUSE << (times < 6 ? times - 1 : 5)))
+  pause=$((PAUSE << (TIMES < 6 ? TIMES - 1 : 5)))
   [ "$pause" -le "$LONGEST_PAUSE" ] || pause=$LONGEST_PAUSE
-  next=$((before[0] + pause))
+  next=$((AT + pause))
   ! limited || return 0
   printf -v now '%(%s)T' -1
   [ "$now" -lt "$next" ] || return 1

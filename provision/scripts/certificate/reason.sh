@@ -29,8 +29,8 @@ limit_ends() {
   header=$(run_log | grep -i '^retry-after: ' | tail -n 1 | cut -d ' ' -f 2- | tr -d '\r') ||
     header=$(grep -oE 'retry after [0-9-]+[T ][0-9:]+( UTC|Z)' <<<"$1" | cut -d ' ' -f 3-) || header=""
   printf -v now '%(%s)T' -1
-  if [[ $header =~ ^[0-9]+$ ]]; then
-    echo $((now + header))
+  if [[ $header =~ ^[0-9]{1,9}$ ]]; then
+    echo $((now + 10#$header))
   else
     { [ -n "$header" ] && date --utc --date "$header" +%s 2>/dev/null; } || echo $((now + 3600))
   fi
@@ -81,7 +81,7 @@ explain() {
       WHY="it signs for no such name ($detail): take another (berth:domain, berth:aliases), or another authority (berth:acmeDirectory), and run 'pulumi up'" ;;
     invalidContact | unsupportedContact) WHY="it does not take the address in berth:acmeEmail ($detail): set another, and run 'pulumi up'" ;;
     invalidProfile) WHY="it has no such profile ($detail): set another berth:acmeProfile, and run 'pulumi up'" ;;
-    "") WHY="the log says why: sudo tail -n 30 /var/log/berth/certificate.log /var/log/letsencrypt/letsencrypt.log$retry" ;;
+    "") WHY="the log says why: sudo tail -n 30 /var/log/berth/certificate.log; sudo /opt/berth/log-monitor.sh view certbot$retry" ;;
     *) WHY="$kind ($detail)$retry" ;;
   esac
 }

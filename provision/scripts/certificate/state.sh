@@ -92,7 +92,7 @@ judge() {
   late=$(span $((MARGIN - LEFT)))
   gone=$(span $((-LEFT)))
   ended="$ended are left"
-  late="$ended, and it was due for renewal $late ago; why that failed: sudo tail -n 30 /var/log/letsencrypt/letsencrypt.log; try now: sudo /opt/berth/ssl-manager.sh renew"
+  late="$ended, and it was due for renewal $late ago; why that failed: sudo /opt/berth/log-monitor.sh view certbot; try now: sudo /opt/berth/ssl-manager.sh renew"
   SEVERITY=0 REASON="issued by $ISSUER, $ended" PERCENT=$((LEFT > 0 ? 100 * LEFT / LIFE : 0))
   if ! [ "$TLS/current" -ef "$LIVE" ]; then
     PERCENT=0 SEVERITY=1 REASON="self-signed until an authority signs it; why it did not: sudo tail /var/log/berth/certificate.log; try now: sudo /opt/berth/ssl-manager.sh generate"
@@ -128,6 +128,7 @@ check() {
   local ISSUER END LIFE LEFT MARGIN SEVERITY REASON PERCENT all ends due next
   read_text all openssl x509 -in "$TLS/current/fullchain.pem" -noout -issuer -nameopt multiline
   ISSUER=${all##*commonName*= } ISSUER=${ISSUER%%$'\n'*}
+  make_plain ISSUER
   read_text all times "$TLS/current"
   read -r END LIFE LEFT MARGIN <<<"$all"
   judge

@@ -30,7 +30,7 @@ main() {
   kill -USR2 "$old"
   until taken_over "$old"; do
     if [ "$SECONDS" -ge "$end" ]; then
-      echo "nginx was not replaced within $WITHIN seconds, and the old process serves on; look with: sudo tail /var/log/nginx/error.log" >&2
+      echo "nginx was not replaced within $WITHIN seconds, and the old process serves on; look with: sudo /opt/berth/log-monitor.sh view nginx" >&2
       exit 1
     fi
     sleep 0.1

@@ -65,7 +65,7 @@ undumped() {
     say "the database of $2 does not run and is not dumped, as $DATA/without-dump-of-$2 allowed this once"
     return
   fi
-  fail "the database of $2 does not run, so it cannot be dumped, and no release goes out without a dump; start it: sudo docker start ${ids[0]:0:12}; why it ended: sudo docker logs --tail 30 ${ids[0]:0:12}; to go on without a dump this once: sudo touch $DATA/without-dump-of-$2; what runs is left as it was"
+  fail "the database of $2 does not run, so it cannot be dumped, and no release goes out without a dump; start it: sudo docker start ${ids[0]:0:12}; why it ended: sudo /opt/berth/log-monitor.sh view $2; to go on without a dump this once: sudo touch $DATA/without-dump-of-$2; what runs is left as it was"
 }
 
 # dumps_of prints the newest dump of every database as release $1 left it.
@@ -85,7 +85,7 @@ dumps_of() {
 copy_off_site() {
   local file
   local -a files=()
-  load_settings operations
+  load_settings operations REGION BUCKET
   [ -n "$BUCKET" ] || return 0
   read_lines files dumps_of "$1"
   for file in "${files[@]}"; do

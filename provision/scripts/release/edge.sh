@@ -39,7 +39,7 @@ tell_nginx() {
   old=$(workers)
   apply_nginx
   # shellcheck disable=SC2310 # retired checks each of its commands
-  await 30 retired "$old" || fail "nginx did not take up its configuration within 30 seconds; look with: sudo tail /var/log/nginx/error.log"
+  await 30 retired "$old" || fail "nginx did not take up its configuration within 30 seconds; look with: sudo /opt/berth/log-monitor.sh view nginx"
 }
 
 # lead_kernel has the kernel lead the routes as the links say, and those of file $4, too. Where it refuses, link $1 leads to
@@ -137,7 +137,7 @@ site_answers() {
   done
 }
 
-readonly ADVICE="its containers are healthy, so look at what they say: sudo docker logs; or name a path that tells: pulumi config set --path 'berth:routes[0].health' /healthz"
+readonly ADVICE="its containers are healthy, so look at what they say: sudo /opt/berth/log-monitor.sh view; or name a path that tells: pulumi config set --path 'berth:routes[0].health' /healthz"
 
 # rehearse asks release $1 behind nginx before anybody is led to it.
 rehearse() {

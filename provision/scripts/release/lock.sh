@@ -42,6 +42,7 @@ audit() {
   local time who line
   read_text time date --utc +%FT%TZ
   who=$(operator)
+  make_plain who
   # shellcheck disable=SC2016 # jq's variables
   read_text line jq -cn --arg time "$time" --arg who "$who" --arg action "$ACTION" --arg release "${NEW:-}" --arg commit "${COMMIT:-}" \
     --arg from "${OLD:-}" --arg result "$1" --argjson seconds "$SECONDS" --arg step "${2:-}" --arg reason "${3:-}" \
@@ -56,5 +57,5 @@ history() {
   read_text last tail -n 30 "$AUDIT"
   read_text lines jq -r '[.time, .action, (.release | if . == "" then "-" else . end), (.from | if . == "" then "-" else . end), .result, .seconds, .who, (.failedStep // "-")] | @tsv' <<<"$last"
   read_text table column -t -s $'\t' <<<$'TIME\tACTION\tRELEASE\tFROM\tRESULT\tSECONDS\tWHO\tFAILED STEP\n'"$lines"
-  printf '%s\n' "$table" >&3
+  print "$table"
 }

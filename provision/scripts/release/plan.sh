@@ -102,12 +102,12 @@ refuse() {
 # plan makes folder $1 of a new release: checkout, compose files, routes. Nothing that runs is touched. model.json and
 # given.json, which hold the app's variables, stay until the images are there and may say more.
 plan() {
-  local folder=$1 source=$1/source file found ports given own
+  local folder=$1 source=$1/source file found ports given own slot
   local -a paths=()
   rm -rf "$folder"
   mkdir -p "$folder"
-  free_slot >"$folder.slot"
-  mv "$folder.slot" "$folder/slot"
+  read_text slot free_slot
+  put "$folder/slot" 0600 <<<"$slot"
   put "$folder/.env.production" 0600 <"$BERTH_ETC/app.env"
   fits
   check_out "$source"
@@ -134,7 +134,7 @@ plan() {
   # shellcheck disable=SC2016 # jq's variables
   read_text given jq -n --argjson app "$APP" --slurpfile trees "$folder/trees.json" --argjson ports "$ports" --arg id "${folder##*/}" \
     --slurpfile folders "$folder/folders.json" --slurpfile links "$folder/links.json" --slurpfile dockerfiles "$folder/dockerfiles.json" --slurpfile volumes "$folder/image-volumes.json" \
-    --arg commit "$COMMIT" --arg source "$source" --argjson base $((FIRST_PORT + 100 * $(<"$folder/slot"))) --arg data "$DATA" --arg root "$RELEASES" \
+    --arg commit "$COMMIT" --arg source "$source" --argjson base $((FIRST_PORT + 100 * slot)) --arg data "$DATA" --arg root "$RELEASES" \
     '$app + {id: $id, commit: $commit, source: $source, root: $root, base: $base, ports: $ports, trees: $trees[0], folders: $folders[0], links: $links[0],
       dockerfiles: $dockerfiles[0], image_volumes: $volumes[0], binds: ($data + "/binds"), files: ($data + "/files")}'
   put "$folder/given.json" 0600 <<<"$given"

@@ -1,6 +1,9 @@
 # What both pages say.
 def verdict: ["ok", "warning", "critical"][.];
 
+# plain takes out of every text what no one sees and what a terminal or a browser acts upon.
+def plain: walk(if type == "string" then gsub("[\\p{C}\\p{Zl}\\p{Zp}]"; "") else . end);
+
 # headline is the state in one sentence.
 def headline:
   ([.checks[] | select(.severity > 0)] | length) as $bad

@@ -3,8 +3,6 @@
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
-# shellcheck disable=SC1091
-source /dev/stdin
 
 # remember_connections makes room for them in the kernel. Every request is a connection to the app, whose port rests for a
 # minute when it ends: from 470 requests a second on there would be none left, were they not used again. The kernel also
@@ -45,13 +43,14 @@ lead_fronts() {
 
 main() {
   local link serving
+  step_settings DOMAIN NGINX CERTIFICATE:object ACCOUNT_BINDING ACME_ROOTS
   # What nginx's workers read; a file with a secret in it has its own mode.
   umask 022
   rm -f /etc/nginx/sites-enabled/default
   install -d -m 0755 /etc/nginx/berth /var/lib/berth/acme/.well-known/acme-challenge /var/lib/berth/pages
   put /var/lib/berth/pages/starting.html 0644 <"/opt/berth/edge/starting.html"
   put /var/lib/berth/pages/maintenance.html 0644 <"/opt/berth/edge/maintenance.html"
-  put "$BERTH_ETC/certificate.env" 0600 <<<"$CERTIFICATE_SETTINGS"
+  put "$BERTH_ETC/certificate.json" 0600 <<<"$CERTIFICATE"
   if [ -n "$ACCOUNT_BINDING" ]; then put "$BERTH_ETC/account-binding.ini" 0600 <<<"$ACCOUNT_BINDING"; else rm -f "$BERTH_ETC/account-binding.ini"; fi
   put "$BERTH_ETC/acme-roots.pem" 0644 <<<"$ACME_ROOTS"
   /opt/berth/ssl-manager.sh placeholder

@@ -3,8 +3,6 @@
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
-# shellcheck disable=SC1091
-source /dev/stdin
 
 bound_logs() {
   put /etc/systemd/journald.conf.d/berth.conf 0644 <<EOF
@@ -91,7 +89,8 @@ EOF
 
 main() {
   local upgrading
-  put "$BERTH_ETC/operations.env" 0644 <<<"$OPERATIONS_SETTINGS"
+  step_settings SSH_USER OPERATIONS:object
+  put "$BERTH_ETC/operations.json" 0644 <<<"$OPERATIONS"
   bound_logs
   # What the health check finds is its result, not a failure of the unit.
   put /etc/systemd/system/berth-health.service.d/result.conf 0644 <<EOF

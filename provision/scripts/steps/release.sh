@@ -3,8 +3,6 @@
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
-# shellcheck disable=SC1091
-source /dev/stdin
 
 # The volume remembers whose it is: one stack's release does not go out on another's server.
 own() {
@@ -15,8 +13,9 @@ own() {
 }
 
 main() {
+  step_settings STACK RELEASE:object APP_ENVIRONMENT DEPLOY_KEY KNOWN_HOSTS REGISTRIES:object
   own
-  put "$BERTH_ETC/release.env" 0600 <<<"$RELEASE_SETTINGS"
+  put "$BERTH_ETC/release.json" 0600 <<<"$RELEASE"
   put "$BERTH_ETC/app.env" 0600 < <(printf '%s' "$APP_ENVIRONMENT")
   if [ -n "$DEPLOY_KEY" ]; then
     put "$BERTH_ETC/deploy_key" 0600 <<<"$DEPLOY_KEY"

@@ -10,9 +10,12 @@ source /opt/berth/lib.sh
 
 readonly LABEL=berth-data MIB=1048576
 # SIZED_WITHIN is how many seconds a volume that grew may take to show it. BYTES is the volume's size.
-SIZED_WITHIN=60 BYTES=""
-# shellcheck disable=SC1091
-source /dev/stdin
+: "${SIZED_WITHIN:=60}"
+BYTES=""
+# The settings are read without jq, which the next step installs: what is not this object, whole and as it is written, is refused.
+{ ! IFS= read -r -d '' SETTINGS && [[ $SETTINGS =~ ^\{\"VOLUME_ID\":\"(vol-[0-9a-f]+)\",\"VOLUME_SIZE\":([1-9][0-9]{0,5})\}$'\n'?$ ]]; } ||
+  fail "the settings on standard input are not the volume's, so nothing was done. Fix: run 'pulumi up' again"
+readonly VOLUME_ID=${BASH_REMATCH[1]} VOLUME_SIZE=${BASH_REMATCH[2]}
 readonly MARK="Berth began to make a file system on $VOLUME_ID; nothing was stored on it yet."
 readonly ORIGIN="the snapshot that it is made from is berth:volumeSnapshot, look with: pulumi config get berth:volumeSnapshot"
 readonly KEEP="first keep what is there, on your machine: aws ec2 create-snapshot --volume-id $VOLUME_ID"
