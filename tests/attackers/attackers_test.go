@@ -19,11 +19,11 @@ func TestAttackers(t *testing.T) {
 	t.Run("hostile repositories are refused", s.Repositories)
 	t.Run("strangers reach two ports", s.FromOutside)
 	t.Run("containers reach two ports of their server", s.FromContainers)
-	t.Run("containers do not reach the instance's metadata", s.Metadata)
+	t.Run("nobody but root on the server reaches the instance's metadata", s.Metadata)
 	t.Run("headers of a proxy are the edge's", s.Forged)
 	t.Run("the site stays up under load and attack", s.Siege)
 	t.Run("one address does not take every connection", s.Greedy)
 	t.Run("another server in the middle is refused", s.Impostor)
 	t.Run("another git host in the middle is refused", s.GitImpostor)
-	t.Run("containers reach two ports after a reboot", s.AfterReboot)
+	t.Run("it is all as closed after a reboot", s.AfterReboot)
 }
