@@ -23,6 +23,7 @@ func TestAttackers(t *testing.T) {
 	t.Run("headers of a proxy are the edge's", s.Forged)
 	t.Run("the site stays up under load and attack", s.Siege)
 	t.Run("one address does not take every connection", s.Greedy)
+	t.Run("uploads have their share of a bounded space", s.Uploads)
 	t.Run("another server in the middle is refused", s.Impostor)
 	t.Run("another git host in the middle is refused", s.GitImpostor)
 	t.Run("it is all as closed after a reboot", s.AfterReboot)
