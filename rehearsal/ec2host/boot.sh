@@ -9,7 +9,7 @@ done
 
 # A kernel of its own makes these, by which the host mounts a file as a file system.
 [ -e /dev/loop-control ] || mknod /dev/loop-control c 10 237
-for number in {0..127}; do
+for number in {0..63}; do
   [ -e "/dev/loop$number" ] || mknod -m 0660 "/dev/loop$number" b 7 "$number"
 done
 

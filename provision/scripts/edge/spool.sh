@@ -46,12 +46,18 @@ provide() {
 }
 
 main() {
+  local log
   need_root
   (umask 077 && mkdir -p "$FILES")
   # provision/nginx.go has the first size, too.
   provide bodies /var/lib/nginx/body 1024 www-data: 0700 ""
   provide answers /var/lib/nginx/proxy 256 www-data: 0700 ""
   provide logs /var/log/nginx 384 root:adm 0755 keep
+  # nginx itself would make them readable for everyone.
+  for log in access error; do
+    (umask 027 && : >>"/var/log/nginx/$log.log")
+    chown www-data:adm "/var/log/nginx/$log.log"
+  done
 }
 
 main "$@"
