@@ -78,7 +78,8 @@ func (s *Scene) begin(source, to string, u upload) (string, net.Conn, error) {
 	}
 	select {
 	case status := <-answer:
-		return status, nil, conn.Close()
+		_ = conn.Close() // It may be closed already, by whoever refused.
+		return status, nil, nil
 	case <-time.After(2 * time.Second):
 		return "taken", conn, nil
 	}
@@ -102,12 +103,14 @@ func beginHTTP2(raw net.Conn, u upload) (string, net.Conn, error) {
 		err = framer.WriteData(1, false, make([]byte, 10_000))
 	}
 	if err != nil {
-		return "closed", nil, conn.Close()
+		_ = conn.Close()
+		return "closed", nil, nil
 	}
 	f := &frames{framer, conn}
 	_ = conn.SetReadDeadline(time.Now().Add(2 * time.Second))
 	if status := f.answer(); status != "closed" {
-		return status, nil, conn.Close()
+		_ = conn.Close()
+		return status, nil, nil
 	}
 	return "taken", conn, nil
 }
