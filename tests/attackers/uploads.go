@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"berth/tests/load"
 	"berth/tests/report"
@@ -92,6 +93,7 @@ func beginHTTP2(raw net.Conn, u upload) (string, net.Conn, error) {
 		return "", nil, err
 	}
 	framer := http2.NewFramer(conn, conn)
+	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	_, err = conn.Write([]byte(http2.ClientPreface))
 	if err == nil {
 		err = framer.WriteSettings()
