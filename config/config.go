@@ -43,6 +43,8 @@ type Config struct {
 	ComposeFile string
 	// Routes lead paths of the site to services of the compose file.
 	Routes []Route
+	// UploadLimit is the size of the largest request body that the edge takes, in MiB.
+	UploadLimit int
 	// ReleaseStrategy is BlueGreen or StopFirst.
 	ReleaseStrategy string
 	// HealthyWithin and DrainWithin are what a release waits for, in seconds: its services to become healthy, and open

@@ -22,7 +22,7 @@ func Keys() []string {
 		"dumpBucket", "environment", "healthyWithin", "images", "instanceType", "keepReleases", "migration",
 		"operatorCidrs", "protect", "ref", "region", "registries", "releaseStrategy", "repository",
 		"repositoryHostKey", "routes", "secrets", "snapshotsKept", "sshPrivateKey", "subnetId", "tags",
-		"volumeSize", "volumeSnapshot", "vpcCidr", "zone",
+		"uploadLimit", "volumeSize", "volumeSnapshot", "vpcCidr", "zone",
 	}
 }
 

@@ -27,8 +27,12 @@ func setRoute(i int, path, service, port string) string {
 	return set(at+"path", path) + " && " + set(at+"service", service) + " && " + set(at+"port", port)
 }
 
-// routes reads which paths lead where.
+// maxUpload in MiB lets an address send two at a time; more does not fit a small server's disk.
+const maxUpload = 256
+
+// routes reads which paths lead where, and how much may be sent there.
 func (l *loader) routes() {
+	l.config.UploadLimit = l.number("uploadLimit", 100, 1, maxUpload, "MiB")
 	if word := l.word("routes"); word != "" {
 		l.onlyRoute(word)
 		return

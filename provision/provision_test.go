@@ -55,7 +55,7 @@ func TestFingerprintFollowsTheScripts(t *testing.T) {
 }
 
 func TestSiteNamesEveryNameAndNothingElse(t *testing.T) {
-	text, err := site(&config.Config{Domain: "app.example.com", Aliases: []string{"www.example.com"}})
+	text, err := site(&config.Config{Domain: "app.example.com", Aliases: []string{"www.example.com"}, UploadLimit: 100})
 	require.NoError(t, err)
 	assert.Equal(t, 3, strings.Count(text, "server_name app.example.com www.example.com;"))
 	assert.Contains(t, text, "ssl_reject_handshake on;")

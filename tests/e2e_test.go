@@ -92,7 +92,7 @@ func TestFromNothingToHTTPSAndBack(t *testing.T) {
 				host = role.ID
 			}
 		}
-		assert.Equal(t, host, r.SSH(`token=$(curl -s -X PUT http://169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'); curl -s -H "X-aws-ec2-metadata-token: $token" http://169.254.169.254/latest/meta-data/iam/security-credentials/`))
+		assert.Equal(t, host, r.SSH(`token=$(sudo curl -s -X PUT http://169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'); sudo curl -s -H "X-aws-ec2-metadata-token: $token" http://169.254.169.254/latest/meta-data/iam/security-credentials/`))
 	})
 	testResident(t, r)
 	t.Run("a row written through the API can be read back", func(t *testing.T) {
@@ -112,9 +112,9 @@ func TestFromNothingToHTTPSAndBack(t *testing.T) {
 			site.Closed(port)
 		}
 	})
-	t.Run("containers do not reach the instance's metadata, the host does", func(t *testing.T) {
+	t.Run("containers do not reach the instance's metadata, root on the host does", func(t *testing.T) {
 		r := r.In(t)
-		token := `curl -s -m 3 -o /dev/null -w '%{http_code}' -X PUT http://169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'`
+		token := `sudo curl -s -m 3 -o /dev/null -w '%{http_code}' -X PUT http://169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'`
 		assert.Equal(t, "200", r.SSH(token))
 		assert.Equal(t, "unreachable", r.SSH(`sudo docker exec $(sudo docker ps --quiet --filter label=com.docker.compose.service=api) python3 -c 'import urllib.request as u
 try: u.urlopen(u.Request("http://169.254.169.254/latest/api/token", method="PUT"), timeout=3); print("reached")

@@ -97,7 +97,7 @@ sizes() {
   printf '%s\n\n' "$table"
   size "$DATA/docker/containers" "logs of containers (at most 30 MB each)"
   size /var/log/journal "the journal (at most 200 MB)"
-  size /var/log/nginx "nginx's logs"
+  size /var/log/nginx "nginx's logs (at most 384 MB, in a file of their own)"
   size /var/log/berth "the logs of Berth's steps"
   size "$DATA/docker/volumes" "volumes: the app's data"
   size "$DATA/binds" "files that services keep beside the compose file"

@@ -7,6 +7,12 @@ for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*/; do
   mountpoint -q "$hierarchy" && mount -o remount,bind,rw "$hierarchy"
 done
 
+# A kernel of its own makes these, by which the host mounts a file as a file system.
+[ -e /dev/loop-control ] || mknod /dev/loop-control c 10 237
+for number in {0..63}; do
+  [ -e "/dev/loop$number" ] || mknod -m 0660 "/dev/loop$number" b 7 "$number"
+done
+
 # A kernel that boots has no rules and no bridges. This one's network is the interface's, which stays while the host is off.
 # The security group is AWS's, not the host's.
 nft list tables | awk '$3 != "security_group" { print "delete", $0 }' | nft --file -

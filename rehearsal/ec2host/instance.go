@@ -164,7 +164,7 @@ func (w *World) runHost(ctx context.Context, instance *aws.Resource) error {
 	args := append(limits,
 		"--network", "container:"+w.eni(instance.ID), "--label", "berth.role=host", "--cgroupns", "private",
 		"--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--security-opt", "systempaths=unconfined",
-		"--device-cgroup-rule", "b 7:* rwm", "--env", "container=docker", "--tmpfs", "/run", "--tmpfs", "/tmp:exec",
+		"--device-cgroup-rule", "b 7:* rwm", "--device-cgroup-rule", "c 10:237 rwm", "--env", "container=docker", "--tmpfs", "/run", "--tmpfs", "/tmp:exec",
 		"--volume", devices+":/dev/disk",
 		"--volume", w.instanceFiles(instance.ID, "boot.sh")+":/usr/local/sbin/rehearsal-boot:ro",
 		"--volume", w.instanceFiles(instance.ID, "resolv.conf")+":/etc/resolv.conf",

@@ -19,7 +19,7 @@ const (
 )
 
 // An EBS volume is a sparse file in a Docker volume, which a loop device presents as a block device. The "ebs"
-// container is the storage network: the only one that holds the files and may set up loop devices.
+// container is the storage network: the only one that holds the files.
 
 func (w *World) ebs() string { return w.object("ebs") }
 

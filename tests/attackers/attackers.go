@@ -83,11 +83,16 @@ func docker(t *testing.T, args ...string) string {
 
 // reach connects to a port of the server from outside.
 func (s *Scene) reach(port string) (net.Conn, error) {
+	return s.reachFrom("", net.JoinHostPort(s.address, port))
+}
+
+// reachFrom connects from one of the attacker's addresses, "" for any.
+func (s *Scene) reachFrom(source, target string) (net.Conn, error) {
 	conn, err := net.DialTimeout("tcp", s.relay, 10*time.Second)
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintln(conn, net.JoinHostPort(s.address, port))
+	fmt.Fprintln(conn, target, source)
 	reader := bufio.NewReader(conn)
 	answer, err := reader.ReadString('\n')
 	if err == nil && answer != "ok\n" {
@@ -114,12 +119,16 @@ func (s *Scene) secure(name string, protocols ...string) (*tls.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	secured := tls.Client(conn, &tls.Config{ServerName: name, InsecureSkipVerify: true, NextProtos: protocols})
+	return secured(conn, name, protocols...)
+}
+
+func secured(conn net.Conn, name string, protocols ...string) (*tls.Conn, error) {
+	client := tls.Client(conn, &tls.Config{ServerName: name, InsecureSkipVerify: true, NextProtos: protocols})
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	if err := secured.Handshake(); err != nil {
+	if err := client.Handshake(); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return secured, conn.SetDeadline(time.Time{})
+	return client, conn.SetDeadline(time.Time{})
 }
 
 // exchange sends bytes as they are, to port 80, or to 443 by a name, and returns what comes back until the other side

@@ -51,32 +51,58 @@ scan "$(docker network ls --filter label=com.docker.compose.network --format '{{
 scan six $(addresses -6)
 `
 
-// askMetadata asks for the instance's metadata as an app would that somebody made ask. Over IPv6 the attacker's container
-// stands in at $1, and is reached by its own address $2: so it is the address that the server's firewall closes.
+// askMetadata asks for the instance's metadata as an app and as a user of the server would that somebody got into. Over IPv6 the
+// attacker's container stands in at $1, and is reached by its own address $2: so it is the address that the server's firewall
+// closes. Each line says who asked, where, and whether it was reached.
 const askMetadata = `set -euo pipefail
 image=$(docker ps --filter label=berth.release --format '{{.Image}}' | head -n 1)
 docker network create --ipv6 --subnet fd00:6::/64 six >/dev/null
 ip -6 route replace "$1/128" via "$2" dev eth0
 trap 'docker network rm six >/dev/null; ip -6 route del "$1/128"' EXIT
-ask() { docker run --rm --network six --entrypoint python3 "$image" -c 'import socket, sys, time
+contained() { echo "$1 $3 $(docker run --rm "${@:5}" --network "$2" --entrypoint python3 "$image" -c 'import socket, sys, time
 for _ in range(5):
   try: socket.create_connection(sys.argv[1:3], 2).close(); print("reached"); break
   except OSError: time.sleep(0.2)
-else: print("unreachable")' "$@"; }
-ask "$2" 1080
-timeout 5 bash -c "</dev/tcp/$1/1080" && echo reached
-ask "$1" 1080
-ask 169.254.169.254 80
+else: print("unreachable")' "$3" "$4")"; }
+user() { echo "$1 $2 $(setpriv --reuid "$1" --regid "$1" --clear-groups timeout 5 bash -c "</dev/tcp/$2/$3" 2>/dev/null && echo reached || echo unreachable)"; }
+ipv4=169.254.169.254
+contained container six "$2" 1080
+contained container six "$1" 1080
+contained container six $ipv4 80
+contained container-on-default bridge $ipv4 80
+contained container-of-host-network host "$1" 1080 --user 1000
+contained container-of-host-network host $ipv4 80 --user 1000
+for name in root www-data nobody $3; do
+  [ "$name" != nobody ] || getent group nobody >/dev/null || groupadd --system nobody
+  user "$name" "$2" 1080
+  user "$name" "$1" 1080
+  user "$name" $ipv4 80
+done
 `
 
-// Metadata asks for the instance's metadata from a container, over IPv4 and IPv6.
+// Metadata asks for the instance's metadata from containers and as users of the server, over IPv4 and IPv6.
 func (s *Scene) Metadata(t *testing.T) {
-	const metadata = "fd00:ec2::254"
+	const ipv4, ipv6 = "169.254.169.254", "fd00:ec2::254"
 	own := docker(t, "container", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}{{end}}", s.outsider)
-	docker(t, "exec", s.outsider, "sh", "-c", "ip -6 addr replace "+metadata+"/128 dev lo; ip -6 route replace fd00:6::/64 via "+s.v6)
-	said := s.rehearsal.In(t).SSHInput("sudo bash -s "+metadata+" "+own, askMetadata)
-	assert.Equal(t, []string{"reached", "reached", "unreachable", "unreachable"}, strings.Fields(said), "the container's network works, the server reaches it, the container does not")
-	report.Add(t, section, "The instance's metadata from a container, over IPv4 and IPv6", "unreachable")
+	docker(t, "exec", s.outsider, "sh", "-c", "ip -6 addr replace "+ipv6+"/128 dev lo; ip -6 route replace fd00:6::/64 via "+s.v6)
+	said := s.rehearsal.In(t).SSHInput("sudo bash -s "+ipv6+" "+own+" admin", askMetadata)
+	var want []string
+	tried := 0
+	for _, who := range []string{"container", "container-on-default", "container-of-host-network", "root", "www-data", "nobody", "admin"} {
+		for _, address := range []string{own, ipv6, ipv4} {
+			switch {
+			case who == "container-on-default" && address != ipv4, who == "container-of-host-network" && address == own:
+				continue
+			case address == own, who == "root":
+				want = append(want, who+" "+address+" reached")
+			default:
+				tried++
+				want = append(want, who+" "+address+" unreachable")
+			}
+		}
+	}
+	assert.Equal(t, want, strings.Split(said, "\n"), "everybody's network works, root alone reaches the metadata")
+	report.Add(t, section, "The instance's metadata from containers, and from users of the server other than root (www-data, nobody, the operator's), over IPv4 and IPv6", fmt.Sprintf("%d tried, 0 got through", tried))
 }
 
 // lookFromBuild looks from a step of an image's build whether the places $@ (ADDRESS/PORT) are reached.
@@ -136,4 +162,5 @@ func (s *Scene) AfterReboot(t *testing.T) {
 		return err == nil
 	}, patience, pause, "the app is back")
 	s.FromContainers(t)
+	s.Metadata(t)
 }

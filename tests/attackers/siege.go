@@ -36,7 +36,7 @@ type slowly struct {
 
 var waysToBeSlow = []slowly{
 	{name: "the header", first: "GET /smuggled/slow HTTP/1.1\r\nHost: " + domain + "\r\n", again: "X-Slow: a\r\n", within: 15 * time.Second},
-	{name: "the body", first: "POST /echo HTTP/1.1\r\nHost: " + domain + "\r\nContent-Length: 1000000\r\n\r\n", again: "a"},
+	{name: "the body", first: "POST /echo HTTP/1.1\r\nHost: " + domain + "\r\nContent-Length: 9000\r\n\r\n", again: "a"},
 	// The beginning of a handshake that is announced to be 512 bytes long.
 	{name: "the handshake", first: "\x16\x03\x01\x02\x00", again: "\x01", plain: true, within: 15 * time.Second},
 }

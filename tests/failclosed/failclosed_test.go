@@ -70,6 +70,7 @@ var runs = []run{
 	{"ssl-manager.sh setup-cron", script("ssl-manager.sh", "setup-cron"), "two", nil, false},
 	{"steps/firewall.sh", script("step.sh", "firewall", "60"), "two", nil, false},
 	{"steps/edge.sh", script("step.sh", "edge", "60"), "two", settings("edge"), false},
+	{"edge/spool.sh", script("edge/spool.sh"), "two", nil, false},
 	{"steps/certificate.sh", script("step.sh", "certificate", "60"), "new", nil, false},
 	{"steps/packages.sh", script("step.sh", "packages", "60"), "new", nil, false},
 	{"steps/operations.sh", script("step.sh", "operations", "60"), "two", settings("operations"), false},

@@ -35,6 +35,32 @@ widen() {
     fail "$file has no line worker_connections to raise; put Debian's own file back: sudo apt-get install --reinstall -o Dpkg::Options::=--force-confnew -o Dpkg::Options::=--force-confask nginx-common"
 }
 
+# bound_spool has nginx write what visitors make it write to file systems of their own; without them it does not start.
+bound_spool() {
+  put /etc/systemd/system/berth-spool.service 0644 <<EOF
+[Unit]
+Description=Bound what visitors have nginx write
+Before=nginx.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/opt/berth/edge/spool.sh
+ExecReload=/opt/berth/edge/spool.sh
+
+[Install]
+WantedBy=multi-user.target
+EOF
+  put /etc/systemd/system/nginx.service.d/berth.conf 0644 <<EOF
+[Unit]
+Requires=berth-spool.service
+After=berth-spool.service
+EOF
+  systemctl daemon-reload
+  systemctl enable --quiet berth-spool.service
+  systemctl reload-or-restart berth-spool.service
+}
+
 # lead_fronts leads the routes to the release that serves, now and before nginx starts after a reboot.
 lead_fronts() {
   put "$BERTH_ETC/fronts.nft" 0644 <"/opt/berth/edge/fronts.nft"
@@ -65,6 +91,7 @@ main() {
   read_text serving readlink "$DATA/releases/current"
   ln -sfn "$serving" "$DATA/releases/next"
   lead_fronts
+  bound_spool
   # The two need one another: the site's routes, which a replaced server finds on the volume, include the file, and it uses
   # what the site defines. Where it is not there yet, nothing includes it yet either.
   [ -e /etc/nginx/berth/proxy.conf ] || put /etc/nginx/berth/proxy.conf 0644 <"/opt/berth/edge/proxy.conf"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Keeps containers from the server's own services, now and after a reboot: before Docker starts any.
+# Keeps containers from the server's own services, and all but root from its metadata: now, and after a reboot before there is a
+# network.
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
@@ -11,8 +12,8 @@ main() {
   read_text rules sed "s/OWN/$own/" /opt/berth/edge/firewall.nft
   put "$file" 0644 <<<"$rules"
   nft --check --file "$file" || fail "this kernel does not know the firewall's rules (the lines above say which); boot Debian's own kernel"
-  nft_service berth-firewall "Keep containers from the server's own services" "$file" docker.service
-  say "containers reach ports 80 and 443 of this server and nothing else of it"
+  nft_service berth-firewall "Keep containers from the server's own services, and all but root from its metadata" "$file" "docker.service nginx.service"
+  say "containers reach ports 80 and 443 of this server and nothing else of it, and root alone reaches its metadata"
 }
 
 main "$@"

@@ -1,7 +1,8 @@
 // The probe is the attacker's hand where the tests themselves are not: in a container that is not the operator's, in
 // one of the app's, on the server.
 //
-//	probe relay :1080          connects for whoever asks: a line "host:port", the answer "ok" or why not, then the connection
+//	probe relay :1080          connects for whoever asks: a line "host:port", or "host:port FROM" for another address of the
+//	                           probe's, the answer "ok" or why not, then the connection
 //	probe scan ADDRESS…        asks every TCP port of the addresses and says in JSON what answers
 //	probe impostor :2222 FILE  is an SSH server with a key of its own that lets everybody in and writes down who came
 package main

@@ -34,7 +34,12 @@ func serve(from net.Conn) {
 	if err != nil {
 		return
 	}
-	to, err := net.DialTimeout("tcp", strings.TrimSpace(target), dialWithin)
+	target, source, _ := strings.Cut(strings.TrimSpace(target), " ")
+	dialer := net.Dialer{Timeout: dialWithin}
+	if source != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(source)}
+	}
+	to, err := dialer.Dial("tcp", target)
 	if err != nil {
 		fmt.Fprintln(from, err)
 		return
