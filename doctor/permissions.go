@@ -19,7 +19,7 @@ import (
 var optional = map[string]func(*config.Config) bool{
 	"OwnZone": ownZone, "ChangeOwnZone": ownZone,
 	"Monitoring": monitored, "Alarms": monitored, "RoleOfRebootAlarm": monitored, "Dashboard": monitored, "Mail": monitored, "MakeHealthCheck": monitored, "HealthCheck": monitored,
-	"MakeSnapshotPolicy": kept, "Snapshots": kept, "HandRoleToSnapshots": kept,
+	"MakeSnapshotPolicy": kept, "TagSnapshotPolicy": kept, "Snapshots": kept, "HandRoleToSnapshots": kept,
 	"DumpBucket":  dumped,
 	"RolesRights": func(cfg *config.Config) bool { return monitored(cfg) || kept(cfg) || dumped(cfg) },
 }
@@ -39,7 +39,7 @@ func needed(cfg *config.Config, account, zone string) ([]iampolicies.Statement, 
 	all, err := own.Statements("deployer")
 	return slices.DeleteFunc(all, func(one iampolicies.Statement) bool {
 		wanted := optional[one.Sid]
-		return wanted != nil && !wanted(cfg)
+		return one.Effect == "Deny" || wanted != nil && !wanted(cfg)
 	}), err
 }
 
@@ -58,6 +58,9 @@ var kinds = [][2]string{
 func asAWS(resource, action string) string {
 	if before, wild := strings.CutSuffix(resource, "-*"); wild {
 		return before + appended
+	}
+	if before, wild := strings.CutSuffix(resource, "?*"); wild {
+		return before + " example"
 	}
 	if strings.HasPrefix(resource, "arn:aws:ec2:") && strings.HasSuffix(resource, ":*") {
 		for _, kind := range kinds {

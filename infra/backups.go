@@ -30,7 +30,7 @@ func newBackups(
 		return nil, fmt.Errorf("declare the backups: %w", err)
 	}
 	if cfg.SnapshotsKept > 0 {
-		if err := b.snapshots(ctx, cfg, env.Storage); err != nil {
+		if err := b.snapshots(ctx, cfg, env.Storage, env.boundary); err != nil {
 			return nil, err
 		}
 	}
@@ -47,12 +47,8 @@ func newBackups(
 
 // snapshots declares the daily snapshot. What it made outlives the policy: snapshots go only by its own hand, one for
 // each new one beyond the number kept.
-func (b *Backups) snapshots(ctx *pulumi.Context, cfg *config.Config, storage *Storage) error {
-	role, err := iam.NewRole(ctx, "berth-snapshots", &iam.RoleArgs{
-		Description:      pulumi.String("Makes and removes the snapshots of a Berth data volume"),
-		AssumeRolePolicy: pulumi.String(trust("dlm.amazonaws.com").String()),
-		Tags:             nameTag(cfg),
-	}, pulumi.Parent(b))
+func (b *Backups) snapshots(ctx *pulumi.Context, cfg *config.Config, storage *Storage, boundary pulumi.StringInput) error {
+	role, err := newRole(ctx, cfg, "berth-snapshots", "Makes and removes the snapshots of a Berth data volume", trust("dlm.amazonaws.com").String(), boundary, b)
 	if err != nil {
 		return fmt.Errorf("declare the snapshots' role: %w", err)
 	}

@@ -81,7 +81,7 @@ func TestDumpBucketIsPrivate(t *testing.T) {
 	lifecycle := c.only(t, "s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2")
 	assert.Equal(t, []any{map[string]any{
 		"id": "old-dumps", "status": "Enabled", "filter": map[string]any{"prefix": "dumps/"},
-		"expiration": map[string]any{"days": 90.0}, "noncurrentVersionExpiration": map[string]any{"noncurrentDays": 30.0},
+		"expiration": map[string]any{"days": 90.0}, "noncurrentVersionExpiration": map[string]any{"noncurrentDays": 90.0},
 		"abortIncompleteMultipartUpload": map[string]any{"daysAfterInitiation": 7.0},
 	}}, input(lifecycle, "rules").Mappable())
 	assert.True(t, dependsOn(lifecycle, "s3/bucketVersioningV2:BucketVersioningV2", "berth-dumps"))

@@ -14,13 +14,15 @@ const (
 	// DumpPrefix is the one folder of the bucket that the server may write to.
 	DumpPrefix = "dumps/"
 
-	// dumpDays is how long a dump stays, replacedDays how long what was overwritten or deleted can be brought back, and
-	// abortedDays how long the parts of an upload that never ended are paid for.
-	dumpDays, replacedDays, abortedDays = 90, 30, 7
+	// dumpDays is how long a dump stays. It is as well how long a version stays that another took the place of: whoever takes the
+	// server over can write over every dump, and loses none of them before its time. So one that expires is paid for twice as long.
+	dumpDays = 90
+	// abortedDays is how long the parts of an upload that never ended are paid for.
+	abortedDays = 7
 )
 
 // bucket declares a private bucket that the server can add to, and neither read nor empty: whoever takes the server
-// over does not have the dumps of months as well, and cannot take them away.
+// over does not have the dumps of months as well, and can neither take them away nor replace them.
 func (b *Backups) bucket(ctx *pulumi.Context, cfg *config.Config, server *Server) error {
 	bucket, err := s3.NewBucketV2(ctx, "berth-dumps", &s3.BucketV2Args{
 		ForceDestroy: pulumi.Bool(false),
@@ -66,7 +68,7 @@ func (b *Backups) bucket(ctx *pulumi.Context, cfg *config.Config, server *Server
 			Filter:     s3.BucketLifecycleConfigurationV2RuleFilterArgs{Prefix: pulumi.String(DumpPrefix)},
 			Expiration: s3.BucketLifecycleConfigurationV2RuleExpirationArgs{Days: pulumi.Int(dumpDays)},
 			NoncurrentVersionExpiration: s3.BucketLifecycleConfigurationV2RuleNoncurrentVersionExpirationArgs{
-				NoncurrentDays: pulumi.Int(replacedDays),
+				NoncurrentDays: pulumi.Int(dumpDays),
 			},
 			AbortIncompleteMultipartUpload: s3.BucketLifecycleConfigurationV2RuleAbortIncompleteMultipartUploadArgs{
 				DaysAfterInitiation: pulumi.Int(abortedDays),
@@ -109,6 +111,8 @@ func bucketPolicy(arn string) policy {
 	}}
 }
 
+// dumpPolicy lets the server add objects. Deleting one, or a version of one, is another action, as is whatever the bucket's versions
+// and their time depend on.
 func dumpPolicy(arn string) policy {
 	return policy{{Effect: "Allow", Action: []string{"s3:PutObject"}, Resource: []string{arn + "/" + DumpPrefix + "*"}}}
 }

@@ -31,12 +31,19 @@ type Environment struct {
 	Backups *Backups
 	// Monitoring says when something is wrong; nil where nobody is to be told.
 	Monitoring *Monitoring
+
+	// boundary is the ARN of the permissions boundary of every role.
+	boundary pulumi.StringInput
 }
 
 // New declares the environment that cfg describes. The order is the one in which AWS needs it, with one intention
 // added: address and DNS come before the server, so that names resolve from its first second on.
 func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
-	if err := refuse(ctx, cfg); err != nil {
+	there, err := asItIs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := refuse(cfg, there); err != nil {
 		return nil, err
 	}
 	provider, err := newProvider(ctx, cfg, "aws", cfg.Region)
@@ -46,6 +53,9 @@ func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
 	opt := pulumi.Providers(provider)
 
 	env := &Environment{}
+	if env.boundary, err = newBoundary(ctx, cfg.Region, there, provider); err != nil {
+		return nil, err
+	}
 	if env.Keys, err = newKeys(ctx, cfg); err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"berth/config"
+	"berth/docs/iam"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -27,6 +28,7 @@ const (
 	mockAMI       = "ami-0123456789abcdef0"
 	mockElasticIP = "198.51.100.7"
 	mockZoneID    = "Z0123456789ABCDEFGHIJ"
+	mockAccount   = "111122223333"
 )
 
 // cloud answers for the providers and remembers what was declared to them.
@@ -34,6 +36,7 @@ type cloud struct {
 	subnetIPv6 string            // of the subnet that exists already
 	parameter  map[string]string // what the image's parameter holds
 	failing    string            // token of the call that AWS refuses
+	boundary   string            // the account's permissions boundary, "" where it has none
 	preview    bool              // whether nothing is made, so that nothing AWS would add is known
 
 	mu       sync.Mutex
@@ -45,6 +48,7 @@ type cloud struct {
 func newCloud() *cloud {
 	return &cloud{
 		subnetIPv6: "2001:db8:ffff::/64",
+		boundary:   iam.Boundary,
 		parameter:  map[string]string{"insecureValue": mockAMI, "value": mockAMI},
 		private:    map[string]string{},
 	}
@@ -74,6 +78,8 @@ func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 		}
 	case "aws:iam/role:Role", "aws:iam/instanceProfile:InstanceProfile":
 		text("name", args.Name+"-1234567")
+	case "aws:iam/policy:Policy":
+		text("arn", "arn:aws:iam::"+mockAccount+":policy/"+args.Name)
 	case "aws:s3/bucketV2:BucketV2":
 		text("bucket", args.Name+"-1234567")
 		text("arn", "arn:aws:s3:::"+args.Name+"-1234567")
@@ -117,6 +123,13 @@ func (c *cloud) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 		for key, value := range c.parameter {
 			text(resource.PropertyKey(key), value)
 		}
+	case "aws:index/getCallerIdentity:getCallerIdentity":
+		text("accountId", mockAccount)
+	case "aws:iam/getPolicy:getPolicy":
+		if c.boundary == "" {
+			return nil, errors.New("reading IAM Policy (" + args.Args["arn"].StringValue() + "): couldn't find resource")
+		}
+		text("policy", c.boundary)
 	case "aws:ec2/getSubnet:getSubnet":
 		text("id", args.Args["id"].StringValue())
 		text("vpcId", "vpc-shared")

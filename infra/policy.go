@@ -3,6 +3,11 @@ package infra
 import (
 	"encoding/json"
 	"fmt"
+
+	"berth/config"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
 // policy is an IAM policy document.
@@ -20,6 +25,17 @@ type statement struct {
 // trust lets a service of AWS, and nobody else, take on a role.
 func trust(service string) policy {
 	return policy{{Effect: "Allow", Principal: map[string]string{"Service": service}, Action: []string{"sts:AssumeRole"}}}
+}
+
+// newRole declares a role of the program's, within the boundary. Another trust takes another role: the deployer may update
+// none, since whoever updates a role's trust becomes the role.
+func newRole(ctx *pulumi.Context, cfg *config.Config, name, description, trust string, boundary pulumi.StringInput, parent pulumi.Resource) (*iam.Role, error) {
+	return iam.NewRole(ctx, name, &iam.RoleArgs{
+		Description:         pulumi.String(description),
+		AssumeRolePolicy:    pulumi.String(trust),
+		PermissionsBoundary: boundary.ToStringOutput().ToStringPtrOutput(),
+		Tags:                nameTag(cfg),
+	}, pulumi.Parent(parent), pulumi.ReplaceOnChanges([]string{"assumeRolePolicy"}))
 }
 
 // String is the document. It is made of texts, which JSON can always write.

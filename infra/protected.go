@@ -63,11 +63,7 @@ func asItIs(ctx *pulumi.Context) (map[string]*recorded, error) {
 //
 // Replacing is possible where the settings lift the protection, as the engine has it. Removing takes a run with the
 // protection lifted first: the engine goes by what the state says of a resource that is no longer declared.
-func refuse(ctx *pulumi.Context, cfg *config.Config) error {
-	there, err := asItIs(ctx)
-	if err != nil {
-		return err
-	}
+func refuse(cfg *config.Config, there map[string]*recorded) error {
 	var problems *config.Problems
 	add := func(setting, value, allowed, mend string) {
 		problems = problems.With(config.Problem{Setting: "berth:" + setting, Value: value, Allowed: allowed, Mend: mend})

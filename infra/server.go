@@ -57,7 +57,7 @@ func newServer(
 	if err := ctx.RegisterComponentResource("berth:infra:Server", "server", s, opts...); err != nil {
 		return nil, fmt.Errorf("declare the server: %w", err)
 	}
-	profile, err := s.identity(ctx, cfg)
+	profile, err := s.identity(ctx, cfg, env.boundary)
 	if err != nil {
 		return nil, err
 	}
@@ -76,12 +76,8 @@ func newServer(
 
 // identity declares the role that the server acts under. It carries no policy: whatever needs a permission attaches
 // exactly that one. Its name begins with Berth's, since docs/iam lets the deployer hand on no role of another name.
-func (s *Server) identity(ctx *pulumi.Context, cfg *config.Config) (*iam.InstanceProfile, error) {
-	role, err := iam.NewRole(ctx, "berth-host", &iam.RoleArgs{
-		Description:      pulumi.String("Identity of a Berth server"),
-		AssumeRolePolicy: pulumi.String(trustEC2),
-		Tags:             nameTag(cfg),
-	}, pulumi.Parent(s))
+func (s *Server) identity(ctx *pulumi.Context, cfg *config.Config, boundary pulumi.StringInput) (*iam.InstanceProfile, error) {
+	role, err := newRole(ctx, cfg, "berth-host", "Identity of a Berth server", trustEC2, boundary, s)
 	if err != nil {
 		return nil, fmt.Errorf("declare the server's role: %w", err)
 	}
@@ -191,10 +187,20 @@ func (s *Server) attach(ctx *pulumi.Context, env *Environment) error {
 	if err != nil {
 		return fmt.Errorf("declare the data volume's attachment: %w", err)
 	}
+	// AWS makes the interface with the instance and gives it no tags. With this one it is Berth's: docs/iam lets the deployer
+	// change no other.
+	owned, err := ec2.NewTag(ctx, "interface-managed-by", &ec2.TagArgs{
+		ResourceId: s.Instance.PrimaryNetworkInterfaceId,
+		Key:        pulumi.String("ManagedBy"),
+		Value:      pulumi.String(managedBy),
+	}, pulumi.Parent(s))
+	if err != nil {
+		return fmt.Errorf("declare the tag of the server's network interface: %w", err)
+	}
 	s.Association, err = ec2.NewEipAssociation(ctx, "elastic-ip", &ec2.EipAssociationArgs{
 		InstanceId:   s.InstanceID,
 		AllocationId: env.Address.AllocationID,
-	}, pulumi.Parent(s), pulumi.DeleteBeforeReplace(true))
+	}, pulumi.Parent(s), pulumi.DeleteBeforeReplace(true), pulumi.DependsOn([]pulumi.Resource{owned}))
 	if err != nil {
 		return fmt.Errorf("declare the Elastic IP's association: %w", err)
 	}

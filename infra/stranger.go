@@ -1,7 +1,9 @@
 package infra
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
@@ -28,7 +30,7 @@ func (f *Firewall) warnOfStrangers(ctx *pulumi.Context) {
 			if err != nil {
 				continue // It went in the meantime.
 			}
-			if warning := stranger(rule); warning != "" {
+			if warning := stranger(rule, os.Getenv("GITHUB_RUN_ID")); warning != "" {
 				if err := ctx.Log.Warn(warning, &pulumi.LogArgs{Resource: f}); err != nil {
 					return false, err
 				}
@@ -38,11 +40,18 @@ func (f *Firewall) warnOfStrangers(ctx *pulumi.Context) {
 	})
 }
 
+// runnerRule is the name of the rules by which .github/runner-ssh.sh lets a runner in.
+const runnerRule = "berth-runner"
+
 // stranger is a sentence about a rule that is not among the declared ones, "" where Berth made it all the same: one that is
-// about to go, or the runner's that deploys.
-func stranger(rule *vpc.GetSecurityGroupRuleResult) string {
-	if rule.Tags["ManagedBy"] == "berth" {
-		return ""
+// about to go, or that of the runner that deploys now, in the run of that id.
+func stranger(rule *vpc.GetSecurityGroupRuleResult, run string) string {
+	if rule.Tags["ManagedBy"] == managedBy {
+		if rule.Tags["Name"] != runnerRule || run != "" && rule.Tags["Run"] == run {
+			return ""
+		}
+		return fmt.Sprintf("port %d is open to %s since %s, for the runner of a deploy (run %s); where that run has ended, the next deploy closes it, and so does: aws ec2 revoke-security-group-ingress --group-id %s --security-group-rule-ids %s",
+			rule.FromPort, rule.CidrIpv4, cmp.Or(rule.Tags["Opened"], "an unknown time"), cmp.Or(rule.Tags["Run"], "unknown"), rule.SecurityGroupId, rule.SecurityGroupRuleId)
 	}
 	what, direction, action := rule.IpProtocol, "from", "revoke-security-group-ingress"
 	switch {

@@ -8,6 +8,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
+// managedBy is the value of the tag ManagedBy, by which docs/iam tells what is Berth's.
+const managedBy = "berth"
+
 // defaultTags are the tags that the provider puts on every resource. Those that say who manages a resource win over
 // the operator's own: clean-up and billing rely on them.
 func defaultTags(project, stack string, own map[string]string) map[string]string {
@@ -15,7 +18,7 @@ func defaultTags(project, stack string, own map[string]string) map[string]string
 	if tags == nil {
 		tags = map[string]string{}
 	}
-	tags["ManagedBy"] = "berth"
+	tags["ManagedBy"] = managedBy
 	tags["Project"] = project
 	tags["Stack"] = stack
 	return tags

@@ -43,14 +43,14 @@ func export(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environm
 		ctx.Export("dashboard", environment.Monitoring.Dashboard)
 	}
 	if !cfg.Protect {
-		ctx.Export("staysAfterDestroy", pulumi.String(stays(cfg, ctx.Stack())))
+		ctx.Export("staysAfterDestroy", pulumi.String(stays(cfg, ctx.Project(), ctx.Stack())))
 	}
 	ctx.Export("next", summarize(ctx, cfg, environment, host, next(cfg, host.CertificateOutput)))
 	return nil
 }
 
 // stays is what a destroy leaves, and Pulumi shows before it: an unprotected stack is about to go.
-func stays(cfg *config.Config, stack string) string {
+func stays(cfg *config.Config, project, stack string) string {
 	text := "the final snapshot of the volume and its daily ones, which nothing removes any more and which are paid for"
 	if cfg.CreateZone {
 		text += fmt.Sprintf("; the registrar's entry of the name servers of %s, which leads to nobody's zone: take it out", cfg.Zone)
@@ -58,7 +58,7 @@ func stays(cfg *config.Config, stack string) string {
 	if cfg.DumpBucket {
 		text += "; the bucket, as long as dumps are in it"
 	}
-	return fmt.Sprintf("%s (docs/costs.md lists all of it); see the snapshots with: aws ec2 describe-snapshots --region %s --owner-ids self --filters Name=tag:ManagedBy,Values=berth Name=tag:Stack,Values=%s", text, cfg.Region, stack)
+	return fmt.Sprintf("%s (docs/costs.md lists all of it); see the snapshots with: aws ec2 describe-snapshots --region %s --owner-ids self --filters Name=tag:ManagedBy,Values=berth Name=tag:Project,Values=%s Name=tag:Stack,Values=%s", text, cfg.Region, project, stack)
 }
 
 // certificate takes issuer and expiry out of the last step's output. They are public, though the step's output

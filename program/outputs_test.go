@@ -19,11 +19,11 @@ deploy.sh: wp is persistent, because its image declares the volume /var/www/html
 
 func TestWhatStaysAfterADestroyIsSaid(t *testing.T) {
 	cfg := &config.Config{Region: "eu-west-1", Zone: "example.com"}
-	said := stays(cfg, "production")
-	assert.Contains(t, said, "--region eu-west-1 --owner-ids self --filters Name=tag:ManagedBy,Values=berth Name=tag:Stack,Values=production")
+	said := stays(cfg, "berth", "production")
+	assert.Contains(t, said, "--region eu-west-1 --owner-ids self --filters Name=tag:ManagedBy,Values=berth Name=tag:Project,Values=berth Name=tag:Stack,Values=production")
 	assert.NotContains(t, said, "registrar")
 	assert.NotContains(t, said, "bucket")
 	cfg.CreateZone, cfg.DumpBucket = true, true
-	assert.Contains(t, stays(cfg, "production"), "name servers of example.com")
-	assert.Contains(t, stays(cfg, "production"), "the bucket")
+	assert.Contains(t, stays(cfg, "berth", "production"), "name servers of example.com")
+	assert.Contains(t, stays(cfg, "berth", "production"), "the bucket")
 }

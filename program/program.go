@@ -86,9 +86,22 @@ func choose(ctx *pulumi.Context, cfg *config.Config) (string, error) {
 		return "", err
 	}
 	if ctx.DryRun() {
-		err = errors.Join(release.Announce(ctx, cfg, repo), repo.Show(commit))
+		err = errors.Join(release.Announce(ctx, cfg, repo), repo.Show(commit), handOn(commit))
 	}
 	return commit, err
+}
+
+// handOn writes the commit that a preview shows to the file that BERTH_COMMIT_FILE names, for a later job whose 'pulumi up' is to
+// release that one and no newer.
+func handOn(commit string) error {
+	file := os.Getenv("BERTH_COMMIT_FILE")
+	if file == "" {
+		return nil
+	}
+	if err := os.WriteFile(file, []byte(commit+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write the commit to the file that BERTH_COMMIT_FILE names: %w", err)
+	}
+	return nil
 }
 
 // Settings reads the stack's configuration as Pulumi hands it to a program's process.

@@ -17,6 +17,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"berth/docs/iam"
 )
 
 const (
@@ -101,7 +103,8 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 }
 
 func (r *recorder) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
-	return resource.NewPropertyMapFromMap(map[string]any{"id": "Z1", "zoneId": "Z1", "value": "ami-0123456789abcdef0", "insecureValue": "ami-0123456789abcdef0"}), nil
+	return resource.NewPropertyMapFromMap(map[string]any{"id": "Z1", "zoneId": "Z1", "value": "ami-0123456789abcdef0", "insecureValue": "ami-0123456789abcdef0",
+		"accountId": "111122223333", "policy": iam.Boundary}), nil
 }
 
 func settings(pairs ...string) map[string]string {
@@ -125,6 +128,33 @@ func run(t *testing.T, settings map[string]string) *recorder {
 	})
 	require.NoError(t, err)
 	return r
+}
+
+// A later job releases the commit that the preview showed: the preview writes it to a file, an update writes none.
+func TestAPreviewHandsOnTheCommit(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "app-commit")
+	t.Setenv("BERTH_COMMIT_FILE", file)
+	try := func(dryRun bool) error {
+		r := &recorder{declared: map[string]pulumi.MockResourceArgs{}}
+		return pulumi.RunErr(Run(settings()), pulumi.WithMocks("berth", "test", r), func(info *pulumi.RunInfo) {
+			info.ConfigSecretKeys, info.DryRun = []string{"berth:secrets"}, dryRun
+		})
+	}
+	require.NoError(t, try(false))
+	assert.NoFileExists(t, file)
+	require.NoError(t, try(true))
+	t.Cleanup(func() { // Otherwise this process goes on with the commit that it has shown.
+		kept, err := filepath.Glob(filepath.Join(os.Getenv("BERTH_CACHE"), "repositories", "*", "shown-*"))
+		require.NoError(t, err)
+		for _, file := range kept {
+			require.NoError(t, os.Remove(file))
+		}
+	})
+	written, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, commit+"\n", string(written))
+	t.Setenv("BERTH_COMMIT_FILE", t.TempDir())
+	require.ErrorContains(t, try(true), "write the commit to the file that BERTH_COMMIT_FILE names")
 }
 
 func TestTheStepsAreThoseOfTheManualInOrder(t *testing.T) {

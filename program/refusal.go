@@ -30,6 +30,8 @@ var refusals = []refusal{
 		"AWS does not take this machine's signature, most often because its clock is wrong (date --utc): set it (sudo timedatectl set-ntp true)"},
 	{regexp.MustCompile(`ExpiredToken|InvalidClientTokenId|UnrecognizedClient|AuthFailure|InvalidAccessKeyId|get credentials`),
 		"AWS does not take these credentials, or no longer: log in to AWS again (aws sts get-caller-identity says as whom)"},
+	{regexp.MustCompile(`not authorized to perform: iam:CreatePolicy on`),
+		"the account has no permissions boundary yet, which bounds every role of Berth's and which its administrator makes once: aws iam create-policy --policy-name berth-boundary --policy-document file://docs/iam/boundary.json"},
 	{regexp.MustCompile(`AccessDenied|Unauthorized|not authorized|OptInRequired|StatusCode: 403`),
 		"the credentials may not do this: give them what docs/iam/deployer.json lists (aws sts get-caller-identity says whose they are)"},
 	quota(`AddressLimitExceeded`, "the account has no Elastic IP left in REGION", "release one that nothing uses (aws ec2 describe-addresses --region REGION --query 'Addresses[?AssociationId==null].[PublicIp,AllocationId]')", "ec2", "L-0263D0A3", "10"),

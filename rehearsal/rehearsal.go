@@ -130,6 +130,9 @@ func (r *rehearsal) stage(ctx context.Context) error {
 	if _, err := aws.EnsureZone(filepath.Join(r.Dir, "aws"), zone); err != nil {
 		return err
 	}
+	if err := aws.EnsureBoundary(filepath.Join(r.Dir, "aws")); err != nil {
+		return err
+	}
 	return r.world.Publish(ctx, r.App)
 }
 

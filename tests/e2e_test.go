@@ -393,12 +393,12 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 		assert.Equal(t, before, r.Account().Inventory(), "nothing was destroyed")
 		r.Run("up", "--set", "protect=false")
 	})
-	t.Run("destroy leaves the final snapshot and nothing else", func(t *testing.T) {
+	t.Run("destroy leaves the final snapshot and the account's boundary, and nothing else", func(t *testing.T) {
 		r := r.In(t)
 		output := r.Run("destroy")
 		assert.Contains(t, output, "SSH connections opened: 0")
 		for _, line := range r.Account().Inventory() {
-			assert.Truef(t, strings.HasPrefix(line, "aws:ebs/snapshot:Snapshot") || strings.HasPrefix(line, "aws:route53/zone:Zone"), "left: %s", line)
+			assert.Truef(t, strings.HasPrefix(line, "aws:ebs/snapshot:Snapshot") || strings.HasPrefix(line, "aws:route53/zone:Zone") || strings.HasPrefix(line, "aws:iam/policy:Policy"), "left: %s", line)
 		}
 		assert.NotEmpty(t, r.Account().All("aws:ebs/snapshot:Snapshot"))
 		r.Run("clean")

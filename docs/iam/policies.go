@@ -5,7 +5,6 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -18,10 +17,25 @@ var Roles = map[string][]string{
 	"previewer": {"previewer.json"},
 }
 
+// Boundary is the permissions boundary of every role that the program makes (boundary.json): what such a role may do at most.
+//
+//go:embed boundary.json
+var Boundary string
+
+// BoundaryName is the boundary's, the same in every account.
+const BoundaryName = "berth-boundary"
+
+// BoundaryARN is the boundary's in an account.
+func BoundaryARN(account string) string { return "arn:aws:iam::" + account + ":policy/" + BoundaryName }
+
 // What the documents hold where an account has its own.
 const (
 	exampleAccount, exampleRegion, exampleDomain = "111122223333", "eu-central-1", "app.example.com"
-	anyZone                                      = "hostedzone/*"
+	// exampleBoard is the name of the domain's dashboard, which has no dots.
+	exampleBoard = "app-example-com"
+	anyZone      = "hostedzone/*"
+	// nameLimit is how much of a domain the names of alarms and dashboards have.
+	nameLimit = 200
 )
 
 // Account is what takes the examples' place.
@@ -83,36 +97,42 @@ func (a Account) Statements(role string) ([]Statement, error) {
 // own is a statement with the account's own.
 func (a Account) own(one Statement) Statement {
 	own := strings.NewReplacer(exampleAccount, a.Number, exampleRegion, a.Region)
-	one.Resource = slices.Clone(one.Resource)
-	for i, resource := range one.Resource {
+	var resources Texts
+	for _, resource := range a.named(one.Resource, nameLimit) {
 		resource = own.Replace(resource)
 		if a.Zone != "" {
 			resource = strings.Replace(resource, anyZone, "hostedzone/"+a.Zone, 1)
 		}
-		one.Resource[i] = resource
+		resources = append(resources, resource)
 	}
+	one.Resource = resources
 	condition := map[string]map[string]Texts{}
 	for operator, keys := range one.Condition {
 		condition[operator] = map[string]Texts{}
 		for key, values := range keys {
-			condition[operator][key] = a.named(values)
+			for _, value := range a.named(values, 0) {
+				condition[operator][key] = append(condition[operator][key], own.Replace(value))
+			}
 		}
 	}
 	one.Condition = condition
 	return one
 }
 
-// named are the values of a condition, for all of the site's names where they are about the example's. An alias may be
-// below the domain, and thus among the example's already.
-func (a Account) named(values Texts) Texts {
+// named are texts, for all of the site's names, or so much of each as limit says, where they are about the example's. An alias
+// may be below the domain, and thus among the example's already.
+func (a Account) named(values Texts, limit int) Texts {
 	var all Texts
 	for _, value := range values {
-		if !strings.Contains(value, exampleDomain) {
+		if !strings.Contains(value, exampleDomain) && !strings.Contains(value, exampleBoard) {
 			all = append(all, value)
 			continue
 		}
 		for _, name := range a.Names {
-			all = append(all, strings.Replace(value, exampleDomain, name, 1))
+			if limit > 0 {
+				name = name[:min(len(name), limit)]
+			}
+			all = append(all, strings.NewReplacer(exampleDomain, name, exampleBoard, strings.ReplaceAll(name, ".", "-")).Replace(value))
 		}
 	}
 	return all

@@ -2,6 +2,7 @@ package iam
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -24,7 +25,7 @@ func readPolicy(t *testing.T, name string) []Statement {
 	require.NoError(t, json.Unmarshal(text, &document), name)
 	require.Equal(t, "2012-10-17", document.Version)
 	for _, s := range document.Statement {
-		require.Equal(t, "Allow", s.Effect, s.Sid)
+		require.Contains(t, []string{"Allow", "Deny"}, s.Effect, s.Sid)
 	}
 	// What AWS allows of a managed policy, in characters that are not white space.
 	assert.LessOrEqual(t, len(regexp.MustCompile(`\s`).ReplaceAllString(string(text), "")), 6144, name)
@@ -43,34 +44,71 @@ func deployer(t *testing.T) []Statement {
 	return all
 }
 
-// withoutResource are actions that change something and that AWS lets nobody narrow to a resource.
-var withoutResource = []string{"dlm:CreateLifecyclePolicy", "route53:CreateHealthCheck", "route53:CreateHostedZone", "sns:Unsubscribe"}
+// unnarrowed are the actions that change something and that AWS, or the place where they are needed, lets nobody narrow to what
+// is Berth's. README.md says so of each.
+var unnarrowed = []string{
+	"ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:RunInstances",
+	"route53:ChangeTagsForResource", "route53:CreateHealthCheck", "route53:CreateHostedZone", "route53:DeleteHealthCheck", "route53:DeleteHostedZone", "route53:UpdateHealthCheck",
+	"sns:Unsubscribe",
+}
+
+var (
+	reads = regexp.MustCompile(`^[a-z0-9]+:(Describe|List|Get)[A-Za-z]+$`)
+	// ours are ARNs that only what Berth makes has: the names that Pulumi gives the program's resources begin so, and those of
+	// alarms and dashboard are the site's.
+	ours = regexp.MustCompile(`^arn:aws:(iam::111122223333:(role|instance-profile)/berth-(host|snapshots)-\*|s3:::berth-dumps-\*|sns:[a-z0-9-]+:111122223333:alarms-\*|` +
+		`cloudwatch:[a-z0-9-]+:111122223333:alarm:app\.example\.com\?\*|cloudwatch::111122223333:dashboard/app-example-com|` +
+		`iam::111122223333:role/aws-service-role/events\.amazonaws\.com/AWSServiceRoleForCloudWatchEvents)$`)
+)
+
+func equals(s Statement, key string, values ...string) bool {
+	return slices.Equal(s.Condition["StringEquals"][key], Texts(values))
+}
+
+// makes says whether a statement is about what the request itself makes, and marks.
+func makes(s Statement) bool {
+	return equals(s, "aws:RequestTag/ManagedBy", "berth") && !strings.Contains(s.Action[0], "Tag") || len(s.Condition["StringEquals"]["ec2:CreateAction"]) > 0
+}
 
 // marksWhatIsUnmarked is the one way to tag what exists and is not Berth's: to make it Berth's, where it is nobody's.
 func marksWhatIsUnmarked(s Statement) bool {
-	return slices.Equal(s.Condition["StringEquals"]["aws:RequestTag/ManagedBy"], Texts{"berth"}) && slices.Equal(s.Condition["Null"]["aws:ResourceTag/ManagedBy"], Texts{"true"})
+	return equals(s, "aws:RequestTag/ManagedBy", "berth") && slices.Equal(s.Condition["Null"]["aws:ResourceTag/ManagedBy"], Texts{"true"})
 }
 
-// What is not Berth's own is neither changed nor taken away: where AWS knows tags or names, the policy asks for them.
+// names says whether a statement is about records of the site's names.
+func names(s Statement) bool {
+	return len(s.Condition["ForAllValues:StringLike"]["route53:ChangeResourceRecordSetsNormalizedRecordNames"]) > 0
+}
+
+// What is not Berth's own is neither changed nor taken away, in any service: the policy asks for the tag or for a name of
+// Berth's. What remains is a list, and README.md has it.
 func TestDeployerChangesOnlyItsOwn(t *testing.T) {
-	reads := regexp.MustCompile(`^[a-z0-9]+:(Describe|List|Get)[A-Za-z]+$`)
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	_, left, _ := strings.Cut(string(readme), "## What they do not allow, and what is left")
+	left, _, _ = strings.Cut(left, "\n## ")
+	open, looked := map[string]bool{}, 0
 	for _, s := range deployer(t) {
-		owned := slices.Equal(s.Condition["StringEquals"]["aws:ResourceTag/ManagedBy"], Texts{"berth"})
+		if s.Effect == "Deny" {
+			continue
+		}
+		named := !slices.ContainsFunc(s.Resource, func(resource string) bool { return !ours.MatchString(resource) })
 		for _, action := range s.Action {
 			assert.NotContains(t, action, "*", s.Sid)
-			if slices.Contains(s.Resource, "*") {
-				assert.True(t, reads.MatchString(action) || slices.Contains(withoutResource, action), "%s on everything", action)
+			// An identity of anybody's choice would have the account's rights.
+			assert.NotRegexp(t, `^iam:(\w*(User|Group|AccessKey|LoginProfile)\w*|Attach\w+|Detach\w+|\w*PolicyVersion|Create(Policy|ServiceSpecific\w+)|Update(AssumeRolePolicy|Role)|DeleteRolePermissionsBoundary)$`, strings.Replace(action, "GetPolicyVersion", "", 1))
+			if reads.MatchString(action) {
+				continue
 			}
-			if action == "ec2:CreateTags" {
-				assert.True(t, owned || len(s.Condition["StringEquals"]["ec2:CreateAction"]) > 0 || marksWhatIsUnmarked(s), "%s: tags on what is somebody's", s.Sid)
+			looked++
+			if !named && !equals(s, "aws:ResourceTag/ManagedBy", "berth") && !makes(s) && !marksWhatIsUnmarked(s) && !names(s) {
+				open[action] = true
+				assert.True(t, strings.Contains(left, "`"+action+"`"), "README.md says that %s is left", action)
 			}
-			if regexp.MustCompile(`^ec2:(Delete|Terminate|Detach|Release|Stop|Revoke|Replace)`).MatchString(action) {
-				assert.True(t, owned, "%s: %s asks for no tag", s.Sid, action)
-			}
-			// An identity of anybody's choice with rights of its choice would be the account's. The rights of the program's
-			// own roles are part of the program.
-			assert.NotRegexp(t, `^iam:(PutUser|PutGroup|Attach|CreatePolicy|CreateUser|CreateAccessKey)`, action)
-			if action == "iam:PassRole" {
+			switch action {
+			case "iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary":
+				assert.True(t, equals(s, "iam:PermissionsBoundary", BoundaryARN("111122223333")), "%s: %s without the boundary", s.Sid, action)
+			case "iam:PassRole":
 				// Each service gets the role that is made for it, by its name.
 				service, given := map[string]string{"berth-host-*": "ec2.amazonaws.com", "berth-snapshots-*": "dlm.amazonaws.com"}, Texts{}
 				for _, resource := range s.Resource {
@@ -79,10 +117,52 @@ func TestDeployerChangesOnlyItsOwn(t *testing.T) {
 				assert.Equal(t, given, s.Condition["StringEquals"]["iam:PassedToService"])
 			}
 		}
-		for _, resource := range s.Resource {
-			if strings.HasPrefix(resource, "arn:aws:iam:") && !slices.Equal(s.Action, Texts{"iam:CreateServiceLinkedRole"}) {
-				assert.Regexp(t, `:(role|instance-profile)/berth-(host|snapshots)-\*$`, resource, "the names that Pulumi gives the program's roles and profile begin so")
+	}
+	assert.Greater(t, looked, 100)
+	assert.Equal(t, unnarrowed, slices.Sorted(maps.Keys(open)), "no more than AWS leaves open")
+}
+
+// Nobody but the account's administrator changes the boundary, which is what bounds the deployer's roles.
+func TestTheBoundaryIsTheAdministrators(t *testing.T) {
+	for _, path := range []string{"deployer-identity.json", "deployer.json", "deployer-monitoring.json", "previewer.json", "doctor.json", "state-read.json", "state-write.json"} {
+		for _, s := range readPolicy(t, path) {
+			for _, action := range s.Action {
+				if s.Effect == "Allow" && slices.Contains(s.Resource, BoundaryARN("111122223333")) {
+					assert.Regexp(t, `^iam:GetPolicy(Version)?$`, action, path)
+				}
 			}
+		}
+	}
+	for _, s := range readPolicy(t, "boundary.json") {
+		for _, action := range s.Action {
+			assert.NotContains(t, action, "*")
+			assert.Contains(t, []string{"cloudwatch:PutMetricData", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteSnapshot", "ec2:DescribeSnapshots", "ec2:DescribeVolumes", "s3:PutObject"}, action,
+				"what a server or Data Lifecycle Manager needs, and nothing that leads to more")
+		}
+	}
+	assert.NotRegexp(t, exampleAccount+"|"+exampleRegion+"|"+exampleDomain, Boundary, "it is the same in every account")
+}
+
+// A preview reads the state of its stack and nothing else of the bucket, and writes none: what it planted there would go out
+// with the next approved update.
+func TestPreviewersOnlyReadState(t *testing.T) {
+	keys := regexp.MustCompile(`^arn:aws:s3:::example-berth-state(/\.pulumi/(meta\.yaml|stacks/berth/production\.(json(\.\*)?|pulumi-tags)|(history|backups|locks/organization)/berth/production/\*))?$`)
+	for name, changes := range map[string]bool{"state-read.json": false, "state-write.json": true} {
+		for _, s := range readPolicy(t, name) {
+			require.Equal(t, "Allow", s.Effect)
+			for _, action := range s.Action {
+				assert.Equal(t, changes, !regexp.MustCompile(`^s3:(GetObject|ListBucket)$`).MatchString(action), action)
+			}
+			for _, resource := range s.Resource {
+				assert.Regexp(t, keys, resource, "%s: another stack's", name)
+			}
+		}
+	}
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(readme)) {
+		if strings.Contains(line, "file://state-write.json") {
+			assert.Contains(t, line, "--role-name berth-deployer ")
 		}
 	}
 }
@@ -113,7 +193,7 @@ func TestEveryDocumentIsSomebodys(t *testing.T) {
 	for _, path := range paths {
 		assert.Contains(t, commands, "file://"+path, "README.md attaches it")
 	}
-	attached := slices.Concat(Roles["deployer"], Roles["previewer"], []string{"doctor.json", "state.json", "trust.json"})
+	attached := slices.Concat(Roles["deployer"], Roles["previewer"], []string{"boundary.json", "doctor.json", "state-read.json", "state-write.json", "trust.json"})
 	assert.ElementsMatch(t, paths, attached)
 }
 
@@ -130,6 +210,9 @@ func TestTheAccountsOwnTakeTheExamplesPlace(t *testing.T) {
 	assert.Equal(t, Texts{"arn:aws:route53:::hostedzone/Z42"}, found["ChangeNames"].Resource)
 	assert.Equal(t, Texts{"shop.example.org", "shop.example.net", "*.shop.example.org", "*.shop.example.net"},
 		found["ChangeNames"].Condition["ForAllValues:StringLike"]["route53:ChangeResourceRecordSetsNormalizedRecordNames"])
+	assert.Equal(t, Texts{"arn:aws:cloudwatch::999988887777:dashboard/shop-example-org", "arn:aws:cloudwatch::999988887777:dashboard/shop-example-net"}, found["Dashboard"].Resource)
+	assert.Contains(t, found["Alarms"].Resource, "arn:aws:cloudwatch:us-west-2:999988887777:alarm:shop.example.org?*")
+	assert.Equal(t, Texts{BoundaryARN("999988887777")}, found["NoOtherBounds"].Condition["StringNotEquals"]["iam:PermissionsBoundary"])
 	assert.NotContains(t, found, "OwnZone")
 	account.Zone = ""
 	statements, err = account.Statements("deployer")

@@ -9,12 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"berth/docs/iam"
 )
 
 // Resource is one resource of the account.
@@ -131,6 +134,23 @@ func (a *Account) remove(resource *Resource) { delete(a.Resources, resource.Type
 // users lists the resources of a type that name an id in a property.
 func (a *Account) users(typ, property, id string) []*Resource {
 	return slices.DeleteFunc(a.OfType(typ), func(r *Resource) bool { return text(r.Outputs, property) != id })
+}
+
+// EnsureBoundary makes the permissions boundary that an account's administrator makes before any deployer's update (docs/iam),
+// unless it is there.
+func EnsureBoundary(dir string) error {
+	return change(dir, func(account *Account) error {
+		inputs := map[string]any{"name": iam.BoundaryName, "policy": iam.Boundary}
+		c := &call{account: account, kind: kinds[policyType], typ: policyType, inputs: inputs, outputs: maps.Clone(inputs)}
+		if account.get(policyType, iam.BoundaryARN(account.Number)) != nil {
+			return nil
+		}
+		if err := createPolicy(c); err != nil {
+			return err
+		}
+		account.put(c.resource())
+		return nil
+	})
 }
 
 // EnsureZone makes a hosted zone that is there before any stack, unless it is, and gives its id.

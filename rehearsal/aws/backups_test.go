@@ -76,9 +76,12 @@ func TestPermissionsInsideRoles(t *testing.T) {
 		_, err := f.create(permissionType, "refused", properties{"name": "refused", "role": "host", "policy": bad})
 		require.ErrorContains(t, err, want)
 	}
-	assert.True(t, f.account().Allows("cloudwatch:PutMetricData", "cloudwatch:namespace", "Berth"))
-	assert.False(t, f.account().Allows("cloudwatch:PutMetricData", "cloudwatch:namespace", "AWS/EC2"))
-	assert.False(t, f.account().Allows("cloudwatch:DeleteAlarms", "cloudwatch:namespace", "Berth"))
+	may := func(action, namespace string) bool {
+		return f.account().SomeRoleMay(Request{action, "*", map[string][]string{"cloudwatch:namespace": {namespace}}})
+	}
+	assert.True(t, may("cloudwatch:PutMetricData", "Berth"))
+	assert.False(t, may("cloudwatch:PutMetricData", "AWS/EC2"))
+	assert.False(t, may("cloudwatch:DeleteAlarms", "Berth"))
 }
 
 func TestBucketsAndTheirParts(t *testing.T) {

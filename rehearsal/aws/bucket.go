@@ -1,6 +1,9 @@
 package aws
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const (
 	// BucketType is an S3 bucket.
@@ -25,6 +28,13 @@ func bucketKinds() map[string]*kind {
 		bucketLifecycleType:  part("PutBucketLifecycleConfiguration", "MalformedXML", checkBucketLifecycle),
 		bucketPolicyType:     part("PutBucketPolicy", "MalformedPolicy", checkBucketPolicy),
 	}
+}
+
+// Versioned says whether a bucket keeps what its objects were.
+func (a *Account) Versioned(bucket string) bool {
+	return slices.ContainsFunc(a.users(bucketVersioningType, "bucket", bucket), func(of *Resource) bool {
+		return text(object(of.Outputs, "versioningConfiguration"), "status") == "Enabled"
+	})
 }
 
 func createBucket(c *call) error {

@@ -10,6 +10,8 @@ const (
 	instanceType    = "aws:ec2/instance:Instance"
 	addressType     = "aws:ec2/eip:Eip"
 	associationType = "aws:ec2/eipAssociation:EipAssociation"
+	// tagType is one tag on a resource that another made.
+	tagType = "aws:ec2/tag:Tag"
 
 	// AMI is the newest Debian 13 of the account's world, OtherAMI an older one.
 	AMI      = "ami-0123456789abcdef0"
@@ -35,7 +37,18 @@ func computeKinds() map[string]*kind {
 		instanceType:    {operation: "RunInstances", invalid: "InvalidParameterValue", world: true, create: createInstance, update: updateInstance, remove: removeInstance},
 		addressType:     {operation: "AllocateAddress", invalid: "InvalidParameterValue", create: createAddress, remove: removeAddress},
 		associationType: {world: true, create: createAssociation, remove: removeAssociation},
+		tagType:         {operation: "CreateTags", invalid: "InvalidParameterValue", create: createTag},
 	}
+}
+
+// createTag puts a tag on a network interface, the one kind of resource whose maker the provider gives no tags.
+func createTag(c *call) error {
+	resource := text(c.inputs, "resourceId")
+	if len(c.account.users(instanceType, "primaryNetworkInterfaceId", resource)) == 0 {
+		return apiError("CreateTags", "InvalidNetworkInterfaceID.NotFound", "The networkInterface ID '%s' does not exist", resource)
+	}
+	c.id = resource + "," + text(c.inputs, "key")
+	return nil
 }
 
 func createInstance(c *call) error {

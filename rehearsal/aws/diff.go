@@ -147,6 +147,7 @@ func sameItems(olds, news []resource.PropertyValue) bool {
 var equivalent = map[string]map[string]func(old, now resource.PropertyValue) bool{
 	roleType:         {"assumeRolePolicy": samePolicy},
 	permissionType:   {"policy": samePolicy},
+	policyType:       {"policy": samePolicy},
 	bucketPolicyType: {"policy": samePolicy},
 	DashboardType:    {"dashboardBody": sameJSON},
 	recordType:       {"name": texts(sameName)},

@@ -132,14 +132,15 @@ func TestAChangedTagReachesWhatHasTags(t *testing.T) {
 	dir, cfg := t.TempDir(), watchedSite()
 	_, err := EnsureZone(dir, cfg.Zone)
 	require.NoError(t, err)
+	require.NoError(t, EnsureBoundary(dir))
 	stack := newStack(t, dir, cfg)
 	changes(t, stack)
 	tagged := func() (all []*Resource) {
 		account, err := Read(dir)
 		require.NoError(t, err)
 		for typ, s := range schemas {
-			// The zone was there before the stack.
-			if s.taggable() && typ != zoneType {
+			// The zone and the boundary were there before the stack.
+			if s.taggable() && typ != zoneType && typ != policyType {
 				all = append(all, account.OfType(typ)...)
 			}
 		}

@@ -3,8 +3,9 @@ package aws
 const (
 	roleType    = "aws:iam/role:Role"
 	profileType = "aws:iam/instanceProfile:InstanceProfile"
-	// permissionType is a policy inside a role.
+	// permissionType is a policy inside a role, policyType one of the account's.
 	permissionType = "aws:iam/rolePolicy:RolePolicy"
+	policyType     = "aws:iam/policy:Policy"
 
 	// inlineLimit is how long the policies inside a role may be together, in characters. Source: IAM User Guide, "IAM and
 	// AWS STS quotas".
@@ -13,9 +14,10 @@ const (
 
 func identityKinds() map[string]*kind {
 	return map[string]*kind{
-		roleType:       {operation: "IAM:CreateRole", invalid: "ValidationError", create: createRole, remove: removeRole},
+		roleType:       {operation: "IAM:CreateRole", invalid: "ValidationError", create: createRole, update: checkBoundary, remove: removeRole},
 		profileType:    {operation: "IAM:CreateInstanceProfile", invalid: "ValidationError", create: createProfile},
 		permissionType: {operation: "IAM:PutRolePolicy", invalid: "MalformedPolicyDocument", create: createPermission, update: checkPermission},
+		policyType:     {operation: "IAM:CreatePolicy", invalid: "MalformedPolicyDocument", create: createPolicy, update: checkPolicy, remove: removePolicy},
 	}
 }
 
@@ -25,6 +27,32 @@ func createRole(c *call) error {
 		return apiError("IAM:CreateRole", "EntityAlreadyExists", "Role with name %s already exists.", c.id)
 	}
 	c.outputs["arn"], c.outputs["uniqueId"] = c.arn("iam", "", "role/"+c.id), "AROA"+newHex(16)
+	return checkBoundary(c)
+}
+
+// checkBoundary looks for the policy that is to bound a role.
+func checkBoundary(c *call) error {
+	if arn := text(c.inputs, "permissionsBoundary"); arn != "" && len(c.account.users(policyType, "arn", arn)) == 0 {
+		return apiError("IAM:CreateRole", "NoSuchEntity", "Scope ARN: %s does not exist or is not attachable.", arn)
+	}
+	return nil
+}
+
+func createPolicy(c *call) error {
+	c.id = c.arn("iam", "", "policy/"+text(c.inputs, "name"))
+	if c.account.get(policyType, c.id) != nil {
+		return apiError("IAM:CreatePolicy", "EntityAlreadyExists", "A policy called %s already exists. Duplicate names are not allowed.", text(c.inputs, "name"))
+	}
+	c.outputs["arn"], c.outputs["policyId"] = c.id, "ANPA"+newHex(16)
+	return checkPolicy(c)
+}
+
+func checkPolicy(c *call) error { return checkDocument("IAM:CreatePolicy", text(c.inputs, "policy")) }
+
+func removePolicy(c *call) error {
+	if len(c.account.users(roleType, "permissionsBoundary", c.id)) > 0 {
+		return apiError("IAM:DeletePolicy", "DeleteConflict", "Cannot delete a policy attached to entities.")
+	}
 	return nil
 }
 
@@ -64,7 +92,24 @@ func createPermission(c *call) error {
 
 func checkPermission(c *call) error {
 	const operation = "IAM:PutRolePolicy"
-	policy, err := parsePolicy(text(c.inputs, "policy"))
+	if err := checkDocument(operation, text(c.inputs, "policy")); err != nil {
+		return err
+	}
+	length := len(text(c.inputs, "policy"))
+	for _, other := range c.account.users(permissionType, "role", text(c.inputs, "role")) {
+		if other.ID != c.id {
+			length += len(text(other.Outputs, "policy"))
+		}
+	}
+	if length > inlineLimit {
+		return apiError(operation, "LimitExceeded", "Maximum policy size of %d bytes exceeded for role %s", inlineLimit, text(c.inputs, "role"))
+	}
+	return nil
+}
+
+// checkDocument refuses what cannot be the policy of an identity.
+func checkDocument(operation, document string) error {
+	policy, err := parsePolicy(document)
 	if err != nil {
 		return apiError(operation, "MalformedPolicyDocument", "Syntax errors in policy.")
 	}
@@ -79,15 +124,6 @@ func checkPermission(c *call) error {
 		case len(statement.Resource) == 0:
 			return apiError(operation, "MalformedPolicyDocument", "Policy statement must contain resources.")
 		}
-	}
-	length := len(text(c.inputs, "policy"))
-	for _, other := range c.account.users(permissionType, "role", text(c.inputs, "role")) {
-		if other.ID != c.id {
-			length += len(text(other.Outputs, "policy"))
-		}
-	}
-	if length > inlineLimit {
-		return apiError(operation, "LimitExceeded", "Maximum policy size of %d bytes exceeded for role %s", inlineLimit, text(c.inputs, "role"))
 	}
 	return nil
 }

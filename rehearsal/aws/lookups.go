@@ -19,6 +19,19 @@ var lookups = map[string]func(account *Account, args map[string]any) (map[string
 			"arn": "arn:aws:ssm:::parameter" + debianParameter,
 		}, nil
 	},
+	"aws:index/getCallerIdentity:getCallerIdentity": func(account *Account, _ map[string]any) (map[string]any, error) {
+		return map[string]any{"id": account.Number, "accountId": account.Number, "arn": "arn:aws:iam::" + account.Number + ":user/operator", "userId": "AIDAREHEARSAL23456777"}, nil
+	},
+	"aws:iam/getPolicy:getPolicy": func(account *Account, args map[string]any) (map[string]any, error) {
+		policy := account.get(policyType, text(args, "arn"))
+		if policy == nil {
+			return map[string]any{"arn": text(args, "arn")}, fmt.Errorf("reading IAM Policy (%s): couldn't find resource", text(args, "arn"))
+		}
+		return map[string]any{
+			"id": policy.ID, "arn": policy.ID, "name": policy.Outputs["name"], "path": "/", "policy": policy.Outputs["policy"],
+			"policyId": policy.Outputs["policyId"], "description": text(policy.Outputs, "description"), "attachmentCount": 0.0, "tags": map[string]any{},
+		}, nil
+	},
 	"aws:route53/getZone:getZone": func(account *Account, args map[string]any) (map[string]any, error) {
 		for _, zone := range account.OfType(zoneType) {
 			if text(zone.Outputs, "name") == strings.TrimSuffix(text(args, "name"), ".") || zone.ID == text(args, "zoneId") {

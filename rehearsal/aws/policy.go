@@ -42,13 +42,36 @@ func parsePolicy(document string) ([]policyStatement, error) {
 	return policy.Statement, nil
 }
 
-// Allows tells whether a policy inside one of the account's roles allows an action with a value of a condition's key.
-// It knows what Berth's policies are made of: whole names of actions, and the operator StringEquals.
-func (a *Account) Allows(action, key, value string) bool {
-	return slices.ContainsFunc(a.OfType(permissionType), func(permission *Resource) bool {
-		statements, err := parsePolicy(text(permission.Outputs, "policy"))
-		return err == nil && slices.ContainsFunc(statements, func(s policyStatement) bool {
-			return s.Effect == "Allow" && slices.Contains(s.Action, action) && slices.Contains(s.Condition["StringEquals"][key], value)
-		})
+// RoleMay decides on what one of the account's roles asks: a policy inside it allows, and so does its permissions boundary,
+// where it has one. Source: IAM User Guide, "Permissions boundaries for IAM entities".
+func (a *Account) RoleMay(role string, request Request) (bool, error) {
+	found := a.get(roleType, role)
+	if found == nil {
+		return false, nil
+	}
+	var inside Role
+	for _, permission := range a.users(permissionType, "role", role) {
+		inside.Policies = append(inside.Policies, text(permission.Outputs, "policy"))
+	}
+	decision, err := inside.decide(request)
+	if err != nil || decision != Allowed {
+		return false, err
+	}
+	boundary := text(found.Outputs, "permissionsBoundary")
+	if boundary == "" {
+		return true, nil
+	}
+	for _, policy := range a.users(policyType, "arn", boundary) {
+		decision, err := Decide(text(policy.Outputs, "policy"), request.Action, request.Resource, request.Context)
+		return decision == Allowed, err
+	}
+	return false, nil
+}
+
+// SomeRoleMay says whether one of the account's roles may do it: a server's credentials are not told apart.
+func (a *Account) SomeRoleMay(request Request) bool {
+	return slices.ContainsFunc(a.OfType(roleType), func(role *Resource) bool {
+		may, err := a.RoleMay(role.ID, request)
+		return err == nil && may
 	})
 }

@@ -347,8 +347,11 @@ func (p *Provider) Invoke(ctx context.Context, request *pulumirpc.InvokeRequest)
 		return nil, err
 	}
 	result, err := lookup(account, args)
-	if err == nil {
-		err = p.lookup(account, p.regionOf(ctx), request.GetTok(), result)
+	if err == nil || result != nil {
+		// Who may not look is not told that there is nothing.
+		if refused := p.lookup(account, p.regionOf(ctx), request.GetTok(), result); refused != nil {
+			err = refused
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -159,6 +159,13 @@ func (a *asking) tagsOn(arn string) map[string]any {
 	if a.old == nil && text(a.outputs, "arn") == arn {
 		return object(a.outputs, "tagsAll")
 	}
+	if _, id, is := strings.Cut(arn, ":network-interface/"); is {
+		tags := map[string]any{}
+		for _, tag := range a.account.users(tagType, "resourceId", id) {
+			tags[text(tag.Outputs, "key")] = tag.Outputs["value"]
+		}
+		return tags
+	}
 	for _, resource := range a.account.Resources {
 		if text(resource.Outputs, "arn") == arn {
 			return object(resource.Outputs, "tagsAll")

@@ -94,6 +94,7 @@ func newStage(t *testing.T, deployed, previews *heard, change func(cfg *config.C
 	s.cfg.AlarmEmail, s.cfg.DumpBucket, s.cfg.Protect = "", false, false
 	_, err := EnsureZone(s.dir, s.cfg.Zone)
 	require.NoError(t, err)
+	require.NoError(t, EnsureBoundary(s.dir))
 	change(s.cfg, s.dir)
 	s.provider, err = Open(s.dir, nil)
 	require.NoError(t, err)
@@ -199,6 +200,10 @@ func drift(t *testing.T, dir string, cfg *config.Config, deployed *heard) {
 			if kind.schema[name] == nil || kind.schema[name].Replaces || name == "tags" || name == "tagsAll" || name == "userData" {
 				continue
 			}
+			// The program replaces a role whose trust somebody changed.
+			if found.Type == roleType && name == "assumeRolePolicy" || found.Type == policyType {
+				continue
+			}
 			was(func(inputs, outputs map[string]any) {
 				delete(inputs, name)
 				if yes, is := value.(bool); is {
@@ -287,6 +292,9 @@ func TestTheRolesAreEnoughForEveryChange(t *testing.T) {
 		statements, err := account(s.cfg).Statements(role)
 		require.NoError(t, err)
 		for _, statement := range statements {
+			if statement.Effect == "Deny" {
+				continue // What it refuses is TestNobodyEscapesTheBoundary's.
+			}
 			for _, action := range statement.Action {
 				assert.True(t, wanted(t, statement, action, heard.all()), "%s: nothing asks for %s as %s allows it", role, action, statement.Sid)
 			}
@@ -299,6 +307,9 @@ func wanted(t *testing.T, statement iam.Statement, action string, requests []Req
 	t.Helper()
 	// Names are the site's; the tests above have two.
 	delete(statement.Condition, "ForAllValues:StringLike")
+	if statement.Sid == "Alarms" || statement.Sid == "Dashboard" {
+		return slices.ContainsFunc(requests, func(request Request) bool { return request.Action == action })
+	}
 	statement.Action = iam.Texts{action}
 	text, err := json.Marshal(map[string]any{"Statement": []iam.Statement{statement}})
 	require.NoError(t, err)

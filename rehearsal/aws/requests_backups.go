@@ -9,7 +9,7 @@ func backupRequests() map[string]requests {
 		lifecycleType: {
 			read: func(a *asking) { a.on(a.lifecycle(), "dlm:GetLifecyclePolicy") },
 			create: func(a *asking) {
-				a.everywhere("dlm:CreateLifecyclePolicy")
+				a.ask("*", tagged(object(a.outputs, "tagsAll")), "dlm:CreateLifecyclePolicy")
 				a.ask(a.arn("dlm", a.region, "policy/*"), tagged(object(a.outputs, "tagsAll")), "dlm:TagResource")
 				a.takesSnapshots()
 			},

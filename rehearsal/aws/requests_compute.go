@@ -12,7 +12,20 @@ import (
 )
 
 func computeRequests() map[string]requests {
+	tag := func(of map[string]any) map[string]any { return map[string]any{text(of, "key"): of["value"]} }
+	tagsIt := func(a *asking) {
+		resource := a.ec2("network-interface", text(a.inputs, "resourceId"))
+		a.ask(resource, with(tagged(tag(a.inputs)), prefixed("aws:ResourceTag/", a.tagsOn(resource))), "ec2:CreateTags")
+	}
 	return map[string]requests{
+		tagType: {
+			read:   func(a *asking) { a.everywhere("ec2:DescribeTags") },
+			create: tagsIt, update: tagsIt,
+			remove: func(a *asking) {
+				resource := a.ec2("network-interface", text(a.old.Inputs, "resourceId"))
+				a.ask(resource, with(map[string][]string{"aws:TagKeys": {text(a.old.Inputs, "key")}}, prefixed("aws:ResourceTag/", a.tagsOn(resource))), "ec2:DeleteTags")
+			},
+		},
 		instanceType: {
 			diff: func(a *asking) {
 				// A type of another architecture would replace the instance.

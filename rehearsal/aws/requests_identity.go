@@ -7,11 +7,19 @@ func identityRequests() map[string]requests {
 				a.on(a.role(a.id), "iam:GetRole", "iam:ListRolePolicies", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies")
 			},
 			create: func(a *asking) {
-				a.ask(a.role(a.id), tagged(object(a.outputs, "tagsAll")), "iam:CreateRole", "iam:TagRole")
+				a.ask(a.role(a.id), with(tagged(object(a.outputs, "tagsAll")), boundedBy(text(a.inputs, "permissionsBoundary"))), "iam:CreateRole")
+				a.ask(a.role(a.id), tagged(object(a.outputs, "tagsAll")), "iam:TagRole")
 			},
 			update: func(a *asking) {
 				if a.changed("assumeRolePolicy") {
-					a.on(a.role(a.id), "iam:UpdateAssumeRolePolicy")
+					a.onRole(a.id, "iam:UpdateAssumeRolePolicy")
+				}
+				if a.changed("permissionsBoundary") {
+					if boundary := text(a.inputs, "permissionsBoundary"); boundary != "" {
+						a.ask(a.role(a.id), boundedBy(boundary), "iam:PutRolePermissionsBoundary")
+					} else {
+						a.onRole(a.id, "iam:DeleteRolePermissionsBoundary")
+					}
 				}
 				if a.changed("description") {
 					a.on(a.role(a.id), "iam:UpdateRoleDescription")
@@ -44,11 +52,41 @@ func identityRequests() map[string]requests {
 		},
 		permissionType: {
 			read:   func(a *asking) { a.on(a.role(text(a.known(), "role")), "iam:GetRolePolicy") },
-			create: func(a *asking) { a.on(a.role(text(a.inputs, "role")), "iam:PutRolePolicy") },
-			update: func(a *asking) { a.on(a.role(text(a.inputs, "role")), "iam:PutRolePolicy") },
-			remove: func(a *asking) { a.on(a.role(text(a.old.Inputs, "role")), "iam:DeleteRolePolicy") },
+			create: func(a *asking) { a.onRole(text(a.inputs, "role"), "iam:PutRolePolicy") },
+			update: func(a *asking) { a.onRole(text(a.inputs, "role"), "iam:PutRolePolicy") },
+			remove: func(a *asking) { a.onRole(text(a.old.Inputs, "role"), "iam:DeleteRolePolicy") },
+		},
+		policyType: {
+			read: func(a *asking) { a.on(a.id, "iam:GetPolicy", "iam:GetPolicyVersion") },
+			create: func(a *asking) {
+				a.ask(a.id, tagged(object(a.outputs, "tagsAll")), "iam:CreatePolicy", "iam:TagPolicy")
+			},
+			update: func(a *asking) {
+				if a.changed("policy") {
+					a.on(a.id, "iam:ListPolicyVersions", "iam:CreatePolicyVersion")
+				}
+				a.retagsItself(a.id, "iam:TagPolicy", "iam:UntagPolicy")
+			},
+			remove: func(a *asking) { a.on(a.id, "iam:ListPolicyVersions", "iam:DeletePolicy") },
 		},
 	}
+}
+
+// onRole asks for actions on a role, which depend on what bounds it.
+func (a *asking) onRole(name string, actions ...string) {
+	context := prefixed("aws:ResourceTag/", a.tagsOn(a.role(name)))
+	if role := a.account.get(roleType, name); role != nil {
+		context = with(context, boundedBy(text(role.Outputs, "permissionsBoundary")))
+	}
+	a.ask(a.role(name), context, actions...)
+}
+
+// boundedBy is the value of the condition's key for a permissions boundary, which is missing where there is none.
+func boundedBy(boundary string) map[string][]string {
+	if boundary == "" {
+		return nil
+	}
+	return map[string][]string{"iam:PermissionsBoundary": {boundary}}
 }
 
 // known are a resource's properties, whether it was changed or only read.

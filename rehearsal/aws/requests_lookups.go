@@ -9,6 +9,11 @@ var lookedUp = map[string]func(a *asking, answer map[string]any){
 		a.everywhere("route53:ListHostedZones")
 		a.on(hostedZone(text(answer, "zoneId")), "route53:GetHostedZone", "route53:ListTagsForResource")
 	},
+	// Whose credentials they are, everybody may ask.
+	"aws:index/getCallerIdentity:getCallerIdentity": func(*asking, map[string]any) {},
+	"aws:iam/getPolicy:getPolicy": func(a *asking, answer map[string]any) {
+		a.on(text(answer, "arn"), "iam:GetPolicy", "iam:GetPolicyVersion")
+	},
 	"aws:vpc/getSecurityGroupRules:getSecurityGroupRules": func(a *asking, _ map[string]any) {
 		a.everywhere("ec2:DescribeSecurityGroupRules")
 	},

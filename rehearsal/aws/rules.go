@@ -60,9 +60,10 @@ var validated = map[string]map[string]rule{
 	profileType: {"name": identity(128)},
 	roleType: {
 		"assumeRolePolicy": jsonText, "description": all(length(0, 1000), without(`[“‘]`, "cannot contain specially formatted single or double quotes: [“‘]"), matches(`^[\p{L}\p{M}\p{Z}\p{S}\p{N}\p{P}]*$`, `must satisfy regular expression pattern: [\p{L}\p{M}\p{Z}\p{S}\p{N}\p{P}]*`)),
-		"maxSessionDuration": between(3600, 43200), "name": identity(64), "path": length(0, 512),
+		"maxSessionDuration": between(3600, 43200), "name": identity(64), "path": length(0, 512), "permissionsBoundary": arn,
 	},
 	permissionType: {"name": identity(128), "policy": jsonText, "role": all(identity(128), notARN)},
+	policyType:     {"description": length(0, 1000), "name": identity(128), "policy": jsonText},
 	healthCheckType: {
 		"failureThreshold": between(1, 10), "fqdn": length(0, 255), "port": between(1, 65535), "requestInterval": wholeOf(10, 30),
 		"resourcePath": length(0, 255),

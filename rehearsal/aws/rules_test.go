@@ -83,7 +83,9 @@ var values = map[string]map[string][2]any{
 	profileType: {"name": {"berth-host", strings.Repeat("x", 129)}},
 	roleType: {
 		"description": {"Identity of a Berth server", "The “host”"}, "maxSessionDuration": {3600.0, 60.0}, "name": {"berth-host", "berth host"},
+		"permissionsBoundary": {"arn:aws:iam::123456789012:policy/berth-boundary", "berth-boundary"},
 	},
+	policyType:     {"description": {"What a role may do", strings.Repeat("x", 1001)}, "name": {"berth-boundary", "a/b"}},
 	permissionType: {"name": {"metrics-1234567", "metrics/1"}, "role": {"berth-host", "arn:aws:iam::123456789012:role/berth-host"}},
 	healthCheckType: {
 		"failureThreshold": {3.0, 11.0}, "fqdn": {"app.example.test", strings.Repeat("a", 256)}, "port": {443.0, 0.0}, "requestInterval": {30.0, 60.0},

@@ -208,7 +208,7 @@ var arguments = map[string]any{
 	AlarmType: cloudwatch.MetricAlarmArgs{}, DashboardType: cloudwatch.DashboardArgs{}, lifecycleType: dlm.LifecyclePolicyArgs{},
 	BucketType: s3.BucketV2Args{}, bucketAccessType: s3.BucketPublicAccessBlockArgs{}, bucketVersioningType: s3.BucketVersioningV2Args{},
 	bucketEncryptionType: s3.BucketServerSideEncryptionConfigurationV2Args{}, bucketLifecycleType: s3.BucketLifecycleConfigurationV2Args{},
-	bucketPolicyType: s3.BucketPolicyArgs{},
+	bucketPolicyType: s3.BucketPolicyArgs{}, policyType: iam.PolicyArgs{}, tagType: ec2.TagArgs{},
 }
 
 // The table and the SDK come from two versions of one provider: they have to agree on names, types and what is required.

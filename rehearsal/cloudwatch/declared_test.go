@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"berth/config"
+	"berth/docs/iam"
 	"berth/infra"
 	"berth/provision"
 	"berth/rehearsal/aws"
@@ -45,6 +46,8 @@ func outputs(args pulumi.MockResourceArgs) resource.PropertyMap {
 	switch args.TypeToken {
 	case "aws:ec2/vpc:Vpc":
 		state["ipv6CidrBlock"] = resource.NewProperty("2001:db8:12:3400::/56")
+	case "aws:iam/role:Role":
+		state["name"] = resource.NewProperty(args.Name)
 	case aws.AlarmType:
 		region := "eu-central-1"
 		if strings.Contains(args.Provider, "::aws-us-east-1::") {
@@ -59,6 +62,12 @@ func outputs(args pulumi.MockResourceArgs) resource.PropertyMap {
 func (p *program) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	if args.Token == "pulumi:pulumi:readStackOutputs" {
 		return resource.PropertyMap{}, nil // The stack has no state yet.
+	}
+	switch args.Token {
+	case "aws:index/getCallerIdentity:getCallerIdentity":
+		return resource.PropertyMap{"accountId": resource.NewProperty("123456789012")}, nil
+	case "aws:iam/getPolicy:getPolicy":
+		return resource.PropertyMap{"policy": resource.NewProperty(iam.Boundary)}, nil
 	}
 	return nil, fmt.Errorf("unexpected call %s", args.Token)
 }
@@ -84,8 +93,10 @@ func (p *program) onto(t *testing.T) *fixture {
 	t.Helper()
 	f := newFixture(t)
 	f.account.Resources = map[string]*aws.Resource{}
+	boundary := iam.BoundaryARN("123456789012")
+	f.put("aws:iam/policy:Policy", boundary, map[string]any{"arn": boundary, "policy": iam.Boundary})
 	for _, args := range p.declared {
-		if slices.Contains([]string{aws.AlarmType, aws.DashboardType, "aws:iam/rolePolicy:RolePolicy"}, args.TypeToken) {
+		if slices.Contains([]string{aws.AlarmType, aws.DashboardType, "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"}, args.TypeToken) {
 			f.put(args.TypeToken, args.Name, outputs(args).Mappable())
 		}
 	}

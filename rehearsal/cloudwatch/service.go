@@ -89,7 +89,7 @@ func (s *Service) serve(request *http.Request) *failure {
 	if err != nil {
 		return internal(err)
 	}
-	if name := form.Get("Namespace"); !account.Allows("cloudwatch:PutMetricData", "cloudwatch:namespace", name) {
+	if name := form.Get("Namespace"); !account.SomeRoleMay(aws.Request{Action: "cloudwatch:PutMetricData", Resource: "*", Context: map[string][]string{"cloudwatch:namespace": {name}}}) {
 		return &failure{http.StatusForbidden, "AccessDenied", "User is not authorized to perform: cloudwatch:PutMetricData because no identity-based policy allows the cloudwatch:PutMetricData action with cloudwatch:namespace " + name}
 	}
 	s.lock.Lock()

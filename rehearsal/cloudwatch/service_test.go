@@ -37,7 +37,8 @@ func newFixture(t *testing.T) *fixture {
 	f.account = &aws.Account{Number: "123456789012", Resources: map[string]*aws.Resource{}}
 	f.put(aws.TopicType, topic, map[string]any{})
 	f.put(aws.SubscriptionType, topic+":1", map[string]any{"topic": topic, "protocol": "email", "endpoint": "you@example.test"})
-	f.put("aws:iam/rolePolicy:RolePolicy", "host:metrics", map[string]any{"policy": `{"Statement":[{"Effect":"Allow",
+	f.put("aws:iam/role:Role", "host", map[string]any{})
+	f.put("aws:iam/rolePolicy:RolePolicy", "host:metrics", map[string]any{"role": "host", "policy": `{"Statement":[{"Effect":"Allow",
 		"Action":["cloudwatch:PutMetricData"],"Resource":["*"],"Condition":{"StringEquals":{"cloudwatch:namespace":"Berth"}}}]}`})
 	f.service = New(t.TempDir(), filepath.Join(t.TempDir(), "new"), time.Minute)
 	f.service.now = func() time.Time { return f.now }

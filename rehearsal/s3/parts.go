@@ -101,6 +101,9 @@ func (s *Service) complete(request *http.Request, bucket, key, upload string) (a
 		}
 		files = append(files, file)
 	}
+	if err := s.keep(filepath.Join(s.dir, bucket, filepath.FromSlash(key))); err != nil {
+		return nil, broken(err)
+	}
 	tag, err := join(filepath.Join(s.dir, bucket, filepath.FromSlash(key)), files)
 	if err != nil {
 		return nil, broken(err)

@@ -1,5 +1,5 @@
 // Package s3 stands in for the part of S3 that a server sees: it takes objects for the account's buckets, and gives none
-// back.
+// back. What an object replaces, a bucket with versions keeps.
 package s3
 
 import (
@@ -10,12 +10,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"berth/rehearsal/aws"
@@ -97,7 +100,7 @@ func (s *Service) admit(request *http.Request) (bucket, key string, refused *pro
 		return "", "", refuse(http.StatusNotFound, "NoSuchBucket", "The specified bucket does not exist")
 	case !signed.MatchString(request.Header.Get("Authorization")) || request.Header.Get("X-Amz-Security-Token") == "" || request.Header.Get("X-Amz-Content-Sha256") == "":
 		return "", "", refuse(http.StatusForbidden, "AccessDenied", "Access Denied")
-	case !putting(request) || !allowed(account, bucket, key):
+	case !putting(request) || !account.SomeRoleMay(aws.Request{Action: "s3:PutObject", Resource: "arn:aws:s3:::" + bucket + "/" + key}):
 		return "", "", refuse(http.StatusForbidden, "AccessDenied", "The role's policies allow neither this action nor this key.")
 	}
 	return bucket, key, nil
@@ -107,6 +110,12 @@ func (s *Service) admit(request *http.Request) (bucket, key string, refused *pro
 // object, which needs s3:AbortMultipartUpload. Source: Service Authorization Reference, "Amazon S3".
 func putting(request *http.Request) bool {
 	query := request.URL.Query()
+	for name := range query {
+		// Retention, tags, lists of who may: each is an action of its own.
+		if !slices.Contains([]string{"uploads", "uploadId", "partNumber"}, name) {
+			return false
+		}
+	}
 	return request.Method == http.MethodPut || request.Method == http.MethodPost && (query.Has("uploads") || query.Get("uploadId") != "")
 }
 
@@ -134,6 +143,9 @@ func (s *Service) put(response http.ResponseWriter, request *http.Request, file 
 	if want := request.Header.Get("Content-Md5"); want != "" && want != base64.StdEncoding.EncodeToString(sum.Sum(nil)) {
 		return refuse(http.StatusBadRequest, "BadDigest", "The Content-MD5 you specified did not match what we received.")
 	}
+	if err := s.keep(file); err != nil {
+		return broken(err)
+	}
 	if err := os.Rename(object.Name(), file); err != nil {
 		return broken(err)
 	}
@@ -141,23 +153,38 @@ func (s *Service) put(response http.ResponseWriter, request *http.Request, file 
 	return nil
 }
 
+// versions is the folder of what objects were, beside the buckets: BUCKET/KEY/NUMBER.
+const versions = ".versions"
+
+// keep makes an earlier version of an object that is about to be replaced, where the bucket has versions.
+func (s *Service) keep(file string) error {
+	object, err := filepath.Rel(s.dir, file)
+	if err != nil || strings.HasPrefix(object, ".") {
+		return err
+	}
+	bucket, _, _ := strings.Cut(object, string(filepath.Separator))
+	account, err := aws.Read(s.account)
+	if err != nil || !account.Versioned(bucket) {
+		return err
+	}
+	folder := filepath.Join(s.dir, versions, object)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	before, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(file, filepath.Join(folder, strconv.Itoa(len(before)+1))); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 func holds(account *aws.Account, bucket string) bool {
 	for _, resource := range account.OfType(aws.BucketType) {
 		if name, _ := resource.Outputs["bucket"].(string); name == bucket {
 			return true
-		}
-	}
-	return false
-}
-
-// allowed says whether a policy of some role allows s3:PutObject on the key.
-func allowed(account *aws.Account, bucket, key string) bool {
-	for _, resource := range account.OfType("aws:iam/rolePolicy:RolePolicy") {
-		policy, _ := resource.Outputs["policy"].(string)
-		for _, match := range regexp.MustCompile(`arn:aws:s3:::([^/"]+)/([^"]*)\*`).FindAllStringSubmatch(policy, -1) {
-			if strings.Contains(policy, `"s3:PutObject"`) && match[1] == bucket && strings.HasPrefix(key, match[2]) {
-				return true
-			}
 		}
 	}
 	return false

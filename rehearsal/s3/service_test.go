@@ -2,10 +2,12 @@ package s3
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,17 +17,33 @@ import (
 	"berth/rehearsal/aws"
 )
 
+// books writes an account with a bucket that keeps versions, and a server's role within a boundary that ends with within.
+func books(folder, within string) error {
+	policy := func(resource string) map[string]any {
+		return map[string]any{"policy": `{"Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::dumps-1/` + resource + `"}]}`}
+	}
+	role := &aws.Resource{Type: "aws:iam/role:Role", ID: "host", Outputs: map[string]any{"permissionsBoundary": "boundary"}}
+	permission := &aws.Resource{Type: "aws:iam/rolePolicy:RolePolicy", ID: "p", Outputs: policy("dumps/*")}
+	permission.Outputs["role"] = "host"
+	boundary := &aws.Resource{Type: "aws:iam/policy:Policy", ID: "boundary", Outputs: policy(within)}
+	boundary.Outputs["arn"] = "boundary"
+	account := aws.Account{Number: "123456789012", Resources: map[string]*aws.Resource{
+		"b": {Type: aws.BucketType, ID: "dumps-1", Outputs: map[string]any{"bucket": "dumps-1"}},
+		"v": {Type: "aws:s3/bucketVersioningV2:BucketVersioningV2", ID: "dumps-1", Outputs: map[string]any{"bucket": "dumps-1", "versioningConfiguration": map[string]any{"status": "Enabled"}}},
+	}}
+	for _, one := range []*aws.Resource{role, permission, boundary} {
+		account.Resources[one.Type+"::"+one.ID] = one
+	}
+	text, err := json.Marshal(account)
+	return errors.Join(err, os.WriteFile(filepath.Join(folder, "aws.json"), text, 0o600))
+}
+
 func TestTheServerMayAddDumpsAndNothingElse(t *testing.T) {
 	account, dir := t.TempDir(), t.TempDir()
-	text, err := json.Marshal(aws.Account{Number: "123456789012", Resources: map[string]*aws.Resource{
-		"b": {Type: aws.BucketType, ID: "dumps-1", Outputs: map[string]any{"bucket": "dumps-1"}},
-		"p": {Type: "aws:iam/rolePolicy:RolePolicy", ID: "p", Outputs: map[string]any{"policy": `{"Statement":[{"Action":"s3:PutObject","Resource":"arn:aws:s3:::dumps-1/dumps/*"}]}`}},
-	}})
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(account, "aws.json"), []byte(strings.ReplaceAll(string(text), `"s3:PutObject"`, `"s3:PutObject"`)), 0o600))
-	service := New(account, dir)
+	require.NoError(t, books(account, "*"))
+	service, body := New(account, dir), "a dump"
 	ask := func(method, host, path string, headers map[string]string) int {
-		request := httptest.NewRequestWithContext(t.Context(), method, "https://"+host+path, strings.NewReader("a dump"))
+		request := httptest.NewRequestWithContext(t.Context(), method, "https://"+host+path, strings.NewReader(body))
 		for name, value := range headers {
 			request.Header.Set(name, value)
 		}
@@ -43,6 +61,21 @@ func TestTheServerMayAddDumpsAndNothingElse(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "a dump", string(content))
 	assert.Equal(t, http.StatusForbidden, ask(http.MethodGet, host, "/dumps/x.postgres", sound))
+
+	// What is written over it takes its place, and not it away.
+	body = "not a dump"
+	assert.Equal(t, http.StatusOK, ask(http.MethodPut, host, "/dumps/x.postgres", sound))
+	body = "nor is this"
+	assert.Equal(t, http.StatusOK, ask(http.MethodPut, host, "/dumps/x.postgres", sound))
+	for version, was := range []string{"a dump", "not a dump"} {
+		content, err = os.ReadFile(filepath.Join(dir, versions, "dumps-1", "dumps", "x.postgres", strconv.Itoa(version+1)))
+		require.NoError(t, err)
+		assert.Equal(t, was, string(content))
+	}
+	for _, query := range []string{"?versionId=1", "?versioning=", "?lifecycle=", "?object-lock=", "?policy="} {
+		assert.Equal(t, http.StatusForbidden, ask(http.MethodDelete, host, "/dumps/x.postgres"+query, sound), query)
+		assert.Equal(t, http.StatusForbidden, ask(http.MethodPut, host, "/dumps/x.postgres"+query, sound), query)
+	}
 	for _, refused := range []struct{ method, path string }{
 		{http.MethodPut, "/elsewhere"}, {http.MethodPost, "/elsewhere?uploads="}, {http.MethodDelete, "/dumps/x.postgres"},
 		{http.MethodDelete, "/dumps/x.postgres?uploadId=x"}, {http.MethodGet, "/dumps/x.postgres?uploadId=x"}, {http.MethodPost, "/dumps/x.postgres"},
@@ -54,5 +87,7 @@ func TestTheServerMayAddDumpsAndNothingElse(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, ask(http.MethodPut, host, "/dumps/x.postgres", sound), "more than one request takes")
 	assert.Equal(t, http.StatusForbidden, ask(http.MethodPut, host, "/dumps/../elsewhere", sound))
 	assert.Equal(t, http.StatusForbidden, ask(http.MethodPut, host, "/dumps/y", nil))
+	require.NoError(t, books(account, "elsewhere/*"))
+	assert.Equal(t, http.StatusForbidden, ask(http.MethodPut, host, "/dumps/y", sound), "beyond the role's boundary")
 	assert.Equal(t, http.StatusNotFound, ask(http.MethodPut, "other.s3.eu-central-1.amazonaws.com", "/dumps/y", sound))
 }

@@ -3,7 +3,6 @@ package s3
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"net/http"
@@ -17,8 +16,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"berth/rehearsal/aws"
 )
 
 // server is a server that puts files into the account's bucket by release/bucket.sh, with requests that are disturbed.
@@ -35,12 +32,7 @@ type server struct {
 func newServer(t *testing.T) *server {
 	s := &server{t: t, home: t.TempDir(), objects: t.TempDir()}
 	account := t.TempDir()
-	text, err := json.Marshal(aws.Account{Number: "123456789012", Resources: map[string]*aws.Resource{
-		"b": {Type: aws.BucketType, ID: "dumps-1", Outputs: map[string]any{"bucket": "dumps-1"}},
-		"p": {Type: "aws:iam/rolePolicy:RolePolicy", ID: "p", Outputs: map[string]any{"policy": `{"Statement":[{"Action":"s3:PutObject","Resource":"arn:aws:s3:::dumps-1/dumps/*"}]}`}},
-	}})
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(account, "aws.json"), text, 0o600))
+	require.NoError(t, books(account, "*"))
 	s.service = New(account, s.objects)
 	// The script's parts are of 1000 bytes here.
 	s.service.Most, s.service.LeastPart = 1000, 1000

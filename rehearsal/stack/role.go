@@ -39,7 +39,7 @@ func roleOf(name, dir string, settings map[string]string) (*aws.Role, error) {
 const zoneType, recordType = "aws:route53/zone:Zone", "aws:route53/record:Record"
 
 // namesOf are the names that the stack has and is to have: both have to be in the policy while one becomes the other. all is
-// every name of the account's zones.
+// every name of the account's zones, and every one below them.
 func namesOf(account *aws.Account, cfg *config.Config, all bool) []string {
 	names := slices.DeleteFunc(cfg.Names(), func(name string) bool { return name == "" })
 	typ := recordType
@@ -48,6 +48,11 @@ func namesOf(account *aws.Account, cfg *config.Config, all bool) []string {
 	}
 	for _, found := range account.OfType(typ) {
 		names = append(names, text(found, "name"))
+	}
+	if all {
+		for _, name := range slices.Clone(names) {
+			names = append(names, "*."+name)
+		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

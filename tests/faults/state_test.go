@@ -151,7 +151,7 @@ func openedByHand(t *testing.T, r *rehearsed.Rehearsal) {
 // clearAway takes away in the console what a stack that nobody knows any longer had, but for what outlives a server.
 func clearAway(r *rehearsed.Rehearsal) {
 	r.T().Helper()
-	kept := []string{volume, address, record, "aws:route53/zone:Zone", "aws:ebs/snapshot:Snapshot"}
+	kept := []string{volume, address, record, "aws:route53/zone:Zone", "aws:ebs/snapshot:Snapshot", "aws:iam/policy:Policy"}
 	for range 10 {
 		left := 0
 		for _, one := range r.Account().Resources {

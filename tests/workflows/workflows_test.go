@@ -99,7 +99,127 @@ func TestPulumiIsTheOneThatIsBuilt(t *testing.T) {
 			assert.Equal(t, version, match[1], name)
 		}
 	}
-	assert.Equal(t, 3, count)
+	assert.Equal(t, 4, count)
+}
+
+// jobs are a workflow's, by name.
+func jobs(text string) map[string]string {
+	_, after, _ := strings.Cut(text, "\njobs:\n")
+	found, name := map[string]string{}, ""
+	for line := range strings.Lines(after) {
+		if start := regexp.MustCompile(`^  ([a-z]+):$`).FindStringSubmatch(strings.TrimSuffix(line, "\n")); start != nil {
+			name = start[1]
+		}
+		found[name] += line
+	}
+	return found
+}
+
+// What the reviewer saw is what goes out, though both branches may have moved on meanwhile.
+func TestTheApprovedCommitsGoOut(t *testing.T) {
+	all := jobs(workflows(t)["deploy.yml"])
+	require.Contains(t, all, "preview")
+	require.Contains(t, all, "deploy")
+	assert.Contains(t, all["preview"], "environment: plan\n", "before the approval, with the role that reads")
+	assert.Contains(t, all["preview"], "ref: ${{ github.sha }}\n")
+	assert.Contains(t, all["preview"], "BERTH_COMMIT_FILE: app-commit\n")
+	assert.NotContains(t, all["preview"], "pulumi up")
+	assert.Contains(t, all["deploy"], "needs: preview\n")
+	assert.Contains(t, all["deploy"], "ref: ${{ needs.preview.outputs.commit }}\n")
+	assert.Contains(t, all["deploy"], "APP: ${{ needs.preview.outputs.app }}\n")
+	assert.Regexp(t, `pulumi up .*--config "berth:ref=\$APP"\n`, all["deploy"])
+	for _, output := range []string{"commit", "app"} {
+		assert.Contains(t, all["preview"], output+": ${{ steps.preview.outputs."+output+" }}\n")
+	}
+}
+
+// Code that nobody has approved runs with the role that reads, and where a reviewer let it in.
+func TestPreviewsHaveTheirOwnEnvironments(t *testing.T) {
+	readme := read(t, "../../docs/iam/README.md")
+	for name, text := range workflows(t) {
+		for job, body := range jobs(text) {
+			if !strings.Contains(body, "configure-aws-credentials") {
+				continue
+			}
+			environment := regexp.MustCompile(`\n    environment: (\w+)\n`).FindStringSubmatch(body)
+			if assert.NotNil(t, environment, "%s %s", name, job) {
+				assert.Contains(t, readme, "`"+environment[1]+"`", "the set-up makes it")
+				assert.Equal(t, strings.Contains(body, "pulumi up") || strings.Contains(body, "pulumi destroy"), environment[1] == "production", "%s %s", name, job)
+			}
+		}
+	}
+	assert.Regexp(t, "(?i)`preview`[^.]*required reviewers", strings.ReplaceAll(readme, "\n", " "))
+}
+
+// A provider runs with the deployer's credentials: no other archive than the one that the repository names.
+func TestPluginsArePinned(t *testing.T) {
+	modules := map[string]string{}
+	for _, match := range regexp.MustCompile(`github\.com/pulumi/pulumi-(\w+)/sdk(?:/v\d+)? v(\S+)`).FindAllStringSubmatch(read(t, "../../go.mod"), -1) {
+		modules[match[1]] = match[2]
+	}
+	require.GreaterOrEqual(t, len(modules), 3)
+	listed := map[string]string{}
+	for line := range strings.Lines(read(t, "../../.github/plugins.txt")) {
+		if !strings.HasPrefix(line, "#") {
+			match := regexp.MustCompile(`^(\w+) (\S+) (unknown|[0-9a-f]{64})\n$`).FindStringSubmatch(line)
+			require.NotNil(t, match, line)
+			listed[match[1]] = match[2]
+		}
+	}
+	assert.Equal(t, modules, listed, "go.mod and .github/plugins.txt name the same versions")
+	for name, text := range workflows(t) {
+		runs := strings.Count(text, "pulumi/actions@")
+		assert.Equal(t, runs, strings.Count(text, "run: .github/plugins.sh install\n"), name)
+		if runs > 0 {
+			assert.Contains(t, text, "\n  PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: 'true'\n", name)
+		}
+	}
+}
+
+// stands puts a folder with commands before all others.
+func stands(t *testing.T, commands map[string]string) (folder string, environment []string) {
+	t.Helper()
+	folder = t.TempDir()
+	for name, script := range commands {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte("#!/usr/bin/env bash\n"+script), 0o755))
+	}
+	return folder, append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "CALLS="+filepath.Join(folder, "calls"))
+}
+
+func TestPlugins(t *testing.T) {
+	const sum = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" // of "test"
+	for _, test := range []struct {
+		name, action, list string
+		fails              bool
+		says, calls, left  string
+	}{
+		{"installs by its sum", "install", "# comment\naws 6.83.4 " + sum + "\n", false, "", "plugin install resource aws v6.83.4 --checksum " + sum + "\n", ""},
+		{"no sum, no plugin", "install", "aws 6.83.4 unknown\n", true, "has no SHA-256 sum of the plugin aws 6.83.4", "", ""},
+		{"half a sum", "install", "aws 6.83.4 9f86d08\n", true, "has no SHA-256 sum", "", ""},
+		{"nothing of a list with a bad line", "install", "aws $(id) " + sum + "\n", true, "a line that is not NAME VERSION SHA256", "", ""},
+		{"an empty list", "install", "# comment\n", true, "lists no plugin", "", ""},
+		{"pins", "pin", "# comment\naws 6.83.4 unknown\n", false, "git diff", "", "# comment\naws 6.83.4 " + sum + "\n"},
+		{"a replaced archive", "pin", "# comment\naws 6.83.4 " + strings.Repeat("0", 64) + "\n", true, "it was replaced since. Nothing was changed", "", "# comment\naws 6.83.4 " + strings.Repeat("0", 64) + "\n"},
+		{"another word", "fetch", "", true, "usage:", "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			folder, environment := stands(t, map[string]string{"pulumi": `printf '%s\n' "$*" >>"$CALLS"`, "curl": "printf test"})
+			script := filepath.Join(folder, "plugins.sh")
+			require.NoError(t, os.WriteFile(script, []byte(read(t, "../../.github/plugins.sh")), 0o755))
+			list := filepath.Join(folder, "plugins.txt")
+			require.NoError(t, os.WriteFile(list, []byte(test.list), 0o600))
+			command := exec.CommandContext(t.Context(), script, test.action)
+			command.Env = environment
+			output, err := command.CombinedOutput()
+			assert.Equal(t, test.fails, err != nil, string(output))
+			assert.Contains(t, string(output), test.says)
+			called, _ := os.ReadFile(filepath.Join(folder, "calls"))
+			assert.Equal(t, test.calls, string(called))
+			if test.left != "" {
+				assert.Equal(t, test.left, read(t, list))
+			}
+		})
+	}
 }
 
 // hostile is what an app's commit messages, or a server's answers, may hold.
@@ -156,6 +276,7 @@ func TestACommentIsOneBlock(t *testing.T) {
 }
 
 func TestRunnerSSH(t *testing.T) {
+	const own, killed = "sgr-1\t42\t2026-01-02T03:04:05Z\t198.51.100.9/32", "sgr-2\t41\t2026-01-01T03:04:05Z\t198.51.100.8/32"
 	tests := []struct {
 		name, action, groups, rules, address string
 		fails                                bool
@@ -164,9 +285,14 @@ func TestRunnerSSH(t *testing.T) {
 	}{
 		{"opens", "open", "sg-1", "", "198.51.100.9", false, "opened port 22 to 198.51.100.9",
 			[]string{"describe-security-groups", "describe-security-group-rules", "authorize-security-group-ingress"}},
-		{"takes away what a killed run left", "open", "sg-1", "sgr-1\tsgr-2", "198.51.100.9", false, "closed sgr-1",
+		{"takes away what a killed run left, and says since when", "open", "sg-1", killed, "198.51.100.9", false,
+			"port 22 was left open to 198.51.100.8/32: run 41 opened it at 2026-01-01T03:04:05Z and was ended before it closed it\nrunner-ssh.sh: closed sgr-2",
 			[]string{"describe-security-groups", "describe-security-group-rules", "revoke-security-group-ingress", "authorize-security-group-ingress"}},
-		{"closes", "close", "sg-1", "sgr-1", "", false, "closed sgr-1",
+		{"takes away what an earlier version's run left", "open", "sg-1", "sgr-3\tNone\tNone\t198.51.100.7/32", "198.51.100.9", false, "left open to 198.51.100.7/32",
+			[]string{"describe-security-groups", "describe-security-group-rules", "revoke-security-group-ingress", "authorize-security-group-ingress"}},
+		{"closes its own without a word of another", "close", "sg-1", own, "", false, "runner-ssh.sh: closed sgr-1\n",
+			[]string{"describe-security-groups", "describe-security-group-rules", "revoke-security-group-ingress"}},
+		{"closes all at once", "close", "sg-1", own + "\n" + killed, "", false, "closed sgr-1 sgr-2",
 			[]string{"describe-security-groups", "describe-security-group-rules", "revoke-security-group-ingress"}},
 		{"nothing to close", "close", "sg-1", "", "", false, "", []string{"describe-security-groups", "describe-security-group-rules"}},
 		{"no stack yet", "open", "", "", "", true, "the first 'pulumi up' is an operator's", []string{"describe-security-groups"}},
@@ -178,28 +304,50 @@ func TestRunnerSSH(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			folder := t.TempDir()
-			stand := func(name, script string) {
-				require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte("#!/usr/bin/env bash\n"+script), 0o755))
-			}
-			stand("aws", `echo "$2" >>"$CALLS"
+			folder, environment := stands(t, map[string]string{"curl": `printf '%s\n' "$ADDRESS"`, "aws": `echo "$2" >>"$CALLS"
+printf '%s\n' "$*" >>"$CALLS.whole"
 case $2 in
   describe-security-groups) printf '%s\n' "$GROUPS_FOUND" ;;
   describe-security-group-rules) printf '%s\n' "$RULES_FOUND" ;;
 esac
-`)
-			stand("curl", `printf '%s\n' "$ADDRESS"`)
-			calls := filepath.Join(folder, "calls")
+`})
 			command := exec.CommandContext(t.Context(), "../../.github/runner-ssh.sh", test.action, "production")
-			command.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "CALLS="+calls,
-				"GROUPS_FOUND="+test.groups, "RULES_FOUND="+test.rules, "ADDRESS="+test.address)
+			command.Env = append(environment, "GITHUB_RUN_ID=42", "GROUPS_FOUND="+test.groups, "RULES_FOUND="+test.rules, "ADDRESS="+test.address)
 			output, err := command.CombinedOutput()
 			assert.Equal(t, test.fails, err != nil, string(output))
 			assert.Contains(t, string(output), test.says)
-			called, _ := os.ReadFile(calls)
+			assert.Equal(t, strings.Contains(test.rules, own) && !strings.Contains(test.rules, "\n"), len(test.rules) > 0 && !strings.Contains(string(output), "left open"), string(output))
+			called, _ := os.ReadFile(filepath.Join(folder, "calls"))
 			assert.Equal(t, test.calls, list(string(called)))
+			if test.calls != nil {
+				whole := read(t, filepath.Join(folder, "calls.whole"))
+				assert.Contains(t, whole, "Name=tag:ManagedBy,Values=berth Name=tag:Project,Values=berth Name=tag:Stack,Values=production")
+				if strings.Contains(whole, "authorize-") {
+					assert.Regexp(t, `\{Key=Name,Value=berth-runner\},\{Key=ManagedBy,Value=berth\},\{Key=Run,Value=42\},\{Key=Opened,Value=20\d\d-[\dT:-]+Z\}`, whole)
+				}
+			}
 		})
 	}
+}
+
+// Two projects of one account may have stacks of one name: what looks for resources by a tag of the stack asks for the project's, too.
+func TestFiltersByTagNameTheProject(t *testing.T) {
+	looked := 0
+	for _, folder := range []string{"../../.github", "../../docs", "../../program", "../../infra", "../../provision"} {
+		require.NoError(t, filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			for line := range strings.Lines(read(t, path)) {
+				if strings.Contains(line, "tag:Stack,Values=") {
+					looked++
+					assert.Contains(t, line, "tag:Project,Values=", path)
+				}
+			}
+			return nil
+		}))
+	}
+	assert.Greater(t, looked, 5)
 }
 
 // list is nil for no lines.
