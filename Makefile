@@ -69,7 +69,7 @@ test-unit: test-machine tools
 	@# The last of them read files above their module, of which Go's cache of results knows by this sum alone.
 	@export BERTH_PULUMI=$(BIN)/pulumi BERTH_SOURCES=$$(git ls-files -z --cached --others --exclude-standard | xargs -0 sha256sum 2>/dev/null | sha256sum); \
 	for folder in . rehearsal doctor; do (cd $$folder && go test ./...) || exit 1; done
-	cd tests && go test -count=1 ./failclosed ./report ./runbook ./volume ./workflows
+	cd tests && go test -count=1 ./databases ./failclosed ./report ./runbook ./volume ./workflows
 
 test-e2e: test-machine tools
 	cd tests && BERTH_BIN=$(BIN) go test -count=1 -timeout 60m -v . ./load
@@ -85,7 +85,7 @@ test-runbook: test-machine tools
 # What interruptions, faults and power cuts leave behind; the figures go to docs/reliability.md. All of it takes hours; each
 # test function stands a rehearsal of its own and can be run by itself.
 test-faults: test-machine tools
-	cd tests && BERTH_BIN=$(BIN) BERTH_FIGURES=$(CURDIR)/docs/reliability.md go test -count=1 -p 1 -timeout 240m -v ./volume ./faults ./attackers
+	cd tests && BERTH_BIN=$(BIN) BERTH_FIGURES=$(CURDIR)/docs/reliability.md go test -count=1 -p 1 -timeout 240m -v ./databases ./volume ./faults ./attackers
 
 # What visitors notice of a release, beside other ways to release; ROUNDS of it.
 ROUNDS ?= 3

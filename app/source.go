@@ -74,6 +74,11 @@ var (
 	// secretName matches variables that hold a secret by the words that end their name; NAME_FILE holds a path.
 	secretName = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|PASS|SECRET|TOKEN|KEY|CREDENTIALS?)$`)
 	publicName = regexp.MustCompile(`(?i)(PUBLIC|PUBLISHABLE|SITE)_?KEY$`)
+	// flagName matches what databases take as a flag about a password, whatever its value.
+	flagName = regexp.MustCompile(`(?i)(^|_)(RANDOM|ALLOW_EMPTY|ONETIME)_(ROOT_)?PASSWORD$`)
+	// flag matches the value of what is on or off, and switchName the name of what 1 and 0 turn on and off.
+	flag       = regexp.MustCompile(`(?i)^\s*(true|false|yes|no|on|off|y|n|t|f|enabled?|disabled?|none)\s*$`)
+	switchName = regexp.MustCompile(`(?i)(^|_)(ALLOW|CREATE|DISABLE|ENABLE|GENERATE|HAS|HIDE|IS|NO|REQUIRE|SHOW|SKIP|USE|VALIDATE|VERIFY|WITH|WITHOUT)D?S?_`)
 	// inURL matches a password in a URL.
 	inURL = regexp.MustCompile(`://[^/@:\s]*:([^@/\s]+)@`)
 	// reference matches ${NAME} and $NAME; its first group is the name, its second a default.
@@ -140,11 +145,13 @@ func exposes(name, value string) bool {
 	if password := inURL.FindStringSubmatch(value); password != nil {
 		return literal(password[1])
 	}
-	return IsSecret(name) && literal(value)
+	return IsSecret(name) && literal(value) && !flag.MatchString(value) && (!switchName.MatchString(name) || strings.Trim(value, " 01") != "")
 }
 
 // IsSecret says whether a variable holds a secret, going by its name.
-func IsSecret(name string) bool { return secretName.MatchString(name) && !publicName.MatchString(name) }
+func IsSecret(name string) bool {
+	return secretName.MatchString(name) && !publicName.MatchString(name) && !flagName.MatchString(name)
+}
 
 // literal says whether a value holds words of its own: beside references to the environment, or as their default.
 func literal(value string) bool {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -53,6 +54,23 @@ func TestLine(t *testing.T) {
 
 func TestExposed(t *testing.T) {
 	assert.Equal(t, map[string]int{"web API_KEY": 4, "api API_KEY": 4, "api DATABASE_URL": 16, "db POSTGRES_PASSWORD": 26}, ReadSource([]byte(written)).Exposed())
+}
+
+// TestFlagsAreNoSecrets: what says whether there is a password is none.
+func TestFlagsAreNoSecrets(t *testing.T) {
+	for _, variable := range strings.Fields(`MYSQL_RANDOM_ROOT_PASSWORD=1 MYSQL_RANDOM_ROOT_PASSWORD=yes MYSQL_RANDOM_ROOT_PASSWORD=please MARIADB_RANDOM_ROOT_PASSWORD=true MYSQL_ALLOW_EMPTY_PASSWORD=1
+		MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=Yes ALLOW_EMPTY_PASSWORD=yes MYSQL_ONETIME_PASSWORD=1 SHOW_PASSWORD=false REQUIRE_TOKEN=1 DISABLE_API_KEY=0 USE_SECRET=on VAULT_TOKEN=none GENERATE_JWT_SECRET=1 POSTGRES_PASSWORD_FILE=/run/secrets/p`) {
+		name, value, _ := strings.Cut(variable, "=")
+		for _, environment := range []string{name + ": \"" + value + "\"", "[\"" + variable + "\"]"} {
+			if !strings.HasPrefix(environment, "[") {
+				environment = "{" + environment + "}"
+			}
+			assert.Empty(t, ReadSource([]byte("services:\n  db:\n    environment: "+environment+"\n")).Exposed(), environment)
+		}
+	}
+	for _, variable := range strings.Fields("MYSQL_ROOT_PASSWORD=1 PASSWORD=0 DB_PASSWORD=truest MY_RANDOM_SECRET=x USE_TOKEN=abc MYSQL_PASSWORD=yes-1 RANDOM_ROOT_TOKEN=k") {
+		assert.Len(t, ReadSource([]byte("services:\n  db:\n    environment: [\""+variable+"\"]\n")).Exposed(), 1, variable)
+	}
 }
 
 func TestGaps(t *testing.T) {

@@ -18,7 +18,7 @@ ssh openssh-client
   [ "$EUID" -ne 0 ] || wanted+=$'debootstrap debootstrap\n'
   case $1 in
     pictures) wanted+=$'termtosvg termtosvg\nscript bsdutils\n' ;;
-    test) wanted+=$'shellcheck shellcheck\njq jq\naws awscli\nnft nftables\nchromium chromium\ncertutil libnss3-tools\nmkfs.ext4 e2fsprogs\nmkfs.xfs xfsprogs\nsfdisk fdisk\nstrace strace\nbwrap bubblewrap\n' ;;
+    test) wanted+=$'shellcheck shellcheck\njq jq\naws awscli\nnft nftables\nchromium chromium\ncertutil libnss3-tools\nmkfs.ext4 e2fsprogs\nmkfs.xfs xfsprogs\nsfdisk fdisk\nstrace strace\nbwrap bubblewrap\npg_ctlcluster postgresql\nmariadbd mariadb-server\nredis-server redis-server\npython3 python3\n' ;;
   esac
   while read -r command package; do
     [ -z "$command" ] || PATH=$PATH:/usr/sbin:/sbin command -v "$command" >/dev/null || printf '%s\n' "$package"

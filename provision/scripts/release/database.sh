@@ -1,7 +1,8 @@
 # Dumps of the databases, and the way back to one. Sourced by deploy.sh.
 #
-# A dump is a file TIME_RELEASE_SERVICE.KIND below /data/dumps: the database of SERVICE as RELEASE left it at TIME. KIND is
-# postgres (pg_dump's custom format), mysql (SQL), or command (whatever berth:database's own command prints).
+# A dump is a file TIME_RELEASE_SERVICE.KIND below /data/dumps: all that the server of SERVICE held as RELEASE left it at TIME,
+# compressed by gzip. KIND is that of the script that made it (postgres, mysql, redis, mongo), sqlite for the files of the
+# service's volumes, or command (whatever berth:database's own command prints).
 # shellcheck shell=bash disable=SC2153
 set -euo pipefail
 
@@ -9,18 +10,54 @@ readonly DUMPS=$DATA/dumps
 # Seconds for one dump, and one restore.
 readonly DUMP_WITHIN=1200 RESTORE_WITHIN=3000
 
-# in_database has the database of kind $2 in the container of stateful service $1 dump, restore or ping ($3), for at most
-# $4 seconds. Its password is known inside, from the container's own environment.
+# in_database has the database of kind $2 in the container of stateful service $1 dump, restore, count (rows) or ping ($3), for
+# at most $4 seconds; $5 is the release whose plan names the volumes. Its password is known inside, from the container's own
+# environment, or from its command, which reaches it by the environment, too.
 in_database() {
   local script
   local -a ids=()
-  if [ "$2" = command ]; then
+  if [ "$2" = sqlite ]; then
+    in_volumes "$@"
+    return
+  elif [ "$2" = command ]; then
     read_text script jq -r ".database.$3" <<<"$APP"
   else
     read_text script cat "/opt/berth/release/$2.sh"
   fi
   read_lines ids running "$DATA_PROJECT" "$1"
-  docker exec --interactive "${ids[0]:-none}" timeout "$4" sh -c "$script" "$2" "$3"
+  if [ "$2" = redis ]; then
+    local BERTH_COMMAND
+    read_text BERTH_COMMAND docker inspect --format '{{.Path}}{{range .Args}}{{println}}{{.}}{{end}}' "${ids[0]:-none}"
+    export BERTH_COMMAND
+  fi
+  docker exec --interactive ${BERTH_COMMAND:+--env BERTH_COMMAND} "${ids[0]:-none}" timeout "$4" sh -c "$script" "$2" "$3"
+}
+
+# in_volumes does the same with the SQLite files of the volumes of service $1, which may be down.
+in_volumes() {
+  local volume folder
+  local -a volumes=() folders=() known=()
+  # shellcheck disable=SC2016 # jq's variables
+  read_json volumes "$RELEASES/$5/plan.json" '.sqlite[]? | select(.service == $s) | .volumes[]' --arg s "$1"
+  read_lines known docker_table volume ls --format 'table {{.Name}}'
+  for volume in "${volumes[@]}"; do
+    folder=$volume
+    if [[ $volume != /* ]]; then
+      # One that no release has made yet holds nothing.
+      [[ " ${known[*]} " == *" $volume "* ]] || continue
+      read_text folder docker volume inspect --format '{{.Mountpoint}}' "$volume"
+    fi
+    [ ! -d "$folder" ] || folders+=("$volume=$folder")
+  done
+  [ "${#folders[@]}" -gt 0 ] || return 0
+  BERTH_DUMPS=$DUMPS timeout "$4" python3 -I /opt/berth/release/sqlite.py "$3" "${folders[@]}"
+}
+
+# holds_nothing says whether dump $1 is of nothing at all.
+holds_nothing() {
+  local size
+  size=$(gzip --decompress --stdout "$1" | head -c 1 | wc -c) || true
+  [ "${size:-0}" -eq 0 ]
 }
 
 # dump_databases keeps what the databases hold now, under the name of release $1, whose data it is. Those of release $2
@@ -30,11 +67,12 @@ dump_databases() {
   local -a databases=() ids=()
   [ -n "$1" ] || return 0
   install -d -m 0700 "$DUMPS"
-  rm -f "$DUMPS"/*.partial
-  read_json databases "$RELEASES/$2/plan.json" '.databases[] | "\(.service) \(.kind)"'
+  rm -rf "$DUMPS"/*.partial
+  read_json databases "$RELEASES/$2/plan.json" '(.databases[] | "\(.service) \(.kind)"), (.sqlite[]? | "\(.service) sqlite")'
   for database in "${databases[@]}"; do
     service=${database% *} kind=${database##* }
-    read_lines ids running "$DATA_PROJECT" "$service"
+    ids=(files)
+    [ "$kind" = sqlite ] || read_lines ids running "$DATA_PROJECT" "$service"
     if [ "${#ids[@]}" -eq 0 ]; then
       undumped "$1" "$service"
       continue
@@ -42,8 +80,16 @@ dump_databases() {
     read_text time date --utc +%Y%m%dT%H%M%SZ
     file=$DUMPS/${time}_$1_$service.$kind
     # shellcheck disable=SC2310 # in_database checks each of its commands
-    if ! in_database "$service" "$kind" dump "$DUMP_WITHIN" </dev/null >"$file.partial" || [ ! -s "$file.partial" ]; then
-      fail "cannot dump the database of $service (the lines above say why; if they do not, the dump was empty), and no release goes out without a dump; what runs is left as it was"
+    if ! in_database "$service" "$kind" dump "$DUMP_WITHIN" "$2" </dev/null | gzip --fast >"$file.partial"; then
+      fail "cannot dump the database of $service (the lines above say why), and no release goes out without a dump; what runs is left as it was"
+    fi
+    # shellcheck disable=SC2310 # it is one test
+    if holds_nothing "$file.partial"; then
+      if [ "$kind" = sqlite ]; then
+        rm "$file.partial"
+        continue
+      fi
+      fail "the dump of the database of $service is empty, and no release goes out without a dump; what runs is left as it was"
     fi
     sync "$file.partial"
     mv "$file.partial" "$file"
@@ -98,7 +144,7 @@ copy_off_site() {
 
 # restore_databases puts back what release $1 left.
 restore_databases() {
-  local file service kind
+  local file service kind said line
   local -a files=()
   read_lines files dumps_of "$1"
   for file in "${files[@]}"; do
@@ -107,8 +153,14 @@ restore_databases() {
     service=${service%.*}
     say "restoring the database of $service as it was at ${file%%_*}"
     # shellcheck disable=SC2310 # in_database checks each of its commands
-    in_database "$service" "$kind" restore "$RESTORE_WITHIN" <"$DUMPS/$file" ||
+    said=$(gzip --decompress --stdout --force "$DUMPS/$file" | in_database "$service" "$kind" restore "$RESTORE_WITHIN" "$1") ||
       fail "cannot restore $DUMPS/$file (the lines above say why); what the database held is in the newest dump of $DUMPS"
+    # Each line is a sentence about what did not come back; berth:database's own command may print anything.
+    if [ "$kind" = command ]; then
+      printf '%s\n' "$said"
+    elif [ -n "$said" ]; then
+      while IFS= read -r line; do say "$service: $line"; done <<<"$said"
+    fi
   done
 }
 

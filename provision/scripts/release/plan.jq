@@ -16,7 +16,7 @@
 #   migration {service, command} or null         database {service, dump, restore} or null
 #   allow     what berth:allow names
 # Output: {id, problems, advice, because, stateful, stateless, builds, pulls, files, mountpoints, volumes, app, data, join,
-# routes, ports, stores, databases}. app and data are compose files, problems are sentences, advice is of {service, key, text}.
+# routes, ports, stores, databases, sqlite}. app and data are compose files, problems are sentences, advice is of {service, key, text}.
 
 # An image's name by its words: of the last path element, without tag and digest, as it is and without a version's digits.
 def name_of_image: ascii_downcase | sub("@.*$"; "") | split("/")[-1] // "" | sub(":[^:]*$"; "");
@@ -66,17 +66,29 @@ def named: .type == "volume" and (.source // "") != "";
 # A database is known by its image, or by the place where it keeps its files; a password for one is in its environment, but
 # where all share an env file it is in everybody's.
 def kind_by_image: .image // "" | (name_of_image | words) as $words
-  | if (known_store | not) or ($words | has_word(["mongo", "mongodb"])) then ""
+  | if known_store | not then ""
+    elif $words | has_word(["mongo", "mongodb"]) then "mongo"
     elif $words | has_word(["postgres", "postgresql", "postgis", "timescaledb", "pgvector", "pgvecto"]) then "postgres"
     elif $words | has_word(["mysql", "mariadb", "percona"]) then "mysql"
+    # Redis' modules keep what Redis alone cannot read.
+    elif ($words | has_word(["redis", "valkey", "keydb"])) and ($words | has_word(["stack", "sentinel", "cluster"]) | not) then "redis"
     else "" end;
 def kind_by_password: (.environment // {})
-  | if has("POSTGRES_PASSWORD") or has("POSTGRES_PASSWORD_FILE") then "postgres"
-    elif has("MYSQL_ROOT_PASSWORD") or has("MARIADB_ROOT_PASSWORD") then "mysql"
+  | if any(keys[]; IN("POSTGRES_PASSWORD", "POSTGRES_PASSWORD_FILE", "POSTGRES_HOST_AUTH_METHOD")) then "postgres"
+    elif any(keys[]; test("^(MYSQL|MARIADB)_(RANDOM_|ALLOW_EMPTY_)?(ROOT_)?PASSWORD$|^(MYSQL|MARIADB)_ROOT_PASSWORD_(FILE|HASH)$") and (IN("MYSQL_PASSWORD", "MARIADB_PASSWORD") | not)) then "mysql"
     else "" end;
+# What makes the root password of MySQL or MariaDB one that nobody knows: a random one takes precedence over any other.
+def unknown_root: .environment // {}
+  | def given($names): first($names[] as $name | select((.[$name] // "") | tostring != "") | $name) // "";
+    given(["MYSQL_RANDOM_ROOT_PASSWORD", "MARIADB_RANDOM_ROOT_PASSWORD"]) as $random
+  | if $random != "" then $random
+    elif given(["MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD_FILE", "MYSQL_ROOT_PASSWORD_FILE"]) != "" then ""
+    else given(["MARIADB_ROOT_PASSWORD_HASH"]) end;
 def kind_for_sure:
   kind_by_image as $image | kind_by_password as $password
-  | if $image != "" then $image
+  # What keeps nothing over a restart has nothing to restore.
+  | if $image == "redis" and (any(.volumes[]?; named or .type == "bind" and .read_only != true) | not) then ""
+    elif $image != "" then $image
     elif $password != "" and any(.volumes[]?.target // ""; test({postgres: "^/var/lib/(postgresql|pgsql)(/|$)", mysql: "^/var/lib/mysql(/|$)"}[$password])) then $password
     else "" end;
 # The kinds of the databases among services, by name: where none of a kind is one for sure, a password tells, but nobody
@@ -215,6 +227,13 @@ def only($names): with_entries(select(.key as $k | $names | index([$k])));
 # What holds data in a format of its own, which an older version may not read: a rollback leaves it.
 | ([$services | only($stateful) | to_entries[] | .key as $name | select($kinds[$name] != "" or (.value | if .build then built($name; $given).image else .image // "" end | known_store) or $name == ($given.database.service // "")) | $name]) as $stores
 
+# Where SQLite files may be: the volumes of what is no database of a known kind, each with the first service that has it.
+| ([$services | to_entries[] | .key as $name | .value.volumes[]? | select(named or data_bind($given)) | {service: $name, read_only: (.read_only == true),
+    volume: (if .type == "volume" then $model.volumes[.source].name // "app_\(.source)" else "\($given.binds)/\(.source | ltrimstr($given.source + "/"))" end)}]) as $mounts
+| ([$mounts[] | select(.service | IN($stores[])) | .volume]) as $of_stores
+| ([$mounts[] | select((.read_only | not) and (.volume | IN($of_stores[]) | not))] | group_by(.volume) | map(.[0]) | group_by(.service)
+    | map({service: .[0].service, volumes: map(.volume)})) as $sqlite
+
 # What both projects do to a service: no build, no published ports but the routed ones, no pull.
 | (def common($name): del(.build, .profiles)
     | .pull_policy = "never"
@@ -332,6 +351,7 @@ def only($names): with_entries(select(.key as $k | $names | index([$k])));
     image_volumes: ($given.image_volumes // {}),
     databases: ([$kinds | to_entries[] | {service: .key, kind: .value} | select(.kind != "" and .service != ($given.database.service // ""))]
       + if $given.database then [{service: $given.database.service, kind: "command"}] else [] end),
+    sqlite: $sqlite,
     problems: [
       (if $services == {} then "the compose file has no service that runs" else empty end),
       ($given.routes | to_entries[] | select($services[.value.service] == null)
@@ -351,6 +371,8 @@ def only($names): with_entries(select(.key as $k | $names | index([$k])));
       ($files[].source | ltrimstr($given.source) | ltrimstr("/") | . as $folder
         | [($given.links // [])[] | select($folder == "" or startswith($folder + "/"))] | select(. != []) | .[0]
         | "the folder \(if $folder == "" then "." else $folder end), which a persistent service mounts, holds the symbolic link \(.); Fix: commit the file or folder itself there, or build the folder into the service's image"),
+      ($kinds | to_entries[] | select(.value == "mysql" and .key != ($given.database.service // "")) | .key as $name | $services[$name] | unknown_root | select(. != "")
+        | "service \($name) has \(.), so nobody knows its root password, and without it not all that it holds can be dumped; take that out of the compose file and write MYSQL_ROOT_PASSWORD: ${MYSQL_ROOT_PASSWORD:?} there: pulumi config set --secret --path berth:secrets.MYSQL_ROOT_PASSWORD (a database that is there already keeps the password it has, so set it in there, too); or name commands that dump what its own user may see: pulumi config set --path berth:database.service \($name) && pulumi config set --path berth:database.dump COMMAND && pulumi config set --path berth:database.restore COMMAND"),
       # By "..": nothing is there that the commit or the server could hold.
       ($services | to_entries[] | .key as $name | .value
         | (.volumes[]? | select(.type == "bind") | .source | select(leads_out($given)) | "service \($name) mounts \(relative($given.source)), which leads out of the repository"),

@@ -1,0 +1,48 @@
+# A whole MongoDB server: dump | restore | ping | rows. Runs in the server's own container, whose environment is that of the
+# official image, or of Bitnami's. A dump is an archive of mongodump's: every database but local, with users and roles.
+# mongorestore checks what it reads as it goes, and replaces one collection after the other.
+# shellcheck shell=sh
+set -eu
+
+# given prints variable $1, from the file that $1_FILE names where it is not set.
+given() {
+  eval "value=\${$1:-} file=\${$1_FILE:-}"
+  # shellcheck disable=SC2154 # eval sets both
+  if [ -n "$value" ]; then printf '%s' "$value"; elif [ -r "$file" ]; then cat "$file"; fi
+}
+
+NAME=$(given MONGO_INITDB_ROOT_USERNAME)
+NAME=${NAME:-$(given MONGODB_ROOT_USER)}
+BERTH_PASSWORD=$(given MONGO_INITDB_ROOT_PASSWORD)
+BERTH_PASSWORD=${BERTH_PASSWORD:-$(given MONGODB_ROOT_PASSWORD)}
+# Bitnami's root is called so where it has no other name.
+[ -n "$NAME" ] || [ -z "$BERTH_PASSWORD" ] || NAME=root
+export NAME BERTH_PASSWORD
+
+# tool runs one of MongoDB's tools with the password in a file, since a command line can be read by others.
+tool() {
+  program=$1
+  shift
+  [ -z "$NAME" ] || set -- --username="$NAME" --authenticationDatabase=admin --config=/dev/fd/3 "$@"
+  escaped=$(printf '%s\n' "$BERTH_PASSWORD" | sed 's/[\\"]/\\&/g')
+  "$program" --quiet "$@" 3<<END
+password: "$escaped"
+END
+}
+
+# shell runs JavaScript as root. The password reaches it by the environment.
+shell() {
+  mongosh --quiet --norc --eval "if (process.env.NAME) db.getSiblingDB('admin').auth(process.env.NAME, process.env.BERTH_PASSWORD);
+$1" </dev/null
+}
+
+case $1 in
+  dump) tool mongodump --archive ;;
+  restore) tool mongorestore --archive --drop --stopOnError ;;
+  rows)
+    shell "db.adminCommand({listDatabases: 1, nameOnly: true}).databases.map(d => d.name).filter(n => n !== 'local' && n !== 'config').forEach(n => {
+  const one = db.getSiblingDB(n);
+  print(one.getCollectionInfos({type: 'collection'}).reduce((sum, c) => sum + one.getCollection(c.name).countDocuments({}), 0) + ' ' + n); })"
+    ;;
+  ping) shell "if (!db.adminCommand({listDatabases: 1, nameOnly: true}).ok) quit(1)" >/dev/null ;;
+esac
