@@ -23,15 +23,18 @@ in_database() {
   docker exec --interactive "${ids[0]:-none}" timeout "$4" sh -c "$script" "$2" "$3"
 }
 
-# dump_databases keeps what the databases hold now, under the name of release $1, whose data it is. Those of release $2
-# are dumped; one that release $1 does not have may be down.
+# dump_databases keeps what the databases hold now, under the name of release $1, whose data it is. Those of releases $1 and $2
+# are dumped, as $2 says where it knows one; one that release $1 does not have may be down.
 dump_databases() {
   local database service kind time file size
   local -a databases=() ids=()
   [ -n "$1" ] || return 0
   install -d -m 0700 "$DUMPS"
   rm -f "$DUMPS"/*.partial
-  read_json databases "$RELEASES/$2/plan.json" '.databases[] | "\(.service) \(.kind)"'
+  # What berth:database names is dumped by the command of now, and by none where it names another.
+  # shellcheck disable=SC2016 # jq's variables
+  read_json databases "$RELEASES/$2/plan.json" '[.databases[]?] as $now | [$old[0].databases[]? | select(.kind != "command" and (.service | IN($now[].service) | not))] + $now | .[] | "\(.service) \(.kind)"' \
+    --slurpfile old "$RELEASES/$1/plan.json"
   for database in "${databases[@]}"; do
     service=${database% *} kind=${database##* }
     read_lines ids running "$DATA_PROJECT" "$service"
@@ -94,6 +97,26 @@ copy_off_site() {
       fail "$DUMPS/$file did not get into the bucket $BUCKET; it stays here, and the next night brings another"
     say "copied $file to the bucket $BUCKET"
   done
+}
+
+# start_dumped starts those services of release $1 that have a dump to be restored and do not run: another one may have their files.
+start_dumped() {
+  local file service what dumped=" " rest=""
+  local -a files=()
+  read_lines files dumps_of "$1"
+  for file in "${files[@]}"; do
+    service=${file#*_*_}
+    dumped+="${service%.*} "
+  done
+  find_changed_data "$1"
+  leave_what_outlasts "$1"
+  while read -r service what; do
+    if [ "$what" = starts ] && [[ $dumped == *" $service "* ]]; then rest+=${rest:+$'\n'}"$service $what"; fi
+  done <<<"$CHANGED"
+  CHANGED=$rest
+  give_way "$1"
+  start_data "$1"
+  AS_IT_IS=()
 }
 
 # restore_databases puts back what release $1 left.
