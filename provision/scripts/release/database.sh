@@ -8,6 +8,8 @@ set -euo pipefail
 readonly DUMPS=$DATA/dumps
 # Seconds for one dump, and one restore.
 readonly DUMP_WITHIN=1200 RESTORE_WITHIN=3000
+# MiB that a dump leaves free: a database that finds no room for its log ends.
+readonly LEFT_MIB=512
 
 # in_database has the database of kind $2 in the container of stateful service $1 dump, restore or ping ($3), for at most
 # $4 seconds. Its password is known inside, from the container's own environment.
@@ -26,7 +28,7 @@ in_database() {
 # dump_databases keeps what the databases hold now, under the name of release $1, whose data it is. Those of releases $1 and $2
 # are dumped, as $2 says where it knows one; one that release $1 does not have may be down.
 dump_databases() {
-  local database service kind time file size
+  local database service kind
   local -a databases=() ids=()
   [ -n "$1" ] || return 0
   install -d -m 0700 "$DUMPS"
@@ -38,21 +40,50 @@ dump_databases() {
   for database in "${databases[@]}"; do
     service=${database% *} kind=${database##* }
     read_lines ids running "$DATA_PROJECT" "$service"
-    if [ "${#ids[@]}" -eq 0 ]; then
-      undumped "$1" "$service"
-      continue
-    fi
-    read_text time date --utc +%Y%m%dT%H%M%SZ
-    file=$DUMPS/${time}_$1_$service.$kind
-    # shellcheck disable=SC2310 # in_database checks each of its commands
-    if ! in_database "$service" "$kind" dump "$DUMP_WITHIN" </dev/null >"$file.partial" || [ ! -s "$file.partial" ]; then
-      fail "cannot dump the database of $service (the lines above say why; if they do not, the dump was empty), and no release goes out without a dump; what runs is left as it was"
-    fi
-    sync "$file.partial"
-    mv "$file.partial" "$file"
-    read_text size du --human-readable --apparent-size "$file"
-    say "dumped the database of $service: $file, ${size%%$'\t'*}"
+    if [ "${#ids[@]}" -eq 0 ]; then undumped "$1" "$service"; else dump_one "$1" "$service" "$kind"; fi
   done
+}
+
+# dump_one dumps the database of service $2, of kind $3, whose data release $1 left. It never takes the room that the database
+# itself needs to go on: what comes out is cut off there, and taken away.
+dump_one() {
+  local room time file size why="the lines above say why; if they do not, the dump was empty"
+  check_room "$2" "$3"
+  read_text room dump_room
+  read_text time date --utc +%Y%m%dT%H%M%SZ
+  file=$DUMPS/${time}_$1_$2.$3
+  # shellcheck disable=SC2310 # in_database checks each of its commands
+  if ! in_database "$2" "$3" dump "$DUMP_WITHIN" </dev/null | head --bytes="$room" >"$file.partial" || [ ! -s "$file.partial" ]; then
+    read_text size stat --format %s "$file.partial"
+    [ "$size" -lt "$room" ] || why="it takes more than the $((room >> 20)) MiB that a dump may take of what is free on $DATA, where $LEFT_MIB MiB are left to the database; $MORE_ROOM"
+    rm -f "$file.partial"
+    fail "cannot dump the database of $2 ($why), and no release goes out without a dump; what runs is left as it was"
+  fi
+  sync "$file.partial"
+  mv "$file.partial" "$file"
+  read_text size du --human-readable --apparent-size "$file"
+  say "dumped the database of $2: $file, ${size%%$'\t'*}"
+}
+
+# dump_room prints how many bytes a dump may take, 1 at least.
+dump_room() {
+  local free
+  read_text free free_mib
+  if [ "$free" -gt "$LEFT_MIB" ]; then echo $(((free - LEFT_MIB) << 20)); else echo 1; fi
+}
+
+# check_room looks whether another dump of the database of service $1, of kind $2, is likely to find room, and takes dumps away
+# that nothing needs where it is not.
+check_room() {
+  local room last=1
+  local -a files=("$DUMPS"/*_"$1.$2")
+  [ ! -f "${files[-1]}" ] || read_text last stat --format %s "${files[-1]}"
+  read_text room dump_room
+  [ "$room" -le $((last + last / 4)) ] || return 0
+  prune_dumps
+  read_text room dump_room
+  [ "$room" -gt $((last + last / 4)) ] ||
+    fail "there is no room to dump the database of $1: $((room >> 20)) MiB may be taken of what is free on $DATA, where $LEFT_MIB MiB are left to the database, and the last dump had $((last >> 20)) MiB; $MORE_ROOM; no release goes out without a dump, and what runs is left as it was"
 }
 
 # undumped ends the script where the database of service $2 is down though release $1 has it, unless somebody said that it may
