@@ -14,7 +14,7 @@ import (
 // TestADumpLeavesTheDatabaseItsRoom: it is looked at first, what comes out is cut off at the reserve, and nothing of a dump that
 // failed stays.
 func TestADumpLeavesTheDatabaseItsRoom(t *testing.T) {
-	const before = `source scripts/release/prune.sh; kept_releases() { echo old; }; running() { echo "$2"; }; in_database() { %s; }; free_mib() { echo %d; }; echo x >"$RELEASES/dumps/20260101T000000Z_old_db.postgres.partial"
+	const before = `kept_releases() { echo old; }; running() { echo "$2"; }; in_database() { %s; }; free_mib() { echo %d; }; echo x >"$RELEASES/dumps/20260101T000000Z_old_db.postgres.partial"
 (dump_databases old old) || echo "refused"; ls "$RELEASES/dumps"`
 	for name, test := range map[string]struct {
 		last, dump string
@@ -61,7 +61,7 @@ func TestADumpLeavesTheDatabaseItsRoom(t *testing.T) {
 func TestDumpsArePruned(t *testing.T) {
 	prune := func(size string, files map[string]string) []string {
 		t.Helper()
-		output, err := withDocker(t, ``, `source scripts/release/prune.sh; kept_releases() { printf '%s\n' new old; }; df() { printf '%s\n' Size `+size+`; }; date() { echo 20260110T000000Z; }; prune_dumps; ls "$RELEASES/dumps"`, files)
+		output, err := withDocker(t, ``, `kept_releases() { printf '%s\n' new old; }; df() { printf '%s\n' Size `+size+`; }; date() { echo 20260110T000000Z; }; prune_dumps; ls "$RELEASES/dumps"`, files)
 		require.NoError(t, err, output)
 		var left []string
 		for _, name := range strings.Fields(output) {
@@ -88,7 +88,7 @@ func TestDumpsArePruned(t *testing.T) {
 		}
 	}
 	assert.Len(t, prune("1000000", many), 20, "by number")
-	output, err := withDocker(t, ``, `source scripts/release/prune.sh; kept_releases() { return 1; }; (prune_dumps) || true; ls "$RELEASES/dumps"`, all())
+	output, err := withDocker(t, ``, `kept_releases() { return 1; }; (prune_dumps) || true; ls "$RELEASES/dumps"`, all())
 	require.NoError(t, err, output)
 	assert.Contains(t, output, "20260101T000000Z_old_db.postgres", "nothing goes where what is kept cannot be told")
 }
