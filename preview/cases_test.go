@@ -69,6 +69,14 @@ func TestDataIsNotDoubledEmptiedOrDropped(t *testing.T) {
 		"a volume of one letter": {compose: bind(`"v:/v"`) + "volumes: {v: {}}\n", refused: []string{"service vault mounts v:/v, which is no absolute path: Compose takes a name of one letter for a Windows drive; give the volume a longer name"}},
 		"written long":           {compose: bind(`{type: volume, source: v, target: /v}`) + "volumes: {v: {}}\n", because: map[string]string{"vault": "it has the named volume v"}},
 
+		// Two databases on the same files.
+		"two databases with one volume": {compose: routed + "  db: {image: \"postgres:17\", volumes: [\"data:/d\"]}\n  old: {image: \"postgres:16\", volumes: [\"data:/e\"]}\nvolumes: {data: {}}\n",
+			refused: []string{"services db and old keep their files in the same volume, data, and two servers at work on the same files damage them"}},
+		"one that only reads": {compose: routed + "  db: {image: \"postgres:17\", volumes: [\"data:/d\"]}\n  old: {image: \"postgres:16\", volumes: [\"data:/e:ro\"]}\nvolumes: {data: {}}\n",
+			because: map[string]string{"db": "it has the named volume data", "old": "it has the named volume data"}, silent: []string{"same volume"}},
+		"a backup of the files": {compose: routed + "  db: {image: \"postgres:17\", volumes: [\"data:/d\"]}\n  files: {image: \"y/backup:16\", volumes: [\"data:/e\"]}\nvolumes: {data: {}}\n",
+			because: map[string]string{"db": "it has the named volume data", "files": "it has the named volume data"}, silent: []string{"same volume"}},
+
 		// What leads out of the repository.
 		"a mount":       {compose: bind(`"../uploads:/d"`), allow: hosts, refused: []string{"service vault mounts ../uploads, which leads out of the repository"}},
 		"a mount, far":  {compose: bind(`"../../../a/b:/d"`), allow: hosts, refused: []string{"service vault mounts ../../../a/b, which leads out"}},

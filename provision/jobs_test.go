@@ -23,7 +23,8 @@ func withDocker(t *testing.T, docker, line string, files map[string]string) (str
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o755))
 	}
 	command := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `exec 3>&1; source <(sed "s|DATA=/data|DATA=`+folder+`|" scripts/lib.sh)
-for part in images data containers database; do source "scripts/release/$part.sh"; done
+for part in images data containers database prune; do source "scripts/release/$part.sh"; done
+free_mib() { echo 4000; }
 RELEASES=`+folder+`; project() { printf 'release-%s\n' "$1"; }
 containers() { echo "$*"; }; running() { echo "$*"; }; split() { echo "planned again"; }
 `+line)
@@ -99,7 +100,7 @@ func TestJobsRunOnce(t *testing.T) {
 
 // TestWhatWasStoppedForGoodComesBack: with the release that has it, and when the one that stopped it fails after all.
 func TestWhatWasStoppedForGoodComesBack(t *testing.T) {
-	const stand = `compose() { echo "compose $*"; }; renew_dependents() { :; }; join() { :; }; surplus_data() { echo files; }; docker() { echo "docker $*" >&3; }; docker_table() { echo id; }
+	const stand = `compose() { echo "compose $*"; }; renew_dependents() { :; }; give_way() { :; }; forget_networks() { :; }; join() { :; }; surplus_data() { echo files; }; docker() { echo "docker $*" >&3; }; docker_table() { echo id; }
 `
 	files := map[string]string{
 		"abc/plan.json": `{"stateful":["files"],"stores":[],"routes":[],"once":[]}`,
@@ -234,7 +235,7 @@ func TestOlderDatabasesDoNotStartOnNewerData(t *testing.T) {
 		return `compose() { echo "compose $*"; }; renew_dependents() { :; }; docker() { echo "docker $*" >&3; }; docker_table() { echo id; }; await_ready() { echo "ready $1"; }; HEALTHY_WITHIN=9; OLD=abc; NEW=abc
 running() { ` + running + `; }; changed_data() { printf 'db changes\nfiles changes\n'; }
 source <(sed -n '/^resume()/,/^}/p;/^leave_what_outlasts()/,/^}/p;/^kept()/,/^}/p;/^activate()/,/^}/p' scripts/deploy.sh); kept() { [ -e "$RELEASES/$1/released.json" ]; }
-for one in tell_volumes lead create start_release verify stop_others foresee_record record check_moving foretell step check_memory; do eval "$one() { :; }"; done; STRATEGY=stop-first
+for one in tell_volumes lead create start_release verify stop_others foresee_record record check_moving foretell step check_memory give_way forget_networks check_binds prepare_binds make_mountpoints; do eval "$one() { :; }"; done; STRATEGY=stop-first
 `
 	}
 	with := func(name, text string) map[string]string {

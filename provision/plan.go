@@ -35,11 +35,52 @@ type Plan struct {
 		Build    struct{ Context, Dockerfile string }
 	}
 	Pulls []struct{ Service, Reference string }
-	Data  struct{ Services map[string]any }
+	// Data is the compose file of what outlasts releases. Volumes have the names that Docker knows them by.
+	Data struct {
+		Services map[string]any
+		Volumes  map[string]struct{ Name string }
+	}
 }
 
 // Advice is a sentence about a key of a service in the compose file.
 type Advice struct{ Service, Key, Text string }
+
+// takesOver is the service of the plan before that has gone and whose volume a service writes to, and that volume; "" for none.
+func (p *Plan) takesOver(service string, before *Plan) (other, volume string) {
+	if before == nil {
+		return "", ""
+	}
+	mine := p.writes(service)
+	for _, other := range before.Stateful {
+		if slices.Contains(p.Stateful, other) {
+			continue
+		}
+		for _, volume := range before.writes(other) {
+			if slices.Contains(mine, volume) {
+				return other, volume
+			}
+		}
+	}
+	return "", ""
+}
+
+// writes are the volumes and folders that a service which outlasts releases can write to.
+func (p *Plan) writes(service string) (places []string) {
+	definition, _ := p.Data.Services[service].(map[string]any)
+	mounts, _ := definition["volumes"].([]any)
+	for _, mount := range mounts {
+		mount, _ := mount.(map[string]any)
+		source, _ := mount["source"].(string)
+		if source == "" || mount["read_only"] == true {
+			continue
+		}
+		if name := p.Data.Volumes[source].Name; mount["type"] == "volume" && name != "" {
+			source = name
+		}
+		places = append(places, source)
+	}
+	return places
+}
 
 // Commit is what of an app a plan is made from.
 type Commit struct {
@@ -256,6 +297,10 @@ func (p *Plan) Changes(before *Plan) []string {
 	for _, service := range p.Stateful {
 		switch {
 		case before == nil || !slices.Contains(before.Stateful, service):
+			if other, volume := p.takesOver(service, before); other != "" {
+				lines = append(lines, fmt.Sprintf("takes over the volume %s of %s, which is STOPPED FIRST, after its dump if it is a database, and what needs them waits until the new one is ready, at most berth:healthyWithin: %s", volume, other, service))
+				continue
+			}
 			lines = append(lines, fmt.Sprintf("starts and outlasts releases, because %s: %s", p.Because[service], service))
 		case !reflect.DeepEqual(p.definition(service), before.definition(service)):
 			lines = append(lines, fmt.Sprintf("is STOPPED AND STARTED ANEW, since its definition changed, and what needs it waits: %s (stateful: %s)", service, p.Because[service]))

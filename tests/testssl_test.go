@@ -24,7 +24,7 @@ func testTLS(t *testing.T, r *rehearsed.Rehearsal) {
 	r = r.In(t)
 	r.SSH("sudo DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install testssl.sh")
 	r.SSHInput("cat >root.pem", r.File("root.pem"))
-	output := r.SSH(`rm -f findings.json; timeout 300 testssl --quiet --warnings off --color 0 --ip 127.0.0.1 --add-ca root.pem \
+	output := r.SSH(`rm -f findings.json; timeout 900 testssl --quiet --warnings off --color 0 --ip 127.0.0.1 --add-ca root.pem \
 --protocols --std --fs --server-preference --server-defaults --headers --vulnerable --jsonfile findings.json ` + rehearsed.Domain + `:443 >testssl.log 2>&1 || tail -n 20 testssl.log >&2
 cat findings.json`)
 	var findings []struct{ ID, Severity, Finding string }

@@ -135,6 +135,7 @@ activate() {
     stop_release "$OLD"
   fi
   stop_moving "$OLD" "$NEW"
+  give_way "$NEW"
   start_data "$NEW"
   [ -z "$OLD" ] || join "$OLD"
   step create
@@ -211,12 +212,14 @@ rollback() {
   [ -n "$NEW" ] || fail "no kept release${wanted:+ of $wanted} to return to; kept: ${names[*]}; an older commit is released again with: pulumi config set berth:ref COMMIT && pulumi up"
   read_text COMMIT jq -r .commit "$RELEASES/$NEW/released.json"
   if [ -n "$with_database" ]; then
+    check_binds "$OLD" "$NEW"
     check_moving "$OLD" "$NEW"
     confirm_restore "$NEW" "$yes"
     step restore
     [ -e "$MAINTENANCE" ] || RESTORING=yes
     maintenance on
     dump_databases "$OLD" "$OLD"
+    start_dumped "$NEW"
     RESTORED=yes
     restore_databases "$NEW"
   fi
@@ -311,8 +314,9 @@ put_back() {
     (set -e; drain "$NEW" "$OLD")
   fi
   (set -e; lead next "${OLD:-starting}")
-  [ -z "$RESTORED" ] || (set -e; restore_databases "$OLD")
+  # A database has to run again before its content comes back.
   [ -z "$OLD" ] || (set -e; restore_data "$OLD")
+  [ -z "$RESTORED" ] || (set -e; restore_databases "$OLD")
   if [ "$RELEASES/next" -ef "$RELEASES/$NEW" ]; then
     say "$RELEASES/next still leads to $NEW (the lines above say why), so it is neither stopped nor removed; look with: sudo nft list table ip berth_fronts; after the fix, release again, which does both: sudo /opt/berth/deploy.sh"
     return

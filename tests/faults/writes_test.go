@@ -3,6 +3,8 @@ package faults
 import (
 	"crypto/x509"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -37,6 +39,18 @@ func TestNoWriteIsLost(t *testing.T) {
 		}
 	}
 	rollback := func(r *rehearsed.Rehearsal, _ *rehearsed.Site) { r.SSH("sudo /opt/berth/deploy.sh rollback") }
+	rename := func(r *rehearsed.Rehearsal, s *rehearsed.Site) {
+		compose, err := os.ReadFile(filepath.Join(r.App, "compose.yaml"))
+		require.NoError(r.T(), err)
+		renamed := regexp.MustCompile(`(?m)^  db:|^      db:|DATABASE_HOST: db$`).ReplaceAllStringFunc(string(compose), func(found string) string {
+			return strings.Replace(found, "db", "store", 1)
+		})
+		r.Commit(map[string]string{"compose.yaml": renamed})
+		output := r.Run("up")
+		assert.Contains(r.T(), output, "dumped the database of db: ")
+		assert.Contains(r.T(), output, "service db is stopped first: store writes to the same files (app_db-data)")
+		comesBack(s)
+	}
 	for _, test := range []struct {
 		name, row string
 		// happens in the middle of it. Where the site is away meanwhile writes fail, and those are not acknowledged.
@@ -59,6 +73,11 @@ func TestNoWriteIsLost(t *testing.T) {
 			require.NotEqual(r.T(), before, id(r, instance))
 			comesBack(s)
 		}}},
+		{name: "a renamed database", row: "A database's service has another name in the next release, with the same volume; back by a rollback; and there once more", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){
+			rename,
+			func(r *rehearsed.Rehearsal, s *rehearsed.Site) { rollback(r, s); comesBack(s) },
+			func(r *rehearsed.Rehearsal, s *rehearsed.Site) { rollback(r, s); comesBack(s) },
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r, s := r.In(t), s.In(t)

@@ -101,23 +101,31 @@ check_certificate() {
   result certificate "$severity" "$reason" "$left"
 }
 
+# check_dumps goes by the database whose last dump is the oldest. A night that failed is said at once.
 check_dumps() {
-  local file newest="" count now since age
-  read_text count jq '.databases | length' "$RELEASES/$1/plan.json"
-  [ "$count" -gt 0 ] || return 0
-  for file in "$DATA"/dumps/*; do
-    if [ -f "$file" ] && [[ $file != *.partial ]] && [[ -z $newest || $file -nt $newest ]]; then newest=$file; fi
-  done
+  local database file newest now since age=-1 failed
+  local -a databases=()
+  read_json databases "$RELEASES/$1/plan.json" '.databases[] | "\(.service).\(.kind)"'
+  [ "${#databases[@]}" -gt 0 ] || return 0
   read_text now date +%s
-  if [ -z "$newest" ]; then
-    # A site of a few hours had no night yet.
-    since=$(stat --format %Y "$RELEASES/$1/released.json" 2>/dev/null) || since=$now
-    result backup $((now - since >= DUMP_OLD * 3600)) "the database was never dumped; dump it: sudo /opt/berth/deploy.sh dump"
-    return
-  fi
-  read_text since stat --format %Y "$newest"
-  age=$(((now - since) / 3600))
-  if [ "$age" -gt "$DUMP_OLD" ]; then
+  for database in "${databases[@]}"; do
+    newest=""
+    for file in "$DATA"/dumps/*_"$database"; do
+      if [ -f "$file" ] && [[ -z $newest || $file -nt $newest ]]; then newest=$file; fi
+    done
+    if [ -z "$newest" ]; then
+      # A site of a few hours had no night yet.
+      since=$(stat --format %Y "$RELEASES/$1/released.json" 2>/dev/null) || since=$now
+      result backup $((now - since >= DUMP_OLD * 3600)) "the database of ${database%.*} was never dumped; dump it: sudo /opt/berth/deploy.sh dump"
+      return
+    fi
+    read_text since stat --format %Y "$newest"
+    [ $(((now - since) / 3600)) -le "$age" ] || age=$(((now - since) / 3600))
+  done
+  failed=$(systemctl is-failed berth-dump.service) || true
+  if [ "$failed" = failed ]; then
+    result backup 2 "the last dump of a night failed, and the last that did not is $age hours old; why: sudo tail -n 20 /var/log/berth/release.log; dump again: sudo systemctl start berth-dump" "$age"
+  elif [ "$age" -gt "$DUMP_OLD" ]; then
     result backup 1 "the last dump of the database is $age hours old; dump it: sudo /opt/berth/deploy.sh dump; look with: systemctl status berth-dump.timer" "$age"
   else
     result backup 0 "the database was dumped $age hours ago" "$age"

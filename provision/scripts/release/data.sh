@@ -94,7 +94,7 @@ tell_volumes() {
 # foretell says in advance what happens to stateful services.
 foretell() {
   local service what why
-  local -a surplus=()
+  local -a surplus=() lines=()
   tell_volumes "$1"
   while read -r service what; do
     [ "$what" = changes ] || continue
@@ -103,7 +103,59 @@ foretell() {
     say "stateful service $service changes ($why): it is stopped and started anew, and what needs it waits"
   done <<<"$CHANGED"
   read_lines surplus surplus_data "$1"
-  for service in "${surplus[@]}"; do say "stateful service $service is not in this release: it is stopped at the end, its data stays"; done
+  read_lines lines in_the_way "$1"
+  for service in "${surplus[@]}"; do
+    [[ $'\n'$(printf '%s\n' "${lines[@]}") == *$'\n'"$DATA_PROJECT $service "* ]] ||
+      say "stateful service $service is not in this release: it is stopped at the end, its data stays"
+  done
+}
+
+# in_the_way prints a line "PROJECT SERVICE OTHER PLACE" for each service that runs, writes to a volume or folder that a service of
+# release $1 is to write to, and is not the same one: two servers on the same files damage them. A service that is in the release
+# itself shares its files on purpose. Of stateless services, which run twice anyway, those that the release has stay.
+in_the_way() {
+  local all filter
+  local -a ids=() lines=()
+  read_lines ids docker_table ps --no-trunc --format 'table {{.ID}}' --filter label=com.docker.compose.project
+  [ "${#ids[@]}" -gt 0 ] || return 0
+  read_text all docker inspect "${ids[@]}"
+  read_text filter cat /opt/berth/release/in-the-way.jq
+  read_json lines /dev/stdin "$filter" --slurpfile plan "$RELEASES/$1/plan.json" --slurpfile data "$RELEASES/$1/data.json" --slurpfile app "$RELEASES/$1/app.json" <<<"$all"
+  [ "${#lines[@]}" -eq 0 ] || printf '%s\n' "${lines[@]}"
+}
+
+# give_way stops those, before anything of release $1 starts.
+give_way() {
+  local line project service other place
+  local -a lines=()
+  read_lines lines in_the_way "$1"
+  for line in "${lines[@]}"; do
+    read -r project service other place <<<"$line"
+    say "service $service is stopped first: $other writes to the same files ($place), and two at a time would damage them; it is down until $other is ready"
+    # shellcheck disable=SC2034 # for deploy.sh
+    if [ "$project" = "$DATA_PROJECT" ]; then DATA_TOUCHED=yes; else STOPPED_FIRST=yes; fi
+    stop_for_good "$project" "$service"
+  done
+}
+
+# forget_networks takes networks that are gone out of the containers of stateful services $@. A release's network goes with the
+# release, and Docker starts nothing that is joined to one that is gone.
+forget_networks() {
+  local service id line there
+  local -a known=() ids=() lines=()
+  read_lines known docker_table network ls --no-trunc --format 'table {{.ID}}'
+  there=" ${known[*]} "
+  for service in "$@"; do
+    read_lines ids containers "$DATA_PROJECT" "$service"
+    for id in "${ids[@]}"; do
+      read_lines lines docker inspect --format '{{range $name, $network := .NetworkSettings.Networks}}{{$name}} {{$network.NetworkID}}{{"\n"}}{{end}}' "$id"
+      for line in "${lines[@]}"; do
+        # A container that never ran has no id of its network yet.
+        if [ -z "${line##* }" ] || [[ $there == *" ${line##* } "* ]]; then continue; fi
+        docker network disconnect --force "${line%% *}" "$id"
+      done
+    done
+  done
 }
 
 # surplus_data prints the stateful services that run though release $1 has none of that name.
@@ -144,6 +196,7 @@ start_as_is() {
   local -a ids=()
   [ "${#AS_IT_IS[@]}" -gt 0 ] || return 0
   allow_restarts "$DATA_PROJECT" "$RELEASES/$1/data.json"
+  forget_networks "${AS_IT_IS[@]}"
   for service in "${AS_IT_IS[@]}"; do
     say "starting $service"
     read_lines ids containers "$DATA_PROJECT" "$service"
@@ -241,6 +294,7 @@ start_data() {
   say "starting ${services[*]}"
   DATA_TOUCHED=yes ANEW="${services[*]}"
   allow_restarts "$DATA_PROJECT" "$RELEASES/$1/data.json"
+  forget_networks "${services[@]}"
   # shellcheck disable=SC2310 # compose is one command
   if ! compose "$1" data.json up --detach --no-build --no-deps "${services[@]}"; then
     now=$(states "$DATA_PROJECT" "$1")
@@ -279,6 +333,7 @@ restore_data() {
   local -a services
   [ "$DATA_TOUCHED" = yes ] || return 0
   say "taking the stateful services back"
+  give_way "$1"
   find_changed_data "$1"
   leave_jobs "$1"
   AS_IT_IS=()
@@ -287,6 +342,7 @@ restore_data() {
   mapfile -t services <<<"$CHANGED"
   services=("${services[@]%% *}")
   allow_restarts "$DATA_PROJECT" "$RELEASES/$1/data.json"
+  [ -z "$CHANGED" ] || forget_networks "${services[@]}"
   # shellcheck disable=SC2310 # compose is one command, and renew_dependents checks each of its own
   [ -z "$CHANGED" ] || { compose "$1" data.json up --detach --no-build --no-deps "${services[@]}" && renew_dependents "$1"; } ||
     say "the stateful services of $1 do not start; the lines above say why"

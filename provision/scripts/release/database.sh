@@ -9,6 +9,8 @@ set -euo pipefail
 readonly DUMPS=$DATA/dumps
 # Seconds for one dump, and one restore.
 readonly DUMP_WITHIN=1200 RESTORE_WITHIN=3000
+# MiB that a dump leaves free: a database that finds no room for its log ends.
+readonly LEFT_MIB=512
 
 # in_database has the database of kind $2 in the container of stateful service $1 dump, restore, count (rows) or ping ($3), for
 # at most $4 seconds; $5 is the release whose plan names the volumes. Its password is known inside, from the container's own
@@ -60,42 +62,75 @@ holds_nothing() {
   [ "${size:-0}" -eq 0 ]
 }
 
-# dump_databases keeps what the databases hold now, under the name of release $1, whose data it is. Those of release $2
-# are dumped; one that release $1 does not have may be down.
+# dump_databases keeps what the databases hold now, under the name of release $1, whose data it is. Those of releases $1 and $2
+# are dumped, as $2 says where it knows one; one that release $1 does not have may be down.
 dump_databases() {
-  local database service kind time file size
+  local database service kind
   local -a databases=() ids=()
   [ -n "$1" ] || return 0
   install -d -m 0700 "$DUMPS"
   rm -rf "$DUMPS"/*.partial
-  read_json databases "$RELEASES/$2/plan.json" '(.databases[] | "\(.service) \(.kind)"), (.sqlite[]? | "\(.service) sqlite")'
+  # What berth:database names is dumped by the command of now, and by none where it names another.
+  # shellcheck disable=SC2016 # jq's variables
+  read_json databases "$RELEASES/$2/plan.json" 'def all: [(.databases[]?), (.sqlite[]? | {service, kind: "sqlite"})];
+    all as $now | [$old[0] | all[] | select(.kind != "command" and ([.service, .kind] | IN($now[] | [.service, .kind]) | not) and (.kind == "sqlite" or (.service | IN($now[] | select(.kind != "sqlite").service) | not)))]
+    + $now | .[] | "\(.service) \(.kind)"' --slurpfile old "$RELEASES/$1/plan.json"
   for database in "${databases[@]}"; do
     service=${database% *} kind=${database##* }
     ids=(files)
     [ "$kind" = sqlite ] || read_lines ids running "$DATA_PROJECT" "$service"
-    if [ "${#ids[@]}" -eq 0 ]; then
-      undumped "$1" "$service"
-      continue
-    fi
-    read_text time date --utc +%Y%m%dT%H%M%SZ
-    file=$DUMPS/${time}_$1_$service.$kind
-    # shellcheck disable=SC2310 # in_database checks each of its commands
-    if ! in_database "$service" "$kind" dump "$DUMP_WITHIN" "$2" </dev/null | gzip --fast >"$file.partial"; then
-      fail "cannot dump the database of $service (the lines above say why), and no release goes out without a dump; what runs is left as it was"
-    fi
-    # shellcheck disable=SC2310 # it is one test
-    if holds_nothing "$file.partial"; then
-      if [ "$kind" = sqlite ]; then
-        rm "$file.partial"
-        continue
-      fi
-      fail "the dump of the database of $service is empty, and no release goes out without a dump; what runs is left as it was"
-    fi
-    sync "$file.partial"
-    mv "$file.partial" "$file"
-    read_text size du --human-readable --apparent-size "$file"
-    say "dumped the database of $service: $file, ${size%%$'\t'*}"
+    if [ "${#ids[@]}" -eq 0 ]; then undumped "$1" "$service"; else dump_one "$1" "$2" "$service" "$kind"; fi
   done
+}
+
+# dump_one dumps the database of service $3, of kind $4, whose data release $1 left, as $2 or $1 says where its files are. It never
+# takes the room that the database itself needs to go on: what comes out is cut off there, and taken away.
+dump_one() {
+  local release=$2 room time file size why="the lines above say why"
+  # shellcheck disable=SC2016,SC2310 # jq's variables; holds is true or false, or the end
+  holds --arg s "$3" '[.stateful[]?] | index([$s]) != null' "$RELEASES/$2/plan.json" || release=$1
+  check_room "$3" "$4"
+  read_text room dump_room
+  read_text time date --utc +%Y%m%dT%H%M%SZ
+  file=$DUMPS/${time}_$1_$3.$4
+  # shellcheck disable=SC2310 # in_database checks each of its commands
+  if ! in_database "$3" "$4" dump "$DUMP_WITHIN" "$release" </dev/null | gzip --fast | head --bytes="$room" >"$file.partial"; then
+    read_text size stat --format %s "$file.partial"
+    [ "$size" -lt "$room" ] || why="it takes more than the $((room >> 20)) MiB that a dump may take of what is free on $DATA, where $LEFT_MIB MiB are left to the database; $MORE_ROOM"
+    rm -f "$file.partial"
+    fail "cannot dump the database of $3 ($why), and no release goes out without a dump; what runs is left as it was"
+  fi
+  # shellcheck disable=SC2310 # it is one test
+  if holds_nothing "$file.partial"; then
+    rm -f "$file.partial"
+    [ "$4" != sqlite ] || return 0
+    fail "cannot dump the database of $3 (the dump is empty), and no release goes out without a dump; what runs is left as it was"
+  fi
+  sync "$file.partial"
+  mv "$file.partial" "$file"
+  read_text size du --human-readable --apparent-size "$file"
+  say "dumped the database of $3: $file, ${size%%$'\t'*}"
+}
+
+# dump_room prints how many bytes a dump may take, 1 at least.
+dump_room() {
+  local free
+  read_text free free_mib
+  if [ "$free" -gt "$LEFT_MIB" ]; then echo $(((free - LEFT_MIB) << 20)); else echo 1; fi
+}
+
+# check_room looks whether another dump of the database of service $1, of kind $2, is likely to find room, and takes dumps away
+# that nothing needs where it is not.
+check_room() {
+  local room last=1
+  local -a files=("$DUMPS"/*_"$1.$2")
+  [ ! -f "${files[-1]}" ] || read_text last stat --format %s "${files[-1]}"
+  read_text room dump_room
+  [ "$room" -le $((last + last / 4)) ] || return 0
+  prune_dumps
+  read_text room dump_room
+  [ "$room" -gt $((last + last / 4)) ] ||
+    fail "there is no room to dump the database of $1: $((room >> 20)) MiB may be taken of what is free on $DATA, where $LEFT_MIB MiB are left to the database, and the last dump had $((last >> 20)) MiB; $MORE_ROOM; no release goes out without a dump, and what runs is left as it was"
 }
 
 # undumped ends the script where the database of service $2 is down though release $1 has it, unless somebody said that it may
@@ -140,6 +175,28 @@ copy_off_site() {
       fail "$DUMPS/$file did not get into the bucket $BUCKET; it stays here, and the next night brings another"
     say "copied $file to the bucket $BUCKET"
   done
+}
+
+# start_dumped starts those services of release $1 that have a dump to be restored and do not run: another one may have their files.
+start_dumped() {
+  local file service what dumped=" " rest=""
+  local -a files=()
+  read_lines files dumps_of "$1"
+  for file in "${files[@]}"; do
+    service=${file#*_*_}
+    dumped+="${service%.*} "
+  done
+  find_changed_data "$1"
+  leave_what_outlasts "$1"
+  while read -r service what; do
+    if [ "$what" = starts ] && [[ $dumped == *" $service "* ]]; then rest+=${rest:+$'\n'}"$service $what"; fi
+  done <<<"$CHANGED"
+  CHANGED=$rest
+  prepare_binds "$1"
+  make_mountpoints "$1"
+  give_way "$1"
+  start_data "$1"
+  AS_IT_IS=()
 }
 
 # restore_databases puts back what release $1 left.

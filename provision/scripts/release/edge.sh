@@ -7,8 +7,8 @@ readonly ANSWERS_WITHIN=15 VERIFIED_WITHIN=5
 # Where nginx serves the release that comes next, on loopback. The site's configuration has the other end.
 readonly NEXT_PORT=18443
 readonly MAINTENANCE=$DATA/maintenance
-# What did not answer when the site was asked last.
-UNWELL=""
+# What did not answer when the site was asked last, and the releases that were drained.
+UNWELL="" DRAINED=""
 
 # lead makes link $1 ("current" or "next") lead to release $2 ("starting" before any). When this returns, no new request is
 # led elsewhere; open ones finish where they are. nginx is told where the paths are others than those that it knows.
@@ -102,6 +102,9 @@ drained() {
 # drain waits for the open requests and WebSockets of release $1, now that $2 gets the new ones.
 drain() {
   local open
+  # Once: what has not ended by itself then is ended with the containers.
+  [[ $DRAINED != *" $1 "* ]] || return 0
+  DRAINED+=" $1 "
   read_text open open_connections "$1" "$2"
   if [ "$open" -gt 0 ]; then
     say "draining $open open connections, at most $DRAIN_WITHIN seconds"

@@ -396,6 +396,10 @@ def only($names): with_entries(select(.key as $k | $names | index([$k])));
           then "service \(.service) is persistent, because \($because[.service]), and depends on \(.on), which every release replaces, so no switch from one to the next would be without errors; route to \(.on) itself: pulumi config set --path 'berth:routes[\(.service as $name | first($given.routes | to_entries[] | select(.value.service == $name) | .key))].service' \(.on), with its port; or let every release replace \(.service), too: labels: {berth.stateful: \"false\"} in the compose file"
           else "service \(.service) is persistent, because \($because[.service]), and waits for \(.on), which every release replaces, so \(.service) would start before it; if \(.on) runs once, make it the migration: pulumi config set --path berth:migration.service \(.on) && pulumi config set --path berth:migration.command COMMAND, and take it out of depends_on; if it runs all the time, give \(.on) labels: {berth.stateful: \"true\"}, or \(.service) \"false\""
           end),
+      # Two servers on the same files damage them.
+      ([$services | only($stores) | to_entries[] | .key as $name | .value.volumes[]? | select(named and .read_only != true) | {service: $name, volume: (.source + ":" + (.volume.subpath // ""))}]
+        | group_by(.volume)[] | select(length > 1)
+        | "services \(map(.service) | join(" and ")) keep their files in the same volume, \(.[0].volume | sub(":.*$"; "")), and two servers at work on the same files damage them; give each a volume of its own, or take one of them out of the compose file"),
       ($given.images | keys[] | select($services[.] == null)
         | "berth:images names service \(.), which the compose file does not have; mend it: pulumi config rm --path 'berth:images[\"\(.)\"]'"),
       ($services | to_entries[] | .key as $name | .value

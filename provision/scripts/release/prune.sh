@@ -5,8 +5,8 @@ set -euo pipefail
 # Free space that a release needs, in MiB, and what the build cache may take.
 readonly FREE_MIB=1024 CACHE=2GB
 readonly MORE_ROOM="see what takes it: sudo /opt/berth/log-monitor.sh sizes; make room: sudo /opt/berth/log-monitor.sh clean; or grow the volume: pulumi config set berth:volumeSize 30"
-# Days that dumps stay, and how many at most.
-readonly DUMP_DAYS=7 MOST_DUMPS=20
+# Days that dumps stay, how many at most, and what share of the volume they may take together, per cent.
+readonly DUMP_DAYS=7 MOST_DUMPS=20 DUMPS_SHARE=25
 
 free_mib() {
   local text
@@ -57,22 +57,31 @@ prune_images() {
   docker image prune --force >/dev/null
 }
 
-# prune_dumps keeps what a rollback may restore (the newest of each kept release), and those of the last week besides.
+# prune_dumps keeps what a rollback may restore (the newest of each database for each kept release), and those of the last week
+# besides, as far as there is room. What was cut is none.
 prune_dumps() {
-  local release needed=$'\n' oldest index name dumps
-  local -a releases=() files=("$DUMPS"/*)
+  local release oldest index name dumps size share=0 sum=0
+  local -a releases=() files=() sizes=()
+  local -A needed=()
+  rm -rf "$DUMPS"/*.partial
+  files=("$DUMPS"/*)
+  [ -f "${files[0]}" ] || return 0
   read_lines releases kept_releases
   for release in "${releases[@]}"; do
     dumps=$(dumps_of "$release")
-    needed+=$dumps$'\n'
+    while read -r name; do needed["$name."]=yes; done <<<"$dumps"
   done
   # A dump's name begins with its time. A day of many releases must not fill the disk.
   read_text oldest date --utc --date "$DUMP_DAYS days ago" +%Y%m%dT%H%M%SZ
+  read_lines sizes stat --format %s "${files[@]}"
+  for size in "${sizes[@]}"; do sum=$((sum + size)); done
+  read_text share df --output=size --block-size=1 "$DATA"
+  share=$((${share##*[[:space:]]} / 100 * DUMPS_SHARE))
   for index in "${!files[@]}"; do
     name=${files[index]##*/}
-    if [ -f "${files[index]}" ] && [[ $needed != *$'\n'"$name"$'\n'* ]] &&
-      { [[ $name < $oldest ]] || [ "$index" -lt $((${#files[@]} - MOST_DUMPS)) ]; }; then
+    if [ -z "${needed["$name."]:-}" ] && { [[ $name < $oldest ]] || [ "$index" -lt $((${#files[@]} - MOST_DUMPS)) ] || [ "$sum" -gt "$share" ]; }; then
       rm -f "${files[index]}"
+      sum=$((sum - sizes[index]))
     fi
   done
 }
