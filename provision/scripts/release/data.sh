@@ -148,6 +148,7 @@ forget_networks() {
   for service in "$@"; do
     read_lines ids containers "$DATA_PROJECT" "$service"
     for id in "${ids[@]}"; do
+      # shellcheck disable=SC2016 # docker's variables
       read_lines lines docker inspect --format '{{range $name, $network := .NetworkSettings.Networks}}{{$name}} {{$network.NetworkID}}{{"\n"}}{{end}}' "$id"
       for line in "${lines[@]}"; do
         # A container that never ran has no id of its network yet.

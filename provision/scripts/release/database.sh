@@ -196,6 +196,7 @@ start_dumped() {
   make_mountpoints "$1"
   give_way "$1"
   start_data "$1"
+  # shellcheck disable=SC2034 # for data.sh
   AS_IT_IS=()
 }
 

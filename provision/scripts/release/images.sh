@@ -117,7 +117,7 @@ build() {
     printf '%s\n' "$text" >"$1/Dockerfile.$2" || return 1
   fi
   (
-    while read -r text; do export -n "${text?}"; done < <(compgen -e)
+    for text in $(compgen -e); do export -n "${text?}"; done
     for ((index = 0; index < ${#values[@]}; index += 2)); do export "${values[index]}=${values[index + 1]}"; done
     export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root BUILDX_GIT_INFO=false
     timeout "$BUILD_WITHIN" /usr/bin/docker build --progress plain --cgroup-parent "$BUILD_SLICE" --label "berth.content=$4" --tag "$3" "${flags[@]}" 8>&-

@@ -76,7 +76,7 @@ prune_dumps() {
   read_lines sizes stat --format %s "${files[@]}"
   for size in "${sizes[@]}"; do sum=$((sum + size)); done
   read_text share df --output=size --block-size=1 "$DATA"
-  share=$((${share##*[[:space:]]} / 100 * DUMPS_SHARE))
+  share=$((${share##*[[:space:]]} * DUMPS_SHARE / 100))
   for index in "${!files[@]}"; do
     name=${files[index]##*/}
     if [ -z "${needed["$name."]:-}" ] && { [[ $name < $oldest ]] || [ "$index" -lt $((${#files[@]} - MOST_DUMPS)) ] || [ "$sum" -gt "$share" ]; }; then

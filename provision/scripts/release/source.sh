@@ -77,7 +77,7 @@ fetch() {
 # measure counts the commit's files and folders, and the KiB that they take, until there are more than $1 or $2. git's listing
 # ends with a word of ours, without which it is not whole.
 measure() {
-  # shellcheck disable=SC2016 # awk's variables
+  # shellcheck disable=SC2016,SC2310,SC2312 # awk's variables; a listing that fails has no last word
   awk -v most="$1" -v room="$2" '
     $1 == "whole" { whole = 1; exit }
     { files++; kib += $4 > 0 ? 4 * int(($4 + 4095) / 4096) : 4 }
@@ -115,6 +115,7 @@ check_out() {
   (
     umask 022
     mkdir -p "$1"
+    # shellcheck disable=SC2030 # for git in this subshell
     export GIT_INDEX_FILE=$1.index
     git --git-dir "$MIRROR" --work-tree "$1" read-tree "$COMMIT"
     git --git-dir "$MIRROR" --work-tree "$1" checkout-index --all
@@ -134,6 +135,7 @@ take_out() {
   (
     umask 022
     mkdir "$2"
+    # shellcheck disable=SC2031 # see above
     export GIT_INDEX_FILE=$2.index
     git_mirror --work-tree "$2" read-tree "$COMMIT"
     git_mirror --work-tree "$2" ls-files -z -- "${1:-.}" >"$2.list"
