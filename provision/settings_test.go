@@ -124,7 +124,7 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 		ComposeFile: "deploy/my compose.yaml", Routes: []config.Route{{Path: "/", Service: "web", Port: 80}, {Path: "/api/", Service: "api", Port: 8000}},
 		Environment: map[string]string{"B": hostile[0]}, Secrets: map[string]string{"A": "it's"}, KeepReleases: 3, HealthyWithin: 60, AlarmEmail: "a@example.com", Region: "eu-central-1",
 		Migration: &config.Migration{Service: "api", Command: "echo \"it's\" $HOME <&>"}, Registries: map[string]string{"registry.example.com": "you:pass:word", "docker.io": "a:b"},
-		ACME: config.ACME{EABKey: "geheim", EABKeyID: "1"},
+		ACME: config.ACME{EABKey: "geheim", EABKeyID: "1"}, UploadLimit: 100,
 	}
 	release, err := releaseSettings(cfg, "production", "abc")
 	require.NoError(t, err)

@@ -3,7 +3,8 @@
 #
 # A dump is an RDB file, as the server sends it to a replica. To restore it, a second server loads it beside, and the one in use
 # becomes its replica for a moment: it takes over everything at once and writes its own files, with an AOF and without.
-# shellcheck shell=sh disable=SC2016,SC2310,SC2312 # what is asked in a condition is one command, or checks each of its own; a value that cannot be read is none
+# shellcheck shell=sh
+# shellcheck disable=SC2016,SC2310,SC2312 # what is asked in a condition is one command, or checks each of its own; a value that cannot be read is none
 set -eu
 
 # line prints its arguments, one per line and as they are: some shells' echo reads backslashes.

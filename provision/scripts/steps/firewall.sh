@@ -6,9 +6,11 @@ set -euo pipefail
 source /opt/berth/lib.sh
 
 main() {
-  local file=$BERTH_ETC/firewall.nft routes own rules
-  read_text routes ip -json route show default
-  read_text own jq -r '["lo", .[].dev] | unique | map("\"\(.)\"") | join(", ")' <<<"$routes"
+  local file=$BERTH_ETC/firewall.nft links own rules
+  # A bridge is Docker's; the server's ends of containers have no address.
+  read_text links ip -json -details addr show
+  read_text own jq -r '["lo", (.[] | select((.linkinfo.info_kind // "") != "bridge" and any(.addr_info[]?; .scope == "global")) | .ifname)] | unique
+    | map("\"\(.)\"") | if length > 1 then join(", ") else empty end' <<<"$links"
   read_text rules sed "s/OWN/$own/" /opt/berth/edge/firewall.nft
   put "$file" 0644 <<<"$rules"
   nft --check --file "$file" || fail "this kernel does not know the firewall's rules (the lines above say which); boot Debian's own kernel"
