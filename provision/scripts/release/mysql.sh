@@ -3,7 +3,8 @@
 #
 # A dump is SQL. It restores the tables of every database beside those in use, in berth_restoring_N, and then has them take the
 # place of the others. Views, routines, triggers and events cannot be moved, and are made where they belong, after that.
-# shellcheck shell=sh disable=SC2016,SC2310,SC2312 # backquotes of SQL; text, name, role and first cannot fail; ask is one command
+# shellcheck shell=sh
+# shellcheck disable=SC2016,SC2310,SC2312 # backquotes of SQL; text, name, role and first cannot fail; ask is one command
 set -eu
 
 # line prints its arguments, one per line and as they are: some shells' echo reads backslashes.
