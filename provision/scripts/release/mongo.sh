@@ -6,8 +6,8 @@ set -eu
 
 # given prints variable $1, from the file that $1_FILE names where it is not set.
 given() {
-  eval "value=\${$1:-} file=\${$1_FILE:-}"
-  # shellcheck disable=SC2154 # eval sets both
+  value=$(printenv "$1") || value=""
+  file=$(printenv "$1_FILE") || file=""
   if [ -n "$value" ]; then printf '%s' "$value"; elif [ -r "$file" ]; then cat "$file"; fi
 }
 

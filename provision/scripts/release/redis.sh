@@ -31,7 +31,7 @@ setting() {
   [ -n "$value" ] || [ ! -r "$file" ] || value=$(sed -n "s/^[[:blank:]]*$1[[:blank:]][[:blank:]]*[\"']\{0,1\}\(.*[^\"'[:blank:]]\)[\"'[:blank:]]*\$/\1/p" "$file" | tail -n 1)
   # Where a shell starts the server, the command names a variable.
   name=$(line "$value" | sed -n 's/^\$[{]\{0,1\}\([A-Za-z_][A-Za-z0-9_]*\)[}]\{0,1\}$/\1/p')
-  [ -z "$name" ] || eval "value=\${$name:-}"
+  [ -z "$name" ] || value=$(printenv "$name") || value=""
   line "$value"
 }
 
