@@ -64,7 +64,7 @@ func TestAFactIsFoundOutOnce(t *testing.T) {
 
 func TestTheReport(t *testing.T) {
 	f := finding{Name: "zone", Verdict: fails, Reason: "it is\n\x1b[2Jcanary-5b1f gone", Mend: "do canary-5b1f", Details: []string{"a\tcanary-5b1f"}}.harmless([]string{"canary-5b1f"})
-	assert.Equal(t, "fails    zone         it is ?[2J… gone. Mend it: do …\n                      - a …", f.line(false))
+	assert.Equal(t, "fails    zone         it is … gone. Mend it: do …\n                      - a …", f.line(false))
 	assert.Equal(t, "\x1b[31mfails   \x1b[0m zone", f.line(true)[:len("\x1b[31mfails   \x1b[0m zone")])
 	for verdicts, want := range map[string]string{
 		"":      "nothing stands in the way of pulumi up",
