@@ -11,7 +11,7 @@ columns AS (
   WHERE c.relkind = 'r' AND c.relnamespace = 'pg_catalog'::regnamespace AND relname NOT IN (SELECT name FROM skipped)
     AND attname !~ '(frozenxid|minmxid|relpages|reltuples|relallvisible|relfilenode|relhas|datcollversion|reltype|reltoastrelid|subskiplsn)$'
     -- A partition's key is its own or its table's, whichever came first.
-    AND attname NOT IN ('conislocal', 'coninhcount'))
+    AND attname NOT IN ('conislocal', 'coninhcount', 'connoinherit'))
 SELECT format('SELECT %L || %s::text FROM %I WHERE %s ORDER BY 1', relname || ' ',
   'jsonb_build_object(' || string_agg(format('%L, ', attname) || CASE
     WHEN attname = 'oid' AND relname = 'pg_enum' THEN 'NULL'
