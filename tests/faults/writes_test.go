@@ -46,7 +46,8 @@ func TestNoWriteIsLost(t *testing.T) {
 			return strings.Replace(found, "db", "store", 1)
 		})
 		r.Commit(map[string]string{"compose.yaml": renamed})
-		output := r.Run("up")
+		// It is no test of how soon a web service starts.
+		output := r.Run("up", "--set", "healthyWithin=60")
 		assert.Contains(r.T(), output, "dumped the database of db: ")
 		assert.Contains(r.T(), output, "service db is stopped first: store writes to the same files (app_db-data)")
 		comesBack(s)
