@@ -77,6 +77,8 @@ func TestDumpsArePruned(t *testing.T) {
 			"dumps/20260113T000000Z_new_db.postgres": kib, "dumps/20260114T000000Z_new_db.postgres.partial": kib,
 		}
 	}
+	// The newest of all stays where no release can be returned to any more.
+	assert.Contains(t, prune("100", map[string]string{"dumps/20260101T000000Z_gone_db.postgres": kib, "dumps/20260102T000000Z_gone_db.postgres": kib, "dumps/20260103T000000Z_gone_own_db.postgres": kib}), "20260102T000000Z_gone_db.postgres")
 	needed := []string{"20260102T000000Z_old_cache.redis", "20260102T000000Z_old_db.postgres", "20260113T000000Z_new_db.postgres"}
 	assert.ElementsMatch(t, append(needed, "20260111T000000Z_gone_db.postgres", "20260112T000000Z_new_db.postgres"), prune("1000000", all()), "by age")
 	assert.ElementsMatch(t, append(needed, "20260112T000000Z_new_db.postgres"), prune(fmt.Sprint(4*(4<<10)+400), all()), "by size, the oldest first")
@@ -112,5 +114,6 @@ func TestANightWithoutADumpIsSaid(t *testing.T) {
 	assert.Equal(t, "backup 0 the database was dumped 5 hours ago 5\n", check("inactive", fresh))
 	assert.Contains(t, check("failed", fresh), "backup 2 the last dump of a night failed")
 	assert.Contains(t, check("inactive", map[string]string{"20260102T000000Z_abc_db.postgres": "3 hours ago", "20260102T000000Z_abc_cache.redis": "50 hours ago"}), "backup 1 the last dump of the database is 50 hours old")
+	assert.Contains(t, check("inactive", map[string]string{"20260102T000000Z_abc_own_db.postgres": "3 hours ago", "20260102T000000Z_abc_cache.redis": "3 hours ago"}), "the database of db was never dumped", "another service's name ends so")
 	assert.Contains(t, check("inactive", map[string]string{"20260102T000000Z_abc_db.postgres": "3 hours ago"}), "backup 0 the database of cache was never dumped", "a release of now had no night yet")
 }

@@ -117,3 +117,20 @@ nft_service berth-x "A description" /etc/berth/x.nft "docker.service nginx.servi
 	require.NoError(t, err)
 	return string(unit)
 }
+
+// TestLogsThatDoNotMountAreKept beside the file system that takes their place; what visitors send is made again at every start.
+func TestLogsThatDoNotMountAreKept(t *testing.T) {
+	for keep, want := range map[string]string{"keep": "logs.img logs.img.before", "": "logs.img"} {
+		folder := t.TempDir()
+		output, err := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `exec 3>&1
+source <(sed '/^main "\$@"$/d; s|/opt/berth/lib.sh|scripts/lib.sh|; s|^readonly FILES=.*|readonly FILES=`+folder+`|' scripts/edge/spool.sh)
+echo old >"$FILES/logs.img"; at=$FILES/at; [ -n "`+keep+`" ] || rm "$FILES/logs.img"
+mounted_on() { [ -e "$at/mounted" ]; }; make() { echo new >"$1"; }; chown() { :; }; chmod() { :; }
+mount() { [ -e "$at/tried" ] || { touch "$at/tried"; return 1; }; touch "$at/mounted"; }
+provide logs "$at" 1 root: 0700 "`+keep+`"; cd "$FILES"; echo logs.img*; cat logs.img*`).CombinedOutput()
+		require.NoErrorf(t, err, "%s", output)
+		assert.Contains(t, string(output), "does not mount, so it is made again")
+		assert.Contains(t, string(output), want+"\nnew\n")
+		assert.Equal(t, keep != "", strings.Contains(string(output), "\nold\n"))
+	}
+}

@@ -46,6 +46,7 @@ func TestAVolumeHasOneServiceAtATime(t *testing.T) {
 	}{
 		"renamed":                      {running: container("app", "db", "app_db-data"), stops: "app db"},
 		"renamed, in a folder":         {running: container("app", "db", "/data/binds/data"), data: folder, stops: "app db"},
+		"renamed, with a dollar in it": {running: container("app", "db", "/data/binds/a$b"), data: strings.Replace(folder, "binds/data", "binds/a$$b/", 1), stops: "app db"},
 		"itself":                       {running: container("app", "postgres", "app_db-data")},
 		"another volume":               {running: container("app", "db", "app_other")},
 		"a volume without a name":      {running: container("app", "db", strings.Repeat("0123456789abcdef", 4))},

@@ -19,8 +19,7 @@ const (
 	customersKey = "Y2FuYXJ5LWJpbmRpbmctNWY3ZC1jYW5hcnktYmluZGk"
 )
 
-// watchProcesses has the server look through every process' command line and environment that others can read, until a file
-// says to stop.
+// watchProcesses has the server look through every process' command line, which everyone can read, until a file says to stop.
 const watchProcesses = `sudo systemd-run --quiet --collect --unit watch-processes bash -c '
 while [ ! -e /run/watched ]; do grep -slF -f /dev/shm/canary /proc/[0-9]*/cmdline | sed "s|^|seen in |" >>/run/seen || true; done'`
 

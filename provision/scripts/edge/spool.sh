@@ -36,7 +36,12 @@ provide() {
   if mounted_on "$2"; then return; fi
   if [ -z "$6" ] || [ ! -e "$file" ]; then make "$file" "$3"; fi
   if ! mount -o "$OPTIONS" "$file" "$2"; then
-    say "$file does not mount, so it is made again, without what was in it"
+    if [ -n "$6" ]; then
+      mv -f "$file" "$file.before"
+      say "$file does not mount, so it is made again; what was in it is in $file.before, look with: sudo e2fsck -n $file.before"
+    else
+      say "$file does not mount, so it is made again"
+    fi
     make "$file" "$3"
     mount -o "$OPTIONS" "$file" "$2" || true
   fi

@@ -103,15 +103,17 @@ check_certificate() {
 
 # check_dumps goes by the database whose last dump is the oldest. A night that failed is said at once.
 check_dumps() {
-  local database file newest now since age=-1 failed
+  local database file name newest now since age=-1 failed
   local -a databases=()
   read_json databases "$RELEASES/$1/plan.json" '.databases[] | "\(.service).\(.kind)"'
   [ "${#databases[@]}" -gt 0 ] || return 0
   read_text now date +%s
   for database in "${databases[@]}"; do
     newest=""
-    for file in "$DATA"/dumps/*_"$database"; do
-      if [ -f "$file" ] && [[ -z $newest || $file -nt $newest ]]; then newest=$file; fi
+    # A dump's name is TIME_RELEASE_SERVICE.KIND, and a service's own may have a _ in it.
+    for file in "$DATA"/dumps/*; do
+      name=${file##*/}
+      if [ "${name#*_*_}" = "$database" ] && [[ -z $newest || $file -nt $newest ]]; then newest=$file; fi
     done
     if [ -z "$newest" ]; then
       # A site of a few hours had no night yet.

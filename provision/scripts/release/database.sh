@@ -122,9 +122,12 @@ dump_room() {
 # check_room looks whether another dump of the database of service $1, of kind $2, is likely to find room, and takes dumps away
 # that nothing needs where it is not.
 check_room() {
-  local room last=1
-  local -a files=("$DUMPS"/*_"$1.$2")
-  [ ! -f "${files[-1]}" ] || read_text last stat --format %s "${files[-1]}"
+  local room file name newest="" last=1
+  for file in "$DUMPS"/*; do
+    name=${file##*/}
+    if [ "${name#*_*_}" = "$1.$2" ]; then newest=$file; fi
+  done
+  [ -z "$newest" ] || read_text last stat --format %s "$newest"
   read_text room dump_room
   [ "$room" -le $((last + last / 4)) ] || return 0
   prune_dumps

@@ -6,10 +6,10 @@
 # Sockets, devices and what the system itself keeps are nobody's files.
 def files: test("\\.sock(et)?$|^/+(var/)?run(/|$)|^/+(dev|proc|sys)(/|$)|^/+tmp/\\.X11-unix") | not;
 
-# What the services of a compose file write to, as {service, place}.
+# What the services of a compose file write to, as {service, place}. In the file a $ is written twice, and a path may end with /.
 def places: .volumes as $volumes | [.services // {} | to_entries[] | .key as $service | .value.volumes[]? | select(.read_only != true)
   | {service: $service, place: (if .type == "volume" and (.source // "") != "" then .source as $source | $volumes[$source].name // "app_\($source)"
-      elif .type == "bind" then .source | select(files) else empty end)}];
+      elif .type == "bind" then .source | gsub("\\$\\$"; "$") | sub("(?<one>.)/+$"; "\(.one)") | select(files) else empty end)}];
 
 ($data[0] | places) as $persistent | ($persistent + ($app[0] | places)) as $every
 | $plan[0] as $plan

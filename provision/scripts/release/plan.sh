@@ -218,7 +218,7 @@ keep_files() {
     new=$DATA/files/$hash.new
     if [ -e "$DATA/files/$hash" ] && [ ! -L "$DATA/files/$hash" ]; then continue; fi
     (umask 022 && mkdir -p "$DATA/files")
-    rm -rf "$new" "$DATA/files/$hash"
+    rm -rf "$new" "$DATA/files/${hash:?}"
     take_out "$path" "$new"
     mv -T "$new${path:+/$path}" "$DATA/files/$hash"
     rm -rf "$new"

@@ -57,21 +57,24 @@ prune_images() {
   docker image prune --force >/dev/null
 }
 
-# prune_dumps keeps what a rollback may restore (the newest of each database for each kept release), and those of the last week
-# besides, as far as there is room. What was cut is none.
+# prune_dumps keeps the newest of each database, of all and of each kept release, which a rollback may restore, and those of the
+# last week besides, as far as there is room. What was cut is none.
 prune_dumps() {
-  local release oldest index name dumps size share=0 sum=0
-  local -a releases=() files=() sizes=()
-  local -A needed=()
+  local release oldest index name size share=0 sum=0
+  local -a releases=() files=() sizes=() names=()
+  local -A needed=() newest=()
   rm -rf "$DUMPS"/*.partial
   files=("$DUMPS"/*)
   [ -f "${files[0]}" ] || return 0
   read_lines releases kept_releases
   for release in "${releases[@]}"; do
-    dumps=$(dumps_of "$release")
-    while read -r name; do needed["$name."]=yes; done <<<"$dumps"
+    read_lines names dumps_of "$release"
+    for name in "${names[@]}"; do needed["$name"]=yes; done
   done
-  # A dump's name begins with its time. A day of many releases must not fill the disk.
+  # A dump's name begins with its time and its release.
+  for name in "${files[@]##*/}"; do newest["${name#*_*_}"]=$name; done
+  for name in "${newest[@]}"; do needed["$name"]=yes; done
+  # A day of many releases must not fill the disk.
   read_text oldest date --utc --date "$DUMP_DAYS days ago" +%Y%m%dT%H%M%SZ
   read_lines sizes stat --format %s "${files[@]}"
   for size in "${sizes[@]}"; do sum=$((sum + size)); done
@@ -79,7 +82,7 @@ prune_dumps() {
   share=$((${share##*[[:space:]]} * DUMPS_SHARE / 100))
   for index in "${!files[@]}"; do
     name=${files[index]##*/}
-    if [ -z "${needed["$name."]:-}" ] && { [[ $name < $oldest ]] || [ "$index" -lt $((${#files[@]} - MOST_DUMPS)) ] || [ "$sum" -gt "$share" ]; }; then
+    if [ -z "${needed["$name"]:-}" ] && { [[ $name < $oldest ]] || [ "$index" -lt $((${#files[@]} - MOST_DUMPS)) ] || [ "$sum" -gt "$share" ]; }; then
       rm -f "${files[index]}"
       sum=$((sum - sizes[index]))
     fi
