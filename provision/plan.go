@@ -35,7 +35,7 @@ type Plan struct {
 		Build    struct{ Context, Dockerfile string }
 	}
 	Pulls []struct{ Service, Reference string }
-	// Data is the compose file of what outlasts releases. Volumes have the names that Docker knows them by.
+	// Data is the compose file of the persistent services. Volumes have the names that Docker knows them by.
 	Data struct {
 		Services map[string]any
 		Volumes  map[string]struct{ Name string }
@@ -64,7 +64,7 @@ func (p *Plan) takesOver(service string, before *Plan) (other, volume string) {
 	return "", ""
 }
 
-// writes are the volumes and folders that a service which outlasts releases can write to.
+// writes are the volumes and folders that a persistent service can write to.
 func (p *Plan) writes(service string) (places []string) {
 	definition, _ := p.Data.Services[service].(map[string]any)
 	mounts, _ := definition["volumes"].([]any)

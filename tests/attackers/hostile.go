@@ -94,7 +94,7 @@ var reaches = []reach{
 }
 
 // Repositories has the app's repository reach for the server in every way. The preview refuses it, and so does the server,
-// where somebody went round the preview.
+// where somebody bypassed the preview.
 func (s *Scene) Repositories(t *testing.T) {
 	r := s.rehearsal.In(t)
 	compose := filepath.Join(r.App, "compose.yaml")
