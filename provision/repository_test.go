@@ -223,30 +223,32 @@ func TestNoContainersLinkIsMounted(t *testing.T) {
 	}
 }
 
-// TestABuildsEnvironmentIsOurs, but for the values of its arguments, and none of these is what a program acts on.
+// TestABuildsEnvironmentIsOurs: nothing of root's and nothing that the repository names is in it, or among the arguments; the
+// values are in a file that root alone reads, and which is gone afterwards.
 func TestABuildsEnvironmentIsOurs(t *testing.T) {
-	h := newHosted(t)
-	h.write("data/releases/new/plan.json", `{"app":{},"builds":[{"services":["web"],"build":{"context":"/src","dockerfile_inline":"FROM x\nRUN echo $$HOME\n","args":{
-	  "GREETING":"it's $$5","GIT_SSH_COMMAND":"touch pwned","GIT_COMMIT":"c0ffee","LD_PRELOAD":"/src/evil.so","GODEBUG":"x","HOME":"/src","PATH":"/src","BUILDX_GIT_INFO":"true","DOCKER_HOST":"tcp://x","TWO":"a\nb"}}}]}`)
-	script := filepath.Join(h.dir, "scripts", "release", "images.sh")
-	text, err := os.ReadFile(script)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(script, []byte(strings.Replace(string(text), "/usr/bin/docker", "\"$DIR/bin/told\"", 1)), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(h.dir, "bin", "told"), []byte("#!/bin/bash\nprintf '%s\\n' \"$@\" >\""+h.dir+"/arguments\"\ntr '\\0' '\\n' </proc/$$/environ >\""+h.dir+"/environment\"\n"), 0o755))
-	said, err := h.deploy("c0ffee", "export GIT_DIR=/nowhere SECRET_OF_ROOT=1 LD_LIBRARY_PATH=/nowhere; build "+h.data+"/releases/new 0 image key")
-	require.NoError(t, err, said)
-	environment, err := os.ReadFile(filepath.Join(h.dir, "environment"))
-	require.NoError(t, err)
-	// The shell itself adds _.
-	environment = regexp.MustCompile(`(?m)^_=.*\n`).ReplaceAll(environment, nil)
-	assert.ElementsMatch(t, []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "BUILDX_GIT_INFO=false", "GREETING=it's $5", "TWO=a", "b"}, strings.Split(strings.TrimSpace(string(environment)), "\n"))
-	arguments, err := os.ReadFile(filepath.Join(h.dir, "arguments"))
-	require.NoError(t, err)
-	assert.NotContains(t, string(arguments), "$5")
-	assert.Contains(t, string(arguments), "GIT_COMMIT=c0ffee")
-	inline, err := os.ReadFile(filepath.Join(h.data, "releases", "new", "Dockerfile.0"))
-	require.NoError(t, err)
-	assert.Equal(t, "FROM x\nRUN echo $HOME\n", strings.ReplaceAll(string(inline), "\n\n", "\n"))
+	for name, code := range map[string]string{"built": "0", "failed": "7"} {
+		h := newHosted(t)
+		h.write("data/releases/new/plan.json", `{"app":{},"builds":[{"services":["web"],"build":{"context":"/src","args":{
+		  "GREETING":"it's $$5","GIT_SSH_COMMAND":"touch pwned","LD_PRELOAD":"/src/evil.so","HTTPS_PROXY":"x","HOME":"/src","PATH":"/src","DOCKER_HOST":"tcp://x"}}}]}`)
+		script := filepath.Join(h.dir, "scripts", "release", "images.sh")
+		text, err := os.ReadFile(script)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(script, []byte(strings.Replace(string(text), "/usr/bin/docker", "\"$DIR/bin/told\"", 1)), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(h.dir, "bin", "told"), []byte("#!/bin/bash\nprintf '%s\\n' \"$@\" >'"+h.dir+"/arguments'\ntr '\\0' '\\n' </proc/$$/environ >'"+h.dir+
+			"/environment'\nstat --format %a '"+h.data+"/releases/new/build.json' >'"+h.dir+"/mode'\nexit "+code+"\n"), 0o755))
+		said, err := h.deploy("c0ffee", "export GIT_DIR=/nowhere SECRET_OF_ROOT=1 LD_LIBRARY_PATH=/nowhere; code=0; build "+h.data+"/releases/new 0 image key || code=$?; echo \"code $code\"")
+		require.NoError(t, err, said)
+		assert.Contains(t, said, "code "+code, name)
+		read := func(name string) string {
+			content, err := os.ReadFile(filepath.Join(h.dir, name))
+			require.NoError(t, err)
+			return strings.TrimSpace(string(content))
+		}
+		assert.ElementsMatch(t, []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "BUILDX_GIT_INFO=false", "BUILDKIT_PROGRESS=plain"}, strings.Split(read("environment"), "\n"), name)
+		assert.Equal(t, "compose --env-file /dev/null --file "+h.data+"/releases/new/build.json build build", strings.ReplaceAll(read("arguments"), "\n", " "), name)
+		assert.Equal(t, "600", read("mode"), name)
+		assert.NoFileExists(t, filepath.Join(h.data, "releases", "new", "build.json"), name)
+	}
 }
 
 // TestComposeSeesTheCheckoutAlone: whatever a file names, nothing else is there to be read, nothing to be written, nobody to be

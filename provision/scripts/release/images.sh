@@ -5,9 +5,6 @@ set -euo pipefail
 
 # Seconds for one build, and for one pull.
 readonly BUILD_WITHIN=1500 PULL_WITHIN=600
-# Builds share the server with the site: they get the slice's memory and what processor time is left. Its name has no
-# dash, which systemd would take for a slice within another.
-readonly BUILD_SLICE=builds.slice
 
 image_name() {
   local name
@@ -100,28 +97,17 @@ not_built() {
   fail "the image of $2 does not build (the lines above say why); what runs is left as it was"
 }
 
-# build runs number $2 of the plan's builds. Values of build arguments come from the environment, since a command line
-# can be read by every user of the server; but for these it is ours, and small. git is not asked about the context, which can
-# hold what git takes for a repository, with commands in its settings.
+# build runs number $2 of the plan's builds, of content $4, for the image $3. Its environment is ours, and small. git is not asked
+# about the context, which can hold what git takes for a repository, with commands in its settings.
 build() {
-  local index text
-  local -a flags=() values=()
-  for text in flags values; do
-    jq -j --argjson i "$2" --arg folder "$1" --arg what "$text" -f /opt/berth/release/build.jq "$1/plan.json" >"$1/$text" || return 1
-    mapfile -d '' -t "$text" <"$1/$text"
-    rm -f "$1/$text"
-  done
-  # shellcheck disable=SC2310 # holds is true or false, or the end
-  if holds ".builds[$2].build.dockerfile_inline != null" "$1/plan.json"; then
-    read_text text jq -j --argjson i "$2" --arg folder "$1" --arg what inline -f /opt/berth/release/build.jq "$1/plan.json"
-    printf '%s\n' "$text" >"$1/Dockerfile.$2" || return 1
-  fi
-  (
-    for text in $(compgen -e); do export -n "${text?}"; done
-    for ((index = 0; index < ${#values[@]}; index += 2)); do export "${values[index]}=${values[index + 1]}"; done
-    export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root BUILDX_GIT_INFO=false
-    timeout "$BUILD_WITHIN" /usr/bin/docker build --progress plain --cgroup-parent "$BUILD_SLICE" --label "berth.content=$4" --tag "$3" "${flags[@]}" 8>&-
-  )
+  local text code=0
+  # shellcheck disable=SC2016 # jq's variables
+  read_text text jq --argjson i "$2" --arg image "$3" --arg content "$4" -f /opt/berth/release/build.jq "$1/plan.json"
+  put "$1/build.json" 0600 <<<"$text"
+  env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root BUILDX_GIT_INFO=false BUILDKIT_PROGRESS=plain \
+    timeout "$BUILD_WITHIN" /usr/bin/docker compose --env-file /dev/null --file "$1/build.json" build build 8>&- || code=$?
+  rm "$1/build.json"
+  return "$code"
 }
 
 # pulled makes sure of number $2 of the plan's pulls. A stateful service keeps the image it has for as long as the

@@ -237,6 +237,8 @@ def only($names): with_entries(select(.key as $k | $names | index([$k])));
 # What both projects do to a service: no build, no published ports but the routed ones, no pull.
 | (def common($name): del(.build, .profiles)
     | .pull_policy = "never"
+    # Docker's own is that of builds.
+    | .cgroup_parent = (.cgroup_parent // "system.slice")
     | .ports = [$ports.all | to_entries[] | (.key | split(":")) as $k | select($k[0] == $name and ($on_host | index([$name]) | not)) | loopback($k[1] | tonumber; .value)]
     | .labels = ((.labels // {}) + {"berth.release": $given.id});
   {
@@ -413,8 +415,6 @@ def only($names): with_entries(select(.key as $k | $names | index([$k])));
           (select(any(.networks[]?; . != null and (.ipv4_address != null or .ipv6_address != null)) and $because[$name] == null)
             | "service \($name) has a fixed address, which two releases cannot both have; remove ipv4_address from the compose file: services find each other by name"),
           (select((.volumes_from // []) != []) | "service \($name) uses volumes_from, which does not lead across releases; name the volume in both services"),
-          (select(.build != null) | .build.args // {} | keys[] | select(test("^(LD|GLIBC|GCONV|MALLOC|GIT|DOCKER|BUILDX|BUILDKIT|COMPOSE|OTEL|XDG)_(.*_)?(PASS(WORD|WD)?|SECRET|TOKEN|KEY|CREDENTIALS?)$"))
-            | "service \($name) has the build argument \(.), a name that a program of the server itself acts on, so that its value would be seen there; Fix: give it a name that begins otherwise, such as BUILD_\(.), here and in the Dockerfile, or hand it over as a build secret"),
           (select(.build == null and (.image // "") == "") | "service \($name) has neither an image nor a build"))
     ],
     advice: [

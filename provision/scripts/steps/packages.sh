@@ -16,12 +16,14 @@ installed() {
 }
 
 # Docker keeps everything on the volume and its logs bounded from the first container on. It is configured before it
-# is installed, so that it never starts anywhere else.
+# is installed, so that it never starts anywhere else. Its control group is that of builds, to which Compose cannot give one;
+# containers of the site name their own.
 configure_docker() {
   mkdir -p "$DATA/docker"
   put /etc/docker/daemon.json 0644 <<EOF
 {
   "data-root": "$DATA/docker",
+  "cgroup-parent": "builds.slice",
   "live-restore": true,
   "log-driver": "json-file",
   "log-opts": { "max-size": "10m", "max-file": "3" }
