@@ -28,7 +28,7 @@ GO_FOLDERS := . doctor rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
 .PHONY: doctor rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
-        rehearse-snapshot rehearse-dashboard push test test-faults test-runbook test-unit test-e2e test-one test-one-clean test-attackers bench pictures lint outdated vulnerabilities sbom tools machine test-machine settings-table help
+        rehearse-snapshot rehearse-dashboard push test test-faults test-runbook test-unit test-e2e test-one test-one-clean test-attackers test-wild bench pictures lint outdated vulnerabilities sbom tools machine test-machine settings-table help
 
 help:
 	@echo 'make doctor             what stands in the way of pulumi up on this machine and in the account (STACK=production)'
@@ -42,6 +42,7 @@ help:
 	@echo 'make test-one TEST=NAME a part of one, in seconds   make test-one-clean   take down what it leaves standing'
 	@echo 'make test-attackers     what attackers get, longer than in make test'
 	@echo 'make test-faults        that, and everything interrupted and broken; writes docs/reliability.md'
+	@echo 'make test-wild          compose files as people write them, all of them'
 	@echo 'make bench              releases beside other ways to release, as ratios'
 	@echo 'make outdated           which dependencies have a newer release'
 	@echo 'make pictures           the pictures of README and docs, from a rehearsal'
@@ -72,7 +73,11 @@ test-unit: test-machine tools
 	cd tests && go test -count=1 ./databases ./failclosed ./report ./runbook ./volume ./workflows
 
 test-e2e: test-machine tools
-	cd tests && BERTH_BIN=$(BIN) go test -count=1 -timeout 60m -v . ./load
+	cd tests && BERTH_BIN=$(BIN) go test -count=1 -timeout 65m -v . ./load
+
+# All the apps of tests/apps/wild, of which make test releases some.
+test-wild: test-machine tools
+	cd tests && BERTH_BIN=$(BIN) BERTH_WILD=all go test -count=1 -timeout 60m -run TestReleasesNobodyNotices/compose_in_the_wild -v .
 
 # What attackers get, beside what make test looks at of it: a rehearsal of its own, and a minute under siege.
 test-attackers: test-machine tools

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,14 +35,20 @@ type wildApp struct {
 	Allow                   []string
 }
 
-// testWild deploys, redeploys and rolls back every app of apps/wild on a rehearsal's host, by the script that 'pulumi up'
-// runs there.
+// everyTime are the apps that 'make test' releases. 'make test-wild' releases all.
+var everyTime = []string{"anonymous-volume", "container-name-and-ports", "image-volume", "job-with-data", "mariadb", "stateful-web", "two-routes", "web-api-db"}
+
+// testWild deploys, redeploys and rolls back apps of apps/wild on a rehearsal's host, by the script that 'pulumi up' runs
+// there.
 func testWild(t *testing.T, r *rehearsed.Rehearsal, site *rehearsed.Site) {
 	cases, err := filepath.Glob("apps/wild/*/case.json")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(cases), 10)
 	for _, file := range cases {
 		folder := filepath.Dir(file)
+		if os.Getenv("BERTH_WILD") != "all" && !slices.Contains(everyTime, filepath.Base(folder)) {
+			continue
+		}
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			r, site := r.In(t), site.In(t)
 			r.SSH(wildAway)
@@ -103,8 +110,7 @@ func testWild(t *testing.T, r *rehearsed.Rehearsal, site *rehearsed.Site) {
 			} else {
 				release("v1", "rollback")
 			}
-			release("v2", "deploy")
-			assert.Contains(t, release("v2", "deploy"), "serves already")
+			assert.Contains(t, release("v1", "deploy"), "serves already")
 			running := strings.Fields(r.SSH(`sudo docker ps --filter label=berth.release --format '{{.Label "berth.release"}}' | sort -u`))
 			assert.LessOrEqual(t, len(running), 1, "one release runs")
 		})

@@ -22,6 +22,7 @@ func TestAttackers(t *testing.T) {
 	t.Run("containers reach two ports of their server", s.FromContainers)
 	t.Run("builds reach what containers do", s.FromBuilds)
 	t.Run("nobody but root on the server reaches the instance's metadata", s.Metadata)
+	t.Run("nothing is weak at the front door", s.TLS)
 	t.Run("headers of a proxy are the edge's", s.Forged)
 	t.Run("the site stays up under load and attack", s.Siege)
 	t.Run("one address does not take every connection", s.Greedy)

@@ -1,4 +1,4 @@
-package tests
+package attackers
 
 import (
 	"encoding/json"
@@ -18,10 +18,10 @@ var explained = map[string]string{
 	"BREACH":          "pages are compressed on purpose; what it takes beside is a page that repeats a visitor's input next to a secret, which is the app's to avoid",
 }
 
-// testTLS has testssl.sh look at the front door: protocols, ciphers, certificate, headers, known vulnerabilities. It asks
-// nobody outside.
-func testTLS(t *testing.T, r *rehearsed.Rehearsal) {
-	r = r.In(t)
+// TLS has testssl.sh look at the front door: protocols, ciphers, certificate, headers, known vulnerabilities. It asks nobody
+// outside.
+func (s *Scene) TLS(t *testing.T) {
+	r := s.rehearsal.In(t)
 	r.SSH("sudo DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install testssl.sh")
 	r.SSHInput("cat >root.pem", r.File("root.pem"))
 	output := r.SSH(`rm -f findings.json; timeout 900 testssl --quiet --warnings off --color 0 --ip 127.0.0.1 --add-ca root.pem \
