@@ -74,6 +74,11 @@ func TestNoWriteIsLost(t *testing.T) {
 			require.NotEqual(r.T(), before, id(r, instance))
 			comesBack(s)
 		}}},
+		{name: "a database that is down", row: "The database does not run when a release comes: refused; started, and the release goes through", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){databaseDown}},
+		{name: "no room for a dump", row: "No room for a dump: none is begun, the database goes on, the health check is critical", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){noRoomForADump}},
+		{name: "two servers on one volume", row: "A second database server on the same volume: refused by the preview", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){secondServer}},
+		{name: "a service with a volume comes and goes", row: "A service with a volume and a network of its own is dropped, and comes back by a rollback and by a release: it runs", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){comesAndGoes}},
+		{name: "Docker is stopped", row: "Docker is stopped: the site goes on, and the health check says what to do", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){dockerStopped}},
 		{name: "a renamed database", row: "A database's service has another name in the next release, with the same volume; back by a rollback; and there once more", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){
 			rename,
 			func(r *rehearsed.Rehearsal, s *rehearsed.Site) { rollback(r, s); comesBack(s) },
