@@ -24,7 +24,7 @@ export BERTH_BEGAN := $(shell date +%s)
 PULUMI_VERSION := $(shell sed -n 's|^\t*github.com/pulumi/pulumi/pkg/v3 \(v[0-9.]*\).*|\1|p' tools/pulumi/go.mod)
 PULUMI_OLDEST  := v3.217.0
 
-GO_FOLDERS := . doctor rehearsal tests
+GO_FOLDERS := . cmd/doctor rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
 .PHONY: doctor rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
@@ -52,7 +52,7 @@ help:
 doctor:
 	@command -v go >/dev/null || { echo 'There is no go on this machine, with which Berth is built: install it from https://go.dev/dl/' >&2; exit 2; }
 	@[ -x $(BIN)/doctor ] || echo 'Building the doctor (a minute or two, once)' >&2
-	@mkdir -p $(BIN) && cd doctor && go build -o $(BIN)/ . $(WITHOUT_DOWNLOADS)
+	@mkdir -p $(BIN) && cd cmd/doctor && go build -o $(BIN)/ . $(WITHOUT_DOWNLOADS)
 	@$(BIN)/doctor --project '$(CURDIR)' --settings '$(or $(BERTH_OPERATOR),$(CURDIR))' $(if $(STACK),--stack '$(STACK)') $(if $(JSON),--json) || [ $$? -eq 1 ]
 
 rehearse: machine tools
@@ -69,7 +69,7 @@ test: lint test-unit test-e2e
 test-unit: test-machine tools
 	@# The last of them read files above their module, of which Go's cache of results knows by this sum alone.
 	@export BERTH_PULUMI=$(BIN)/pulumi BERTH_SOURCES=$$(git ls-files -z --cached --others --exclude-standard | xargs -0 sha256sum 2>/dev/null | sha256sum); \
-	for folder in . rehearsal doctor; do (cd $$folder && go test ./...) || exit 1; done
+	for folder in . rehearsal cmd/doctor; do (cd $$folder && go test ./...) || exit 1; done
 	cd tests && go test -count=1 ./databases ./failclosed ./report ./runbook ./volume ./workflows
 
 test-e2e: test-machine tools
@@ -99,7 +99,7 @@ bench: test-machine tools
 
 # The pictures of README and docs, drawn from a rehearsal.
 pictures: test-machine tools
-	@scripts/machine.sh pictures
+	@tools/machine.sh pictures
 	@mkdir -p docs/pictures
 	cd tests && BERTH_BIN=$(BIN) BERTH_PICTURES=$(CURDIR)/docs/pictures go test -count=1 -timeout 30m -run TestPictures -v .
 
@@ -114,8 +114,8 @@ lint: test-machine
 	@cd tools/lint && go build -o $(BIN)/ github.com/kisielk/errcheck github.com/rhysd/actionlint/cmd/actionlint github.com/securego/gosec/v2/cmd/gosec honnef.co/go/tools/cmd/staticcheck
 	@echo 'actionlint: .github/workflows' && $(BIN)/actionlint
 	@# What an operator runs. It reads files and starts git by names that it is given (G304, G204): that is its work.
-	@echo 'gosec' && $(BIN)/gosec -quiet -exclude=G204,G304 -exclude-dir=tests -exclude-dir=rehearsal -exclude-dir=tools -exclude-dir=doctor ./... && \
-	  cd doctor && $(BIN)/gosec -quiet -exclude=G204,G304 ./...
+	@echo 'gosec' && $(BIN)/gosec -quiet -exclude=G204,G304 -exclude-dir=tests -exclude-dir=rehearsal -exclude-dir=tools -exclude-dir=cmd/doctor ./... && \
+	  cd cmd/doctor && $(BIN)/gosec -quiet -exclude=G204,G304 ./...
 	@for folder in $(GO_FOLDERS); do \
 	  (cd $$folder && $(BIN)/errcheck -exclude $(CURDIR)/tools/lint/errcheck.txt ./... && $(BIN)/staticcheck ./...) || exit 1; \
 	done
@@ -125,7 +125,7 @@ push:
 	@$(PACKED) | $(REHEARSAL) $(UNPACK)
 
 # As pulumi up does it: the archive into the script that installs it.
-PACKED = tar --create --gzip --mode=755 --directory provision/scripts . | base64
+PACKED = tar --create --gzip --mode=755 --exclude=scripts.go --directory provision/scripts . | base64
 UNPACK = ssh -- "$$(cat provision/scripts/install.sh)"
 
 # A subtest of the main test, with the scripts of this checkout, against a rehearsal that the first run makes and none takes down.
@@ -188,7 +188,7 @@ $(BIN)/pulumi-$(PULUMI_VERSION): tools/pulumi/go.mod
 
 # What the machine itself lacks: installed on Debian as root, named otherwise.
 machine:
-	@scripts/machine.sh rehearse
+	@tools/machine.sh rehearse
 
 test-machine:
-	@scripts/machine.sh test
+	@tools/machine.sh test

@@ -7,7 +7,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"berth/program"
+	"berth/internal/program"
 )
 
 func main() {

@@ -3,7 +3,7 @@ package infra
 import (
 	"fmt"
 
-	"berth/config"
+	"berth/internal/config"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"

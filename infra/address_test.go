@@ -3,7 +3,7 @@ package infra
 import (
 	"testing"
 
-	"berth/config"
+	"berth/internal/config"
 
 	"github.com/stretchr/testify/assert"
 )

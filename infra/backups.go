@@ -3,7 +3,7 @@ package infra
 import (
 	"fmt"
 
-	"berth/config"
+	"berth/internal/config"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/dlm"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"

@@ -3,8 +3,8 @@ package infra
 import (
 	"testing"
 
-	"berth/config"
 	"berth/docs/iam"
+	"berth/internal/config"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strings"
 
-	"berth/config"
+	"berth/internal/config"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"

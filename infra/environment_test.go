@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"berth/config"
+	"berth/internal/config"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/stretchr/testify/assert"

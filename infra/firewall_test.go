@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"berth/config"
+	"berth/internal/config"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"

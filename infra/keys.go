@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"berth/config"
+	"berth/internal/config"
 
 	"github.com/pulumi/pulumi-tls/sdk/v5/go/tls"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"

@@ -6,7 +6,7 @@ import (
 	"encoding/pem"
 	"testing"
 
-	"berth/config"
+	"berth/internal/config"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"

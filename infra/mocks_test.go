@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"berth/config"
 	"berth/docs/iam"
+	"berth/internal/config"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"

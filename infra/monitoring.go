@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"berth/config"
+	"berth/internal/config"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"

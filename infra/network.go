@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
-	"berth/config"
+	"berth/internal/config"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"berth/config"
+	"berth/internal/config"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )

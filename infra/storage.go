@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"maps"
 
-	"berth/config"
+	"berth/internal/config"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ebs"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"

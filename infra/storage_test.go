@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"berth/config"
+	"berth/internal/config"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

@@ -3,7 +3,7 @@ package infra
 import (
 	"maps"
 
-	"berth/config"
+	"berth/internal/config"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )

@@ -5,32 +5,29 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
-	"embed"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"strings"
-)
 
-//go:embed scripts
-var scripts embed.FS
+	"berth/provision/scripts"
+)
 
 // bundle packs the scripts for /opt/berth: a gzipped tar archive in base64, the same for the same scripts.
 func bundle() (string, error) {
 	var packed bytes.Buffer
 	zip := gzip.NewWriter(&packed)
 	archive := tar.NewWriter(zip)
-	err := fs.WalkDir(scripts, "scripts", func(path string, entry fs.DirEntry, err error) error {
-		name := strings.TrimPrefix(strings.TrimPrefix(path, "scripts"), "/")
-		if err != nil || name == "" {
+	err := fs.WalkDir(scripts.FS, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || name == "." {
 			return err
 		}
 		header := &tar.Header{Name: name, Mode: 0o755, Typeflag: tar.TypeDir}
 		if entry.IsDir() {
 			return archive.WriteHeader(header)
 		}
-		content, err := scripts.ReadFile(path)
+		content, err := scripts.FS.ReadFile(name)
 		if err != nil {
 			return err
 		}
@@ -58,7 +55,7 @@ func bundle() (string, error) {
 
 // under lists the scripts of a folder.
 func under(folder string) ([]string, error) {
-	entries, err := scripts.ReadDir("scripts/" + folder)
+	entries, err := scripts.FS.ReadDir(folder)
 	if err != nil {
 		return nil, fmt.Errorf("list the scripts of %s: %w", folder, err)
 	}
@@ -74,7 +71,7 @@ func under(folder string) ([]string, error) {
 func fingerprint(names ...string) (string, error) {
 	sum := sha256.New()
 	for _, name := range names {
-		content, err := scripts.ReadFile("scripts/" + name)
+		content, err := scripts.FS.ReadFile(name)
 		if err != nil {
 			return "", fmt.Errorf("read script %s: %w", name, err)
 		}
@@ -82,10 +79,4 @@ func fingerprint(names ...string) (string, error) {
 		sum.Write(content)
 	}
 	return hex.EncodeToString(sum.Sum(nil))[:12], nil
-}
-
-// Script reads one of the scripts, named by its path below provision/scripts. The error is fs.ErrNotExist.
-func Script(name string) (string, error) {
-	content, err := scripts.ReadFile("scripts/" + name)
-	return string(content), err
 }

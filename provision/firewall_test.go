@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"berth/provision/scripts"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -17,7 +18,7 @@ func TestTheFirewallClosesWhatItDoesNotKnow(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("network namespaces need root")
 	}
-	rules, err := Script("edge/firewall.nft")
+	rules, err := scripts.Read("edge/firewall.nft")
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "firewall.nft")
 	require.NoError(t, os.WriteFile(file, []byte(strings.ReplaceAll(rules, "OWN", `"lo", "up0"`)), 0o600))

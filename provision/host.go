@@ -9,8 +9,9 @@ import (
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"berth/config"
 	"berth/infra"
+	"berth/internal/config"
+	"berth/provision/scripts"
 )
 
 const (
@@ -51,12 +52,12 @@ type step struct {
 }
 
 // New declares the steps for one environment and one commit, each after the one before it.
-func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment, commit string, opts ...pulumi.ResourceOption) (*Host, error) {
-	host := &Host{Commit: pulumi.String(commit).ToStringOutput()}
+func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment, release Release, opts ...pulumi.ResourceOption) (*Host, error) {
+	host := &Host{Commit: pulumi.String(release.Commit).ToStringOutput()}
 	if err := ctx.RegisterComponentResource("berth:provision:Host", "host", host, opts...); err != nil {
 		return nil, err
 	}
-	steps, err := sequence(cfg, environment, ctx.Stack(), commit)
+	steps, err := sequence(cfg, environment, ctx.Stack(), release)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment
 	return host, ctx.RegisterResourceOutputs(host, pulumi.Map{"commit": host.Commit})
 }
 
-func sequence(cfg *config.Config, environment *infra.Environment, stack, commit string) ([]step, error) {
+func sequence(cfg *config.Config, environment *infra.Environment, stack string, released Release) ([]step, error) {
 	// Rendered once here, so that a mistake is found before the first resource.
 	if _, err := site(cfg); err != nil {
 		return nil, err
@@ -99,7 +100,7 @@ func sequence(cfg *config.Config, environment *infra.Environment, stack, commit 
 	if cfg.ACME.EABKey != "" {
 		edge = pulumi.ToSecret(edge).(pulumi.StringOutput)
 	}
-	settings, err := releaseSettings(cfg, stack, commit)
+	settings, err := releaseSettings(cfg, stack, released)
 	if err != nil {
 		return nil, err
 	}
@@ -144,11 +145,11 @@ type builder struct {
 
 // bootstrap declares the two commands that come before the scripts are on the server.
 func (b *builder) bootstrap() error {
-	firstBoot, err := Script("first-boot.sh")
+	firstBoot, err := scripts.Read("first-boot.sh")
 	if err != nil {
 		return err
 	}
-	install, err := Script("install.sh")
+	install, err := scripts.Read("install.sh")
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"text/template"
 
-	"berth/config"
+	"berth/internal/config"
 )
 
 //go:embed nginx/site.conf.tmpl

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/config"
+	"berth/internal/config"
 )
 
 func TestBundleHoldsTheScriptsAndIsAlwaysTheSame(t *testing.T) {
@@ -64,7 +64,7 @@ func TestSiteNamesEveryNameAndNothingElse(t *testing.T) {
 
 // TestEveryScriptIsStrict holds the scripts to the rules of the house.
 func TestEveryScriptIsStrict(t *testing.T) {
-	require.NoError(t, fs.WalkDir(scripts, "scripts", func(path string, entry fs.DirEntry, err error) error {
+	require.NoError(t, fs.WalkDir(os.DirFS("."), "scripts", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".sh") {
 			return err
 		}

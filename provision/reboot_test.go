@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"berth/provision/scripts"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -23,12 +24,12 @@ type rebooted struct {
 func newRebooted(t *testing.T) *rebooted {
 	r := &rebooted{t: t, dir: t.TempDir()}
 	r.data = filepath.Join(r.dir, "data")
-	require.NoError(t, fs.WalkDir(scripts, "scripts", func(path string, entry fs.DirEntry, err error) error {
-		target := filepath.Join(r.dir, path)
+	require.NoError(t, fs.WalkDir(scripts.FS, ".", func(path string, entry fs.DirEntry, err error) error {
+		target := filepath.Join(r.dir, "scripts", path)
 		if err != nil || entry.IsDir() {
 			return os.MkdirAll(target, 0o755)
 		}
-		text, err := Script(strings.TrimPrefix(path, "scripts/"))
+		text, err := scripts.Read(path)
 		require.NoError(t, err)
 		text = strings.NewReplacer("/opt/berth/", filepath.Join(r.dir, "scripts")+"/", "/var/log/berth", filepath.Join(r.dir, "log"), "DATA=/data\n", "DATA="+r.data+"\n", "BERTH_ETC=/etc/berth ", "BERTH_ETC="+filepath.Join(r.dir, "etc")+" ", "/run/berth-release.lock", filepath.Join(r.dir, "lock"),
 			"/run/berth/", filepath.Join(r.dir, "run")+"/", "/run/nginx.pid", filepath.Join(r.dir, "nginx.pid"), "/etc/letsencrypt", filepath.Join(r.dir, "letsencrypt"), "\nmain \"$@\"\n", "\n[ \"${BASH_SOURCE[0]}\" != \"$0\" ] || main \"$@\"\n").Replace(text)

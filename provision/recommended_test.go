@@ -3,11 +3,13 @@ package provision
 import (
 	"io/fs"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"berth/provision/scripts"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -29,18 +31,18 @@ var ofTheOperator = []string{"aws", "pulumi"}
 
 // TestWhatIsRecommendedIsInstalled finds the commands that messages recommend, and holds them against the server's packages.
 func TestWhatIsRecommendedIsInstalled(t *testing.T) {
-	packages, err := Script("steps/packages.sh")
+	packages, err := scripts.Read("steps/packages.sh")
 	require.NoError(t, err)
 	list := regexp.MustCompile(`(?s)PACKAGES=\((.*?)\)`).FindStringSubmatch(packages)
 	require.NotNil(t, list)
 	installed := append(strings.Fields(list[1]), ofTheSystem...)
 	recommended := regexp.MustCompile(`\bsudo (?:-n )?([a-z/][\w./-]*)|\b[Ll]ook with: ([a-z/][\w./-]*)|: (systemctl|journalctl|docker|nginx|certbot|dig|ss|lsof|fuser|df|ls|findmnt) `)
 	found := map[string]string{}
-	require.NoError(t, fs.WalkDir(scripts, "scripts", func(path string, entry fs.DirEntry, err error) error {
+	require.NoError(t, fs.WalkDir(os.DirFS("."), "scripts", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".sh") {
 			return err
 		}
-		script, err := scripts.ReadFile(path)
+		script, err := os.ReadFile(path)
 		for line := range strings.Lines(string(script)) {
 			if strings.HasPrefix(strings.TrimSpace(line), "#") {
 				continue
@@ -56,7 +58,7 @@ func TestWhatIsRecommendedIsInstalled(t *testing.T) {
 	require.Greater(t, len(found), 15)
 	for _, command := range slices.Sorted(maps.Keys(found)) {
 		if own, ok := strings.CutPrefix(command, "/opt/berth/"); ok {
-			_, err := Script(own)
+			_, err := scripts.Read(own)
 			assert.NoErrorf(t, err, "%s recommends %s", found[command], command)
 			continue
 		}

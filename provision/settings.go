@@ -4,13 +4,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"strings"
 
-	"berth/app"
-	"berth/config"
 	"berth/infra"
-	"berth/repository"
+	"berth/internal/config"
 )
 
 // settings are what a step, or a script of the server, is given: by the names of its variables, with the types that it asks for
@@ -54,54 +51,26 @@ func accountBinding(acme config.ACME) string {
 	return fmt.Sprintf("eab-kid = %s\neab-hmac-key = %s", acme.EABKeyID, acme.EABKey)
 }
 
-// appGiven is what the release's plan is made with; release/plan.jq reads it.
-type appGiven struct {
-	Routes    []appRoute        `json:"routes"`
-	Images    map[string]string `json:"images"`
-	Strategy  string            `json:"strategy"`
-	Migration *config.Migration `json:"migration"`
-	Database  *config.Database  `json:"database"`
-	// Allow is for release/trust.jq.
-	Allow []string `json:"allow,omitempty"`
+// Release is what the release step is given of a commit.
+type Release struct {
+	// Commit is its SHA, App the JSON that release/plan.jq plans it with.
+	Commit, App string
+	// Variables is the text of the app's .env.production, KnownHosts the git host's line for OpenSSH, "" for none.
+	Variables, KnownHosts string
 }
 
-type appRoute struct {
-	Path    string `json:"path"`
-	Service string `json:"service"`
-	Port    int    `json:"port"`
-	Health  string `json:"health"`
-}
-
-// appSettings is the app as JSON.
-func appSettings(cfg *config.Config) (string, error) {
-	given := appGiven{Images: map[string]string{}, Strategy: cfg.ReleaseStrategy, Migration: cfg.Migration, Database: cfg.Database, Allow: cfg.Allow}
-	for _, route := range cfg.Routes {
-		given.Routes = append(given.Routes, appRoute(route))
-	}
-	maps.Copy(given.Images, cfg.Images)
-	text, err := json.Marshal(given)
-	if err != nil {
-		return "", fmt.Errorf("write the release's settings: %w", err)
-	}
-	return string(text), nil
-}
-
-func releaseSettings(cfg *config.Config, stack, commit string) (string, error) {
-	given, err := appSettings(cfg)
-	if err != nil {
-		return "", err
-	}
+func releaseSettings(cfg *config.Config, stack string, release Release) (string, error) {
 	docker, err := registryFile(cfg)
 	if err != nil {
 		return "", err
 	}
-	release := settings{
-		"DOMAIN": cfg.Domain, "REPOSITORY": cfg.Repository, "COMMIT": commit, "COMPOSE_FILE": cfg.ComposeFile, "STRATEGY": cfg.ReleaseStrategy,
-		"HEALTHY_WITHIN": cfg.HealthyWithin, "DRAIN_WITHIN": cfg.DrainWithin, "KEEP": cfg.KeepReleases, "APP": json.RawMessage(given),
+	script := settings{
+		"DOMAIN": cfg.Domain, "REPOSITORY": cfg.Repository, "COMMIT": release.Commit, "COMPOSE_FILE": cfg.ComposeFile, "STRATEGY": cfg.ReleaseStrategy,
+		"HEALTHY_WITHIN": cfg.HealthyWithin, "DRAIN_WITHIN": cfg.DrainWithin, "KEEP": cfg.KeepReleases, "APP": json.RawMessage(release.App),
 	}
 	return settings{
-		"STACK": stack, "RELEASE": release, "APP_ENVIRONMENT": app.Environment(cfg.Variables()), "DEPLOY_KEY": strings.TrimSpace(cfg.DeployKey),
-		"KNOWN_HOSTS": repository.KnownHosts(cfg), "REGISTRIES": json.RawMessage(docker),
+		"STACK": stack, "RELEASE": script, "APP_ENVIRONMENT": release.Variables, "DEPLOY_KEY": strings.TrimSpace(cfg.DeployKey),
+		"KNOWN_HOSTS": release.KnownHosts, "REGISTRIES": json.RawMessage(docker),
 	}.text()
 }
 

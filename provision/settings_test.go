@@ -3,6 +3,7 @@ package provision
 import (
 	"encoding/json"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -12,7 +13,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/config"
+	"berth/internal/config"
+	"berth/internal/release"
+	"berth/internal/release/compose"
+	"berth/internal/release/git"
+	"berth/provision/scripts"
 )
 
 // hostile values mean something to a shell, to Compose's env files or to a terminal.
@@ -126,15 +131,17 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 		Migration: &config.Migration{Service: "api", Command: "echo \"it's\" $HOME <&>"}, Registries: map[string]string{"registry.example.com": "you:pass:word", "docker.io": "a:b"},
 		ACME: config.ACME{EABKey: "geheim", EABKeyID: "1"}, UploadLimit: 100,
 	}
-	release, err := releaseSettings(cfg, "production", "abc")
+	planned, err := release.Settings(cfg)
+	require.NoError(t, err)
+	released, err := releaseSettings(cfg, "production", Release{Commit: "abc", App: planned, Variables: compose.Environment(cfg.Variables()), KnownHosts: git.KnownHosts(cfg)})
 	require.NoError(t, err)
 	edge, err := edgeSettings(cfg, "192.0.2.7")
 	require.NoError(t, err)
 	operations, err := operationsSettings(cfg, "dumps")
 	require.NoError(t, err)
 	given := map[string]map[string]string{}
-	for step, text := range map[string]string{"release": release, "edge": edge, "operations": operations} {
-		script, err := Script("steps/" + step + ".sh")
+	for step, text := range map[string]string{"release": released, "edge": edge, "operations": operations} {
+		script, err := scripts.Read("steps/" + step + ".sh")
 		require.NoError(t, err)
 		line := asked.FindStringSubmatch(script)
 		require.NotNil(t, line, step)
@@ -154,11 +161,11 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 
 	files, count := map[string]string{"release": given["release"]["RELEASE"], "certificate": given["edge"]["CERTIFICATE"], "operations": given["operations"]["OPERATIONS"]}, 0
 	found := map[string]string{}
-	require.NoError(t, fs.WalkDir(scripts, "scripts", func(path string, entry fs.DirEntry, err error) error {
+	require.NoError(t, fs.WalkDir(os.DirFS("."), "scripts", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		text, err := scripts.ReadFile(path)
+		text, err := os.ReadFile(path)
 		for _, line := range asked.FindAllStringSubmatch(string(text), -1) {
 			if line[2] == "" {
 				continue
@@ -190,7 +197,7 @@ func TestTheVolumesSettingsAreExact(t *testing.T) {
 	require.NoError(t, err)
 	lib, err := filepath.Abs("scripts/lib.sh")
 	require.NoError(t, err)
-	script, err := Script("steps/volume.sh")
+	script, err := scripts.Read("steps/volume.sh")
 	require.NoError(t, err)
 	script = strings.NewReplacer("source /opt/berth/lib.sh", `source "`+lib+`"`, "\nmain \"$@\"\n", "\necho \"$VOLUME_ID|$VOLUME_SIZE\"\n").Replace(script)
 	run := func(text string) (string, error) {
@@ -228,7 +235,7 @@ func TestNothingButBerthsOwnCodeIsRun(t *testing.T) {
 				name := own.FindStringSubmatch(strings.TrimSpace(found))
 				if name == nil {
 					others = append(others, strings.TrimSpace(found))
-				} else if _, err := Script(name[1]); err != nil {
+				} else if _, err := scripts.Read(name[1]); err != nil {
 					others = append(others, err.Error())
 				}
 				count++
@@ -237,11 +244,11 @@ func TestNothingButBerthsOwnCodeIsRun(t *testing.T) {
 		return others, count
 	}
 	all := 0
-	require.NoError(t, fs.WalkDir(scripts, "scripts", func(path string, _ fs.DirEntry, err error) error {
+	require.NoError(t, fs.WalkDir(os.DirFS("."), "scripts", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".sh") {
 			return err
 		}
-		text, err := scripts.ReadFile(path)
+		text, err := os.ReadFile(path)
 		others, count := sources(string(text))
 		assert.Empty(t, others, path)
 		all += count

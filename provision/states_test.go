@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"berth/provision/scripts"
 	"github.com/itchyny/gojq"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -11,7 +12,7 @@ import (
 
 // TestStates has a job that has run be neither broken nor started again, and what waits for one wait until it has ended.
 func TestStates(t *testing.T) {
-	program, err := Script("release/states.jq")
+	program, err := scripts.Read("release/states.jq")
 	require.NoError(t, err)
 	query, err := gojq.Parse(program)
 	require.NoError(t, err)

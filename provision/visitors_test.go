@@ -12,13 +12,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/config"
+	"berth/internal/config"
+	"berth/provision/scripts"
 )
 
 // TestAnAddressLeavesRoomForOthers holds every limit to the space that bodies have: an address never has more than three
 // quarters of it, and may always send.
 func TestAnAddressLeavesRoomForOthers(t *testing.T) {
-	spool, err := Script("edge/spool.sh")
+	spool, err := scripts.Read("edge/spool.sh")
 	require.NoError(t, err)
 	require.Contains(t, spool, fmt.Sprintf("provide bodies /var/lib/nginx/body %d ", bodySpace))
 	for limit := 1; limit <= 256; limit++ {

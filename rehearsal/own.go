@@ -19,8 +19,8 @@ import (
 
 	"golang.org/x/term"
 
-	"berth/guess"
 	"berth/rehearsal/aws"
+	"berth/rehearsal/detect"
 	"berth/rehearsal/stack"
 )
 
@@ -75,7 +75,7 @@ func (r *rehearsal) try(ctx context.Context, name string) error {
 		return err
 	}
 	guessed, err := r.guess(ctx, said)
-	var unguessed *guess.Unguessed
+	var unguessed *detect.Unguessed
 	if errors.As(err, &unguessed) {
 		return fmt.Errorf("%w; say it: make rehearse APP=%s SET=%s", err, name, unguessed.Say)
 	}
@@ -143,7 +143,7 @@ func (r *rehearsal) own(ctx context.Context, name string) (*ownApp, error) {
 var isRoute = regexp.MustCompile(`^routes(\[|$)`)
 
 // guess looks at what would be released, the files that git takes, beside the settings that were said.
-func (r *rehearsal) guess(ctx context.Context, said []stack.Setting) (*guess.Settings, error) {
+func (r *rehearsal) guess(ctx context.Context, said []stack.Setting) (*detect.Settings, error) {
 	folder, err := os.MkdirTemp("", "berth-guess-")
 	if err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func (r *rehearsal) guess(ctx context.Context, said []stack.Setting) (*guess.Set
 	if err := r.world.Checkout(ctx, folder); err != nil {
 		return nil, err
 	}
-	given := guess.Given{Variables: map[string]string{}}
+	given := detect.Given{Variables: map[string]string{}}
 	for _, setting := range said {
 		for _, kind := range []string{"environment.", "secrets."} {
 			if name, ok := strings.CutPrefix(setting.Path, kind); ok {
@@ -164,14 +164,14 @@ func (r *rehearsal) guess(ctx context.Context, said []stack.Setting) (*guess.Set
 		}
 		given.Routed = given.Routed || isRoute.MatchString(setting.Path)
 	}
-	return guess.From(ctx, folder, given)
+	return detect.From(ctx, folder, given)
 }
 
 // take makes what was guessed the app's settings. A secret that was made before stays: a database remembers the one it was
 // made with.
 //
 // Routes that were said as a whole leave no guessed one; single keys are those of a guessed one.
-func (own *ownApp) take(guessed *guess.Settings, said []stack.Setting) {
+func (own *ownApp) take(guessed *detect.Settings, said []stack.Setting) {
 	settings := []stack.Setting{{Path: "composeFile", Value: guessed.ComposeFile}}
 	if slices.ContainsFunc(said, func(s stack.Setting) bool { return s.Path == "routes" }) {
 		guessed.Routes = nil
@@ -201,7 +201,7 @@ func (own *ownApp) take(guessed *guess.Settings, said []stack.Setting) {
 }
 
 // show says what was guessed, and what was said.
-func show(name string, guessed *guess.Settings, said []stack.Setting) {
+func show(name string, guessed *detect.Settings, said []stack.Setting) {
 	fmt.Printf("\n%s, as far as %s and .env.example tell:\n", name, guessed.ComposeFile)
 	for _, route := range guessed.Routes {
 		fmt.Printf("  route      %-6s -> port %d of %s\n", route.Path, route.Port, route.Service)

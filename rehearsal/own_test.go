@@ -5,14 +5,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"berth/guess"
+	"berth/rehearsal/detect"
 	"berth/rehearsal/stack"
 )
 
 func TestAnAppsSecretsStay(t *testing.T) {
 	own := &ownApp{}
-	guessed := func() *guess.Settings {
-		return &guess.Settings{ComposeFile: "compose.yaml", Secrets: map[string]guess.Secret{
+	guessed := func() *detect.Settings {
+		return &detect.Settings{ComposeFile: "compose.yaml", Secrets: map[string]detect.Secret{
 			"DB_PASSWORD": {Password: true}, "KEY": {}, "URL": {Before: "postgres://app:", After: "@db/app", Password: true},
 		}}
 	}
@@ -27,7 +27,7 @@ func TestAnAppsSecretsStay(t *testing.T) {
 	assert.NotEqual(t, own.Password, first["secrets.KEY"])
 
 	later := guessed()
-	later.Secrets["ADMIN_PASSWORD"] = guess.Secret{Password: true}
+	later.Secrets["ADMIN_PASSWORD"] = detect.Secret{Password: true}
 	own.take(later, nil)
 	for _, setting := range own.Settings {
 		if before, ok := first[setting.Path]; ok {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"unicode"
 
-	"berth/config"
+	"berth/internal/config"
 	"berth/rehearsal/ec2host"
 	"berth/rehearsal/stack"
 )

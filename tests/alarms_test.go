@@ -12,12 +12,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 // quiet looks at the health until no alarm is on, and tells how many mails were sent by then: an alarm that an earlier
 // fault left on would not be mailed again.
-func quiet(r *rehearsed.Rehearsal) int {
+func quiet(r *harness.Rehearsal) int {
 	r.T().Helper()
 	require.Eventually(r.T(), func() bool {
 		r.SSH("sudo systemctl start berth-health.service")
@@ -33,19 +33,19 @@ func quiet(r *rehearsed.Rehearsal) int {
 
 // mailed looks at the health until alarms were mailed with a state, after so many mails. Alarms look at
 // up to three whole periods.
-func mailed(r *rehearsed.Rehearsal, after int, state string, alarms ...string) {
+func mailed(r *harness.Rehearsal, after int, state string, alarms ...string) {
 	r.T().Helper()
 	require.Eventuallyf(r.T(), func() bool {
 		r.SSH("sudo systemctl start berth-health.service")
 		mails := r.Mails()[after:]
 		return !slices.ContainsFunc(alarms, func(alarm string) bool {
-			return !slices.Contains(mails, fmt.Sprintf("%s: %q in eu-central-1 to ops@example.test", state, rehearsed.Domain+" "+alarm))
+			return !slices.Contains(mails, fmt.Sprintf("%s: %q in eu-central-1 to ops@example.test", state, harness.Domain+" "+alarm))
 		})
 	}, 6*time.Minute, 3*time.Second, "%s: %v", state, alarms)
 }
 
 // sent are those that came from the server, each with its dimensions.
-func sent(r *rehearsed.Rehearsal) map[string]map[string]any {
+func sent(r *harness.Rehearsal) map[string]map[string]any {
 	r.T().Helper()
 	var points []struct {
 		Namespace, Metric string
@@ -60,7 +60,7 @@ func sent(r *rehearsed.Rehearsal) map[string]map[string]any {
 }
 
 // testAlarms brings about what a server can bring about of what the alarms are for. Alarms are on.
-func testAlarms(t *testing.T, r *rehearsed.Rehearsal) {
+func testAlarms(t *testing.T, r *harness.Rehearsal) {
 	t.Run("every alarm on the server looks at a metric that the server sends", func(t *testing.T) {
 		r := r.In(t)
 		r.SSH("sudo systemctl start berth-dump.service berth-health.service")
@@ -85,7 +85,7 @@ func testAlarms(t *testing.T, r *rehearsed.Rehearsal) {
 }
 
 // testResident looks at what stays in memory: timers, and no process of Berth's.
-func testResident(t *testing.T, r *rehearsed.Rehearsal) {
+func testResident(t *testing.T, r *harness.Rehearsal) {
 	t.Run("nothing of Berth's stays in memory beside Docker and nginx", func(t *testing.T) {
 		r := r.In(t)
 		// What Debian's cloud image runs, and the two that the site is made of.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"berth/tests/harness"
 	"berth/tests/load"
-	"berth/tests/rehearsed"
 )
 
 // way is one of the ways to release, as shell on the host: prepare brings version v0 up, release and back go to a
@@ -97,7 +97,7 @@ func TestBench(t *testing.T) {
 	if err != nil {
 		t.Skip("a benchmark, not a test; run it with: make bench")
 	}
-	r := rehearsed.New(t, "berth-bench")
+	r := harness.New(t, "berth-bench")
 	r.Run(append([]string{"up"}, r.LoadApp()...)...)
 	address := r.Account().Only("aws:ec2/eip:Eip").Output("publicIp")
 	roots := x509.NewCertPool()
@@ -119,7 +119,7 @@ func TestBench(t *testing.T) {
 			}
 			r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/app.env'", "DATABASE_PASSWORD='"+password+"'\n")
 			on(commits[0], w.prepare)
-			target := load.Target{Domain: rehearsed.Domain, Address: address, Roots: roots}
+			target := load.Target{Domain: harness.Domain, Address: address, Roots: roots}
 			var m measured
 			move := func(commit, script, version string) float64 {
 				run := load.Start(t.Context(), target, load.Plan{Rate: 100, Request: "/work?ms=20", WebSockets: 5, SocketPath: "/ws"})

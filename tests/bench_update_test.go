@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 // emptyProgram declares nothing, or, where $RESOURCES is set, so many resources of the cheapest kind: components, which have
@@ -75,7 +75,7 @@ func TestBenchUpdate(t *testing.T) {
 	if err != nil {
 		t.Skip("a benchmark, not a test; run it with: make bench")
 	}
-	r := rehearsed.New(t, "berth-bench")
+	r := harness.New(t, "berth-bench")
 	r.Run("up")
 	bench := filepath.Join(r.Dir, "bench")
 	require.NoError(t, os.MkdirAll(bench, 0o700))

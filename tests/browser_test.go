@@ -16,7 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 // look opens the page in headless Chromium, waits until the row is visible, and checks what the padlock stands for:
@@ -28,7 +28,7 @@ func look(t *testing.T, address, roots, row, screenshot string) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("host-resolver-rules", "MAP "+rehearsed.Domain+" "+address+", MAP * ~NOTFOUND, EXCLUDE "+address),
+		chromedp.Flag("host-resolver-rules", "MAP "+harness.Domain+" "+address+", MAP * ~NOTFOUND, EXCLUDE "+address),
 		chromedp.Env("HOME="+home),
 		chromedp.UserDataDir(filepath.Join(home, "profile")),
 		chromedp.WindowSize(1100, 800),
@@ -58,7 +58,7 @@ func look(t *testing.T, address, roots, row, screenshot string) {
 	_, err = chromedp.Call(browser, security.Enable, cdp.Empty{})
 	require.NoError(t, err)
 	require.NoError(t, chromedp.Do(browser,
-		chromedp.Navigate("https://"+rehearsed.Domain+"/"),
+		chromedp.Navigate("https://"+harness.Domain+"/"),
 		chromedp.WaitVisible(chromedp.Search(`//*[contains(text(), "`+row+`")]`)),
 	))
 	text, err := chromedp.Run(browser, chromedp.Text(chromedp.CSS("body")))
@@ -72,7 +72,7 @@ func look(t *testing.T, address, roots, row, screenshot string) {
 	require.Equal(t, security.StateSecure, state, "the browser's padlock")
 	require.NotEmpty(t, requested)
 	for _, url := range requested {
-		require.Truef(t, strings.HasPrefix(url, "https://"+rehearsed.Domain+"/"), "the page asked for %s", url)
+		require.Truef(t, strings.HasPrefix(url, "https://"+harness.Domain+"/"), "the page asked for %s", url)
 	}
 	require.NoError(t, os.MkdirAll(filepath.Dir(screenshot), 0o755))
 	require.NoError(t, os.WriteFile(screenshot, picture, 0o644))

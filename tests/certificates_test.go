@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 // aged puts a certificate of the site's names in the place of the one that certbot keeps, from an authority of its own: of
@@ -54,13 +54,13 @@ func served(address, name string) *x509.Certificate {
 func serves(t *testing.T, address, serial string, wanted bool) {
 	t.Helper()
 	require.Eventuallyf(t, func() bool {
-		certificate := served(address, rehearsed.Domain)
+		certificate := served(address, harness.Domain)
 		return certificate != nil && (certificate.SerialNumber.String() == serial) == wanted
 	}, 20*time.Second, 100*time.Millisecond, "serial number %s is served: %t", serial, wanted)
 }
 
 // age makes the served certificate one of so many days, so many per cent of which are over.
-func age(r *rehearsed.Rehearsal, address string, days, percent int) (serial string) {
+func age(r *harness.Rehearsal, address string, days, percent int) (serial string) {
 	r.T().Helper()
 	serial = r.SSH(fmt.Sprintf(aged, days, percent))
 	serves(r.T(), address, serial, true)
@@ -68,7 +68,7 @@ func age(r *rehearsed.Rehearsal, address string, days, percent int) (serial stri
 }
 
 // ordered counts the certificates that the authority was ever asked for.
-func ordered(r *rehearsed.Rehearsal) int {
+func ordered(r *harness.Rehearsal) int {
 	r.T().Helper()
 	log, err := exec.CommandContext(r.T().Context(), "docker", "logs", r.Name+"-acme").CombinedOutput()
 	require.NoError(r.T(), err)
@@ -76,7 +76,7 @@ func ordered(r *rehearsed.Rehearsal) int {
 }
 
 // authority takes the certificate authority off the network, or puts it back.
-func authority(r *rehearsed.Rehearsal, there bool) {
+func authority(r *harness.Rehearsal, there bool) {
 	r.T().Helper()
 	args := []string{"network", "disconnect", r.Name + "-internet", r.Name + "-acme"}
 	if there {
@@ -87,7 +87,7 @@ func authority(r *rehearsed.Rehearsal, there bool) {
 }
 
 // renew runs the timer's unit, which has to succeed or has to fail, and gives what it said.
-func renew(r *rehearsed.Rehearsal, succeeds bool) string {
+func renew(r *harness.Rehearsal, succeeds bool) string {
 	r.T().Helper()
 	// systemd starts a unit five times in ten seconds and then no more, which nobody but a test does.
 	output, err := r.TrySSH(`since=$(date +%s); sudo systemctl reset-failed berth-certificate.service
@@ -98,7 +98,7 @@ sudo journalctl --no-pager --output cat --unit berth-certificate.service --since
 }
 
 // unset takes back a setting that --set made.
-func unset(r *rehearsed.Rehearsal, path string) {
+func unset(r *harness.Rehearsal, path string) {
 	r.T().Helper()
 	var kept []struct {
 		Path, Value string
@@ -118,7 +118,7 @@ func unset(r *rehearsed.Rehearsal, path string) {
 }
 
 // testCertificates goes through what happens to a certificate in its life. Alarms are on.
-func testCertificates(t *testing.T, r *rehearsed.Rehearsal, address string) {
+func testCertificates(t *testing.T, r *harness.Rehearsal, address string) {
 	t.Run("renewal is looked at twice a day, not by all servers at once", func(t *testing.T) {
 		timer := r.In(t).SSH("systemctl cat berth-certificate.timer")
 		for _, line := range []string{"OnCalendar=*-*-* 0,12:0:00", "RandomizedDelaySec=21600", "Persistent=true"} {
@@ -140,26 +140,26 @@ func testCertificates(t *testing.T, r *rehearsed.Rehearsal, address string) {
 			renew(r, true)
 			assert.Equal(t, orders+1, ordered(r))
 			serves(t, address, serial, false)
-			assert.Contains(t, served(address, rehearsed.Domain).Issuer.CommonName, "Pebble")
+			assert.Contains(t, served(address, harness.Domain).Issuer.CommonName, "Pebble")
 		})
 	}
 	t.Run("the authority is not asked while DNS or HTTP is wrong", func(t *testing.T) {
 		r := r.In(t)
 		serial, orders := age(r, address, 90, 70), ordered(r)
-		r.SSH("sudo cp /etc/hosts /root/hosts && echo 192.0.2.1 www." + rehearsed.Domain + " | sudo tee -a /etc/hosts")
-		assert.Contains(t, renew(r, false), "www."+rehearsed.Domain+" does not lead to "+address+" (it leads to: 192.0.2.1)")
+		r.SSH("sudo cp /etc/hosts /root/hosts && echo 192.0.2.1 www." + harness.Domain + " | sudo tee -a /etc/hosts")
+		assert.Contains(t, renew(r, false), "www."+harness.Domain+" does not lead to "+address+" (it leads to: 192.0.2.1)")
 		r.SSH("sudo cp /root/hosts /etc/hosts")
 		r.SSH("sudo cp /etc/nginx/conf.d/berth.conf /root/berth.conf && sudo sed -i 's/\\(listen .*\\)\\b80\\b/\\18081/' /etc/nginx/conf.d/berth.conf && sudo systemctl reload nginx")
 		require.Eventually(t, func() bool {
-			_, err := r.TrySSH("curl --silent --max-time 3 http://"+rehearsed.Domain+"/", "")
+			_, err := r.TrySSH("curl --silent --max-time 3 http://"+harness.Domain+"/", "")
 			return err != nil
 		}, 20*time.Second, 100*time.Millisecond)
-		assert.Contains(t, renew(r, false), "http://"+rehearsed.Domain+"/ does not answer from this server")
+		assert.Contains(t, renew(r, false), "http://"+harness.Domain+"/ does not answer from this server")
 		assert.Equal(t, orders, ordered(r))
 		serves(t, address, serial, true)
 		r.SSH("sudo cp /root/berth.conf /etc/nginx/conf.d/berth.conf && sudo systemctl reload nginx")
 		require.Eventually(t, func() bool {
-			_, err := r.TrySSH("curl --silent --max-time 3 http://"+rehearsed.Domain+"/", "")
+			_, err := r.TrySSH("curl --silent --max-time 3 http://"+harness.Domain+"/", "")
 			return err == nil
 		}, 20*time.Second, 100*time.Millisecond)
 		renew(r, true)
@@ -207,13 +207,13 @@ func testCertificates(t *testing.T, r *rehearsed.Rehearsal, address string) {
 	})
 	t.Run("another name or another kind of certificate asks for another, and so does the way back", func(t *testing.T) {
 		r := r.In(t)
-		blog := "blog." + rehearsed.Domain
+		blog := "blog." + harness.Domain
 		orders := ordered(r)
 		output := r.Run("up", "--set", "aliases[1]="+blog, "--set", "acmeProfile=shortlived")
-		assert.Subset(t, rehearsed.Changed(output), []string{"edge", "certificate"})
+		assert.Subset(t, harness.Changed(output), []string{"edge", "certificate"})
 		certificate := served(address, blog)
 		require.NotNil(t, certificate)
-		assert.ElementsMatch(t, []string{rehearsed.Domain, "www." + rehearsed.Domain, blog}, certificate.DNSNames)
+		assert.ElementsMatch(t, []string{harness.Domain, "www." + harness.Domain, blog}, certificate.DNSNames)
 		assert.Less(t, certificate.NotAfter.Sub(certificate.NotBefore), 7*24*time.Hour)
 		assert.Equal(t, orders+2, ordered(r), "one of staging, one of the authority")
 		renew(r, true)
@@ -221,8 +221,8 @@ func testCertificates(t *testing.T, r *rehearsed.Rehearsal, address string) {
 
 		unset(r, "aliases[1]")
 		r.Run("up", "--set", "acmeProfile=classic")
-		certificate = served(address, rehearsed.Domain)
-		assert.ElementsMatch(t, []string{rehearsed.Domain, "www." + rehearsed.Domain}, certificate.DNSNames)
+		certificate = served(address, harness.Domain)
+		assert.ElementsMatch(t, []string{harness.Domain, "www." + harness.Domain}, certificate.DNSNames)
 		assert.Greater(t, certificate.NotAfter.Sub(certificate.NotBefore), 80*24*time.Hour)
 		assert.Nil(t, served(address, blog), "the name is no longer the site's")
 	})

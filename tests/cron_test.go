@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 // withoutSystemd hides systemd from everything it runs, has the timers set up, and has cron renew the certificate within
@@ -27,7 +27,7 @@ flock /run/berth-certificate.cron true
 cat /var/log/berth/berth-certificate.log'`
 
 // testCron has cron do what systemd does elsewhere. Cron itself runs, and its own line.
-func testCron(t *testing.T, r *rehearsed.Rehearsal, address string) {
+func testCron(t *testing.T, r *harness.Rehearsal, address string) {
 	t.Run("without systemd, cron renews", func(t *testing.T) {
 		r := r.In(t)
 		r.SSH("sudo DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install cron && sudo sed -i /pam_loginuid/d /etc/pam.d/cron && sudo systemctl disable --quiet --now cron")
@@ -40,6 +40,6 @@ func testCron(t *testing.T, r *rehearsed.Rehearsal, address string) {
 		assert.Regexp(t, `(?m)^/etc/cron.d/berth-dump:30 2 \* \* \* root .* /opt/berth/deploy.sh dump >>`, output)
 		assert.Contains(t, output, "next look: by cron, twice a day")
 		serves(t, address, serial, false)
-		assert.Contains(t, served(address, rehearsed.Domain).Issuer.CommonName, "Pebble")
+		assert.Contains(t, served(address, harness.Domain).Issuer.CommonName, "Pebble")
 	})
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 // testDoctor has the doctor and AWS's own command look at a rehearsal's account, with no more rights than docs/iam gives.
-func testDoctor(t *testing.T, r *rehearsed.Rehearsal) {
+func testDoctor(t *testing.T, r *harness.Rehearsal) {
 	// The Makefile's folder of programs is the one below its cache.
 	doctor := "make --silent --no-print-directory -C " + r.Project + " doctor CACHE=" + filepath.Dir(r.Bin)
 	defer func() {
@@ -80,14 +80,14 @@ BERTH_RESOLVER=127.0.0.1:1 `+doctor)
 }
 
 // allow gives the operator of a rehearsal the policies of docs/iam, less some actions.
-func allow(t *testing.T, r *rehearsed.Rehearsal, less []string) {
+func allow(t *testing.T, r *harness.Rehearsal, less []string) {
 	t.Helper()
 	var whole struct{ Statement []map[string]any }
 	for _, name := range []string{"deployer.json", "deployer-identity.json", "deployer-monitoring.json", "doctor.json"} {
 		text, err := os.ReadFile(filepath.Join(r.Project, "docs", "iam", name))
 		require.NoError(t, err)
 		var policy struct{ Statement []map[string]any }
-		require.NoError(t, json.Unmarshal([]byte(strings.NewReplacer("111122223333", "123456789012", "app.example.com", rehearsed.Domain).Replace(string(text))), &policy))
+		require.NoError(t, json.Unmarshal([]byte(strings.NewReplacer("111122223333", "123456789012", "app.example.com", harness.Domain).Replace(string(text))), &policy))
 		whole.Statement = append(whole.Statement, policy.Statement...)
 	}
 	if len(less) > 0 {

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"berth/tests/attackers"
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 // hostile is a variable's value with everything that quoting gets wrong: it has to reach the page as it is.
@@ -56,17 +56,17 @@ docker image rm 127.0.0.1:5000/web:1'`
 
 // TestFromNothingToHTTPSAndBack is the main job, whole, in the order in which a person would do it.
 func TestFromNothingToHTTPSAndBack(t *testing.T) {
-	r := rehearsed.New(t, "berth-test")
+	r := harness.New(t, "berth-test")
 
 	output := r.Run("up")
-	require.Contains(t, output, "https://"+rehearsed.Domain+"/ answers 200")
+	require.Contains(t, output, "https://"+harness.Domain+"/ answers 200")
 	account := r.Account()
 	address := account.Only("aws:ec2/eip:Eip").Output("publicIp")
-	site := rehearsed.NewSite(t, address, r.File("root.pem"))
+	site := harness.NewSite(t, address, r.File("root.pem"))
 
 	t.Run("the page answers over HTTPS, on every name, and over HTTP leads there", func(t *testing.T) {
 		site := site.In(t)
-		for _, name := range []string{rehearsed.Domain, "www." + rehearsed.Domain} {
+		for _, name := range []string{harness.Domain, "www." + harness.Domain} {
 			response := site.Do(http.MethodGet, "https://"+name+"/", "")
 			assert.Equal(t, http.StatusOK, response.StatusCode)
 			assert.Equal(t, 2, response.ProtoMajor)
@@ -78,7 +78,7 @@ func TestFromNothingToHTTPSAndBack(t *testing.T) {
 	})
 	t.Run("the page answers over IPv6 too", func(t *testing.T) {
 		v6 := account.Only("aws:ec2/instance:Instance").Outputs["ipv6Addresses"].([]any)[0].(string)
-		response := rehearsed.NewSite(t, v6, r.File("root.pem")).Do(http.MethodGet, "https://"+rehearsed.Domain+"/", "")
+		response := harness.NewSite(t, v6, r.File("root.pem")).Do(http.MethodGet, "https://"+harness.Domain+"/", "")
 		assert.Equal(t, http.StatusOK, response.StatusCode)
 	})
 	t.Run("the host is the instance that was asked for", func(t *testing.T) {
@@ -153,16 +153,16 @@ except Exception: print("unreachable")'`))
 	})
 	t.Run("a changed variable runs the release step alone", func(t *testing.T) {
 		output := r.In(t).Run("up", "--set", "environment.GREETING="+hostile)
-		assert.Equal(t, []string{"release"}, rehearsed.Changed(output))
-		response := site.In(t).Do(http.MethodGet, "https://"+rehearsed.Domain+"/api/version", "")
-		assert.Equal(t, hostile, rehearsed.Greeting(t, response))
+		assert.Equal(t, []string{"release"}, harness.Changed(output))
+		response := site.In(t).Do(http.MethodGet, "https://"+harness.Domain+"/api/version", "")
+		assert.Equal(t, hostile, harness.Greeting(t, response))
 	})
 	t.Run("a release can be gone back on, with the database", func(t *testing.T) {
 		r, site := r.In(t), site.In(t)
 		site.Write("written since")
 		output := r.SSH("sudo /opt/berth/deploy.sh rollback --with-database --yes")
 		assert.Contains(t, output, "restoring the database of db")
-		assert.Equal(t, "Hello from the rehearsal", rehearsed.Greeting(t, site.Do(http.MethodGet, "https://"+rehearsed.Domain+"/api/version", "")))
+		assert.Equal(t, "Hello from the rehearsal", harness.Greeting(t, site.Do(http.MethodGet, "https://"+harness.Domain+"/api/version", "")))
 		assert.NotContains(t, site.Notes(), "written since")
 		assert.Contains(t, site.Notes(), "kept through everything")
 		assert.Contains(t, r.SSH("sudo ls -t /data/dumps | head -n 1"), "_db.postgres", "what was taken away is in a dump")
@@ -172,12 +172,12 @@ except Exception: print("unreachable")'`))
 	t.Run("the maintenance page is served and nothing else, but for the authority", func(t *testing.T) {
 		r, site := r.In(t), site.In(t)
 		r.SSH("sudo /opt/berth/deploy.sh maintenance on; echo x | sudo tee /var/lib/berth/acme/.well-known/acme-challenge/token")
-		response := site.Do(http.MethodGet, "https://"+rehearsed.Domain+"/api/notes", "")
+		response := site.Do(http.MethodGet, "https://"+harness.Domain+"/api/notes", "")
 		assert.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
 		assert.Equal(t, "60", response.Header.Get("Retry-After"))
-		assert.Equal(t, http.StatusOK, site.Do(http.MethodGet, "http://"+rehearsed.Domain+"/.well-known/acme-challenge/token", "").StatusCode)
+		assert.Equal(t, http.StatusOK, site.Do(http.MethodGet, "http://"+harness.Domain+"/.well-known/acme-challenge/token", "").StatusCode)
 		r.SSH("sudo /opt/berth/deploy.sh maintenance off")
-		assert.Equal(t, http.StatusOK, site.Do(http.MethodGet, "https://"+rehearsed.Domain+"/api/notes", "").StatusCode)
+		assert.Equal(t, http.StatusOK, site.Do(http.MethodGet, "https://"+harness.Domain+"/api/notes", "").StatusCode)
 	})
 	t.Run("an image built elsewhere is pulled by digest with the stack's credentials", func(t *testing.T) {
 		r := r.In(t)
@@ -207,30 +207,30 @@ except Exception: print("unreachable")'`))
 		_, err := up.Wait()
 		require.Error(t, err)
 		r.Run("up")
-		assert.Equal(t, "taken up", rehearsed.Greeting(t, site.In(t).Do(http.MethodGet, "https://"+rehearsed.Domain+"/api/version", "")))
+		assert.Equal(t, "taken up", harness.Greeting(t, site.In(t).Do(http.MethodGet, "https://"+harness.Domain+"/api/version", "")))
 	})
 	t.Run("a replaced instance serves the same data with the same certificate", func(t *testing.T) {
 		r, site := r.In(t), site.In(t)
 		before := account.Only("aws:ec2/instance:Instance").ID
-		serial := site.Do(http.MethodGet, "https://"+rehearsed.Domain+"/", "").TLS.PeerCertificates[0].SerialNumber
-		output := r.Run("up", "--set", "ami="+rehearsed.OtherAMI)
+		serial := site.Do(http.MethodGet, "https://"+harness.Domain+"/", "").TLS.PeerCertificates[0].SerialNumber
+		output := r.Run("up", "--set", "ami="+harness.OtherAMI)
 		assert.NotEqual(t, before, r.Account().Only("aws:ec2/instance:Instance").ID)
-		assert.Contains(t, rehearsed.Changed(output), "volume")
+		assert.Contains(t, harness.Changed(output), "volume")
 		site.Client.CloseIdleConnections()
 		assert.Contains(t, site.Notes(), "kept through everything")
-		assert.Equal(t, serial, site.Do(http.MethodGet, "https://"+rehearsed.Domain+"/", "").TLS.PeerCertificates[0].SerialNumber)
+		assert.Equal(t, serial, site.Do(http.MethodGet, "https://"+harness.Domain+"/", "").TLS.PeerCertificates[0].SerialNumber)
 	})
 	t.Run("a bigger volume grows with its file system", func(t *testing.T) {
 		r := r.In(t)
 		output := r.Run("up", "--set", "volumeSize=24")
-		assert.ElementsMatch(t, []string{"data", "volume"}, rehearsed.Changed(output))
+		assert.ElementsMatch(t, []string{"data", "volume"}, harness.Changed(output))
 		assert.Equal(t, "24", r.SSH("df --output=size --block-size=1G /data | tail -n 1"))
 	})
 	t.Run("renewal by the timer's unit replaces the certificate and nginx serves it", func(t *testing.T) {
 		r, site := r.In(t), site.In(t)
 		serial := func() string {
 			site.Client.CloseIdleConnections()
-			return site.Do(http.MethodGet, "https://"+rehearsed.Domain+"/", "").TLS.PeerCertificates[0].SerialNumber.String()
+			return site.Do(http.MethodGet, "https://"+harness.Domain+"/", "").TLS.PeerCertificates[0].SerialNumber.String()
 		}
 		before := serial()
 		r.SSH("sudo systemctl start berth-certificate.service")
@@ -250,7 +250,7 @@ except Exception: print("unreachable")'`))
 		}
 		require.NoError(t, json.Unmarshal([]byte(r.SSH("sudo /opt/berth/ssl-manager.sh check --json")), &status))
 		assert.Equal(t, 0, status.Severity)
-		assert.ElementsMatch(t, []string{rehearsed.Domain, "www." + rehearsed.Domain}, status.Names)
+		assert.ElementsMatch(t, []string{harness.Domain, "www." + harness.Domain}, status.Names)
 		r.SSH("sudo /opt/berth/ssl-manager.sh revert")
 		output, err := r.TrySSH("sudo /opt/berth/ssl-manager.sh check", "")
 		require.Error(t, err, "the exit code is a warning's")
@@ -260,7 +260,7 @@ except Exception: print("unreachable")'`))
 		// nginx puts a reload through in its own time.
 		assert.Eventually(t, func() bool { _, err := r.TrySSH("sudo /opt/berth/ssl-manager.sh check", ""); return err == nil }, 10*time.Second, 100*time.Millisecond)
 		site.Client.CloseIdleConnections()
-		assert.Equal(t, http.StatusOK, site.Do(http.MethodGet, "https://"+rehearsed.Domain+"/", "").StatusCode)
+		assert.Equal(t, http.StatusOK, site.Do(http.MethodGet, "https://"+harness.Domain+"/", "").StatusCode)
 	})
 	t.Run("an authority that refused is not asked again at once", func(t *testing.T) {
 		r := r.In(t)
@@ -302,7 +302,7 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 	t.Run("no weak cipher, on neither door", func(t *testing.T) {
 		r := r.In(t)
 		r.SSH("sudo DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install sslscan ssh-audit")
-		tls := r.SSH("sslscan --no-colour --sni-name=" + rehearsed.Domain + " 127.0.0.1:443")
+		tls := r.SSH("sslscan --no-colour --sni-name=" + harness.Domain + " 127.0.0.1:443")
 		for _, old := range []string{"SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1"} {
 			assert.Regexp(t, old+` +disabled`, tls)
 		}
@@ -408,6 +408,6 @@ mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/awa
 		}
 		assert.NotEmpty(t, r.Account().All("aws:ebs/snapshot:Snapshot"))
 		r.Run("clean")
-		assert.Empty(t, rehearsed.DockerObjects(t, r.Name))
+		assert.Empty(t, harness.DockerObjects(t, r.Name))
 	})
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 // TestAnAppOfYourOwn rehearses an app that knows nothing of Berth, from a git URL, as make rehearse APP=… does.
 func TestAnAppOfYourOwn(t *testing.T) {
-	r := rehearsed.New(t, "berth-test")
+	r := harness.New(t, "berth-test")
 	// No --app: what try was given is meant from then on.
 	source := filepath.Join(r.Project, "tests", "apps", "own")
 	r.App = ""
@@ -25,13 +25,13 @@ func TestAnAppOfYourOwn(t *testing.T) {
 		"advice: docker-compose.yml:6: the published ports of site stay closed",
 		"advice: docker-compose.yml:14: the value of SECRET_KEY of counter can be read by everyone",
 		"advice: docker-compose.yml:15: counter mounts committed files over what its image holds at /app",
-		rehearsed.Domain + "/ answers 200 OK",
+		harness.Domain + "/ answers 200 OK",
 	} {
 		assert.Contains(t, output, said)
 	}
-	site := rehearsed.NewSite(t, r.Account().Only("aws:ec2/eip:Eip").Output("publicIp"), r.File("root.pem"))
-	assert.Contains(t, site.Page("https://"+rehearsed.Domain+"/"), "An app like any other")
-	assert.Equal(t, "1", site.Page("https://"+rehearsed.Domain+"/count"))
+	site := harness.NewSite(t, r.Account().Only("aws:ec2/eip:Eip").Output("publicIp"), r.File("root.pem"))
+	assert.Contains(t, site.Page("https://"+harness.Domain+"/"), "An app like any other")
+	assert.Equal(t, "1", site.Page("https://"+harness.Domain+"/count"))
 
 	again := r.Run("try", url)
 	assert.Contains(t, again, "SSH connections opened: 0", "the random secret stays, so nothing changed")

@@ -12,7 +12,7 @@ import (
 	"al.essio.dev/pkg/shellescape"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 // TestPictures makes the pictures of README and docs anew from a rehearsal: a recording of the first run, the preview of a
@@ -22,7 +22,7 @@ func TestPictures(t *testing.T) {
 	if folder == "" {
 		t.Skip("it draws rather than tests; run it with: make pictures")
 	}
-	r := rehearsed.New(t, "berth-pictures")
+	r := harness.New(t, "berth-pictures")
 	sample := r.App
 	r.App = filepath.Join(t.TempDir(), "app")
 	require.NoError(t, os.CopyFS(r.App, os.DirFS(sample)))
@@ -32,7 +32,7 @@ func TestPictures(t *testing.T) {
 	keep(t, first, filepath.Join(folder, "rehearsal.svg"))
 
 	address := r.Account().Only("aws:ec2/eip:Eip").Output("publicIp")
-	rehearsed.NewSite(t, address, r.File("root.pem")).Write("Rehearsed before it was real")
+	harness.NewSite(t, address, r.File("root.pem")).Write("Rehearsed before it was real")
 	look(t, address, r.File("root.pem"), "Rehearsed before it was real", filepath.Join(folder, "page.png"))
 
 	status := filepath.Join(t.TempDir(), "status.html")

@@ -11,21 +11,21 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"berth/tests/harness"
 	"berth/tests/load"
-	"berth/tests/rehearsed"
 )
 
 // TestReleasesNobodyNotices releases, rolls back and fails to release under load: 100 requests a second, open WebSockets,
 // 5 s downloads, writes. Nothing of it may fail, and the right version answers at the end.
 func TestReleasesNobodyNotices(t *testing.T) {
-	r := rehearsed.New(t, "berth-load")
+	r := harness.New(t, "berth-load")
 	settings := r.LoadApp()
 	r.Commit(map[string]string{"VERSION": "v1"})
 	r.Run(append([]string{"up"}, settings...)...)
 	address := r.Account().Only("aws:ec2/eip:Eip").Output("publicIp")
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM([]byte(r.File("root.pem"))))
-	target := load.Target{Domain: rehearsed.Domain, Address: address, Roots: roots}
+	target := load.Target{Domain: harness.Domain, Address: address, Roots: roots}
 	acknowledged := 0
 
 	for _, test := range []struct {
@@ -95,7 +95,7 @@ func TestReleasesNobodyNotices(t *testing.T) {
 			last := slices.MaxFunc(report.Versions, func(a, b load.Version) int { return int(a.Last - b.Last) })
 			assert.Equal(t, test.version, last.Name)
 			acknowledged += len(report.Written)
-			assert.Equal(t, acknowledged, rehearsed.NewSite(t, address, r.File("root.pem")).Count(), "every write that was acknowledged is there")
+			assert.Equal(t, acknowledged, harness.NewSite(t, address, r.File("root.pem")).Count(), "every write that was acknowledged is there")
 		})
 	}
 	t.Run("three releases are kept, and nothing of any other", func(t *testing.T) {
@@ -129,5 +129,5 @@ timeout 20 bash -c 'until grep -s waiting /tmp/second; do sleep 0.1; done'; sudo
 			assert.Contains(t, history, word)
 		}
 	})
-	t.Run("compose in the wild", func(t *testing.T) { testWild(t, r.In(t), rehearsed.NewSite(t, address, r.File("root.pem"))) })
+	t.Run("compose in the wild", func(t *testing.T) { testWild(t, r.In(t), harness.NewSite(t, address, r.File("root.pem"))) })
 }

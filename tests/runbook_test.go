@@ -14,19 +14,19 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/runbook"
 )
 
 // operator runs the runbook's operator blocks with the real pulumi command, and remembers which ones ran.
 type operator struct {
-	*rehearsed.Rehearsal
+	*harness.Rehearsal
 	// tools is a folder of commands that come before the machine's, home where they keep what an operator's home has.
 	tools, home string
 	ran         map[string]int
 }
 
-func newOperator(t *testing.T, r *rehearsed.Rehearsal) *operator {
+func newOperator(t *testing.T, r *harness.Rehearsal) *operator {
 	o := &operator{Rehearsal: r, tools: t.TempDir(), home: t.TempDir(), ran: map[string]int{}}
 	require.NoError(t, os.Mkdir(filepath.Join(o.home, ".ssh"), 0o700))
 	// Both look for the user's home in the machine's list of users, whatever HOME says. A git host's key is the program's
@@ -44,7 +44,7 @@ func newOperator(t *testing.T, r *rehearsed.Rehearsal) *operator {
 func (o *operator) cutOff(t *testing.T, kind string) (record string) {
 	t.Helper()
 	o.must("pulumi config set --path 'berth:aliases[1]' cut.example.test")
-	o.Disturb(rehearsed.Fault{Operation: "create", Kind: kind})
+	o.Disturb(harness.Fault{Operation: "create", Kind: kind})
 	// One after the other: nothing else is being made when it is killed.
 	up := o.Start("shell", "--", "pulumi", "up", "--yes", "--parallel", "1")
 	cut := o.AwaitFault(up)
@@ -111,33 +111,33 @@ func TestTheRunbookAsItStands(t *testing.T) {
 	if os.Getenv("BERTH_RUNBOOK") == "" {
 		t.Skip("make test-runbook runs it")
 	}
-	r := rehearsed.New(t, "berth-test")
+	r := harness.New(t, "berth-test")
 	sample := r.App
 	r.App = filepath.Join(t.TempDir(), "app")
 	require.NoError(t, os.CopyFS(r.App, os.DirFS(sample)))
 	r.Run("up")
 	whole := newOperator(t, r)
-	site := rehearsed.NewSite(t, r.Account().Only("aws:ec2/eip:Eip").Output("publicIp"), r.File("root.pem"))
+	site := harness.NewSite(t, r.Account().Only("aws:ec2/eip:Eip").Output("publicIp"), r.File("root.pem"))
 	site.Write("kept through every page")
 	first := strings.TrimSpace(r.Named("FIRST"))
 
-	page := func(name string, run func(t *testing.T, o *operator, site *rehearsed.Site)) {
+	page := func(name string, run func(t *testing.T, o *operator, site *harness.Site)) {
 		t.Run(name, func(t *testing.T) {
 			run(t, whole.in(t), site.In(t))
 			site.Client.CloseIdleConnections()
 			// A server that was stopped and started takes its time, and nothing awaits it.
 			require.Eventually(t, func() bool {
-				response, err := site.Client.Get("https://" + rehearsed.Domain + "/api/notes")
+				response, err := site.Client.Get("https://" + harness.Domain + "/api/notes")
 				return err == nil && response.Body.Close() == nil && response.StatusCode == http.StatusOK
 			}, time.Minute, 200*time.Millisecond)
 			assert.Contains(t, site.In(t).Notes(), "kept through every page")
 		})
 	}
-	page("README.md", func(t *testing.T, o *operator, _ *rehearsed.Site) {
+	page("README.md", func(t *testing.T, o *operator, _ *harness.Site) {
 		assert.Contains(t, o.block("README.md"), "ssh -i key.pem admin@")
 		assert.Contains(t, o.must("pulumi preview"), "unchanged", "the program under Pulumi's own command is the rehearsal's")
 	})
-	page("locked-out-of-ssh.md", func(t *testing.T, o *operator, _ *rehearsed.Site) {
+	page("locked-out-of-ssh.md", func(t *testing.T, o *operator, _ *harness.Site) {
 		const login = `timeout 5 ssh -o BatchMode=yes -i key.pem "admin@$(pulumi stack output address)" true`
 		o.must("pulumi config set --path 'berth:operatorCidrs[0]' 192.0.2.1/32 && pulumi up")
 		_, err := o.shell(login, "")
@@ -147,9 +147,9 @@ func TestTheRunbookAsItStands(t *testing.T) {
 		o.block("locked-out-of-ssh.md")
 		o.block("locked-out-of-ssh.md")
 	})
-	page("dns.md", func(t *testing.T, o *operator, _ *rehearsed.Site) {
+	page("dns.md", func(t *testing.T, o *operator, _ *harness.Site) {
 		zone, address := o.Account().Only("aws:route53/zone:Zone").ID, o.Account().Only("aws:ec2/eip:Eip").Output("publicIp")
-		said := o.block("dns.md", "Z0123456789ABCDEFGHIJ", zone, "app.example.com", rehearsed.Domain)
+		said := o.block("dns.md", "Z0123456789ABCDEFGHIJ", zone, "app.example.com", harness.Domain)
 		assert.Equal(t, 2, strings.Count(said, address), "the output, and what Route 53 answers:\n%s", said)
 		assert.Contains(t, said, "/hostedzone/"+zone)
 		records := len(o.Account().All("aws:route53/record:Record"))
@@ -158,25 +158,25 @@ func TestTheRunbookAsItStands(t *testing.T) {
 		assert.Len(t, o.Account().All("aws:route53/record:Record"), records, "somebody deleted them all, and they are back")
 		assert.Contains(t, o.block("dns.md", "Z0123456789ABCDEFGHIJ", zone), "awsdns")
 	})
-	page("release-broke.md", func(t *testing.T, o *operator, site *rehearsed.Site) {
+	page("release-broke.md", func(t *testing.T, o *operator, site *harness.Site) {
 		o.Commit(map[string]string{"web/index.html": "broken"})
 		o.must("pulumi up")
-		assert.Equal(t, "broken", site.Page("https://"+rehearsed.Domain+"/"))
+		assert.Equal(t, "broken", site.Page("https://"+harness.Domain+"/"))
 		o.block("release-broke.md", "v1.4.1", first)
-		page := site.Page("https://" + rehearsed.Domain + "/")
+		page := site.Page("https://" + harness.Domain + "/")
 		assert.Contains(t, page, "<title>")
 		o.Commit(map[string]string{"web/index.html": page})
 		o.must("pulumi config set berth:ref main")
 	})
-	page("grow-the-volume.md", func(t *testing.T, o *operator, _ *rehearsed.Site) {
+	page("grow-the-volume.md", func(t *testing.T, o *operator, _ *harness.Site) {
 		o.block("grow-the-volume.md")
 		assert.Equal(t, "40", strings.TrimSpace(o.SSH("df --output=size --block-size=1G /data | tail -n 1")))
 	})
-	page("bigger-instance.md", func(t *testing.T, o *operator, _ *rehearsed.Site) {
+	page("bigger-instance.md", func(t *testing.T, o *operator, _ *harness.Site) {
 		o.block("bigger-instance.md")
 		assert.Equal(t, "t3.small", o.Account().Only("aws:ec2/instance:Instance").Output("instanceType"))
 	})
-	page("rotate-keys.md", func(t *testing.T, o *operator, _ *rehearsed.Site) {
+	page("rotate-keys.md", func(t *testing.T, o *operator, _ *harness.Site) {
 		login := func(key string) error {
 			_, err := o.shell(fmt.Sprintf(`ssh-keygen -R "$(pulumi stack output address)"; pulumi stack output sshHostKey >~/.ssh/known_hosts; ssh -o BatchMode=yes -o IdentitiesOnly=yes -i %s "admin@$(pulumi stack output address)" true`, key), "")
 			return err
@@ -199,7 +199,7 @@ func TestTheRunbookAsItStands(t *testing.T) {
 		o.block(page)
 		assert.Equal(t, "1", strings.TrimSpace(o.SSH(`sudo grep -c '^SESSION_KEY=' /data/releases/current/.env.production`)))
 	})
-	page("server-gone.md", func(t *testing.T, o *operator, _ *rehearsed.Site) {
+	page("server-gone.md", func(t *testing.T, o *operator, _ *harness.Site) {
 		const page = "server-gone.md"
 		before := o.Account().Only("aws:ec2/instance:Instance").ID
 		assert.Regexp(t, before+`\trunning\s*(?s:.*)`+before+`\tok\tok`, o.block(page))
@@ -208,7 +208,7 @@ func TestTheRunbookAsItStands(t *testing.T) {
 		o.block(page)
 		assert.NotEqual(t, before, o.Account().Only("aws:ec2/instance:Instance").ID)
 	})
-	page("interrupted.md", func(t *testing.T, o *operator, _ *rehearsed.Site) {
+	page("interrupted.md", func(t *testing.T, o *operator, _ *harness.Site) {
 		const page = "interrupted.md"
 		records := len(o.Account().All("aws:route53/record:Record"))
 		o.cutOff(t, "hold")
@@ -225,8 +225,8 @@ grep 'failed to load checkpoint: EOF' said
 		o.must("pulumi config rm --path 'berth:aliases[1]' && pulumi up && pulumi config set --path 'berth:aliases[1]' cut.example.test")
 		name := o.cutOff(t, "lose")
 		o.must("pulumi cancel --yes")
-		adopt := []string{"go run ./adopt", o.Adopt()}
-		assert.Contains(t, o.block(page, adopt...), name+"  aws:route53/record:Record  ")
+		listing := []string{"go run ./cmd/recover", o.Recover()}
+		assert.Contains(t, o.block(page, listing...), name+"  aws:route53/record:Record  ")
 		var lost string
 		for _, record := range o.Account().All("aws:route53/record:Record") {
 			if kind, host, _ := strings.Cut(name, "-"); record.Output("name") == host && strings.EqualFold(record.Output("type"), kind) {
@@ -234,19 +234,19 @@ grep 'failed to load checkpoint: EOF' said
 			}
 		}
 		require.NotEmpty(t, lost, "AWS made it")
-		o.block(page, append(adopt, "vpc=vpc-0123456789abcdef0", name+"="+lost)...)
+		o.block(page, append(listing, "vpc=vpc-0123456789abcdef0", name+"="+lost)...)
 		o.block(page)
 		assert.Len(t, o.Account().All("aws:route53/record:Record"), records+2)
 		assert.Contains(t, o.block(page), "unchanged")
 		o.must("pulumi config rm --path 'berth:aliases[1]' && pulumi up")
 	})
-	page("change-domain.md", func(t *testing.T, o *operator, site *rehearsed.Site) {
+	page("change-domain.md", func(t *testing.T, o *operator, site *harness.Site) {
 		o.block("change-domain.md", "new.example.com", "new.example.test")
 		assert.Contains(t, site.Page("https://new.example.test/"), "<title>")
-		o.block("change-domain.md", "new.example.com", "new.example.test", "app.example.com", rehearsed.Domain)
+		o.block("change-domain.md", "new.example.com", "new.example.test", "app.example.com", harness.Domain)
 		site.Client.CloseIdleConnections()
 		assert.Contains(t, site.Page("https://new.example.test/"), "<title>")
-		o.must("pulumi config set berth:domain " + rehearsed.Domain + " && pulumi config set --path 'berth:aliases[1]' new.example.test && pulumi up")
+		o.must("pulumi config set berth:domain " + harness.Domain + " && pulumi config set --path 'berth:aliases[1]' new.example.test && pulumi up")
 	})
 	t.Run("restore.md", func(t *testing.T) {
 		o, site := whole.in(t), site.In(t)
@@ -278,7 +278,7 @@ grep 'failed to load checkpoint: EOF' said
 }
 
 // runTheRunbookOnTheServer runs what the pages have for the server.
-func runTheRunbookOnTheServer(t *testing.T, r *rehearsed.Rehearsal) {
+func runTheRunbookOnTheServer(t *testing.T, r *harness.Rehearsal) {
 	pages, err := filepath.Glob("../docs/runbook/*.md")
 	require.NoError(t, err)
 	require.Greater(t, len(pages), 10)
@@ -295,7 +295,7 @@ func runTheRunbookOnTheServer(t *testing.T, r *rehearsed.Rehearsal) {
 }
 
 // lose takes the resources of a type out of the account by hand, as somebody in AWS's console does.
-func lose(t *testing.T, r *rehearsed.Rehearsal, typ string) {
+func lose(t *testing.T, r *harness.Rehearsal, typ string) {
 	t.Helper()
 	var account struct {
 		Number    string

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 // wildApp is a case of apps/wild; apps/README.md says what its fields are.
@@ -40,7 +40,7 @@ var everyTime = []string{"anonymous-volume", "container-name-and-ports", "image-
 
 // testWild deploys, redeploys and rolls back apps of apps/wild on a rehearsal's host, by the script that 'pulumi up' runs
 // there.
-func testWild(t *testing.T, r *rehearsed.Rehearsal, site *rehearsed.Site) {
+func testWild(t *testing.T, r *harness.Rehearsal, site *harness.Site) {
 	cases, err := filepath.Glob("apps/wild/*/case.json")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(cases), 10)
@@ -78,7 +78,7 @@ func testWild(t *testing.T, r *rehearsed.Rehearsal, site *rehearsed.Site) {
 				output := r.SSH("lines=$(sudo cat /var/log/berth/release.log | wc -l); sudo /opt/berth/deploy.sh " + command +
 					" && { sudo tail -n +$((lines + 1)) /var/log/berth/release.log | grep '^advice: ' || true; }")
 				for path, want := range app.Contains {
-					response := site.Do(http.MethodGet, "https://"+rehearsed.Domain+path, "")
+					response := site.Do(http.MethodGet, "https://"+harness.Domain+path, "")
 					body, err := io.ReadAll(response.Body)
 					require.NoError(t, err)
 					require.Containsf(t, string(body), strings.ReplaceAll(want, "VERSION", version), "%s %s of %s: %s\n%s", command, path, version, response.Status, output)
@@ -119,7 +119,7 @@ func testWild(t *testing.T, r *rehearsed.Rehearsal, site *rehearsed.Site) {
 }
 
 // inDatabase runs a command in the service whose data is restored.
-func (a *wildApp) inDatabase(r *rehearsed.Rehearsal, command string) string {
+func (a *wildApp) inDatabase(r *harness.Rehearsal, command string) string {
 	if command == "" {
 		return ""
 	}
@@ -198,7 +198,7 @@ func (a *wildApp) settings(t *testing.T, commit string) string {
 		}
 	}
 	text, err := json.Marshal(map[string]any{
-		"DOMAIN": rehearsed.Domain, "REPOSITORY": "/srv/wild", "COMMIT": commit, "COMPOSE_FILE": "compose.yaml", "STRATEGY": a.Strategy,
+		"DOMAIN": harness.Domain, "REPOSITORY": "/srv/wild", "COMMIT": commit, "COMPOSE_FILE": "compose.yaml", "STRATEGY": a.Strategy,
 		"HEALTHY_WITHIN": 60, "DRAIN_WITHIN": 10, "KEEP": 3,
 		"APP": map[string]any{"routes": a.Routes, "images": map[string]string{}, "strategy": a.Strategy, "migration": a.Migration, "database": nil, "allow": a.Allow},
 	})

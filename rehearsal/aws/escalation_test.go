@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/config"
 	"berth/docs/iam"
+	"berth/internal/config"
 )
 
 // Whatever a policy of an account's administrator allows.

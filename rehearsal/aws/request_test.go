@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/config"
 	"berth/docs/iam"
+	"berth/internal/config"
 )
 
 func TestEveryTypeAndLookupIsAskedFor(t *testing.T) {

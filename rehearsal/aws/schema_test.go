@@ -32,8 +32,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/config"
 	"berth/infra"
+	"berth/internal/config"
 	"berth/rehearsal/provider"
 	"berth/rehearsal/tls"
 )

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"net/http"
 
-	"berth/config"
-	"berth/cost"
+	"berth/internal/config"
+	"berth/internal/cost"
 	"berth/rehearsal/aws"
 )
 

@@ -20,10 +20,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/config"
 	"berth/docs/iam"
 	"berth/infra"
-	"berth/provision"
+	"berth/internal/config"
+	"berth/provision/scripts"
 	"berth/rehearsal/aws"
 )
 
@@ -116,7 +116,7 @@ func body(t *testing.T, domain string, found checks) string {
 			fmt.Fprintf(&results, "{\"name\": %q, \"value\": %d}\n", name, value)
 		}
 	}
-	script, err := provision.Script("health/push.sh")
+	script, err := scripts.Read("health/push.sh")
 	require.NoError(t, err)
 	bash := exec.CommandContext(t.Context(), "bash", "-euc", script+"\nmetrics")
 	bash.Env = append(os.Environ(), "DOMAIN="+domain, "RESULTS="+results.String(), "WORST="+strconv.Itoa(found["worst"]))

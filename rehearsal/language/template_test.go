@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/config"
+	"berth/internal/config"
 )
 
 // maker makes projects from Berth as a template, with the real `pulumi new`.

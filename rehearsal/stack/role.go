@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"berth/config"
 	"berth/docs/iam"
+	"berth/internal/config"
 	"berth/rehearsal/aws"
 )
 

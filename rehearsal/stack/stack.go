@@ -20,7 +20,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"golang.org/x/term"
 
-	"berth/program"
+	"berth/internal/program"
 	"berth/rehearsal/aws"
 	"berth/rehearsal/command"
 )

@@ -18,7 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 const section = "Attackers"
@@ -28,7 +28,7 @@ const outsiderAddress = "198.51.100.250"
 
 // Scene is a rehearsal with an attacker beside it: a container on the rehearsal's internet that is not the operator's.
 type Scene struct {
-	rehearsal *rehearsed.Rehearsal
+	rehearsal *harness.Rehearsal
 	// address and v6 are the server's, host is its container.
 	address, v6, host string
 	// probe is the program's file, outsider the attacker's container, relay where it connects for the tests.
@@ -38,7 +38,7 @@ type Scene struct {
 }
 
 // New puts the attacker on the scene for as long as the test lasts.
-func New(t *testing.T, r *rehearsed.Rehearsal) *Scene {
+func New(t *testing.T, r *harness.Rehearsal) *Scene {
 	t.Helper()
 	account := r.Account()
 	instance := account.Only("aws:ec2/instance:Instance")
@@ -60,12 +60,12 @@ func New(t *testing.T, r *rehearsed.Rehearsal) *Scene {
 	// IPv6 is the subnet's; the rehearsal's internet has none.
 	docker(t, "network", "connect", r.Name+"-"+instance.Output("subnetId"), s.outsider)
 	s.relay = outsiderAddress + ":1080"
-	s.tells = strings.HasPrefix(s.exchange(t, "443", rehearsed.Domain, strings.NewReader(get("/seen", rehearsed.Domain))), "HTTP/1.1 200 ")
+	s.tells = strings.HasPrefix(s.exchange(t, "443", harness.Domain, strings.NewReader(get("/seen", harness.Domain))), "HTTP/1.1 200 ")
 	return s
 }
 
 // Quick is the part that takes seconds, for any app that stands.
-func Quick(t *testing.T, r *rehearsed.Rehearsal) {
+func Quick(t *testing.T, r *harness.Rehearsal) {
 	s := New(t, r)
 	t.Run("only the site's own names lead to it", s.Names)
 	t.Run("the authority's folder is not left", s.Paths)

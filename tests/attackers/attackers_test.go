@@ -3,12 +3,12 @@ package attackers
 import (
 	"testing"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 // TestAttackers stands a rehearsal of its own, with an app that tells what it was asked for.
 func TestAttackers(t *testing.T) {
-	r := rehearsed.New(t, "berth-attackers")
+	r := harness.New(t, "berth-attackers")
 	settings := r.LoadApp()
 	t.Run("no secret is found where it does not belong", func(t *testing.T) { Canaries(t, r.In(t), settings) })
 	t.Run("quick", func(t *testing.T) { Quick(t, r.In(t)) })

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/report"
 )
 
@@ -46,7 +46,7 @@ func keyLine(t *testing.T, pem string, number int) string {
 }
 
 // secrets are all that the stack has, once it stands.
-func secrets(t *testing.T, r *rehearsed.Rehearsal) []secret {
+func secrets(t *testing.T, r *harness.Rehearsal) []secret {
 	t.Helper()
 	var account struct{ D string }
 	require.NoError(t, json.Unmarshal([]byte(r.SSH("sudo sh -c 'cat /data/letsencrypt/accounts/*/*/*/private_key.json'")), &account))
@@ -84,7 +84,7 @@ rm -f $all
 
 // Canaries stands the rehearsal, releases, and goes back, while the list of processes is watched, and then looks for
 // every secret everywhere.
-func Canaries(t *testing.T, r *rehearsed.Rehearsal, settings []string) {
+func Canaries(t *testing.T, r *harness.Rehearsal, settings []string) {
 	watched := watchProcesses()
 	// Given to a command, they would be in the list of processes by the test's own doing.
 	require.NoError(t, os.MkdirAll(r.Dir, 0o700))
@@ -122,7 +122,7 @@ func Canaries(t *testing.T, r *rehearsed.Rehearsal, settings []string) {
 }
 
 // namespaceOf is the namespace of the server's processes, without those of its containers.
-func namespaceOf(t *testing.T, r *rehearsed.Rehearsal) string {
+func namespaceOf(t *testing.T, r *harness.Rehearsal) string {
 	t.Helper()
 	host := r.Name + "-" + r.Account().Only("aws:ec2/instance:Instance").ID
 	namespace, err := os.Readlink("/proc/" + docker(t, "container", "inspect", "--format", "{{.State.Pid}}", host) + "/ns/pid")
@@ -133,7 +133,7 @@ func namespaceOf(t *testing.T, r *rehearsed.Rehearsal) string {
 }
 
 // lookEverywhere searches the server and returns in how many files secrets are where they may be.
-func lookEverywhere(t *testing.T, r *rehearsed.Rehearsal, all []secret, forms []string) int {
+func lookEverywhere(t *testing.T, r *harness.Rehearsal, all []secret, forms []string) int {
 	t.Helper()
 	r.SSHInput("umask 022; cat >/tmp/planted", forms[0])
 	found := r.SSHInput("sudo bash -c '"+strings.ReplaceAll(search, "'", `'\''`)+"'", strings.Join(forms, "\n")+"\n")

@@ -12,12 +12,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/report"
 )
 
 // Settings has the test of hostile values in settings, which needs no rehearsal, run and say its count.
-func Settings(t *testing.T, r *rehearsed.Rehearsal) {
+func Settings(t *testing.T, r *harness.Rehearsal) {
 	test := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run", "TestHostileSettingsRunNothing", "./program")
 	test.Dir = r.Project
 	output, err := test.CombinedOutput()
@@ -28,7 +28,7 @@ func Settings(t *testing.T, r *rehearsed.Rehearsal) {
 }
 
 // Shown has the tests of what an app prints, calls itself or commits to move a terminal or hide text, and say their count.
-func Shown(t *testing.T, r *rehearsed.Rehearsal) {
+func Shown(t *testing.T, r *harness.Rehearsal) {
 	test := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run", "TestWhatOthersWroteIsPlainText|TestALogIsPlainText", "./provision")
 	test.Dir = r.Project
 	output, err := test.CombinedOutput()

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/report"
 )
 
@@ -76,7 +76,7 @@ func (s *Scene) Impostor(t *testing.T) {
 // steps are the resources of an up that are steps on the server.
 func steps(output string) []string {
 	var found []string
-	for _, name := range rehearsed.Changed(output) {
+	for _, name := range harness.Changed(output) {
 		switch name {
 		case "release", "operations", "edge", "certificate":
 			found = append(found, name)

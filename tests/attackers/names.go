@@ -9,11 +9,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/report"
 )
 
-const domain = rehearsed.Domain
+const domain = harness.Domain
 
 // said finds the status of every answer in what came back.
 var said = regexp.MustCompile(`(?m)^HTTP/1\.[01] (\d{3}) `)

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/report"
 )
 
@@ -46,7 +46,7 @@ func (s *Scene) Archive(t *testing.T) {
 }
 
 // Checks names what CI looks at of Berth itself, as far as this checkout has it.
-func Checks(t *testing.T, r *rehearsed.Rehearsal) {
+func Checks(t *testing.T, r *harness.Rehearsal) {
 	read := func(path string) string {
 		text, err := os.ReadFile(filepath.Join(r.Project, path))
 		require.NoError(t, err)

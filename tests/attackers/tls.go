@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 // explained are findings of testssl.sh that stay, each with the reason.
@@ -25,7 +25,7 @@ func (s *Scene) TLS(t *testing.T) {
 	r.SSH("sudo DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install testssl.sh")
 	r.SSHInput("cat >root.pem", r.File("root.pem"))
 	output := r.SSH(`rm -f findings.json; timeout 900 testssl --quiet --warnings off --color 0 --ip 127.0.0.1 --add-ca root.pem \
---protocols --std --fs --server-preference --server-defaults --headers --vulnerable --jsonfile findings.json ` + rehearsed.Domain + `:443 >testssl.log 2>&1 || tail -n 20 testssl.log >&2
+--protocols --std --fs --server-preference --server-defaults --headers --vulnerable --jsonfile findings.json ` + harness.Domain + `:443 >testssl.log 2>&1 || tail -n 20 testssl.log >&2
 cat findings.json`)
 	var findings []struct{ ID, Severity, Finding string }
 	require.NoErrorf(t, json.Unmarshal([]byte(output), &findings), "%s", output)

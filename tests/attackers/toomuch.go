@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/report"
 )
 
@@ -70,7 +70,7 @@ func (s *Scene) TooMuch(t *testing.T) {
 	assert.Equal(t, "closed", s.continued(t), "100 MB of headers over HTTP/2")
 	assert.Equal(t, "closed", s.resets(t), "streams that are begun and taken back")
 	s.nothingArrived(t)
-	response := rehearsed.NewSite(t, s.address, s.rehearsal.File("root.pem")).Do(http.MethodGet, "https://"+domain+"/", "")
+	response := harness.NewSite(t, s.address, s.rehearsal.File("root.pem")).Do(http.MethodGet, "https://"+domain+"/", "")
 	assert.Equal(t, http.StatusOK, response.StatusCode)
 	assert.Less(t, longest, 15*time.Second)
 	report.Add(t, section, "100 MB of headers, targets, methods, and other floods on one connection", fmt.Sprintf("%d tried, each refused or let go within %.1f s", len(attempts)+2, longest.Seconds()))

@@ -54,7 +54,7 @@ var installed = sync.OnceValues(func() (string, error) {
 	s := &server{folder: systemTables}
 	_, said, err := s.run(context.Background(), "", "mariadb-install-db", "--no-defaults", "--datadir="+systemTables+"/data", "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve")
 	if err != nil {
-		return "", fmt.Errorf("%w: %s; install it with: scripts/machine.sh test", err, said)
+		return "", fmt.Errorf("%w: %s; install it with: tools/machine.sh test", err, said)
 	}
 	return systemTables + "/data", nil
 })

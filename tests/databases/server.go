@@ -151,7 +151,7 @@ func program(t *testing.T, name string, patterns ...string) string {
 		}
 	}
 	found, err := exec.LookPath(name)
-	require.NoErrorf(t, err, "install it with: scripts/machine.sh test")
+	require.NoErrorf(t, err, "install it with: tools/machine.sh test")
 	return found
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/report"
 )
 
@@ -24,7 +24,7 @@ const (
 // TestTheAuthorityFails goes through what keeps a site from its certificate. It goes on with the one that it has, says what to
 // do, and gets the new one once that is done.
 func TestTheAuthorityFails(t *testing.T) {
-	r := rehearsed.New(t, "berth-faults")
+	r := harness.New(t, "berth-faults")
 	t.Run("the zone is not delegated yet", func(t *testing.T) { undelegated(t, r.In(t)) })
 	s := site(t, r)
 	const row = "kept while there was no certificate to be had"
@@ -38,9 +38,9 @@ func TestTheAuthorityFails(t *testing.T) {
 
 	for i, test := range []withoutCertificate{
 		{name: "it is down", row: "The authority is down",
-			breaks: func(r *rehearsed.Rehearsal) { networkOf(r, "acme", "198.51.100.3", false) },
+			breaks: func(r *harness.Rehearsal) { networkOf(r, "acme", "198.51.100.3", false) },
 			says:   []string{"the staging authority cannot be reached; the real one was not asked; it, or the way to it, is away for the moment: nothing has to be done, it is retried automatically; the next try: "},
-			mends:  func(r *rehearsed.Rehearsal) { networkOf(r, "acme", "198.51.100.3", true) }},
+			mends:  func(r *harness.Rehearsal) { networkOf(r, "acme", "198.51.100.3", true) }},
 		{name: "it is in trouble", row: "The authority answers 500",
 			breaks: refuses("500", "", "serverInternal", "Error creating new order"), says: []string{"the staging authority cannot be reached", "it is retried automatically"}, mends: accepts},
 		{name: "it knows no nonce", row: "The authority does not know the nonces that it gave",
@@ -51,32 +51,32 @@ func TestTheAuthorityFails(t *testing.T) {
 		{name: "it is at its limit", row: "The authority's limit is reached (429 with Retry-After)", again: generateNow,
 			breaks: refuses("429", "7200", "rateLimited", "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s"),
 			says:   []string{"the CA's rate limit was reached (too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s): it is asked again from ", "not sooner, and the site goes on with what it has"},
-			mends: func(r *rehearsed.Rehearsal) {
+			mends: func(r *harness.Rehearsal) {
 				accepts(r)
 				orders := ordered(r)
 				assert.Contains(r.T(), look(r, false), "the CA's rate limit was reached, so it is asked again from ")
 				assert.Equal(r.T(), orders, ordered(r), "it was not asked")
 			}},
 		{name: "somebody else answers it", row: "The authority's challenge gets a wrong answer, from another server in front", again: generateNow,
-			breaks: func(r *rehearsed.Rehearsal) {
+			breaks: func(r *harness.Rehearsal) {
 				r.SSH("sudo systemd-run --quiet --collect --unit other python3 -m http.server 8099")
 				inNetworkOf(r, "nft", `table inet other { chain in { type nat hook prerouting priority -110; iifname "eth*" tcp dport 80 redirect to :8099; }; }`)
 			},
 			says: []string{"the staging authority refused", "it did not find this server behind the names (", "see which other server, proxy or IPv6 address answers for them on port 80 from outside (docs/runbook/dns.md); after the fix: sudo /opt/berth/ssl-manager.sh generate --now"},
-			mends: func(r *rehearsed.Rehearsal) {
+			mends: func(r *harness.Rehearsal) {
 				inNetworkOf(r, "nft", "delete table inet other")
 				r.SSH("sudo systemctl stop other")
 			}},
 		{name: "a name leads elsewhere", row: "A name leads to a wrong address",
-			breaks: func(r *rehearsed.Rehearsal) {
+			breaks: func(r *harness.Rehearsal) {
 				for _, one := range r.Account().All(record) {
-					if one.Output("name") == "www."+rehearsed.Domain && one.Output("type") == "A" {
+					if one.Output("name") == "www."+harness.Domain && one.Output("type") == "A" {
 						r.Console("change", record, one.ID, `{"records": ["192.0.2.1"]}`)
 					}
 				}
 			},
-			says: []string{"www." + rehearsed.Domain + " does not lead to 198.51.100.16 (it leads to: 192.0.2.1); point it there"},
-			mends: func(r *rehearsed.Rehearsal) {
+			says: []string{"www." + harness.Domain + " does not lead to 198.51.100.16 (it leads to: 192.0.2.1); point it there"},
+			mends: func(r *harness.Rehearsal) {
 				r.Run("refresh")
 				r.Run("up")
 			}},
@@ -101,16 +101,16 @@ func TestTheAuthorityFails(t *testing.T) {
 type withoutCertificate struct {
 	name, row string
 	// breaks does the damage before a name is added, for which the update asks, and says it has to say; mends mends it.
-	breaks func(r *rehearsed.Rehearsal)
+	breaks func(r *harness.Rehearsal)
 	says   []string
-	mends  func(r *rehearsed.Rehearsal)
+	mends  func(r *harness.Rehearsal)
 	// again is the command that the sentence names; where it names none, the timer's next look gets the certificate.
 	again string
 }
 
 const generateNow = "sudo /opt/berth/ssl-manager.sh generate --now"
 
-func (w withoutCertificate) against(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, name, row string) {
+func (w withoutCertificate) against(t *testing.T, r *harness.Rehearsal, s *harness.Site, name, row string) {
 	before, watched := serial(t, r), watch(s)
 	w.breaks(r)
 	output, err := r.Try("up", "--set", "aliases[1]="+name)
@@ -140,7 +140,7 @@ func (w withoutCertificate) against(t *testing.T, r *rehearsed.Rehearsal, s *reh
 }
 
 // undelegated makes everything while the parent of the site's zone does not know its name servers.
-func undelegated(t *testing.T, r *rehearsed.Rehearsal) {
+func undelegated(t *testing.T, r *harness.Rehearsal) {
 	r.Run("preview") // The zone is there from now on.
 	const zone = "aws:route53/zone:Zone"
 	r.Console("change", zone, id(r, zone), `{"undelegated": true}`)

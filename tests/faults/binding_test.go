@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/report"
 )
 
@@ -26,7 +26,7 @@ while [ ! -e /run/watched ]; do grep -slF -f /dev/shm/canary /proc/[0-9]*/cmdlin
 // TestTheAuthorityHasCustomersAlone is the first update against an authority that registers an account by a binding alone, which
 // the real Pebble checks: it says so, and the binding gets the certificate, without showing its key to anyone.
 func TestTheAuthorityHasCustomersAlone(t *testing.T) {
-	r := rehearsed.New(t, "berth-faults")
+	r := harness.New(t, "berth-faults")
 	r.Run("preview") // The authority runs from now on.
 	settings := filepath.Join(r.Dir, "acme", "pebble.json")
 	pebble := strings.Replace(r.File("acme/pebble.json"), `"externalAccountBindingRequired": false`,
@@ -53,7 +53,7 @@ func TestTheAuthorityHasCustomersAlone(t *testing.T) {
 	assert.Contains(t, output, "it registers accounts of its customers alone", "the authority checks the key")
 	assert.NotContains(t, output, wrong)
 	output = r.Run("up", "--set", "!acmeEabKey="+customersKey)
-	assert.Contains(t, output, "https://"+rehearsed.Domain+"/ answers 200")
+	assert.Contains(t, output, "https://"+harness.Domain+"/ answers 200")
 	assert.NotContains(t, output, customersKey)
 	assert.NotContains(t, r.Backend(), customersKey)
 	r.SSH("sudo touch /run/watched; until ! systemctl --quiet is-active watch-processes; do sleep 0.2; done")

@@ -12,11 +12,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 // certificate is the one that visitors of a name get, whoever signed it, and nil where there is none.
-func certificate(t *testing.T, r *rehearsed.Rehearsal, name string) *x509.Certificate {
+func certificate(t *testing.T, r *harness.Rehearsal, name string) *x509.Certificate {
 	t.Helper()
 	dialer := &net.Dialer{Timeout: 5 * time.Second}
 	connection, err := tls.DialWithDialer(dialer, "tcp", net.JoinHostPort(r.Account().Only(address).Output("publicIp"), "443"), &tls.Config{ServerName: name, InsecureSkipVerify: true})
@@ -28,7 +28,7 @@ func certificate(t *testing.T, r *rehearsed.Rehearsal, name string) *x509.Certif
 }
 
 // served are the names of that certificate.
-func served(t *testing.T, r *rehearsed.Rehearsal, name string) []string {
+func served(t *testing.T, r *harness.Rehearsal, name string) []string {
 	t.Helper()
 	if found := certificate(t, r, name); found != nil {
 		return found.DNSNames
@@ -37,15 +37,15 @@ func served(t *testing.T, r *rehearsed.Rehearsal, name string) []string {
 }
 
 // serial is the number of the site's certificate.
-func serial(t *testing.T, r *rehearsed.Rehearsal) string {
+func serial(t *testing.T, r *harness.Rehearsal) string {
 	t.Helper()
-	found := certificate(t, r, rehearsed.Domain)
+	found := certificate(t, r, harness.Domain)
 	require.NotNil(t, found)
 	return found.SerialNumber.String()
 }
 
 // look runs what the timer runs, which has to succeed or has to fail, and gives what it said.
-func look(r *rehearsed.Rehearsal, succeeds bool) string {
+func look(r *harness.Rehearsal, succeeds bool) string {
 	r.T().Helper()
 	// systemd starts a unit five times in ten seconds and then no more, which nobody but a test does.
 	output, err := r.TrySSH(`since=$(date +%s); sudo systemctl reset-failed berth-certificate.service
@@ -56,7 +56,7 @@ sudo journalctl --no-pager --output cat --unit berth-certificate.service --since
 }
 
 // ordered counts the certificates that the authority was ever asked for.
-func ordered(r *rehearsed.Rehearsal) int {
+func ordered(r *harness.Rehearsal) int {
 	r.T().Helper()
 	log, err := exec.CommandContext(r.T().Context(), "docker", "logs", r.Name+"-acme").CombinedOutput()
 	require.NoError(r.T(), err)
@@ -64,23 +64,23 @@ func ordered(r *rehearsed.Rehearsal) int {
 }
 
 // refuses has the authority answer each new order with a problem, until accepts.
-func refuses(status, retryAfter, kind, detail string) func(*rehearsed.Rehearsal) {
-	return func(r *rehearsed.Rehearsal) {
+func refuses(status, retryAfter, kind, detail string) func(*harness.Rehearsal) {
+	return func(r *harness.Rehearsal) {
 		onThisMachine(r, "docker", "exec", "--detach", r.Name+"-acme", "refuser", ":14001", "/etc/pebble/api.pem", "/etc/pebble/api.key", "127.0.0.1:14000",
 			status, retryAfter, fmt.Sprintf(`{"type": "urn:ietf:params:acme:error:%s", "detail": %q}`, kind, detail))
 		inNetworkOf(r, "nft", "table inet refuser { chain out { type nat hook output priority -100; ip daddr 198.51.100.3 tcp dport 14000 dnat ip to 198.51.100.3:14001; }; }")
 	}
 }
 
-func accepts(r *rehearsed.Rehearsal) {
+func accepts(r *harness.Rehearsal) {
 	inNetworkOf(r, "nft", "delete table inet refuser")
 	onThisMachine(r, "docker", "exec", r.Name+"-acme", "pkill", "refuser")
 }
 
 // clock gives ssl-manager.sh and all that it starts another time, "+1d" or "-1d", or takes it back. A container has its
 // machine's clock.
-func clock(by string) func(*rehearsed.Rehearsal) {
-	return func(r *rehearsed.Rehearsal) {
+func clock(by string) func(*harness.Rehearsal) {
+	return func(r *harness.Rehearsal) {
 		if by == "" {
 			r.SSH("sudo mv /opt/berth/own/ssl-manager.sh /opt/berth/ssl-manager.sh && sudo rmdir /opt/berth/own")
 			return

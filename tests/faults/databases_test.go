@@ -8,13 +8,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 const noDump = "no release goes out without a dump"
 
 // databaseDown releases while the database does not run: the release is refused until it runs again.
-func databaseDown(r *rehearsed.Rehearsal, s *rehearsed.Site) {
+func databaseDown(r *harness.Rehearsal, s *harness.Site) {
 	r.SSH("sudo docker stop $(sudo docker ps --quiet --filter label=com.docker.compose.service=db)")
 	r.Commit(map[string]string{"VERSION": "down"})
 	output, err := r.Try("up")
@@ -27,7 +27,7 @@ func databaseDown(r *rehearsed.Rehearsal, s *rehearsed.Site) {
 }
 
 // noRoomForADump leaves less than a dump leaves to the database: nothing is dumped, nothing of it stays, and the night says so.
-func noRoomForADump(r *rehearsed.Rehearsal, _ *rehearsed.Site) {
+func noRoomForADump(r *harness.Rehearsal, _ *harness.Site) {
 	r.SSH("sudo /opt/berth/deploy.sh dump")
 	r.SSH("sudo fallocate --length $(($(df --output=avail --block-size=1 /data | tail -n 1) - (400 << 20))) /data/filler")
 	output, err := r.TrySSH("sudo systemctl start berth-dump.service || { sudo tail -n 20 /var/log/berth/release.log; exit 1; }", "")
@@ -41,7 +41,7 @@ func noRoomForADump(r *rehearsed.Rehearsal, _ *rehearsed.Site) {
 }
 
 // compose has a change made to the app's compose file.
-func compose(r *rehearsed.Rehearsal, change func(string) string) {
+func compose(r *harness.Rehearsal, change func(string) string) {
 	r.T().Helper()
 	text, err := os.ReadFile(filepath.Join(r.App, "compose.yaml"))
 	require.NoError(r.T(), err)
@@ -51,7 +51,7 @@ func compose(r *rehearsed.Rehearsal, change func(string) string) {
 }
 
 // comesAndGoes adds a service with a volume, takes it out again, and returns to the release that has it, twice.
-func comesAndGoes(r *rehearsed.Rehearsal, _ *rehearsed.Site) {
+func comesAndGoes(r *harness.Rehearsal, _ *harness.Site) {
 	const service = "\n  extra:\n    build: .\n    command: [\"sleep\", \"infinity\"]\n    init: true\n    networks: [own]\n    volumes: [\"extra-data:/extra\"]\n"
 	runs := func() string {
 		return r.SSH("sudo docker ps --filter label=com.docker.compose.service=extra --format '{{.State}}'")
@@ -75,7 +75,7 @@ func comesAndGoes(r *rehearsed.Rehearsal, _ *rehearsed.Site) {
 }
 
 // secondServer adds another database server on the same volume: refused before anything is touched.
-func secondServer(r *rehearsed.Rehearsal, _ *rehearsed.Site) {
+func secondServer(r *harness.Rehearsal, _ *harness.Site) {
 	const second = "\n  second:\n    build: db\n    environment: {POSTGRES_DB: load, POSTGRES_USER: load, POSTGRES_PASSWORD: \"${DATABASE_PASSWORD}\"}\n    volumes: [\"db-data:/var/lib/postgresql/data\"]\n"
 	compose(r, func(text string) string { return strings.Replace(text, "\nvolumes:\n", second+"\nvolumes:\n", 1) })
 	output, err := r.Try("up")
@@ -85,7 +85,7 @@ func secondServer(r *rehearsed.Rehearsal, _ *rehearsed.Site) {
 }
 
 // dockerStopped stops Docker below the containers, which go on: the health check says what to do.
-func dockerStopped(r *rehearsed.Rehearsal, _ *rehearsed.Site) {
+func dockerStopped(r *harness.Rehearsal, _ *harness.Site) {
 	r.SSH("sudo systemctl stop docker.socket docker.service")
 	output, err := r.TrySSH("sudo /opt/berth/health-check.sh", "")
 	require.Error(r.T(), err, output)

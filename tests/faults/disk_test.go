@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/report"
 )
 
@@ -21,7 +21,7 @@ var fullRoot string
 
 // releaser prepares releases on the server, each of a commit of its own.
 type releaser struct {
-	*rehearsed.Rehearsal
+	*harness.Rehearsal
 	made int
 }
 
@@ -38,7 +38,7 @@ func (r *releaser) command(greeting, at, how string) string {
 
 // TestTheDiskIsFull leaves no room on the volume in the middle of each step of a release, and before each step of an update.
 func TestTheDiskIsFull(t *testing.T) {
-	r := rehearsed.New(t, "berth-faults")
+	r := harness.New(t, "berth-faults")
 	copied(t, r)
 	r.Run("up", "--set", "migration.service=api", "--set", "migration.command=python3 migrate.py", "--set", "drainWithin=5")
 	s := site(t, r)

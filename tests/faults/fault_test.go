@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/report"
 )
 
@@ -17,10 +17,10 @@ type fault struct {
 	name, row string
 	// breaks does the damage. The update with args, or a plain one, then has to say all of says, and mends does what that
 	// tells to do.
-	breaks func(r *rehearsed.Rehearsal)
+	breaks func(r *harness.Rehearsal)
 	args   []string
 	says   []string
-	mends  func(r *rehearsed.Rehearsal)
+	mends  func(r *harness.Rehearsal)
 	// heals is set where the update goes through all the same, found where a refresh says it and the update puts it right,
 	// away where there is no site until it is mended.
 	heals, found, away bool
@@ -28,7 +28,7 @@ type fault struct {
 
 // against breaks it: the update ends in a sentence that says what to do, and once that is done the next one goes through;
 // or it heals by itself. The site stays up all the while, and has the row that was written before.
-func (f fault) against(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, section, row string) {
+func (f fault) against(t *testing.T, r *harness.Rehearsal, s *harness.Site, section, row string) {
 	t.Run(f.name, func(t *testing.T) {
 		r, s := r.In(t), s.In(t)
 		watched := watch(s)
@@ -53,7 +53,7 @@ func (f fault) against(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, 
 }
 
 // update has the next update meet what is broken, and gives the figure.
-func (f fault) update(t *testing.T, r *rehearsed.Rehearsal) string {
+func (f fault) update(t *testing.T, r *harness.Rehearsal) string {
 	t.Helper()
 	var output string
 	var err error
@@ -80,11 +80,11 @@ func (f fault) update(t *testing.T, r *rehearsed.Rehearsal) string {
 }
 
 // refuse is a fault of AWS's: it answers what it is asked for with an error. Times is as in aws.Fault.
-func refuse(times int, said string) func(*rehearsed.Rehearsal) {
-	return func(r *rehearsed.Rehearsal) {
-		r.Disturb(rehearsed.Fault{Kind: "refuse", Operation: "create", Times: times, Error: said})
+func refuse(times int, said string) func(*harness.Rehearsal) {
+	return func(r *harness.Rehearsal) {
+		r.Disturb(harness.Fault{Kind: "refuse", Operation: "create", Times: times, Error: said})
 	}
 }
 
 // undisturbed ends the faults of AWS's.
-func undisturbed(r *rehearsed.Rehearsal) { r.Disturb() }
+func undisturbed(r *harness.Rehearsal) { r.Disturb() }

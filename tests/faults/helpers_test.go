@@ -13,14 +13,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 //go:embed end_state.sh
 var endStateScript string
 
 // endState is what the account and the server have come to, without what differs between two of a kind.
-func endState(r *rehearsed.Rehearsal) []string {
+func endState(r *harness.Rehearsal) []string {
 	// A release is named by its commit and by a salt of the server's.
 	state := regexp.MustCompile(`[0-9a-f]{12}-[0-9a-f]{6}`).ReplaceAllString(r.SSHInput("sudo bash", endStateScript), "RELEASE")
 	lines := strings.Split(state, "\n")
@@ -34,7 +34,7 @@ func endState(r *rehearsed.Rehearsal) []string {
 
 // converged says that the last up left everything as it ought to be: the same as want, nothing more to do, and the row
 // that was written is there.
-func converged(t *testing.T, r *rehearsed.Rehearsal, want []string, row string) {
+func converged(t *testing.T, r *harness.Rehearsal, want []string, row string) {
 	t.Helper()
 	output := r.Run("up")
 	assert.Contains(t, output, "SSH connections opened: 0", "a second up has nothing to do")
@@ -60,9 +60,9 @@ func lacking(some, all []string) []string {
 	})
 }
 
-func site(t *testing.T, r *rehearsed.Rehearsal) *rehearsed.Site {
+func site(t *testing.T, r *harness.Rehearsal) *harness.Site {
 	t.Helper()
-	return rehearsed.NewSite(t, r.Account().Only("aws:ec2/eip:Eip").Output("publicIp"), r.File("root.pem"))
+	return harness.NewSite(t, r.Account().Only("aws:ec2/eip:Eip").Output("publicIp"), r.File("root.pem"))
 }
 
 // said are the lines that remote steps have said in an output, as "step: line", numbers and waits left out, so that a
@@ -84,7 +84,7 @@ func said(output string) []string {
 
 // cutAtEveryLine runs up again and again, and calls cut at every line that none before has said: a run that goes on after
 // a cut is cut again. It ends with the up that nothing was cut in, and gives the lines at which it was.
-func cutAtEveryLine(t *testing.T, r *rehearsed.Rehearsal, args []string, cut func(up *rehearsed.Running, line string)) []string {
+func cutAtEveryLine(t *testing.T, r *harness.Rehearsal, args []string, cut func(up *harness.Running, line string)) []string {
 	t.Helper()
 	var seen []string
 	for range 100 {
@@ -121,7 +121,7 @@ func cutAtEveryLine(t *testing.T, r *rehearsed.Rehearsal, args []string, cut fun
 }
 
 // host is the container of the rehearsal's one instance.
-func host(t *testing.T, r *rehearsed.Rehearsal) string {
+func host(t *testing.T, r *harness.Rehearsal) string {
 	t.Helper()
 	names := strings.Fields(docker(t, "ps", "--all", "--filter", "label=berth.rehearsal="+r.Name, "--filter", "label=berth.role=host", "--format", "{{.Names}}"))
 	require.Len(t, names, 1)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/report"
 )
 
@@ -17,7 +17,7 @@ const interruptions = "Interruptions"
 // TestInterrupted kills Pulumi, cuts SSH and cuts the power in the middle of everything that an up does, and runs up
 // again.
 func TestInterrupted(t *testing.T) {
-	r := rehearsed.New(t, "berth-faults")
+	r := harness.New(t, "berth-faults")
 	names := declared(r.Run("preview"))
 	require.Greater(t, len(names), 20)
 	var want []string
@@ -38,9 +38,9 @@ func TestInterrupted(t *testing.T) {
 			waiting[name] = []string{"hold", "lose"}
 		}
 		for len(waiting) > 0 {
-			var faults []rehearsed.Fault
+			var faults []harness.Fault
 			for name, kinds := range waiting {
-				faults = append(faults, rehearsed.Fault{Operation: "create", Name: name, Kind: kinds[0]})
+				faults = append(faults, harness.Fault{Operation: "create", Name: name, Kind: kinds[0]})
 			}
 			r.Disturb(faults...)
 			up := r.Start("up")
@@ -68,7 +68,7 @@ func TestInterrupted(t *testing.T) {
 			}
 		}
 		r.Disturb()
-		lines := cutAtEveryLine(t, r, nil, func(up *rehearsed.Running, _ string) {
+		lines := cutAtEveryLine(t, r, nil, func(up *harness.Running, _ string) {
 			up.Kill()
 			_, _ = up.Wait()
 		})
@@ -79,18 +79,18 @@ func TestInterrupted(t *testing.T) {
 	})
 	for _, kind := range []struct {
 		what string
-		cut  func(t *testing.T, r *rehearsed.Rehearsal)
+		cut  func(t *testing.T, r *harness.Rehearsal)
 	}{
-		{"The SSH connection", func(t *testing.T, r *rehearsed.Rehearsal) {
+		{"The SSH connection", func(t *testing.T, r *harness.Rehearsal) {
 			docker(t, "exec", host(t, r), "bash", "-c", "pkill -KILL sshd-session || true")
 		}},
-		{"The server's power", func(t *testing.T, r *rehearsed.Rehearsal) { powerCut(t, host(t, r)) }},
+		{"The server's power", func(t *testing.T, r *harness.Rehearsal) { powerCut(t, host(t, r)) }},
 	} {
 		t.Run(kind.what+" is cut while a server is replaced", func(t *testing.T) {
 			r := r.In(t)
 			site(t, r).Write(row)
 			// A new server has every step before it, and the volume of the old one.
-			lines := cutAtEveryLine(t, r, []string{"--set", "ami=" + rehearsed.OtherAMI}, func(*rehearsed.Running, string) { kind.cut(t, r) })
+			lines := cutAtEveryLine(t, r, []string{"--set", "ami=" + harness.OtherAMI}, func(*harness.Running, string) { kind.cut(t, r) })
 			converged(t, r, want, row)
 			report.Add(t, interruptions, kind.what+" cut at a line of a step on a replaced server, then `pulumi up`", figure(t, len(lines), "lines"))
 		})
@@ -98,7 +98,7 @@ func TestInterrupted(t *testing.T) {
 			r := r.In(t)
 			r.Run("destroy")
 			r.Run("clean")
-			lines := cutAtEveryLine(t, r, nil, func(*rehearsed.Running, string) { kind.cut(t, r) })
+			lines := cutAtEveryLine(t, r, nil, func(*harness.Running, string) { kind.cut(t, r) })
 			converged(t, r, want, "")
 			report.Add(t, interruptions, kind.what+" cut at a line of a step on the first server, then `pulumi up`", figure(t, len(lines), "lines"))
 		})

@@ -9,13 +9,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/runbook"
 )
 
 // page is one of the documentation, whose operator's blocks are run as they stand.
 type page struct {
-	*rehearsed.Rehearsal
+	*harness.Rehearsal
 	blocks []string
 	// tools is a folder of commands that come before the machine's.
 	tools string
@@ -31,7 +31,7 @@ case "$1 $2" in
 esac
 `
 
-func open(t *testing.T, r *rehearsed.Rehearsal, name string) *page {
+func open(t *testing.T, r *harness.Rehearsal, name string) *page {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(r.Project, "docs", name))
 	require.NoError(t, err)
@@ -47,13 +47,13 @@ func open(t *testing.T, r *rehearsed.Rehearsal, name string) *page {
 
 // run runs the next block, after first, with the examples' names replaced, and gives its output. A page that says another
 // thing than the test expects fails by begins.
-func (p *page) run(r *rehearsed.Rehearsal, begins, first string, names ...string) string {
+func (p *page) run(r *harness.Rehearsal, begins, first string, names ...string) string {
 	r.T().Helper()
 	require.NotEmpty(r.T(), p.blocks)
 	script := p.blocks[0]
 	p.blocks = p.blocks[1:]
 	require.True(r.T(), strings.HasPrefix(script, begins), script)
-	script = strings.NewReplacer(append(names, "production", "rehearsal", "app.example.com", rehearsed.Domain)...).Replace(script)
+	script = strings.NewReplacer(append(names, "production", "rehearsal", "app.example.com", harness.Domain)...).Replace(script)
 	output, err := r.Try("shell", "--", "env", "AWS_DEFAULT_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=none", "AWS_SECRET_ACCESS_KEY=none",
 		"bash", "-c", "set -euo pipefail; PATH="+p.tools+":$PATH\n"+first+"\n"+script)
 	require.NoErrorf(r.T(), err, "%s\n%s", script, output)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 )
 
 // resource is one of Pulumi's state.
@@ -21,7 +21,7 @@ type resource struct {
 
 // recoverPending does what docs/runbook/interrupted.md says where Pulumi asked AWS for something and was killed before it
 // heard the answer: what AWS has is handed to it by its id, the rest is forgotten. It gives the names of what AWS had.
-func recoverPending(t *testing.T, r *rehearsed.Rehearsal) (names []string) {
+func recoverPending(t *testing.T, r *harness.Rehearsal) (names []string) {
 	t.Helper()
 	exported, err := r.TryOutput("shell", "--", "pulumi", "stack", "export")
 	require.NoError(t, err, exported)
@@ -61,7 +61,7 @@ func recoverPending(t *testing.T, r *rehearsed.Rehearsal) (names []string) {
 		}
 	}
 	if len(found) > 0 {
-		r.Run(append([]string{"shell", "--", r.Adopt()}, found...)...)
+		r.Run(append([]string{"shell", "--", r.Recover()}, found...)...)
 	}
 	r.Run("shell", "--", "pulumi", "refresh", "--yes", "--clear-pending-creates")
 	return names

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/report"
 )
 
@@ -25,13 +25,13 @@ const releases = "Releases cut"
 // TestReleasesCut ends deploy.sh in the middle of each of its steps, by kill -9, by a signal that it hears, and by a power
 // cut, while somebody looks at the site.
 func TestReleasesCut(t *testing.T) {
-	r := rehearsed.New(t, "berth-faults")
+	r := harness.New(t, "berth-faults")
 	r.Run("up", "--set", "migration.service=api", "--set", "migration.command=python3 migrate.py", "--set", "drainWithin=5")
 	s := site(t, r)
 	const row = "kept through every cut of a release"
 	s.Write(row)
 	// release prepares a release that says greeting, and gives the command that makes it.
-	release := func(r *rehearsed.Rehearsal, greeting, cutAt, how string) string {
+	release := func(r *harness.Rehearsal, greeting, cutAt, how string) string {
 		r.SSHInput("sudo tee /opt/berth-cut-release.sh >/dev/null && sudo chmod 755 /opt/berth-cut-release.sh", cutRelease)
 		r.SSH("sudo sed -i 's/^GREETING=.*/GREETING='\"'" + greeting + "'\"'/' /etc/berth/app.env")
 		return fmt.Sprintf("sudo /opt/berth-cut-release.sh %s %s", cutAt, how)
@@ -98,8 +98,8 @@ func TestReleasesCut(t *testing.T) {
 }
 
 // greeting is what the site says now, "" when it does not answer as it ought to.
-func greeting(s *rehearsed.Site) string {
-	response, err := s.Client.Get("https://" + rehearsed.Domain + "/api/version")
+func greeting(s *harness.Site) string {
+	response, err := s.Client.Get("https://" + harness.Domain + "/api/version")
 	if err != nil {
 		return ""
 	}
@@ -107,11 +107,11 @@ func greeting(s *rehearsed.Site) string {
 	if response.StatusCode != http.StatusOK {
 		return ""
 	}
-	return rehearsed.Greeting(s.T(), response)
+	return harness.Greeting(s.T(), response)
 }
 
 // watch asks for the page over and over until it is called off, and counts.
-func watch(s *rehearsed.Site) func() (asked, failed int64) {
+func watch(s *harness.Site) func() (asked, failed int64) {
 	var all, bad atomic.Int64
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {

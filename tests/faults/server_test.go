@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/report"
 )
 
@@ -24,12 +24,12 @@ const (
 
 const byHand = "Somebody at work in AWS's console"
 
-func id(r *rehearsed.Rehearsal, typ string) string { return r.Account().Only(typ).ID }
+func id(r *harness.Rehearsal, typ string) string { return r.Account().Only(typ).ID }
 
 // TestTheServerIsTouched has somebody at work in AWS's console, on the server and on what hangs on it, and meets a new server
 // with what the world has in store for one.
 func TestTheServerIsTouched(t *testing.T) {
-	r := rehearsed.New(t, "berth-faults")
+	r := harness.New(t, "berth-faults")
 	r.Run("up")
 	s := site(t, r)
 	const row = "kept while the server was touched"
@@ -40,17 +40,17 @@ func TestTheServerIsTouched(t *testing.T) {
 	t.Run("a release before Docker is up", func(t *testing.T) { early(t, r.In(t), s.In(t), row) })
 	for _, f := range []fault{
 		{name: "stopped by hand", row: "The server is stopped by hand", away: true, args: []string{"--set", "environment.GREETING=stopped"},
-			breaks: func(r *rehearsed.Rehearsal) {
+			breaks: func(r *harness.Rehearsal) {
 				r.Console("change", instance, id(r, instance), `{"instanceState": "stopped"}`)
 			},
 			says: []string{"does not answer over SSH, for 4m0s", "see how it is and start it (docs/runbook/server-gone.md)"},
-			mends: func(r *rehearsed.Rehearsal) {
+			mends: func(r *harness.Rehearsal) {
 				r.Console("change", instance, id(r, instance), `{"instanceState": "running"}`)
 			}},
 		{name: "its address is taken away", row: "The server's address is taken away by hand", away: true, found: true,
-			breaks: func(r *rehearsed.Rehearsal) { r.Console("remove", association, id(r, association)) }, says: []string{"EipAssociation elastic-ip delete"}},
+			breaks: func(r *harness.Rehearsal) { r.Console("remove", association, id(r, association)) }, says: []string{"EipAssociation elastic-ip delete"}},
 		{name: "it is given another address", row: "The server is given another address by hand", away: true, found: true,
-			breaks: func(r *rehearsed.Rehearsal) {
+			breaks: func(r *harness.Rehearsal) {
 				other := r.Console("make", address, `{"domain": "vpc"}`)
 				r.T().Cleanup(func() { r.Console("remove", address, other) })
 				r.Console("make", association, fmt.Sprintf(`{"allocationId": %q, "instanceId": %q}`, other, id(r, instance)))
@@ -59,17 +59,17 @@ func TestTheServerIsTouched(t *testing.T) {
 	} {
 		f.against(t, r, s, byHand, row)
 	}
-	fault{name: "no server of its size", row: "AWS has no server of the size to give (InsufficientInstanceCapacity), when one is replaced", away: true, args: []string{"--set", "ami=" + rehearsed.OtherAMI},
+	fault{name: "no server of its size", row: "AWS has no server of the size to give (InsufficientInstanceCapacity), when one is replaced", away: true, args: []string{"--set", "ami=" + harness.OtherAMI},
 		breaks: refuse(1, "operation error EC2: RunInstances, https response error StatusCode: 500, RequestID: 0, api error InsufficientInstanceCapacity: We currently do not have sufficient t3.micro capacity in the Availability Zone you requested (eu-central-1a)."),
 		says:   []string{"pulumi config set berth:instanceType t3a.micro", "until there is a server there is no site, and volume, address and certificate are kept for it"},
-		mends:  func(r *rehearsed.Rehearsal) { r.Run("up", "--set", "instanceType=t3a.micro") }}.against(t, r, s, world, row)
+		mends:  func(r *harness.Rehearsal) { r.Run("up", "--set", "instanceType=t3a.micro") }}.against(t, r, s, world, row)
 	t.Run("taken away, and the package mirror is down for the next", func(t *testing.T) { mirrorDown(t, r.In(t), s.In(t), row) })
 	t.Run("the volume is taken from it as it runs", func(t *testing.T) { volumeTaken(t, r.In(t), s.In(t), row) })
 	t.Run("the volume is given to another server", func(t *testing.T) { volumeGiven(t, r.In(t), s.In(t), row) })
 }
 
 // answers waits for the site and looks for the row.
-func answers(t *testing.T, s *rehearsed.Site, row string) {
+func answers(t *testing.T, s *harness.Site, row string) {
 	t.Helper()
 	s.Client.CloseIdleConnections()
 	require.Eventually(t, func() bool { return greeting(s) != "" }, 2*time.Minute, 50*time.Millisecond)
@@ -86,7 +86,7 @@ sudo nft list table ip berth_fronts | grep 127
 cat /proc/sys/net/ipv4/tcp_tw_reuse /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_time_wait`
 
 // hardReset cuts the power while everything runs, and waits until everything is as it was.
-func hardReset(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row string) {
+func hardReset(t *testing.T, r *harness.Rehearsal, s *harness.Site, row string) {
 	before := r.SSH(whole)
 	for _, part := range []string{"running", "/data", "berth-health.timer", "berth-dump.timer", "berth-certificate.timer", "logrotate.timer", "api running", "db running"} {
 		require.Contains(t, before, part)
@@ -107,7 +107,7 @@ func hardReset(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row stri
 
 // reboot shuts the server down as AWS or a security update does, with a container that takes longer to end than Docker gives by
 // default, and with kept ones that must not come back.
-func reboot(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row string) {
+func reboot(t *testing.T, r *harness.Rehearsal, s *harness.Site, row string) {
 	r.SSH(`sudo docker run --detach --name slow --restart unless-stopped --stop-signal SIGUSR1 --stop-timeout 60 --volume /data/slow:/slow debian:13-slim \
   bash -c 'trap "sleep 15; date >>/slow/finished; exit 0" USR1; touch /slow/up; while :; do sleep 0.1; done'
 timeout 60 bash -c 'until sudo test -e /data/slow/up; do sleep 0.1; done'; sudo rm /data/slow/up`)
@@ -128,7 +128,7 @@ timeout 60 bash -c 'until sudo test -e /data/slow/up; do sleep 0.1; done'; sudo 
 
 // libraryUpdated replaces the files of libraries as an update does, and has needrestart run as apt does at its end, with
 // requests all the time.
-func libraryUpdated(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row string) {
+func libraryUpdated(t *testing.T, r *harness.Rehearsal, s *harness.Site, row string) {
 	said := r.SSHInput("sudo bash", `set -euo pipefail
 for name in libssl.so.3 libc.so.6; do
   library=$(readlink -f "/lib/x86_64-linux-gnu/$name")
@@ -140,7 +140,7 @@ nginx=$(cat /run/nginx.pid)
 ssh=$(systemctl show --property MainPID --value ssh)
 docker=$(systemctl show --property MainPID --value docker)
 echo "before: $(($(outdated "$nginx") > 0)) $(($(outdated "$ssh") > 0))"
-(until [ -e /run/updated ]; do curl --silent --output /dev/null --max-time 5 --header 'Host: `+rehearsed.Domain+`' http://127.0.0.1/ || echo failed; done) >/run/asked &
+(until [ -e /run/updated ]; do curl --silent --output /dev/null --max-time 5 --header 'Host: `+harness.Domain+`' http://127.0.0.1/ || echo failed; done) >/run/asked &
 DEBIAN_FRONTEND=noninteractive needrestart </dev/null >/dev/null
 touch /run/updated
 wait
@@ -157,7 +157,7 @@ rm -f /run/updated /run/asked`)
 }
 
 // early asks for a release before Docker is up, as after a boot.
-func early(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row string) {
+func early(t *testing.T, r *harness.Rehearsal, s *harness.Site, row string) {
 	said := r.SSH(`sudo systemctl stop docker.socket docker.service
 sudo /opt/berth/deploy.sh >/tmp/early 2>&1 & release=$!
 timeout 60 bash -c 'until grep -s "waiting for Docker" /tmp/early; do sleep 0.1; done'
@@ -169,7 +169,7 @@ wait "$release"; cat /tmp/early`)
 }
 
 // mirrorDown has the server gone, and Debian's archive silent when the next one asks for packages.
-func mirrorDown(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row string) {
+func mirrorDown(t *testing.T, r *harness.Rehearsal, s *harness.Site, row string) {
 	r.Console("remove", instance, id(r, instance))
 	assert.Contains(t, r.Run("refresh"), "Instance server delete")
 	up := r.Start("up")
@@ -193,7 +193,7 @@ func mirrorDown(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row str
 }
 
 // volumeTaken detaches the volume by force from the server that runs on it.
-func volumeTaken(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row string) {
+func volumeTaken(t *testing.T, r *harness.Rehearsal, s *harness.Site, row string) {
 	r.Console("remove", attachment, id(r, attachment))
 	output, err := r.TrySSH("sudo /opt/berth/health-check.sh", "")
 	require.Error(t, err)
@@ -212,11 +212,11 @@ func volumeTaken(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row st
 }
 
 // volumeGiven stops the server, attaches its volume to another one, and starts it again without.
-func volumeGiven(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row string) {
+func volumeGiven(t *testing.T, r *harness.Rehearsal, s *harness.Site, row string) {
 	server := r.Account().Only(instance)
 	r.Console("change", instance, server.ID, `{"instanceState": "stopped"}`)
 	r.Console("remove", attachment, id(r, attachment))
-	other := r.Console("make", instance, fmt.Sprintf(`{"ami": %q, "instanceType": "t3.micro", "subnetId": %q, "userData": "#cloud-config\n"}`, rehearsed.OtherAMI, server.Output("subnetId")))
+	other := r.Console("make", instance, fmt.Sprintf(`{"ami": %q, "instanceType": "t3.micro", "subnetId": %q, "userData": "#cloud-config\n"}`, harness.OtherAMI, server.Output("subnetId")))
 	given := r.Console("make", attachment, fmt.Sprintf(`{"volumeId": %q, "instanceId": %q, "deviceName": "/dev/sdf"}`, id(r, volume), other))
 	r.Console("change", instance, server.ID, `{"instanceState": "running"}`)
 	assert.Contains(t, r.Run("refresh"), "VolumeAttachment data delete")

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/report"
 )
 
@@ -27,7 +27,7 @@ const lose = "pulumi stack rm --yes --force --preserve-config rehearsal"
 // TestTheStateAndTheAccountDiffer changes the account behind Pulumi's back, and takes Pulumi's memory away: docs/state.md says
 // what to do, and is done as it stands.
 func TestTheStateAndTheAccountDiffer(t *testing.T) {
-	r := rehearsed.New(t, "berth-faults")
+	r := harness.New(t, "berth-faults")
 	r.Run("up", "--set", "alarmEmail=ops@example.test")
 	s := site(t, r)
 	const row = "kept while Pulumi knew nothing"
@@ -76,9 +76,9 @@ func TestTheStateAndTheAccountDiffer(t *testing.T) {
 }
 
 // twoUpdates has two operators update one stack, by Pulumi's own command: the second comes while the first makes an alarm again.
-func twoUpdates(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site) {
+func twoUpdates(t *testing.T, r *harness.Rehearsal, s *harness.Site) {
 	r.Console("remove", alarm, r.Account().All(alarm)[0].ID)
-	r.Disturb(rehearsed.Fault{Operation: "create", Kind: "late", Seconds: 10})
+	r.Disturb(harness.Fault{Operation: "create", Kind: "late", Seconds: 10})
 	watched := watch(s)
 	said, err := r.Try("shell", "--", "bash", "-c", `set -eu
 pulumi up --yes --skip-preview --refresh >first.log 2>&1 & first=$!
@@ -96,10 +96,10 @@ wait "$first" && cat first.log`)
 }
 
 // changedByHand has somebody at work in AWS's console. A preview that refreshes says all of it, and an update puts it right.
-func changedByHand(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row string) {
+func changedByHand(t *testing.T, r *harness.Rehearsal, s *harness.Site, row string) {
 	account := r.Account()
 	inventory := account.Inventory()
-	var ssh *rehearsed.Resource
+	var ssh *harness.Resource
 	for _, one := range account.All(rule) {
 		if one.Outputs["fromPort"] == 22.0 {
 			ssh = one
@@ -137,7 +137,7 @@ func changedByHand(t *testing.T, r *rehearsed.Rehearsal, s *rehearsed.Site, row 
 }
 
 // openedByHand has somebody add a rule to the firewall, which no refresh finds: Pulumi knows its own alone.
-func openedByHand(t *testing.T, r *rehearsed.Rehearsal) {
+func openedByHand(t *testing.T, r *harness.Rehearsal) {
 	group := id(r, "aws:ec2/securityGroup:SecurityGroup")
 	open := r.Console("make", rule, fmt.Sprintf(`{"securityGroupId": %q, "ipProtocol": "tcp", "fromPort": 5432, "toPort": 5432, "cidrIpv4": "0.0.0.0/0"}`, group))
 	said := "somebody opened tcp 5432 from 0.0.0.0/0 by hand; where nobody needs it: aws ec2 revoke-security-group-ingress --group-id " + group + " --security-group-rule-ids " + open
@@ -149,7 +149,7 @@ func openedByHand(t *testing.T, r *rehearsed.Rehearsal) {
 }
 
 // clearAway takes away in the console what a stack that nobody knows any longer had, but for what outlives a server.
-func clearAway(r *rehearsed.Rehearsal) {
+func clearAway(r *harness.Rehearsal) {
 	r.T().Helper()
 	kept := []string{volume, address, record, "aws:route53/zone:Zone", "aws:ebs/snapshot:Snapshot", "aws:iam/policy:Policy"}
 	for range 10 {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"berth/tests/rehearsed"
+	"berth/tests/harness"
 	"berth/tests/report"
 )
 
@@ -25,7 +25,7 @@ const (
 )
 
 // copied gives the rehearsal a copy of the sample app, to which a test may commit.
-func copied(t *testing.T, r *rehearsed.Rehearsal) {
+func copied(t *testing.T, r *harness.Rehearsal) {
 	t.Helper()
 	sample := r.App
 	r.App = filepath.Join(t.TempDir(), "app")
@@ -34,7 +34,7 @@ func copied(t *testing.T, r *rehearsed.Rehearsal) {
 
 // TestTheWorldFails breaks what Berth stands on, one thing at a time.
 func TestTheWorldFails(t *testing.T) {
-	r := rehearsed.New(t, "berth-faults")
+	r := harness.New(t, "berth-faults")
 	copied(t, r)
 	firstUp(t, r)
 	s := site(t, r)
@@ -54,30 +54,30 @@ func TestTheWorldFails(t *testing.T) {
 			breaks: refuse(-1, unauthorized), says: []string{"route53:ChangeResourceRecordSets", "give them what docs/iam/deployer.json lists"}, mends: undisturbed},
 		{name: "AWS refuses the signature", args: alias("skewed"), row: "The operator's clock is a day behind: AWS refuses the signature",
 			breaks: refuse(-1, skewed), says: []string{"its clock is wrong (date --utc): set it (sudo timedatectl set-ntp true)"}, mends: undisturbed},
-		{name: "AWS answers slowly", args: alias("slow"), heals: true, row: "AWS answers after 15 s", breaks: func(r *rehearsed.Rehearsal) {
-			r.Disturb(rehearsed.Fault{Operation: "create", Kind: "late", Seconds: 15})
+		{name: "AWS answers slowly", args: alias("slow"), heals: true, row: "AWS answers after 15 s", breaks: func(r *harness.Rehearsal) {
+			r.Disturb(harness.Fault{Operation: "create", Kind: "late", Seconds: 15})
 		}},
 		{name: "the git host is down at the preview", row: "The git host does not answer the preview",
-			breaks: func(r *rehearsed.Rehearsal) { networkOf(r, "git", "198.51.100.4", false) },
+			breaks: func(r *harness.Rehearsal) { networkOf(r, "git", "198.51.100.4", false) },
 			says:   []string{"ask ssh://git@198.51.100.4/srv/app.git for \"main\"", "try it by hand: git ls-remote"},
-			mends:  func(r *rehearsed.Rehearsal) { networkOf(r, "git", "198.51.100.4", true) }},
+			mends:  func(r *harness.Rehearsal) { networkOf(r, "git", "198.51.100.4", true) }},
 		{name: "the git host is down at the release", row: "The git host does not answer the server, in the release step",
-			breaks: func(r *rehearsed.Rehearsal) {
+			breaks: func(r *harness.Rehearsal) {
 				r.Commit(map[string]string{"web/release": "while the git host is down"})
 				unreachable(r, "ip daddr 198.51.100.4 drop")
 			},
 			says:  []string{"the git host of ssh://git@198.51.100.4/srv/app.git does not answer from the server; when it does, run 'pulumi up' again", "the site is served by"},
 			mends: reachable},
 		{name: "the volume is another stack's", args: []string{"--set", "environment.GREETING=foreign"}, row: "The volume belongs to another stack",
-			breaks: func(r *rehearsed.Rehearsal) { r.SSH("echo someone-else | sudo tee /data/stack") },
+			breaks: func(r *harness.Rehearsal) { r.SSH("echo someone-else | sudo tee /data/stack") },
 			says:   []string{"this server's data belongs to stack someone-else", "pulumi stack select someone-else", "sudo rm /data/stack"},
-			mends:  func(r *rehearsed.Rehearsal) { r.SSH("sudo rm /data/stack") }},
+			mends:  func(r *harness.Rehearsal) { r.SSH("sudo rm /data/stack") }},
 	} {
 		f.against(t, r, s, world, row)
 	}
 	t.Run("two commands on one rehearsal", func(t *testing.T) {
 		r := r.In(t)
-		r.Disturb(rehearsed.Fault{Operation: "create", Kind: "late", Seconds: 10})
+		r.Disturb(harness.Fault{Operation: "create", Kind: "late", Seconds: 10})
 		first := r.Start(append([]string{"up"}, alias("first")...)...)
 		// The second comes while the first is at work, and holds what it holds from its first second on.
 		first.Await(func(output string) string { return regexp.MustCompile("Updating").FindString(output) })
@@ -90,7 +90,7 @@ func TestTheWorldFails(t *testing.T) {
 }
 
 // firstUp makes everything, against quotas of a new account that are used up and what else meets a first update.
-func firstUp(t *testing.T, r *rehearsed.Rehearsal) {
+func firstUp(t *testing.T, r *harness.Rehearsal) {
 	const ec2 = "operation error EC2: %s, https response error StatusCode: 400, RequestID: 0, api error "
 	met := []struct{ row, resource, said, says string }{
 		{"The account has no VPC left (VpcLimitExceeded)", "vpc", ec2 + "VpcLimitExceeded: The maximum number of VPCs has been reached.", "--quota-code L-F678F1CE"},
@@ -101,7 +101,7 @@ func firstUp(t *testing.T, r *rehearsed.Rehearsal) {
 		{"AWS does not allow it (UnauthorizedOperation)", "data", ec2 + "UnauthorizedOperation: You are not authorized to perform this operation.", "give them what docs/iam/deployer.json lists"},
 	}
 	for _, one := range met {
-		r.Disturb(rehearsed.Fault{Operation: "create", Name: one.resource, Kind: "refuse", Error: one.said})
+		r.Disturb(harness.Fault{Operation: "create", Name: one.resource, Kind: "refuse", Error: one.said})
 		output, err := r.Try("up")
 		require.Error(t, err, one.row)
 		require.Contains(t, output, one.says)

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"berth/tests/harness"
 	"berth/tests/load"
-	"berth/tests/rehearsed"
 	"berth/tests/report"
 )
 
@@ -23,23 +23,23 @@ const data = "Data"
 // TestNoWriteIsLost writes through the API, over and over, while all that may happen to a server happens to it, and looks
 // for every row whose writing was acknowledged.
 func TestNoWriteIsLost(t *testing.T) {
-	r := rehearsed.New(t, "berth-faults")
+	r := harness.New(t, "berth-faults")
 	settings := r.LoadApp()
 	r.Commit(map[string]string{"VERSION": "v1"})
 	r.Run(append([]string{"up"}, settings...)...)
-	s := rehearsed.NewSite(t, r.Account().Only(address).Output("publicIp"), r.File("root.pem"))
+	s := harness.NewSite(t, r.Account().Only(address).Output("publicIp"), r.File("root.pem"))
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM([]byte(r.File("root.pem"))))
-	target := load.Target{Domain: rehearsed.Domain, Address: r.Account().Only(address).Output("publicIp"), Roots: roots}
+	target := load.Target{Domain: harness.Domain, Address: r.Account().Only(address).Output("publicIp"), Roots: roots}
 	plan := load.Plan{Rate: 200, Request: "/work", WritePath: "/count"}
-	release := func(version string) func(r *rehearsed.Rehearsal, s *rehearsed.Site) {
-		return func(r *rehearsed.Rehearsal, _ *rehearsed.Site) {
+	release := func(version string) func(r *harness.Rehearsal, s *harness.Site) {
+		return func(r *harness.Rehearsal, _ *harness.Site) {
 			r.Commit(map[string]string{"VERSION": version})
 			r.Run("up")
 		}
 	}
-	rollback := func(r *rehearsed.Rehearsal, _ *rehearsed.Site) { r.SSH("sudo /opt/berth/deploy.sh rollback") }
-	rename := func(r *rehearsed.Rehearsal, s *rehearsed.Site) {
+	rollback := func(r *harness.Rehearsal, _ *harness.Site) { r.SSH("sudo /opt/berth/deploy.sh rollback") }
+	rename := func(r *harness.Rehearsal, s *harness.Site) {
 		compose, err := os.ReadFile(filepath.Join(r.App, "compose.yaml"))
 		require.NoError(r.T(), err)
 		renamed := regexp.MustCompile(`(?m)^  db:|^      db:|DATABASE_HOST: db$`).ReplaceAllStringFunc(string(compose), func(found string) string {
@@ -55,34 +55,34 @@ func TestNoWriteIsLost(t *testing.T) {
 	for _, test := range []struct {
 		name, row string
 		// happens in the middle of it. Where the site is away meanwhile writes fail, and those are not acknowledged.
-		happens []func(r *rehearsed.Rehearsal, s *rehearsed.Site)
+		happens []func(r *harness.Rehearsal, s *harness.Site)
 	}{
-		{name: "releases", row: "Two releases", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){release("v2"), release("v3")}},
-		{name: "rollbacks", row: "Two rollbacks, there and back", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){rollback, rollback}},
-		{name: "a reboot", row: "A reboot", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){func(r *rehearsed.Rehearsal, s *rehearsed.Site) {
+		{name: "releases", row: "Two releases", happens: []func(*harness.Rehearsal, *harness.Site){release("v2"), release("v3")}},
+		{name: "rollbacks", row: "Two rollbacks, there and back", happens: []func(*harness.Rehearsal, *harness.Site){rollback, rollback}},
+		{name: "a reboot", row: "A reboot", happens: []func(*harness.Rehearsal, *harness.Site){func(r *harness.Rehearsal, s *harness.Site) {
 			docker(r.T(), "stop", "--time", "60", host(r.T(), r))
 			docker(r.T(), "start", host(r.T(), r))
 			comesBack(s)
 		}}},
-		{name: "a hard reset", row: "A hard reset", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){func(r *rehearsed.Rehearsal, s *rehearsed.Site) {
+		{name: "a hard reset", row: "A hard reset", happens: []func(*harness.Rehearsal, *harness.Site){func(r *harness.Rehearsal, s *harness.Site) {
 			powerCut(r.T(), host(r.T(), r))
 			comesBack(s)
 		}}},
-		{name: "a replaced server", row: "A replaced server", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){func(r *rehearsed.Rehearsal, s *rehearsed.Site) {
+		{name: "a replaced server", row: "A replaced server", happens: []func(*harness.Rehearsal, *harness.Site){func(r *harness.Rehearsal, s *harness.Site) {
 			before := id(r, instance)
-			r.Run("up", "--set", "ami="+rehearsed.OtherAMI)
+			r.Run("up", "--set", "ami="+harness.OtherAMI)
 			require.NotEqual(r.T(), before, id(r, instance))
 			comesBack(s)
 		}}},
-		{name: "a database that is down", row: "The database does not run when a release comes: refused; started, and the release goes through", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){databaseDown}},
-		{name: "no room for a dump", row: "No room for a dump: none is begun, the database goes on, the health check is critical", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){noRoomForADump}},
-		{name: "two servers on one volume", row: "A second database server on the same volume: refused by the preview", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){secondServer}},
-		{name: "a service with a volume comes and goes", row: "A service with a volume and a network of its own is dropped, and comes back by a rollback and by a release: it runs", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){comesAndGoes}},
-		{name: "Docker is stopped", row: "Docker is stopped: the site goes on, and the health check says what to do", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){dockerStopped}},
-		{name: "a renamed database", row: "A database's service has another name in the next release, with the same volume; back by a rollback; and there once more", happens: []func(*rehearsed.Rehearsal, *rehearsed.Site){
+		{name: "a database that is down", row: "The database does not run when a release comes: refused; started, and the release goes through", happens: []func(*harness.Rehearsal, *harness.Site){databaseDown}},
+		{name: "no room for a dump", row: "No room for a dump: none is begun, the database goes on, the health check is critical", happens: []func(*harness.Rehearsal, *harness.Site){noRoomForADump}},
+		{name: "two servers on one volume", row: "A second database server on the same volume: refused by the preview", happens: []func(*harness.Rehearsal, *harness.Site){secondServer}},
+		{name: "a service with a volume comes and goes", row: "A service with a volume and a network of its own is dropped, and comes back by a rollback and by a release: it runs", happens: []func(*harness.Rehearsal, *harness.Site){comesAndGoes}},
+		{name: "Docker is stopped", row: "Docker is stopped: the site goes on, and the health check says what to do", happens: []func(*harness.Rehearsal, *harness.Site){dockerStopped}},
+		{name: "a renamed database", row: "A database's service has another name in the next release, with the same volume; back by a rollback; and there once more", happens: []func(*harness.Rehearsal, *harness.Site){
 			rename,
-			func(r *rehearsed.Rehearsal, s *rehearsed.Site) { rollback(r, s); comesBack(s) },
-			func(r *rehearsed.Rehearsal, s *rehearsed.Site) { rollback(r, s); comesBack(s) },
+			func(r *harness.Rehearsal, s *harness.Site) { rollback(r, s); comesBack(s) },
+			func(r *harness.Rehearsal, s *harness.Site) { rollback(r, s); comesBack(s) },
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -151,16 +151,16 @@ func missing(ids []int, rows map[int]bool) (lost []int) {
 }
 
 // awaitRows waits until there are so many.
-func awaitRows(t *testing.T, s *rehearsed.Site, count int) {
+func awaitRows(t *testing.T, s *harness.Site, count int) {
 	t.Helper()
 	require.Eventually(t, func() bool { return s.Count() >= count }, time.Minute, 100*time.Millisecond)
 }
 
 // comesBack waits until the app answers again, its database with it.
-func comesBack(s *rehearsed.Site) {
+func comesBack(s *harness.Site) {
 	s.T().Helper()
 	require.Eventually(s.T(), func() bool {
-		response, err := s.Client.Get("https://" + rehearsed.Domain + "/healthz")
+		response, err := s.Client.Get("https://" + harness.Domain + "/healthz")
 		return err == nil && response.Body.Close() == nil && response.StatusCode == 200
 	}, 2*time.Minute, 100*time.Millisecond)
 }

@@ -187,7 +187,7 @@ func located(t *testing.T, command string) string {
 			return path
 		}
 	}
-	t.Fatalf("there is no %s on this machine; run: scripts/machine.sh test", command)
+	t.Fatalf("there is no %s on this machine; run: tools/machine.sh test", command)
 	return ""
 }
 

@@ -333,7 +333,7 @@ esac
 // Two projects of one account may have stacks of one name: what looks for resources by a tag of the stack asks for the project's, too.
 func TestFiltersByTagNameTheProject(t *testing.T) {
 	looked := 0
-	for _, folder := range []string{"../../.github", "../../docs", "../../program", "../../infra", "../../provision"} {
+	for _, folder := range []string{"../../.github", "../../docs", "../../internal/program", "../../infra", "../../provision"} {
 		require.NoError(t, filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err

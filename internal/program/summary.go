@@ -1,0 +1,79 @@
+package program
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"berth/infra"
+	"berth/internal/config"
+	"berth/internal/cost"
+	"berth/internal/plain"
+	"berth/provision"
+)
+
+// clock notes when a step's output came, which is when the step ended.
+type clock struct {
+	names []string
+	ends  []time.Time
+}
+
+// summarize says at the end of an update, in full, what came of it and what is worth knowing next. The outputs below it
+// are for programs, and Pulumi cuts long ones short.
+func summarize(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment, host *provision.Host, next pulumi.StringOutput) pulumi.StringOutput {
+	if ctx.DryRun() {
+		return next
+	}
+	watch := &clock{}
+	after := host.Ready.ApplyT(func(any) bool { return watch.note("") }).(pulumi.BoolOutput)
+	for _, step := range host.Steps {
+		after = pulumi.All(after, step.Output).ApplyT(func([]any) bool { return watch.note(step.Name) }).(pulumi.BoolOutput)
+	}
+	said := pulumi.All(after, next, environment.Address.PublicIP, host.Commit, host.CertificateOutput).ApplyT(func(all []any) (string, error) {
+		text := summary(cfg, all[1].(string), all[2].(string), all[3].(string), all[4].(string), watch)
+		return all[1].(string), ctx.Log.Info(plain.Text(text), nil)
+	}).(pulumi.StringOutput)
+	return pulumi.Unsecret(said).(pulumi.StringOutput)
+}
+
+func (c *clock) note(name string) bool {
+	c.names, c.ends = append(c.names, name), append(c.ends, time.Now())
+	return true
+}
+
+// ran are the steps that took time, with it: those that an update passes over end at once.
+func (c *clock) ran() []string {
+	const shortest = 500 * time.Millisecond
+	var lines []string
+	for i := 1; i < len(c.ends); i++ {
+		if took := c.ends[i].Sub(c.ends[i-1]); took >= shortest {
+			lines = append(lines, fmt.Sprintf("%-12s %4.0f s", c.names[i], took.Seconds()))
+		}
+	}
+	return lines
+}
+
+func summary(cfg *config.Config, next, address, commit, certificateOutput string, watch *clock) string {
+	issuer, until := parseCertificate(certificateOutput)
+	until, _, _ = strings.Cut(until, "T")
+	steps := "none had to run"
+	if ran := watch.ran(); len(ran) > 0 {
+		steps = strings.Join(ran, "\n               ")
+	}
+	login := fmt.Sprintf("ssh -i key.pem %s@%s", infra.User, address)
+	lines := []string{
+		fmt.Sprintf("https://%s/ serves commit %.12s", cfg.Domain, commit),
+		fmt.Sprintf("certificate  by %q, until %s", issuer, until),
+		"steps        " + steps,
+		"cost         " + cost.Sentence(cfg),
+		"next         " + next,
+		"log in       (umask 077 && pulumi stack output --show-secrets sshPrivateKey >key.pem)",
+		"             pulumi stack output sshHostKey >> ~/.ssh/known_hosts",
+		"             " + login,
+		"look         " + login + " sudo /opt/berth/status.sh",
+		"go back      " + login + " sudo /opt/berth/deploy.sh rollback",
+	}
+	return strings.Join(lines, "\n  ")
+}

@@ -1,0 +1,38 @@
+package program
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"berth/internal/config"
+)
+
+func TestTheSummarySaysWhatCameOfAnUpdate(t *testing.T) {
+	began := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+	watch := &clock{names: []string{""}, ends: []time.Time{began}}
+	for _, step := range []struct {
+		name string
+		took time.Duration
+	}{{"first-boot", 12 * time.Second}, {"scripts", 300 * time.Millisecond}, {"packages", 101 * time.Second}} {
+		began = began.Add(step.took)
+		watch.names, watch.ends = append(watch.names, step.name), append(watch.ends, began)
+	}
+	cfg := &config.Config{Domain: "app.example.com", InstanceType: "t3.micro", VolumeSize: 20, Region: "eu-central-1"}
+	text := summary(cfg, "open https://app.example.com/", "203.0.113.9", commit, prints, watch)
+	assert.Equal(t, `https://app.example.com/ serves commit `+commit[:12]+`
+  certificate  by "An Authority", until 2027-02-03
+  steps        first-boot     12 s
+               packages      101 s
+  cost         about 16 USD a month: t3.micro 8.76, 28 GB of gp3 2.67, IPv4 address 3.65, hosted zone 0.50; on top, snapshots 0.054 a GB that they hold and traffic beyond 100 GB 0.09 a GB
+  next         open https://app.example.com/
+  log in       (umask 077 && pulumi stack output --show-secrets sshPrivateKey >key.pem)
+               pulumi stack output sshHostKey >> ~/.ssh/known_hosts
+               ssh -i key.pem admin@203.0.113.9
+  look         ssh -i key.pem admin@203.0.113.9 sudo /opt/berth/status.sh
+  go back      ssh -i key.pem admin@203.0.113.9 sudo /opt/berth/deploy.sh rollback`, text)
+
+	nothing := &clock{names: []string{"", "release"}, ends: []time.Time{began, began.Add(time.Millisecond)}}
+	assert.Contains(t, summary(cfg, "", "", commit, prints, nothing), "steps        none had to run")
+}

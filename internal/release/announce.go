@@ -1,0 +1,124 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"berth/internal/config"
+	"berth/internal/plain"
+	"berth/internal/release/git"
+)
+
+// maxSubjects is how many commits a preview lists.
+const maxSubjects = 20
+
+// Announce says in the preview what would go out: the commits since the last release and what happens to services.
+func (r *Release) Announce(ctx *pulumi.Context, cfg *config.Config, repo *git.Repository) error {
+	before, volumes, err := released(ctx)
+	if err != nil {
+		return err
+	}
+	if len(volumes) > 0 {
+		known, err := makeWith(ctx.Context(), cfg, repo, r.SHA, volumes)
+		if err != nil {
+			return err
+		}
+		*r = *known
+	}
+	text, err := r.describe(ctx.Context(), cfg, repo, before)
+	if err != nil {
+		return err
+	}
+	return ctx.Log.Info(plain.Text(text), nil)
+}
+
+// released is the commit that the stack released last, "" for none, and the volumes that its images declared themselves:
+// outputs of the stack as it is.
+func released(ctx *pulumi.Context) (commit string, volumes map[string][]string, err error) {
+	var stack struct {
+		Outputs map[string]any `pulumi:"outputs"`
+	}
+	name := fmt.Sprintf("%s/%s/%s", ctx.Organization(), ctx.Project(), ctx.Stack())
+	if _, err := ctx.InvokePackageRaw("pulumi:pulumi:readStackOutputs", map[string]any{"name": name}, &stack, ""); err != nil {
+		return "", nil, fmt.Errorf("read what stack %s released last: %w", name, err)
+	}
+	commit, _ = stack.Outputs["commit"].(string)
+	kept, _ := stack.Outputs["imageVolumes"].(map[string]any)
+	volumes = map[string][]string{}
+	for service, paths := range kept {
+		list, _ := paths.([]any)
+		for _, path := range list {
+			volumes[service] = append(volumes[service], fmt.Sprint(path))
+		}
+	}
+	return commit, volumes, nil
+}
+
+func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *git.Repository, before string) (string, error) {
+	var lines []string
+	switch before {
+	case "":
+		lines = append([]string{fmt.Sprintf("first release: %.12s", r.SHA)}, r.Plan.Changes(nil)...)
+	case r.SHA:
+		lines = []string{fmt.Sprintf("commit %.12s is what is released already", r.SHA)}
+	default:
+		history, err := r.history(ctx, repo, before)
+		if err != nil {
+			return "", err
+		}
+		var there *Plan
+		// A commit that could not go out today says nothing about what is there.
+		if last, err := makeWith(ctx, cfg, repo, before, r.volumes); err == nil {
+			there = last.Plan
+		}
+		lines = append(history, r.Plan.Changes(there)...)
+	}
+	for _, advice := range r.Advice {
+		lines = append(lines, "advice: "+plain.Line(advice))
+	}
+	return strings.Join(lines, "\n  "), nil
+}
+
+// history says which commits lie between what is released and what would be.
+func (r *Release) history(ctx context.Context, repo *git.Repository, before string) ([]string, error) {
+	if err := repo.Fetch(ctx, before); err != nil && !errors.Is(err, git.ErrUnknownCommit) {
+		return nil, err
+	}
+	change := fmt.Sprintf("release: %.12s -> %.12s", before, r.SHA)
+	log, err := repo.Log(ctx, before, r.SHA, maxSubjects)
+	if errors.Is(err, git.ErrUnknownCommit) {
+		return []string{change + "; the repository no longer has the former, so what lies between is unknown"}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	count := log.Forward
+	switch {
+	case log.Forward > 0 && log.Back > 0:
+		change += fmt.Sprintf(", another branch: %s in, %s out", commits(log.Forward), commits(log.Back))
+	case log.Forward > 0:
+		change += ", " + commits(log.Forward)
+	default:
+		change += fmt.Sprintf(", BACK by %s", commits(log.Back))
+		count = log.Back
+	}
+	lines := []string{change}
+	for _, subject := range log.Subjects {
+		lines = append(lines, "  "+subject)
+	}
+	if more := count - len(log.Subjects); more > 0 {
+		lines = append(lines, fmt.Sprintf("  and %d more", more))
+	}
+	return lines, nil
+}
+
+func commits(count int) string {
+	if count == 1 {
+		return "1 commit"
+	}
+	return fmt.Sprintf("%d commits", count)
+}

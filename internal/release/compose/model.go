@@ -1,0 +1,210 @@
+// Package compose is what the app's own files say at one commit: the model of its compose file, and the variables that its
+// .env.example names.
+package compose
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/sirupsen/logrus"
+)
+
+// project is the app's name to Compose, the same as on the server.
+const project = "app"
+
+// Model is what a compose file says, as Compose understands it.
+type Model struct {
+	// JSON is what `docker compose config --format json` prints: interpolated, with defaults, env files resolved, every
+	// $ doubled and paths absolute, below the folder that was loaded. It holds the values of variables, secrets too.
+	JSON []byte
+	// EnvFiles are the env files that each service names, in its order; a service without has no entry. Their paths
+	// are relative to the folder that was loaded, with slashes, and absolute where they lie outside of it. LabelFiles are
+	// those with labels.
+	EnvFiles, LabelFiles map[string][]string
+}
+
+// silence keeps compose-go's warnings out of Pulumi's output; it logs nowhere else.
+var silence = sync.OnceFunc(func() { logrus.SetOutput(io.Discard) })
+
+// Load reads the compose file of a checkout as the server would: interpolated with these variables and with nothing of
+// the operator's own environment, without override files, and with the profiles that COMPOSE_PROFILES among the
+// variables names. The compose file's path is relative to the folder dir, with slashes.
+//
+// Load writes .env.production beside the compose file, as the server does, so dir has to be thrown away afterwards. Nothing
+// outside of dir is read: a file there that is included or extended is an error, env files and label files are left out of the
+// model. The error says in one sentence what Compose has against the file; where a variable's whole value would stand in it,
+// there stands its name.
+func Load(ctx context.Context, dir, composeFile string, variables map[string]string) (*Model, error) {
+	silence()
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	path, err := locate(dir, composeFile)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeEnvironment(filepath.Join(filepath.Dir(path), ".env.production"), variables); err != nil {
+		return nil, fmt.Errorf("write the variables beside %s: %w", composeFile, err)
+	}
+	model, err := load(ctx, dir, path, variables)
+	if err != nil {
+		return nil, fmt.Errorf("%s is refused by Compose: %s", composeFile, reason(err, dir, path, variables))
+	}
+	return model, nil
+}
+
+// locate is where the compose file is in dir once symbolic links are followed.
+func locate(dir, composeFile string) (string, error) {
+	root, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	path, err := filepath.EvalSymlinks(filepath.Join(dir, filepath.FromSlash(composeFile)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("the repository has no %s; name the file: pulumi config set berth:composeFile compose.yaml", composeFile)
+	}
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", composeFile, err)
+	}
+	relative, err := filepath.Rel(root, path)
+	if err != nil || !filepath.IsLocal(relative) {
+		return "", fmt.Errorf("%s leads out of the repository; commit the file itself", composeFile)
+	}
+	return filepath.Join(dir, relative), nil
+}
+
+// serverHome is the home folder of who runs Compose on the server.
+const serverHome = "/root"
+
+func load(ctx context.Context, dir, path string, variables map[string]string) (*Model, error) {
+	known := types.Mapping{"HOME": serverHome}
+	maps.Copy(known, variables)
+	checked := &reach{dir: dir}
+	if err := checked.follow(ctx, drawn{file: path, base: filepath.Dir(path), variables: known}); err != nil {
+		return nil, err
+	}
+	options, err := cli.NewProjectOptions([]string{path}, cli.WithName(project), cli.WithWorkingDirectory(filepath.Dir(path)),
+		func(o *cli.ProjectOptions) error {
+			maps.Copy(o.Environment, known)
+			return nil
+		},
+		cli.WithDefaultProfiles(),
+		// Both read files, of which some are the operator's own: that comes when those are sorted out.
+		cli.WithoutEnvironmentResolution, cli.WithoutLabelsResolution)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := options.LoadProject(ctx)
+	if err != nil {
+		return nil, err
+	}
+	model := &Model{EnvFiles: map[string][]string{}, LabelFiles: map[string][]string{}}
+	for name, service := range loaded.Services {
+		model.sortOut(dir, name, &service.ContainerSpec)
+		for i := range service.PreStart {
+			model.sortOut(dir, name, &service.PreStart[i].ContainerSpec)
+		}
+		atHome(dir, &service)
+		loaded.Services[name] = service
+	}
+	for name, secret := range loaded.Secrets {
+		secret.File = onServer(dir, secret.File)
+		loaded.Secrets[name] = secret
+	}
+	for name, file := range loaded.Configs {
+		file.File = onServer(dir, file.File)
+		loaded.Configs[name] = file
+	}
+	if loaded, err = loaded.WithServicesEnvironmentResolved(true); err != nil {
+		return nil, err
+	}
+	if loaded, err = loaded.WithServicesLabelsResolved(false); err != nil {
+		return nil, err
+	}
+	// From here on as `docker compose config` does. Source: docker/compose, cmd/compose/config.go.
+	loaded = loaded.WithoutUnnecessaryResources()
+	if err := loaded.CheckContainerNameUnicity(); err != nil {
+		return nil, err
+	}
+	text, err := loaded.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	model.JSON = bytes.ReplaceAll(text, []byte("$"), []byte("$$"))
+	return model, nil
+}
+
+// sortOut notes the env and label files of a service and drops those that lie outside of dir: on the server they are the
+// server's, here the operator's.
+func (m *Model) sortOut(dir, service string, spec *types.ContainerSpec) {
+	for _, file := range spec.EnvFiles {
+		m.EnvFiles[service] = append(m.EnvFiles[service], shown(dir, onServer(dir, file.Path)))
+	}
+	for _, file := range spec.LabelFiles {
+		m.LabelFiles[service] = append(m.LabelFiles[service], shown(dir, onServer(dir, file)))
+	}
+	spec.EnvFiles = slices.DeleteFunc(spec.EnvFiles, func(file types.EnvFile) bool { return outside(dir, file.Path) })
+	spec.LabelFiles = slices.DeleteFunc(spec.LabelFiles, func(file string) bool { return outside(dir, file) })
+}
+
+// atHome has a service's paths name the server's home folder where they name the operator's.
+func atHome(dir string, service *types.ServiceConfig) {
+	for i := range service.Volumes {
+		service.Volumes[i].Source = onServer(dir, service.Volumes[i].Source)
+	}
+	if service.Build == nil {
+		return
+	}
+	service.Build.Context = onServer(dir, service.Build.Context)
+	for name, context := range service.Build.AdditionalContexts {
+		service.Build.AdditionalContexts[name] = onServer(dir, context)
+	}
+}
+
+// onServer is a path as Compose would give it on the server: ~ is the home folder of who runs it.
+func onServer(dir, path string) string {
+	home, err := os.UserHomeDir()
+	if err != nil || !filepath.IsAbs(path) || !outside(dir, path) {
+		return path
+	}
+	if relative, err := filepath.Rel(home, path); err == nil && filepath.IsLocal(relative) {
+		return filepath.Join(serverHome, relative)
+	}
+	return path
+}
+
+// outside says whether a path leads out of dir, by itself or by symbolic links.
+func outside(dir, path string) bool {
+	if relative, err := filepath.Rel(dir, path); err != nil || !filepath.IsLocal(relative) {
+		return true
+	}
+	root, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return true
+	}
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	relative, err := filepath.Rel(root, target)
+	return err != nil || !filepath.IsLocal(relative)
+}
+
+func shown(dir, path string) string {
+	if relative, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(relative) {
+		return filepath.ToSlash(relative)
+	}
+	return path
+}

@@ -1,0 +1,234 @@
+package compose
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Source is a compose file as its author wrote it, to point at lines of. What it includes or extends is not in it.
+type Source struct{ services *yaml.Node }
+
+// ReadSource reads a compose file's text. One that is not YAML has no lines to point at; Load says what is wrong with it.
+func ReadSource(text []byte) *Source {
+	var document yaml.Node
+	if err := yaml.Unmarshal(text, &document); err != nil || len(document.Content) == 0 {
+		return &Source{}
+	}
+	_, services := field(document.Content[0], "services")
+	return &Source{services: services}
+}
+
+// Line is where a service has a key, from 1: the key's own line, that of the service where it lacks the key, or 0 where
+// the file does not have the service.
+func (s *Source) Line(service, key string) int {
+	name, definition := field(s.services, service)
+	if name == nil {
+		return 0
+	}
+	if at, _ := field(definition, key); at != nil {
+		return at.Line
+	}
+	return name.Line
+}
+
+// field finds a key of a mapping, through aliases and merges (<<), as its key's and its value's node.
+func field(mapping *yaml.Node, key string) (at, value *yaml.Node) {
+	mapping = resolved(mapping)
+	if mapping == nil || mapping.Kind != yaml.MappingNode {
+		return nil, nil
+	}
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return mapping.Content[i], resolved(mapping.Content[i+1])
+		}
+	}
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Tag != "!!merge" {
+			continue
+		}
+		merged := []*yaml.Node{mapping.Content[i+1]}
+		if list := resolved(mapping.Content[i+1]); list != nil && list.Kind == yaml.SequenceNode {
+			merged = list.Content
+		}
+		for _, one := range merged {
+			if at, value := field(one, key); at != nil {
+				return at, value
+			}
+		}
+	}
+	return nil, nil
+}
+
+func resolved(node *yaml.Node) *yaml.Node {
+	for node != nil && node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	return node
+}
+
+var (
+	// secretName matches variables that hold a secret by the words that end their name; NAME_FILE holds a path.
+	secretName = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|PASS|SECRET|TOKEN|KEY|CREDENTIALS?)$`)
+	publicName = regexp.MustCompile(`(?i)(PUBLIC|PUBLISHABLE|SITE)_?KEY$`)
+	// flagName matches what databases take as a flag about a password, whatever its value.
+	flagName = regexp.MustCompile(`(?i)(^|_)(RANDOM|ALLOW_EMPTY|ONETIME)_(ROOT_)?PASSWORD$`)
+	// flag matches the value of what is on or off, and switchName the name of what 1 and 0 turn on and off.
+	flag       = regexp.MustCompile(`(?i)^\s*(true|false|yes|no|on|off|y|n|t|f|enabled?|disabled?|none)\s*$`)
+	switchName = regexp.MustCompile(`(?i)(^|_)(ALLOW|CREATE|DISABLE|ENABLE|GENERATE|HAS|HIDE|IS|NO|REQUIRE|SHOW|SKIP|USE|VALIDATE|VERIFY|WITH|WITHOUT)D?S?_`)
+	// inURL matches a password in a URL.
+	inURL = regexp.MustCompile(`://[^/@:\s]*:([^@/\s]+)@`)
+	// reference matches ${NAME} and $NAME; its first group is the name, its second a default.
+	reference = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)(?::?-([^}]*))?[^}]*\}?`)
+)
+
+// Exposed lists the services' variables whose secret stands in the file itself, as "SERVICE NAME", with their lines.
+// A reference to the environment is none, but its default is.
+func (s *Source) Exposed() map[string]int {
+	found := map[string]int{}
+	services := resolved(s.services)
+	if services == nil || services.Kind != yaml.MappingNode {
+		return found
+	}
+	for i := 0; i+1 < len(services.Content); i += 2 {
+		_, environment := field(services.Content[i+1], "environment")
+		for _, variable := range variables(environment) {
+			if exposes(variable.name, variable.value) {
+				found[fmt.Sprintf("%s %s", services.Content[i].Value, variable.name)] = variable.line
+			}
+		}
+	}
+	return found
+}
+
+type variable struct {
+	name, value string
+	line        int
+	// bare says that it stands there by its name alone.
+	bare bool
+}
+
+// variables are those of an environment, which is a mapping or a list of NAME=value.
+func variables(environment *yaml.Node) (all []variable) {
+	if environment == nil {
+		return nil
+	}
+	switch environment.Kind {
+	case yaml.SequenceNode:
+		for _, node := range environment.Content {
+			name, value, given := strings.Cut(resolved(node).Value, "=")
+			all = append(all, variable{name, value, node.Line, !given})
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(environment.Content); i += 2 {
+			key, value := environment.Content[i], resolved(environment.Content[i+1])
+			if key.Tag == "!!merge" {
+				merged := []*yaml.Node{value}
+				if value.Kind == yaml.SequenceNode {
+					merged = value.Content
+				}
+				for _, one := range merged {
+					all = append(all, variables(resolved(one))...)
+				}
+				continue
+			}
+			all = append(all, variable{key.Value, value.Value, key.Line, value.Tag == "!!null"})
+		}
+	}
+	return all
+}
+
+func exposes(name, value string) bool {
+	if password := inURL.FindStringSubmatch(value); password != nil {
+		return literal(password[1])
+	}
+	return IsSecret(name) && literal(value) && !flag.MatchString(value) && (!switchName.MatchString(name) || strings.Trim(value, " 01") != "")
+}
+
+// IsSecret says whether a variable holds a secret, going by its name.
+func IsSecret(name string) bool {
+	return secretName.MatchString(name) && !publicName.MatchString(name) && !flagName.MatchString(name)
+}
+
+// literal says whether a value holds words of its own: beside references to the environment, or as their default.
+func literal(value string) bool {
+	references := reference.FindAllStringSubmatch(value, -1)
+	if slices.ContainsFunc(references, func(found []string) bool { return found[2] != "" }) {
+		return true
+	}
+	return strings.TrimSpace(value) != "" && len(references) == 0
+}
+
+// Gap is a variable that a service takes and that nobody gave a value.
+type Gap struct {
+	Service, Name string
+	// Line is where the file takes it, from 1.
+	Line int
+	// Passed says that it is passed through by its name alone, so that it is not there instead of empty.
+	Passed bool
+}
+
+// taken matches what Compose puts a variable for: its groups are the name in braces, what follows it there, and the name
+// without braces. A doubled $ is a $.
+var taken = regexp.MustCompile(`\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)([^}]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)`)
+
+// plainName matches a variable's name that is one as it stands, and no reference to another.
+var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// Gaps lists the variables that the services take without a default and that have has no value for, each at its first
+// line. Compose makes them empty and warns of it, where nobody looks. A service of a profile does not run.
+func (s *Source) Gaps(have func(name string) bool) (gaps []Gap) {
+	services := resolved(s.services)
+	if services == nil || services.Kind != yaml.MappingNode {
+		return nil
+	}
+	seen := map[string]bool{}
+	add := func(gap Gap) {
+		if !seen[gap.Name] && !strings.HasPrefix(gap.Name, "COMPOSE_") && !have(gap.Name) {
+			seen[gap.Name] = true
+			gaps = append(gaps, gap)
+		}
+	}
+	for i := 0; i+1 < len(services.Content); i += 2 {
+		name, definition := services.Content[i].Value, services.Content[i+1]
+		if at, _ := field(definition, "profiles"); at != nil {
+			continue
+		}
+		everyText(definition, func(node *yaml.Node) {
+			for _, found := range taken.FindAllStringSubmatch(node.Value, -1) {
+				if variable := found[1] + found[3]; variable != "" && found[2] == "" {
+					add(Gap{Service: name, Name: variable, Line: node.Line})
+				}
+			}
+		})
+		_, environment := field(definition, "environment")
+		for _, one := range variables(environment) {
+			if one.bare && plainName.MatchString(one.name) {
+				add(Gap{Service: name, Name: one.name, Line: one.line, Passed: true})
+			}
+		}
+	}
+	return gaps
+}
+
+// everyText visits the texts below a node, in their order; keys are none that Compose looks into.
+func everyText(node *yaml.Node, visit func(*yaml.Node)) {
+	if node = resolved(node); node == nil {
+		return
+	}
+	switch node.Kind {
+	case yaml.ScalarNode:
+		visit(node)
+	case yaml.SequenceNode:
+		for _, one := range node.Content {
+			everyText(one, visit)
+		}
+	case yaml.MappingNode:
+		for i := 1; i < len(node.Content); i += 2 {
+			everyText(node.Content[i], visit)
+		}
+	}
+}

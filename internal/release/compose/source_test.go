@@ -1,0 +1,96 @@
+package compose
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+const written = `x-common: &common
+  restart: always
+  environment: &shared
+    API_KEY: made-up
+
+services:
+  web:
+    <<: *common
+    image: nginx:1
+    ports: ["80:80"]
+  api:
+    build: .
+    environment:
+      <<: *shared
+      SITE_KEY: public
+      DATABASE_URL: postgres://app:hunter2@db/app
+      SAFE_URL: postgres://app:${PASSWORD}@db/app
+      TOKEN: ${TOKEN}
+      SECRET: ${SECRET:?is not set}
+      PASSWORD_FILE: /run/secrets/password
+      EMPTY_PASSWORD: ""
+      GREETING: hello
+  db:
+    image: postgres
+    environment:
+      - POSTGRES_PASSWORD=${PASSWORD:-postgres}
+      - POSTGRES_USER=app
+`
+
+func TestLine(t *testing.T) {
+	source := ReadSource([]byte(written))
+	for _, c := range []struct {
+		service, key string
+		line         int
+	}{
+		{"web", "image", 9}, {"web", "restart", 2}, {"web", "healthcheck", 7}, {"db", "image", 24}, {"gone", "image", 0},
+	} {
+		assert.Equal(t, c.line, source.Line(c.service, c.key), "%s %s", c.service, c.key)
+	}
+	for _, broken := range []string{"", "\t", "services: 3", "- a", "services:\n  web"} {
+		assert.Zero(t, ReadSource([]byte(broken)).Line("web", "image"), broken)
+		assert.Empty(t, ReadSource([]byte(broken)).Exposed(), broken)
+	}
+}
+
+func TestExposed(t *testing.T) {
+	assert.Equal(t, map[string]int{"web API_KEY": 4, "api API_KEY": 4, "api DATABASE_URL": 16, "db POSTGRES_PASSWORD": 26}, ReadSource([]byte(written)).Exposed())
+}
+
+// TestFlagsAreNoSecrets: what says whether there is a password is none.
+func TestFlagsAreNoSecrets(t *testing.T) {
+	for _, variable := range strings.Fields(`MYSQL_RANDOM_ROOT_PASSWORD=1 MYSQL_RANDOM_ROOT_PASSWORD=yes MYSQL_RANDOM_ROOT_PASSWORD=please MARIADB_RANDOM_ROOT_PASSWORD=true MYSQL_ALLOW_EMPTY_PASSWORD=1
+		MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=Yes ALLOW_EMPTY_PASSWORD=yes MYSQL_ONETIME_PASSWORD=1 SHOW_PASSWORD=false REQUIRE_TOKEN=1 DISABLE_API_KEY=0 USE_SECRET=on VAULT_TOKEN=none GENERATE_JWT_SECRET=1 POSTGRES_PASSWORD_FILE=/run/secrets/p`) {
+		name, value, _ := strings.Cut(variable, "=")
+		for _, environment := range []string{name + ": \"" + value + "\"", "[\"" + variable + "\"]"} {
+			if !strings.HasPrefix(environment, "[") {
+				environment = "{" + environment + "}"
+			}
+			assert.Empty(t, ReadSource([]byte("services:\n  db:\n    environment: "+environment+"\n")).Exposed(), environment)
+		}
+	}
+	for _, variable := range strings.Fields("MYSQL_ROOT_PASSWORD=1 PASSWORD=0 DB_PASSWORD=truest MY_RANDOM_SECRET=x USE_TOKEN=abc MYSQL_PASSWORD=yes-1 RANDOM_ROOT_TOKEN=k") {
+		assert.Len(t, ReadSource([]byte("services:\n  db:\n    environment: [\""+variable+"\"]\n")).Exposed(), 1, variable)
+	}
+}
+
+func TestGaps(t *testing.T) {
+	have := func(name string) bool { return name == "TOKEN" }
+	assert.Equal(t, []Gap{{Service: "api", Name: "PASSWORD", Line: 17}}, ReadSource([]byte(written)).Gaps(have), "what has a default or is asked for with :? is none")
+	text := `x-all: &all {command: "serve $PORT"}
+services:
+  web:
+    <<: *all
+    image: "web:${TAG}"
+    environment: [PASSED, GIVEN=1, "PRICE=$$COST", "URL=http://${HOST:-db}/${NAME}", "A=${TAG}", "B=${C:+x}", "D=${COMPOSE_PROJECT_NAME}", "${TAG}"]
+  api:
+    image: api
+    environment: {ALSO_PASSED: , EMPTY: ""}
+  tool: {image: "tool:${NEVER}", profiles: [tools]}
+`
+	assert.Equal(t, []Gap{
+		{"web", "PORT", 1, false}, {"web", "TAG", 5, false}, {"web", "NAME", 6, false}, {"web", "PASSED", 6, true}, {"api", "ALSO_PASSED", 9, true},
+	}, ReadSource([]byte(text)).Gaps(have))
+	for _, broken := range []string{"", "\t", "services: 3", "- a", "services:\n  web", "services: {web: }"} {
+		assert.Empty(t, ReadSource([]byte(broken)).Gaps(have), broken)
+	}
+}

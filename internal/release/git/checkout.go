@@ -1,0 +1,114 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Checkout writes all files of a commit that Fetch brought into a new folder, which is closed to other users.
+// Submodules are empty folders, as on the server. Symbolic links that lead out of the folder are left out: they would
+// lead into the operator's own files.
+func (r *Repository) Checkout(ctx context.Context, commit, into string) error {
+	if err := r.checkout(ctx, commit, into); err != nil {
+		return fmt.Errorf("check out commit %.12s: %w", commit, err)
+	}
+	return nil
+}
+
+func (r *Repository) checkout(ctx context.Context, commit, into string) (err error) {
+	if into, err = filepath.Abs(into); err != nil {
+		return err
+	}
+	if err := r.need(ctx, commit); err != nil {
+		return err
+	}
+	if err := r.contents(ctx, commit); err != nil {
+		return err
+	}
+	if err := r.fits(ctx, commit, filepath.Dir(into)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(into, 0o700); err != nil {
+		return err
+	}
+	scratch, err := os.MkdirTemp("", "berth-index-")
+	if err == nil {
+		defer os.RemoveAll(scratch)
+		err = r.lay(ctx, commit, into, filepath.Join(scratch, "index"))
+	}
+	if err == nil {
+		err = dropLinksOut(into)
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(into))
+	}
+	return nil
+}
+
+// contents fetches the files of a commit that the copy lacks, all at once.
+func (r *Repository) contents(ctx context.Context, commit string) error {
+	listing, err := r.local(ctx, "", "rev-list", "--objects", "--no-object-names", "--missing=print", commit+"^{tree}")
+	if err != nil {
+		return err
+	}
+	var missing strings.Builder
+	for line := range strings.Lines(listing) {
+		if hash, ok := strings.CutPrefix(line, "?"); ok {
+			missing.WriteString(hash)
+		}
+	}
+	if missing.Len() == 0 {
+		return nil
+	}
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	unlock, err := lock(ctx, r.mirror+".lock")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// Without naming the commits that are there: the host would take it that their files are there too.
+	if err := r.download(ctx, "noop", missing.String(), "--stdin", "origin"); err != nil {
+		return fmt.Errorf("fetch its files from %s: %w", r.cfg.Repository, err)
+	}
+	return nil
+}
+
+// lay writes the files by way of an index of its own, as the server does.
+func (r *Repository) lay(ctx context.Context, commit, into, index string) error {
+	environment := append(isolated(), "GIT_INDEX_FILE="+index)
+	if _, err := r.git(ctx, environment, "", "--work-tree="+into, "read-tree", commit); err != nil {
+		return err
+	}
+	_, err := r.git(ctx, environment, "", "--work-tree="+into, "checkout-index", "--all")
+	return err
+}
+
+// dropLinksOut removes the symbolic links that lead out of a folder. One that leads nowhere yet stays, where it leads
+// inside: to .env.production, for instance, which is written later.
+func dropLinksOut(folder string) error {
+	root, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.Type()&fs.ModeSymlink == 0 {
+			return err
+		}
+		target, err := filepath.EvalSymlinks(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			if target, err = os.Readlink(path); err == nil && !filepath.IsAbs(target) {
+				target = filepath.Join(filepath.Dir(path), target)
+			}
+		}
+		if err == nil && (target == root || strings.HasPrefix(target, root+string(filepath.Separator))) {
+			return nil
+		}
+		return os.Remove(path) // #nosec G122 -- nobody else writes to a checkout that was just made
+	})
+}

@@ -1,0 +1,49 @@
+package release
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestNoPathLeadsThroughALink, of any key that Docker follows and at any place on the way; where the link leads is no matter.
+func TestNoPathLeadsThroughALink(t *testing.T) {
+	found := func(model string, links ...any) []string {
+		var input any
+		require.NoError(t, json.Unmarshal([]byte(model), &input), model)
+		text, err := runJQ("release/links.jq", []any{input, map[string]any{"source": "/data/releases/a-b/source", "links": links}})
+		require.NoError(t, err)
+		var all []string
+		require.NoError(t, json.Unmarshal(text, &all))
+		return all
+	}
+	for _, model := range []string{
+		`{"services":{"web":{"volumes":[{"type":"bind","source":"PATH","target":"/x"}]}}}`,
+		`{"services":{"web":{"volumes":[{"type":"volume","source":"v"},{"type":"bind","source":"PATH","read_only":true}]}}}`,
+		`{"services":{"web":{"build":{"context":"PATH"}}}}`,
+		`{"services":{"web":{"build":{"context":"PATH","dockerfile_inline":"FROM x"}}}}`,
+		`{"services":{"web":{"build":{"context":"/data/releases/a-b/source","dockerfile":"PATH"}}}}`,
+		`{"services":{"web":{"build":{"context":"/data/releases/a-b/source","additional_contexts":{"x":"PATH"}}}}}`,
+		`{"services":{},"secrets":{"s":{"file":"PATH"}}}`,
+		`{"services":{},"configs":{"s":{"environment":"A"},"t":{"file":"PATH"}}}`,
+	} {
+		for _, path := range []string{"link", "link/", "link/below/it", "./link", "//link", "other/../link", "deep/er", "deep/er/below", "deep/./er/../er", "wéird na\u006de"} {
+			at := strings.ReplaceAll(model, "PATH", "/data/releases/a-b/source/"+path)
+			says := strings.Join(found(at, "link", "deep/er", "wéird name"), "\n")
+			assert.Contains(t, says, "is a symbolic link there; Fix: commit the file or folder itself", at)
+			assert.Empty(t, found(at, "lin", "link2", "below", "deep/e", "er", "other", "source/link", "data"), at)
+		}
+		for _, path := range []string{"/data/releases/a-b/source/beside", "/data/releases/a-b/source2/link", "/data/releases/a-b/link", "/link", "link", "https://example.com/link.git", "docker-image://link"} {
+			assert.Empty(t, found(strings.ReplaceAll(model, "PATH", path), "link-", "links", "LINK"), path)
+		}
+	}
+	const build = `{"services":{"web":{"build":{"context":"/data/releases/a-b/source/web","dockerfile":"deploy/Dockerfile"}}}}`
+	for _, link := range []any{"web", "web/.dockerignore", "web/deploy", "web/deploy/Dockerfile", "web/deploy/Dockerfile.dockerignore"} {
+		assert.NotEmpty(t, found(build, link), link)
+	}
+	assert.Empty(t, found(build, "web/Dockerfile", "web/deploy/.dockerignore", ".dockerignore", "Dockerfile"))
+	assert.Len(t, found(`{"services":{"web":{"build":{"context":"/data/releases/a-b/source"}}}}`, "Dockerfile"), 1, "where none is named")
+}

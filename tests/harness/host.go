@@ -1,0 +1,84 @@
+package harness
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Health is the verdict of each of the health check's checks.
+func (r *Rehearsal) Health() map[string]string {
+	r.t.Helper()
+	// Its exit code is the worst verdict's.
+	output, _ := r.TrySSH("sudo /opt/berth/health-check.sh --json", "")
+	var health struct {
+		Checks []struct{ Name, Verdict, Reason string }
+	}
+	require.NoError(r.t, json.Unmarshal([]byte(output), &health), output)
+	verdicts := map[string]string{}
+	for _, check := range health.Checks {
+		verdicts[check.Name] = check.Verdict
+		if check.Verdict != "ok" {
+			r.t.Logf("%s %s: %s", check.Verdict, check.Name, check.Reason)
+		}
+	}
+	return verdicts
+}
+
+// Mails are what CloudWatch's alarms would have sent: "subject to address".
+func (r *Rehearsal) Mails() []string {
+	r.t.Helper()
+	var mails []string
+	sent, err := os.ReadFile(filepath.Join(r.Dir, "cloudwatch", "notifications.jsonl"))
+	if !errors.Is(err, fs.ErrNotExist) {
+		require.NoError(r.t, err)
+	}
+	for line := range strings.Lines(string(sent)) {
+		var mail struct{ Subject, Endpoint string }
+		require.NoError(r.t, json.Unmarshal([]byte(line), &mail))
+		mails = append(mails, mail.Subject+" to "+mail.Endpoint)
+	}
+	return mails
+}
+
+// LoadApp copies the load app, with the sample app's database, so that a test can commit to it, has it released from now on, and
+// gives the rehearsal's arguments for its one service.
+func (r *Rehearsal) LoadApp() []string {
+	r.t.Helper()
+	r.App = filepath.Join(r.t.TempDir(), "app")
+	require.NoError(r.t, os.CopyFS(r.App, os.DirFS(filepath.Join(r.Project, "tests", "apps", "load"))))
+	require.NoError(r.t, os.CopyFS(filepath.Join(r.App, "db"), os.DirFS(filepath.Join(r.Project, "tests", "sample-app", "db"))))
+	var settings []string
+	for _, setting := range []string{
+		"routes[0].service=web", "routes[0].port=8000", "routes[0].health=/healthz", "routes[1].path=/count", "routes[1].service=web", "routes[1].port=8000",
+		"migration.service=web", "migration.command=python3 migrate.py", "drainWithin=15", "healthyWithin=12",
+	} {
+		settings = append(settings, "--set", setting)
+	}
+	return settings
+}
+
+// Commit changes files of the app; the next up commits them.
+func (r *Rehearsal) Commit(files map[string]string) {
+	r.t.Helper()
+	for name, content := range files {
+		require.NoError(r.t, os.WriteFile(filepath.Join(r.App, name), []byte(content), 0o644))
+	}
+}
+
+// Named puts the first and the last commit of the app's repository in place of FIRST and LAST.
+func (r *Rehearsal) Named(text string) string {
+	r.t.Helper()
+	for name, revision := range map[string][]string{"FIRST": {"--max-parents=0", "main"}, "LAST": {"--max-count=1", "main"}} {
+		sha, err := exec.CommandContext(r.t.Context(), "git", append([]string{"--git-dir", filepath.Join(r.Dir, "repository", "app.git"), "rev-list"}, revision...)...).Output()
+		require.NoError(r.t, err)
+		text = strings.ReplaceAll(text, name, strings.TrimSpace(string(sha)))
+	}
+	return text
+}
