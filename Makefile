@@ -13,7 +13,7 @@ rehearse: export BERTH_TRY = $(value APP)
 APP ?=
 REHEARSAL = $(BIN)/rehearsal --project .
 
-# A first build fetches hundreds of modules, a line each, which nobody reads.
+# A first build fetches hundreds of modules, one per line, which nobody reads.
 SHELL := bash
 WITHOUT_DOWNLOADS := 2> >(grep -v '^go: downloading' >&2)
 
@@ -31,7 +31,7 @@ SCRIPTS = $(shell git ls-files '*.sh') .ci/run
         rehearse-snapshot rehearse-dashboard push test test-faults test-runbook test-unit test-e2e test-one test-one-clean test-attackers test-wild bench pictures lint outdated vulnerabilities sbom tools machine test-machine settings-table help
 
 help:
-	@echo 'make doctor             what stands in the way of pulumi up on this machine and in the account (STACK=production)'
+	@echo 'make doctor             what blocks pulumi up on this machine and in the account (STACK=production)'
 	@echo 'make rehearse           the whole way from nothing to HTTPS, offline (a second run is an update)'
 	@echo 'make rehearse APP=DIR   the same with an app of your own: a folder or a git URL with a compose file'
 	@echo 'make rehearse-preview   what a run would change    make rehearse-refresh  read the account back'
@@ -47,7 +47,7 @@ help:
 	@echo 'make outdated           which dependencies have a newer release'
 	@echo 'make pictures           the pictures of README and docs, from a rehearsal'
 
-# What stands in the way of `pulumi up`, before it; JSON=yes prints it for programs. A warning is no error of make's. In
+# What blocks `pulumi up`, before it; JSON=yes prints it for programs. A warning is no error of make's. In
 # make rehearse-shell BERTH_OPERATOR is where the stack's settings are.
 doctor:
 	@command -v go >/dev/null || { echo 'There is no go on this machine, with which Berth is built: install it from https://go.dev/dl/' >&2; exit 2; }

@@ -80,7 +80,7 @@ func (d *DNS) findZone(ctx *pulumi.Context, cfg *config.Config) error {
 		PrivateZone: &public,
 	}, pulumi.Parent(d))
 	if err != nil {
-		return fmt.Errorf("look up the hosted zone %s: %w. Mend it: pulumi config set berth:zone <zone>, "+
+		return fmt.Errorf("look up the hosted zone %s: %w. Fix: pulumi config set berth:zone <zone>, "+
 			"or pulumi config set berth:createZone true to have it made", cfg.Zone, err)
 	}
 	d.ZoneID = pulumi.String(zone.ZoneId).ToStringOutput()
@@ -95,7 +95,7 @@ func (d *DNS) createZone(ctx *pulumi.Context, cfg *config.Config) error {
 		Tags: nameTag(cfg),
 	},
 		pulumi.Parent(d),
-		// A zone made anew has other name servers: the site would be gone until its parent delegates to them.
+		// A zone recreated has other name servers: the site would be gone until its parent delegates to them.
 		pulumi.Protect(cfg.Protect),
 	)
 	if err != nil {

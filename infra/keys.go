@@ -90,10 +90,10 @@ func publicHalf(privateKey string) (string, error) {
 	switch {
 	case errors.As(err, &locked):
 		return "", errors.New("read berth:sshPrivateKey: it has a passphrase. " +
-			"Mend it: ssh-keygen -t ed25519 -N '' -f key && cat key | pulumi config set --secret berth:sshPrivateKey")
+			"Fix: ssh-keygen -t ed25519 -N '' -f key && cat key | pulumi config set --secret berth:sshPrivateKey")
 	case err != nil:
 		return "", fmt.Errorf("read berth:sshPrivateKey: %w. "+
-			"Mend it: ssh-keygen -t ed25519 -N '' -f key && cat key | pulumi config set --secret berth:sshPrivateKey", err)
+			"Fix: ssh-keygen -t ed25519 -N '' -f key && cat key | pulumi config set --secret berth:sshPrivateKey", err)
 	}
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey()))), nil
 }

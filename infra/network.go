@@ -56,7 +56,7 @@ func newNetwork(ctx *pulumi.Context, cfg *config.Config, opts ...pulumi.Resource
 func (n *Network) adopt(ctx *pulumi.Context, cfg *config.Config) error {
 	subnet, err := ec2.LookupSubnet(ctx, &ec2.LookupSubnetArgs{Id: &cfg.SubnetID}, pulumi.Parent(n))
 	if err != nil {
-		return fmt.Errorf("look up subnet %s in %s: %w. Mend it: pulumi config set berth:subnetId <subnet>, "+
+		return fmt.Errorf("look up subnet %s in %s: %w. Fix: pulumi config set berth:subnetId <subnet>, "+
 			"or pulumi config rm berth:subnetId for a network of the stack's own", cfg.SubnetID, cfg.Region, err)
 	}
 	if err := refuseSubnet(ctx, cfg, subnet.AvailabilityZone); err != nil {

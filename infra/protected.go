@@ -65,8 +65,8 @@ func asItIs(ctx *pulumi.Context) (map[string]*recorded, error) {
 // protection lifted first: the engine goes by what the state says of a resource that is no longer declared.
 func refuse(cfg *config.Config, there map[string]*recorded) error {
 	var problems *config.Problems
-	add := func(setting, value, allowed, mend string) {
-		problems = problems.With(config.Problem{Setting: "berth:" + setting, Value: value, Allowed: allowed, Mend: mend})
+	add := func(setting, value, allowed, fix string) {
+		problems = problems.With(config.Problem{Setting: "berth:" + setting, Value: value, Allowed: allowed, Fix: fix})
 	}
 	const lift = "; to do it anyway, lift the protection for one run: pulumi config set berth:protect false && pulumi up"
 	removal := func(setting, component, what string) {
@@ -118,7 +118,7 @@ func refuseSubnet(ctx *pulumi.Context, cfg *config.Config, zone string) error {
 		return err
 	}
 	return asError((*config.Problems)(nil).With(config.Problem{
-		Setting: "berth:subnetId", Value: cfg.SubnetID, Mend: "pulumi config set berth:subnetId SUBNET",
+		Setting: "berth:subnetId", Value: cfg.SubnetID, Fix: "pulumi config set berth:subnetId SUBNET",
 		Allowed: "it is in " + zone + ", and the data volume, which is protected, in " + there[volumeType].text("availabilityZone") + "; a subnet there is required, since another zone would replace the volume",
 	}))
 }

@@ -212,7 +212,7 @@ func latestDebian(ctx *pulumi.Context, cfg *config.Config, parent pulumi.Resourc
 	parameter, err := ssm.LookupParameter(ctx, &ssm.LookupParameterArgs{Name: debianParameter}, pulumi.Parent(parent))
 	if err != nil {
 		return "", fmt.Errorf("look up Debian's image (%s) in %s: %w. "+
-			"Mend it: allow ssm:GetParameter, or pulumi config set berth:ami <image>", debianParameter, cfg.Region, err)
+			"Fix: allow ssm:GetParameter, or pulumi config set berth:ami <image>", debianParameter, cfg.Region, err)
 	}
 	for _, value := range []string{parameter.InsecureValue, parameter.Value} {
 		if value != "" {
@@ -220,12 +220,12 @@ func latestDebian(ctx *pulumi.Context, cfg *config.Config, parent pulumi.Resourc
 		}
 	}
 	return "", fmt.Errorf("look up Debian's image (%s) in %s: the parameter is empty. "+
-		"Mend it: pulumi config set berth:ami <image>", debianParameter, cfg.Region)
+		"Fix: pulumi config set berth:ami <image>", debianParameter, cfg.Region)
 }
 
 func firstAddress(addresses []string) (string, error) {
 	if len(addresses) == 0 {
-		return "", errors.New("read the server's IPv6 address: AWS gave it none. Mend it: pulumi refresh, then pulumi up")
+		return "", errors.New("read the server's IPv6 address: AWS gave it none. Fix: pulumi refresh, then pulumi up")
 	}
 	return addresses[0], nil
 }

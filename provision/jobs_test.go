@@ -87,7 +87,7 @@ func TestJobsRunOnce(t *testing.T) {
 			assert.Equal(t, want, output, "%s %s: %s", test.definition, test.plan, state)
 		}
 		for _, what := range []string{"changes", "starts"} {
-			output, err := withDocker(t, `exit 1`, `CHANGED="it `+what+`"; leave_jobs abc; echo "[$CHANGED] left:$LEFT"`, release(test.definition, test.plan))
+			output, err := withDocker(t, `exit 1`, `CHANGED="it `+what+`"; keep_jobs abc; echo "[$CHANGED] left:$LEFT"`, release(test.definition, test.plan))
 			require.NoError(t, err, output)
 			if test.job {
 				assert.Contains(t, output, "[] left: it")
@@ -234,8 +234,8 @@ func TestOlderDatabasesDoNotStartOnNewerData(t *testing.T) {
 	stand := func(running string) string {
 		return `compose() { echo "compose $*"; }; renew_dependents() { :; }; docker() { echo "docker $*" >&3; }; docker_table() { echo id; }; await_ready() { echo "ready $1"; }; HEALTHY_WITHIN=9; OLD=abc; NEW=abc
 running() { ` + running + `; }; changed_data() { printf 'db changes\nfiles changes\n'; }
-source <(sed -n '/^resume()/,/^}/p;/^leave_what_outlasts()/,/^}/p;/^kept()/,/^}/p;/^activate()/,/^}/p' scripts/deploy.sh); kept() { [ -e "$RELEASES/$1/released.json" ]; }
-for one in tell_volumes lead create start_release verify stop_others foresee_record record check_moving foretell step check_memory give_way forget_networks check_binds prepare_binds make_mountpoints; do eval "$one() { :; }"; done; STRATEGY=stop-first
+source <(sed -n '/^resume()/,/^}/p;/^keep_persistent()/,/^}/p;/^kept()/,/^}/p;/^activate()/,/^}/p' scripts/deploy.sh); kept() { [ -e "$RELEASES/$1/released.json" ]; }
+for one in tell_volumes switch_traffic create start_release verify stop_others write_release_record record check_moving foretell step check_memory give_way forget_networks check_binds prepare_binds make_mountpoints; do eval "$one() { :; }"; done; STRATEGY=stop-first
 `
 	}
 	with := func(name, text string) map[string]string {

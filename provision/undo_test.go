@@ -45,7 +45,7 @@ const releases = `
 told() { say "$*"; echo "$*" >>"$DIR/did"; }
 for name in start_again drain stop_release remove_release restore_data restore_databases audit; do eval "$name() { told $name \"\$@\"; }"; done
 free_mib() { echo 4000; }; apply_nginx() { :; }; retired() { :; }; workers() { echo 1; }; nginx() { :; }
-lead_fronts() { [ ! -e "$DIR/refuses" ]; }
+route_upstreams() { [ ! -e "$DIR/refuses" ]; }
 STOPPED_FIRST="" RESTORING="" RESTORED="" BY_HAND="" STEP=verify OLD=abc NEW=new
 `
 

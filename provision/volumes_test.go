@@ -110,7 +110,7 @@ func TestADatabaseThatGoesIsDumped(t *testing.T) {
 
 // TestWhatIsRestoredRuns: a dump of a service whose volume another one has now is restored once that service runs again.
 func TestWhatIsRestoredRuns(t *testing.T) {
-	output, err := withDocker(t, ``, `changed_data() { printf '%s\n' "db starts" "web starts" "cache changes"; }; leave_what_outlasts() { :; }; prepare_binds() { :; }; make_mountpoints() { :; }
+	output, err := withDocker(t, ``, `changed_data() { printf '%s\n' "db starts" "web starts" "cache changes"; }; keep_persistent() { :; }; prepare_binds() { :; }; make_mountpoints() { :; }
 give_way() { echo "gives way for $1"; }; start_data() { echo "starts [$CHANGED]"; }; start_dumped old`, map[string]string{
 		"dumps/20260101T000000Z_old_db.postgres": "x", "dumps/20260101T000000Z_old_cache.redis": "x", "dumps/20260101T000000Z_new_web.postgres": "x",
 	})

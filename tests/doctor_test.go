@@ -23,7 +23,7 @@ func testDoctor(t *testing.T, r *harness.Rehearsal) {
 		// The next shell begins with the settings that the rehearsal has.
 		require.NoError(t, os.RemoveAll(filepath.Join(r.Dir, "operator")))
 	}()
-	t.Run("the doctor finds that nothing stands in the way, by AWS's own answers", func(t *testing.T) {
+	t.Run("the doctor finds that nothing blocks it, by AWS's own answers", func(t *testing.T) {
 		r := r.In(t)
 		allow(t, r, nil)
 		text, err := r.Try("shell", "--", "bash", "-euc", doctor+"; "+doctor+" JSON=yes >report.json; aws ec2 describe-instances --filters Name=tag:Stack,Values=rehearsal --query 'Reservations[].Instances[].InstanceId' --output text")
@@ -33,7 +33,7 @@ func testDoctor(t *testing.T, r *harness.Rehearsal) {
 		for _, line := range lines {
 			assert.Equal(t, "ok", line[1], line[0])
 		}
-		assert.Equal(t, "nothing stands in the way of pulumi up", lines[len(lines)-1][3])
+		assert.Equal(t, "nothing blocks pulumi up", lines[len(lines)-1][3])
 		assert.Regexp(t, `(?m)^ok +zone +example\.test is Z\w+, and 198\.51\.100\.2:53 knows its 4 name servers$`, text)
 		assert.Regexp(t, `(?m)^ok +addresses +1 of 5 Elastic IP addresses in use, this stack's among them$`, text)
 		assert.Regexp(t, `(?m)^ok +repository +ssh://git@198\.51\.100\.4/srv/app\.git: main is [0-9a-f]{12}, read with the deploy key$`, text)
@@ -48,7 +48,7 @@ func testDoctor(t *testing.T, r *harness.Rehearsal) {
 		assert.NotContains(t, text+r.File("operator/report.json"), r.File("database-password"))
 		assert.NotContains(t, text+r.File("operator/report.json"), strings.Split(r.File("git/deploy_key"), "\n")[2])
 	})
-	t.Run("the doctor says what is broken, and what it says mends it", func(t *testing.T) {
+	t.Run("the doctor says what is broken, and its fix works", func(t *testing.T) {
 		r := r.In(t)
 		allow(t, r, []string{"ec2:RunInstances"})
 		text, err := r.Try("shell", "--", "bash", "-euc", `ssh-keygen -q -t ed25519 -N '' -f another_key && pulumi config set --secret berth:deployKey <another_key
@@ -56,9 +56,9 @@ pulumi config set berth:volumeSize 4
 BERTH_RESOLVER=127.0.0.1:1 `+doctor)
 		require.Error(t, err, text)
 		for _, sentence := range []string{
-			`fails    permissions  these credentials may not ec2:RunInstances, which an update needs. Mend it: attach the policies of docs/iam`,
+			`fails    permissions  these credentials may not ec2:RunInstances, which an update needs. Fix: attach the policies of docs/iam`,
 			`fails    settings     one setting of stack rehearsal is wrong`,
-			`- berth:volumeSize is "4": the data volume has 8 to 16384 GiB. Mend it: pulumi config set berth:volumeSize 20`,
+			`- berth:volumeSize is "4": the data volume has 8 to 16384 GiB. Fix: pulumi config set berth:volumeSize 20`,
 			`Permission denied (publickey)`,
 			`warning  zone         whether the zone example.test is delegated is unknown, as the name server 127.0.0.1:1 does not answer`,
 			`warning  compose      it was not looked at, as the repository does not answer (see repository)`,
@@ -66,14 +66,14 @@ BERTH_RESOLVER=127.0.0.1:1 `+doctor)
 		} {
 			assert.Contains(t, text, sentence)
 		}
-		mend := regexp.MustCompile(`berth:volumeSize is .* Mend it: (.*)`).FindStringSubmatch(text)
-		require.NotNil(t, mend)
+		fix := regexp.MustCompile(`berth:volumeSize is .* Fix: (.*)`).FindStringSubmatch(text)
+		require.NotNil(t, fix)
 		deployKey := filepath.Join(r.Dir, "git", "deploy_key")
 		allow(t, r, nil)
-		text, err = r.Try("shell", "--", "bash", "-euc", mend[1]+"; pulumi config set --secret berth:deployKey <"+deployKey+"; rm another_key; "+doctor+"; AWS_ACCESS_KEY_ID=AKIASOMEBODYELSE2345 "+doctor)
+		text, err = r.Try("shell", "--", "bash", "-euc", fix[1]+"; pulumi config set --secret berth:deployKey <"+deployKey+"; rm another_key; "+doctor+"; AWS_ACCESS_KEY_ID=AKIASOMEBODYELSE2345 "+doctor)
 		require.Error(t, err, text)
-		mended, others, _ := strings.Cut(text, "nothing stands in the way of pulumi up")
-		assert.NotRegexp(t, `(?m)^(warning|fails)`, mended)
+		fixed, others, _ := strings.Cut(text, "nothing blocks pulumi up")
+		assert.NotRegexp(t, `(?m)^(warning|fails)`, fixed)
 		assert.Contains(t, others, "fails    credentials  AWS does not know the credentials")
 		assert.Contains(t, others, "warning  region       it was not looked at, as AWS does not know who asks")
 	})

@@ -44,15 +44,15 @@ func newOperator(t *testing.T, r *harness.Rehearsal) *operator {
 func (o *operator) cutOff(t *testing.T, kind string) (record string) {
 	t.Helper()
 	o.must("pulumi config set --path 'berth:aliases[1]' cut.example.test")
-	o.Disturb(harness.Fault{Operation: "create", Kind: kind})
+	o.InjectFaults(harness.Fault{Operation: "create", Kind: kind})
 	// One after the other: nothing else is being made when it is killed.
 	up := o.Start("shell", "--", "pulumi", "up", "--yes", "--parallel", "1")
 	cut := o.AwaitFault(up)
 	up.Kill()
 	output, _ := up.Wait()
 	require.True(t, cut, output)
-	record = strings.Fields(o.Faulted()[0])[2]
-	o.Disturb()
+	record = strings.Fields(o.Injected()[0])[2]
+	o.InjectFaults()
 	return record
 }
 

@@ -92,7 +92,7 @@ func testWild(t *testing.T, r *harness.Rehearsal, site *harness.Site) {
 			for _, line := range app.Says {
 				assert.Contains(t, output, line)
 			}
-			assert.ElementsMatch(t, app.Stateful, stateful(), "what outlasts a release")
+			assert.ElementsMatch(t, app.Stateful, stateful(), "what persists")
 			before := r.SSH("sudo docker ps --quiet --filter label=com.docker.compose.project=app")
 			app.inDatabase(r, app.Restores.Fill)
 			output = release("v2", "deploy")

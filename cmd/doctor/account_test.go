@@ -14,12 +14,12 @@ import (
 func TestCredentials(t *testing.T) {
 	for answer, want := range map[string]finding{
 		good()["sts:GetCallerIdentity"]: {Reason: "arn:aws:iam::123456789012:user/you, from EnvConfigCredentials"},
-		"!ExpiredToken":                 {Verdict: fails, Reason: "the AWS credentials have ended", Mend: signIn},
-		"!InvalidClientTokenId":         {Verdict: fails, Reason: "AWS does not know the credentials: the access key does not exist, or no longer", Mend: signIn},
-		"!SignatureDoesNotMatch":        {Verdict: fails, Reason: "AWS refuses the credentials' signature: the secret key does not belong to the access key, or this machine's clock is wrong", Mend: signIn},
+		"!ExpiredToken":                 {Verdict: fails, Reason: "the AWS credentials have ended", Fix: signIn},
+		"!InvalidClientTokenId":         {Verdict: fails, Reason: "AWS does not know the credentials: the access key does not exist, or no longer", Fix: signIn},
+		"!SignatureDoesNotMatch":        {Verdict: fails, Reason: "AWS refuses the credentials' signature: the secret key does not belong to the access key, or this machine's clock is wrong", Fix: signIn},
 		"!SomethingElse":                {Verdict: fails, Reason: "ask AWS whose the credentials are: SomethingElse: said so"},
 		`<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::1:root</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>`: {Verdict: warning,
-			Reason: "arn:aws:iam::1:root, from EnvConfigCredentials: the account's root user, who may do everything and should do nothing daily", Mend: "docs/iam/README.md says how to make a role"},
+			Reason: "arn:aws:iam::1:root, from EnvConfigCredentials: the account's root user, who may do everything and should do nothing daily", Fix: "docs/iam/README.md says how to make a role"},
 	} {
 		b := newBench(t)
 		b.answers["sts:GetCallerIdentity"] = answer

@@ -27,11 +27,11 @@ type finding struct {
 	Name    string  `json:"name"`
 	Verdict verdict `json:"verdict"`
 	Reason  string  `json:"reason"`
-	// Mend is the command that mends it, "" where nothing has to be mended.
-	Mend string `json:"mend,omitempty"`
+	// Fix is the command that fixes it, "" where nothing has to be fixed.
+	Fix string `json:"fix,omitempty"`
 	// Details are lines of their own, where there is more to say than fits into one.
 	Details []string `json:"details,omitempty"`
-	// waits says that nothing was looked at, as something else has to be mended first.
+	// waits says that nothing was looked at, as something else has to be fixed first.
 	waits bool
 }
 
@@ -39,12 +39,12 @@ func fine(format string, args ...any) finding {
 	return finding{Verdict: ok, Reason: fmt.Sprintf(format, args...)}
 }
 
-func warn(mend, format string, args ...any) finding {
-	return finding{Verdict: warning, Reason: fmt.Sprintf(format, args...), Mend: mend}
+func warn(fix, format string, args ...any) finding {
+	return finding{Verdict: warning, Reason: fmt.Sprintf(format, args...), Fix: fix}
 }
 
-func fail(mend, format string, args ...any) finding {
-	return finding{Verdict: fails, Reason: fmt.Sprintf(format, args...), Mend: mend}
+func fail(fix, format string, args ...any) finding {
+	return finding{Verdict: fails, Reason: fmt.Sprintf(format, args...), Fix: fix}
 }
 
 // wait is a warning of a check that cannot be made before another one is well.
@@ -105,9 +105,9 @@ func (c check) examine(ctx context.Context) finding {
 	}
 }
 
-// fact is something that several checks want to know; the first that asks has it found out, and nobody waits longer than his
+// lazy is something that several checks want to know; the first that asks has it found out, and nobody waits longer than his
 // own time for it.
-type fact[T any] struct {
+type lazy[T any] struct {
 	lock  sync.Mutex
 	known chan struct{}
 	value T
@@ -115,7 +115,7 @@ type fact[T any] struct {
 }
 
 // of gives the fact, which find finds out within its own limit.
-func (f *fact[T]) of(ctx context.Context, within time.Duration, find func(ctx context.Context) (T, error)) (T, error) {
+func (f *lazy[T]) of(ctx context.Context, within time.Duration, find func(ctx context.Context) (T, error)) (T, error) {
 	f.lock.Lock()
 	if f.known == nil {
 		f.known = make(chan struct{})
@@ -138,7 +138,7 @@ func (f *fact[T]) of(ctx context.Context, within time.Duration, find func(ctx co
 }
 
 // now is the fact as far as it is known, nothing where it is not yet.
-func (f *fact[T]) now() (value T) {
+func (f *lazy[T]) now() (value T) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	if f.known == nil {

@@ -21,7 +21,7 @@ func TestChecksRunAtOnceAndAreToldInTheirOrder(t *testing.T) {
 		{"second", time.Minute, func(context.Context) finding { defer close(second); return warn("do", "2") }},
 	}, func(f finding) { told = append(told, f.Name+" "+f.Reason) })
 	assert.Equal(t, []string{"first 1", "second 2"}, told)
-	assert.Equal(t, []finding{{Name: "first", Reason: "1"}, {Name: "second", Verdict: warning, Reason: "2", Mend: "do"}}, all)
+	assert.Equal(t, []finding{{Name: "first", Reason: "1"}, {Name: "second", Verdict: warning, Reason: "2", Fix: "do"}}, all)
 }
 
 func TestNoCheckTakesForEver(t *testing.T) {
@@ -40,7 +40,7 @@ func TestNoCheckTakesForEver(t *testing.T) {
 }
 
 func TestAFactIsFoundOutOnce(t *testing.T) {
-	var f fact[string]
+	var f lazy[string]
 	assert.Empty(t, f.now())
 	var found atomic.Int32
 	release := make(chan struct{})
@@ -63,16 +63,16 @@ func TestAFactIsFoundOutOnce(t *testing.T) {
 }
 
 func TestTheReport(t *testing.T) {
-	f := finding{Name: "zone", Verdict: fails, Reason: "it is\n\x1b[2Jcanary-5b1f gone", Mend: "do canary-5b1f", Details: []string{"a\tcanary-5b1f"}}.harmless([]string{"canary-5b1f"})
-	assert.Equal(t, "fails    zone         it is … gone. Mend it: do …\n                      - a …", f.line(false))
+	f := finding{Name: "zone", Verdict: fails, Reason: "it is\n\x1b[2Jcanary-5b1f gone", Fix: "do canary-5b1f", Details: []string{"a\tcanary-5b1f"}}.harmless([]string{"canary-5b1f"})
+	assert.Equal(t, "fails    zone         it is … gone. Fix: do …\n                      - a …", f.line(false))
 	assert.Equal(t, "\x1b[31mfails   \x1b[0m zone", f.line(true)[:len("\x1b[31mfails   \x1b[0m zone")])
 	for verdicts, want := range map[string]string{
-		"":      "nothing stands in the way of pulumi up",
+		"":      "nothing blocks pulumi up",
 		"w":     "1 warning: pulumi up can begin, and better without",
 		"ww":    "2 warnings: pulumi up can begin, and better without",
-		"f":     "1 check fails: mend what fails before pulumi up",
-		"fxx":   "1 check fails, 2 checks wait for others: mend what fails before pulumi up",
-		"wffok": "2 checks fail, 1 warning: mend what fails before pulumi up",
+		"f":     "1 check fails: fix what fails before pulumi up",
+		"fxx":   "1 check fails, 2 checks wait for others: fix what fails before pulumi up",
+		"wffok": "2 checks fail, 1 warning: fix what fails before pulumi up",
 	} {
 		var all []finding
 		for _, letter := range verdicts {

@@ -27,11 +27,11 @@ type doctor struct {
 	// project is Berth's own folder, folder the one with the stack's settings.
 	project, folder string
 
-	settings fact[*stack]
-	account  fact[*account]
-	named    fact[*zone]
-	ours     fact[string]
-	commit   fact[*candidate]
+	settings lazy[*stack]
+	account  lazy[*account]
+	named    lazy[*zone]
+	ours     lazy[string]
+	commit   lazy[*candidate]
 }
 
 // checks are all of them, in the order in which they are told: what everything else stands on first.

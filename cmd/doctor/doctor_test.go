@@ -64,16 +64,16 @@ func TestJSON(t *testing.T) {
 	var report struct {
 		Stack, Verdict, Reason string
 		Severity               int
-		Checks                 []struct{ Name, Verdict, Reason, Mend string }
+		Checks                 []struct{ Name, Verdict, Reason, Fix string }
 	}
 	require.NoError(t, json.Unmarshal([]byte(text), &report), text)
 	assert.Equal(t, "production", report.Stack)
 	assert.Equal(t, 2, report.Severity)
 	assert.Equal(t, "fails", report.Verdict)
 	assert.Len(t, report.Checks, len((&doctor{}).checks()))
-	at := slices.IndexFunc(report.Checks, func(c struct{ Name, Verdict, Reason, Mend string }) bool { return c.Name == "addresses" })
+	at := slices.IndexFunc(report.Checks, func(c struct{ Name, Verdict, Reason, Fix string }) bool { return c.Name == "addresses" })
 	assert.Equal(t, "fails", report.Checks[at].Verdict)
-	assert.Contains(t, report.Checks[at].Mend, "aws service-quotas request-service-quota-increase")
+	assert.Contains(t, report.Checks[at].Fix, "aws service-quotas request-service-quota-increase")
 }
 
 func TestNonsenseOnTheCommandLine(t *testing.T) {

@@ -26,7 +26,7 @@ func TestKeyFilesThatLieOpen(t *testing.T) {
 	b.write("deploy_key", newKey(t))
 	assert.Equal(t, ok, b.look((*doctor).keys).Verdict, "it is the operator's alone, and in no repository")
 	require.NoError(t, os.Chmod(filepath.Join(b.folder, "deploy_key"), 0o644))
-	assert.Equal(t, finding{Verdict: fails, Reason: "the private key in deploy_key can be read by others on this machine", Mend: "chmod 600 deploy_key"}, b.look((*doctor).keys))
+	assert.Equal(t, finding{Verdict: fails, Reason: "the private key in deploy_key can be read by others on this machine", Fix: "chmod 600 deploy_key"}, b.look((*doctor).keys))
 	require.NoError(t, os.Chmod(filepath.Join(b.folder, "deploy_key"), 0o600))
 
 	_, err := run(t.Context(), b.folder, nil, "git", "init", "--quiet")
@@ -34,7 +34,7 @@ func TestKeyFilesThatLieOpen(t *testing.T) {
 	found := b.look((*doctor).keys)
 	assert.Equal(t, warning, found.Verdict)
 	assert.Contains(t, found.Reason, "is not ignored by git")
-	_, err = run(t.Context(), b.folder, nil, "sh", "-c", found.Mend)
+	_, err = run(t.Context(), b.folder, nil, "sh", "-c", found.Fix)
 	require.NoError(t, err)
 	assert.Equal(t, ok, b.look((*doctor).keys).Verdict)
 

@@ -1,5 +1,5 @@
-// The doctor looks at an operator's machine and account before the first `pulumi up`: what would stand in the way, each
-// with the command that mends it. It changes nothing, and prints no secret.
+// The doctor looks at an operator's machine and account before the first `pulumi up`: what would block it, each
+// with the command that fixes it. It changes nothing, and prints no secret.
 package main
 
 import (

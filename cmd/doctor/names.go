@@ -42,11 +42,11 @@ func (d *doctor) names(ctx context.Context) finding {
 		if len(taken) == 0 || own != "" && slices.Contains(taken, "A "+own) {
 			continue
 		}
-		mend := fmt.Sprintf("take it away in Route 53's zone %s, or take another name: pulumi config set berth:domain %s", known.id, shellescape.Quote("new."+cfg.Zone))
+		fix := fmt.Sprintf("take it away in Route 53's zone %s, or take another name: pulumi config set berth:domain %s", known.id, shellescape.Quote("new."+cfg.Zone))
 		if own != "" {
 			return warn("pulumi refresh && pulumi up", "%s has records that do not lead to the stack's address %s: %s", name, own, strings.Join(taken, ", "))
 		}
-		return fail(mend, "%s is taken (%s), and Route 53 makes no record where there is one", name, strings.Join(taken, ", "))
+		return fail(fix, "%s is taken (%s), and Route 53 makes no record where there is one", name, strings.Join(taken, ", "))
 	}
 	if own != "" {
 		return fine("%s lead to the stack's address or to nothing", strings.Join(cfg.Names(), ", "))

@@ -21,5 +21,5 @@ func TestNames(t *testing.T) {
 	b.answers["route53:ListResourceRecordSets"] = records("CNAME", "elsewhere.example.org")
 	found = b.look((*doctor).names)
 	assert.Equal(t, warning, found.Verdict)
-	assert.Equal(t, "pulumi refresh && pulumi up", found.Mend)
+	assert.Equal(t, "pulumi refresh && pulumi up", found.Fix)
 }

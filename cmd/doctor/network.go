@@ -37,5 +37,5 @@ func (d *doctor) network(ctx context.Context) finding {
 			own++
 		}
 	}
-	return ofVPCs.weigh(ctx, who, len(answer.Vpcs), own, 1)
+	return ofVPCs.check(ctx, who, len(answer.Vpcs), own, 1)
 }

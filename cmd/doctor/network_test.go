@@ -19,7 +19,7 @@ func TestNetwork(t *testing.T) {
 	b.answers["ec2:DescribeSubnets"] = subnet("eu-central-1a")
 	assert.Equal(t, finding{Reason: "subnet subnet-0123456789abcdef0"}, b.look((*doctor).network))
 	b.answers["ec2:DescribeSubnets"] = subnet("eu-central-1b")
-	assert.Equal(t, "pulumi config set berth:availabilityZone eu-central-1b", b.look((*doctor).network).Mend)
+	assert.Equal(t, "pulumi config set berth:availabilityZone eu-central-1b", b.look((*doctor).network).Fix)
 	b.answers["ec2:DescribeSubnets"] = "!InvalidSubnetID.NotFound"
-	assert.Equal(t, finding{Verdict: fails, Reason: "there is no subnet subnet-0123456789abcdef0 in eu-central-1", Mend: "pulumi config rm berth:subnetId"}, b.look((*doctor).network))
+	assert.Equal(t, finding{Verdict: fails, Reason: "there is no subnet subnet-0123456789abcdef0 in eu-central-1", Fix: "pulumi config rm berth:subnetId"}, b.look((*doctor).network))
 }

@@ -33,7 +33,7 @@ func TestPermissions(t *testing.T) {
 
 	b.answers["iam:SimulatePrincipalPolicy"] = "!AccessDenied"
 	found = b.look((*doctor).permissions)
-	assert.Equal(t, finding{Verdict: warning, Reason: "what the credentials may do is unknown, as they may not ask it (iam:SimulatePrincipalPolicy)", Mend: "docs/iam/doctor.json lets them"}, found)
+	assert.Equal(t, finding{Verdict: warning, Reason: "what the credentials may do is unknown, as they may not ask it (iam:SimulatePrincipalPolicy)", Fix: "docs/iam/doctor.json lets them"}, found)
 	b.answers["iam:SimulatePrincipalPolicy"] = "!InvalidInput"
 	assert.Equal(t, "what the credentials may do is unknown: InvalidInput: said so", b.look((*doctor).permissions).Reason)
 

@@ -29,7 +29,7 @@ func (q quota) raise(to int, region string) string {
 }
 
 // weigh holds what is used, of it the stack's own, and what the stack needs against the quota.
-func (q quota) weigh(ctx context.Context, who *account, used, own, needs int) finding {
+func (q quota) check(ctx context.Context, who *account, used, own, needs int) finding {
 	if own > 0 {
 		needs = max(needs-own, 0)
 	}
@@ -91,7 +91,7 @@ func (d *doctor) addresses(ctx context.Context) finding {
 			own++
 		}
 	}
-	return ofAddresses.weigh(ctx, who, len(answer.Addresses), own, 1)
+	return ofAddresses.check(ctx, who, len(answer.Addresses), own, 1)
 }
 
 func (d *doctor) vcpus(ctx context.Context) finding {
@@ -123,7 +123,7 @@ func (d *doctor) vcpus(ctx context.Context) finding {
 			}
 		}
 	}
-	return ofVCPUs.weigh(ctx, who, used, own, int(aws.ToInt32(sizes.InstanceTypes[0].VCpuInfo.DefaultVCpus)))
+	return ofVCPUs.check(ctx, who, used, own, int(aws.ToInt32(sizes.InstanceTypes[0].VCpuInfo.DefaultVCpus)))
 }
 
 // counts is how many vCPUs an instance takes of the quota.

@@ -70,7 +70,7 @@ func offered(ctx context.Context, client *ec2.Client, size string) ([]string, er
 	return zones, nil
 }
 
-// otherZone is a zone with the size, for a command that mends.
+// otherZone is a zone with the size, for a command that fixes.
 func (d *doctor) otherZone(ctx context.Context, client *ec2.Client, size string) string {
 	// Without an answer the command has a blank to fill in.
 	zones, _ := offered(ctx, client, size)

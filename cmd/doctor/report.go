@@ -20,8 +20,8 @@ func (f finding) line(coloured bool) string {
 		colour, plain = colours[f.Verdict], "\x1b[0m"
 	}
 	text := fmt.Sprintf("%s%-8s%s %-12s %s", colour, f.Verdict, plain, f.Name, f.Reason)
-	if f.Mend != "" {
-		text += ". Mend it: " + f.Mend
+	if f.Fix != "" {
+		text += ". Fix: " + f.Fix
 	}
 	for _, detail := range f.Details {
 		text += "\n" + strings.Repeat(" ", 22) + "- " + detail
@@ -43,7 +43,7 @@ func (f finding) harmless(secrets []string) finding {
 		text = clean.Replace(privateKeys.ReplaceAllString(text, "…"))
 		return plain.Line(text)
 	}
-	f.Reason, f.Mend = one(f.Reason), one(f.Mend)
+	f.Reason, f.Fix = one(f.Reason), one(f.Fix)
 	for i, detail := range f.Details {
 		f.Details[i] = one(detail)
 	}
@@ -74,11 +74,11 @@ func conclusion(all []finding) (verdict, string) {
 	said := strings.Join(parts, ", ")
 	switch worst {
 	case fails:
-		return worst, said + ": mend what fails before pulumi up"
+		return worst, said + ": fix what fails before pulumi up"
 	case warning:
 		return worst, said + ": pulumi up can begin, and better without"
 	}
-	return worst, "nothing stands in the way of pulumi up"
+	return worst, "nothing blocks pulumi up"
 }
 
 func counted(count int, one, more string) string {

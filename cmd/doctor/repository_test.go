@@ -29,7 +29,7 @@ func TestARepositoryThatOnlyThisMachineOpens(t *testing.T) {
 	found := b.look((*doctor).repository)
 	assert.Equal(t, fails, found.Verdict)
 	assert.Contains(t, found.Reason, "your own git opens https://github.com/you/app.git, but the server has no credentials for it")
-	assert.Contains(t, found.Mend, "ssh-keygen -t ed25519")
+	assert.Contains(t, found.Fix, "ssh-keygen -t ed25519")
 }
 
 func TestARepositoryOverSSH(t *testing.T) {

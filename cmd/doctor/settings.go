@@ -16,7 +16,7 @@ func (d *doctor) readable(ctx context.Context) finding {
 	var known *unreadable
 	switch {
 	case errors.As(err, &known):
-		return fail(known.mend, "%s", known.reason)
+		return fail(known.fix, "%s", known.reason)
 	case err != nil:
 		return fail("", "they cannot be read: %s", err)
 	}
@@ -25,7 +25,7 @@ func (d *doctor) readable(ctx context.Context) finding {
 		if len(read.problems.List) == 1 {
 			wrong = "one setting of stack " + read.name + " is wrong"
 		}
-		found := fail("", "%s; the command that mends it stands beside each", wrong)
+		found := fail("", "%s; the command that fixes it stands beside each", wrong)
 		for _, problem := range read.problems.List {
 			found.Details = append(found.Details, problem.String())
 		}

@@ -19,10 +19,10 @@ func TestSettings(t *testing.T) {
 	b.set("volumeSize", "1", "routes", "nonsense")
 	found = b.look((*doctor).readable)
 	assert.Equal(t, fails, found.Verdict)
-	assert.Equal(t, "2 settings of stack production are wrong; the command that mends it stands beside each", found.Reason)
+	assert.Equal(t, "2 settings of stack production are wrong; the command that fixes it stands beside each", found.Reason)
 	require.Len(t, found.Details, 2)
 	assert.Contains(t, found.Details[0], "berth:volumeSize is \"1\"")
-	assert.Contains(t, found.Details[0], "Mend it: pulumi config set berth:volumeSize 20")
+	assert.Contains(t, found.Details[0], "Fix: pulumi config set berth:volumeSize 20")
 
 	b.set("routes", "web:80")
 	assert.Contains(t, b.look((*doctor).readable).Reason, "one setting of stack production is wrong")

@@ -35,8 +35,8 @@ func (s *stack) wrong(keys ...string) string {
 	return ""
 }
 
-// unreadable is why the settings cannot be read, with what mends it.
-type unreadable struct{ reason, mend string }
+// unreadable is why the settings cannot be read, with what fixes it.
+type unreadable struct{ reason, fix string }
 
 func (u *unreadable) Error() string { return u.reason }
 
@@ -88,7 +88,7 @@ func (d *doctor) readStack(ctx context.Context) (*stack, error) {
 			read.secrets = append(read.secrets, leaves(setting.Value)...)
 		}
 	}
-	read.config, read.problems = config.Look(project.Name, settings, func(key string) bool { return listed[key].Secret })
+	read.config, read.problems = config.Parse(project.Name, settings, func(key string) bool { return listed[key].Secret })
 	read.problems = read.problems.With(config.Stray(d.folder, project.Name, read.name, settings)...)
 	return read, nil
 }
@@ -103,7 +103,7 @@ const (
 func explain(err error, stack string) error {
 	said := err.Error()
 	quoted := shellescape.Quote(stack)
-	for _, known := range []struct{ says, reason, mend string }{
+	for _, known := range []struct{ says, reason, fix string }{
 		{"executable file not found", "there is no pulumi on this machine to read them", ""},
 		{"no stack selected", "no stack is selected", "pulumi stack select production (or make doctor STACK=production)"},
 		{"no stack named", "there is no stack " + stack, "pulumi stack init " + quoted},
@@ -113,7 +113,7 @@ func explain(err error, stack string) error {
 		{"PULUMI_CONFIG_PASSPHRASE", "the passphrase of the stack's secrets is missing", "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"},
 	} {
 		if strings.Contains(said, known.says) {
-			return &unreadable{known.reason, known.mend}
+			return &unreadable{known.reason, known.fix}
 		}
 	}
 	return err

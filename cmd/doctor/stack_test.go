@@ -12,10 +12,10 @@ import (
 // TestSettingsThatCannotBeRead are explained in the cases that everyone meets; the words are Pulumi's.
 func TestSettingsThatCannotBeRead(t *testing.T) {
 	for said, want := range map[string]finding{
-		"error: no stack named 'production' found": {Verdict: fails, Reason: "there is no stack production", Mend: "pulumi stack init production"},
-		"error: incorrect passphrase":              {Verdict: fails, Reason: "the passphrase is not the one that the stack's secrets are encrypted with", Mend: "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"},
-		"error: passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE environment variables": {Verdict: fails, Reason: "the passphrase of the stack's secrets is missing", Mend: "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"},
-		"error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions":                               {Verdict: fails, Reason: "Pulumi is not logged in anywhere", Mend: "pulumi login 'file://~/berth-state?metadata=skip' (docs/state.md has the others)"},
+		"error: no stack named 'production' found": {Verdict: fails, Reason: "there is no stack production", Fix: "pulumi stack init production"},
+		"error: incorrect passphrase":              {Verdict: fails, Reason: "the passphrase is not the one that the stack's secrets are encrypted with", Fix: "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"},
+		"error: passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE environment variables": {Verdict: fails, Reason: "the passphrase of the stack's secrets is missing", Fix: "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"},
+		"error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions":                               {Verdict: fails, Reason: "Pulumi is not logged in anywhere", Fix: "pulumi login 'file://~/berth-state?metadata=skip' (docs/state.md has the others)"},
 		"error: something else": {Verdict: fails, Reason: "they cannot be read: exit status 255: something else"},
 	} {
 		b := newBench(t)

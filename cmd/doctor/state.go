@@ -17,7 +17,7 @@ func (d *doctor) state(ctx context.Context) finding {
 		explained := explain(err, "production")
 		var known *unreadable
 		if errors.As(explained, &known) {
-			return fail(known.mend, "%s", known.reason)
+			return fail(known.fix, "%s", known.reason)
 		}
 		return fail("", "ask Pulumi where its state is: %s", err)
 	}

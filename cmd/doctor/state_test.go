@@ -14,7 +14,7 @@ func TestState(t *testing.T) {
 	b.pulumiHas("whoami", `{"url":"file://~/berth-state"}`)
 	found := b.look((*doctor).state)
 	assert.Equal(t, warning, found.Verdict)
-	assert.Equal(t, "pulumi login 'file://~/berth-state?metadata=skip'", found.Mend)
+	assert.Equal(t, "pulumi login 'file://~/berth-state?metadata=skip'", found.Fix)
 	b.pulumiHas("whoami", `{"url":"postgres://you:canary-5b1f@db/pulumi"}`)
 	assert.NotContains(t, b.look((*doctor).state).Reason, "canary-5b1f")
 }

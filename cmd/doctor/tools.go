@@ -41,14 +41,14 @@ func older(have, than string) bool {
 }
 
 // asked is what a program says of its version; the finding is there where it says nothing.
-func asked(ctx context.Context, mend, name string, args ...string) (string, *finding) {
+func asked(ctx context.Context, fix, name string, args ...string) (string, *finding) {
 	output, err := run(ctx, os.TempDir(), silent, name, args...)
 	if errors.Is(err, exec.ErrNotFound) {
-		missing := fail(mend, "there is no %s on this machine", name)
+		missing := fail(fix, "there is no %s on this machine", name)
 		return "", &missing
 	}
 	if err != nil {
-		broken := fail(mend, "%s does not run: %s", name, err)
+		broken := fail(fix, "%s does not run: %s", name, err)
 		return "", &broken
 	}
 	return version.FindString(output), nil

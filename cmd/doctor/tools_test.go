@@ -57,7 +57,7 @@ func TestToolsThatAreMissing(t *testing.T) {
 	} {
 		assert.Equal(t, fails, check.Verdict, name)
 		assert.Contains(t, check.Reason, "there is no "+name+" on this machine")
-		assert.NotEmpty(t, check.Mend, name)
+		assert.NotEmpty(t, check.Fix, name)
 	}
 	assert.Contains(t, b.look((*doctor).readable).Reason, "there is no pulumi on this machine")
 }

@@ -49,23 +49,23 @@ func (l *loader) authority() {
 	}
 }
 
-// mendEABKey sets the key of an external account binding, which the command reads.
-const mendEABKey = "pulumi config set --secret berth:acmeEabKey"
+// fixEABKey sets the key of an external account binding, which the command reads.
+const fixEABKey = "pulumi config set --secret berth:acmeEabKey"
 
 // binding reads the external account binding (RFC 8555, section 7.3.4). The key is never shown.
 func (l *loader) binding(a *ACME) {
 	a.EABKeyID = l.raw("acmeEabKeyId")
-	a.EABKey = strings.TrimRight(strings.TrimSpace(l.secret("acmeEabKey", mendEABKey)), "=")
+	a.EABKey = strings.TrimRight(strings.TrimSpace(l.secret("acmeEabKey", fixEABKey)), "=")
 	switch {
 	case a.EABKeyID != "" && !keyIDText.MatchString(a.EABKeyID):
 		l.problem("acmeEabKeyId", a.EABKeyID, "the key id is required as the authority's account pages show it: 1 to 256 letters, digits, and any of . _ ~ + / = @ : -", set("acmeEabKeyId", "KEY_ID"))
 	case a.EABKeyID != "" && a.EABKey == "":
-		l.problem("acmeEabKey", "", "a key id comes with its key, from the same page of the authority's", mendEABKey)
+		l.problem("acmeEabKey", "", "a key id comes with its key, from the same page of the authority's", fixEABKey)
 	case a.EABKeyID == "" && a.EABKey != "":
 		l.problem("acmeEabKeyId", "", "a key comes with its key id, from the same page of the authority's", set("acmeEabKeyId", "KEY_ID"))
 	}
 	if key, err := base64.RawURLEncoding.DecodeString(a.EABKey); err != nil || a.EABKey != "" && len(key) < leastEABKey {
-		l.problem("acmeEabKey", "", "the key is required in base64url, 16 bytes or more: with - and _ where base64 has + and /", mendEABKey)
+		l.problem("acmeEabKey", "", "the key is required in base64url, 16 bytes or more: with - and _ where base64 has + and /", fixEABKey)
 	}
 }
 

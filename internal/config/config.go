@@ -117,16 +117,16 @@ const (
 // Load reads the settings of a stack: Pulumi's map of namespaced keys to values, lists and objects as JSON text.
 // isSecret says which keys are stored encrypted. The error, a *Problems, holds everything that is wrong.
 func Load(settings map[string]string, isSecret func(key string) bool) (*Config, error) {
-	config, problems := Look("berth", settings, isSecret)
+	config, problems := Parse("berth", settings, isSecret)
 	if problems != nil {
 		return nil, problems
 	}
 	return config, nil
 }
 
-// Look is Load for a project of any name, and for who wants to see as much as there is: the settings as far as they are
+// Parse is Load for a project of any name, and for who wants to see as much as there is: the settings as far as they are
 // sound, and beside them what is wrong, nil for nothing.
-func Look(project string, settings map[string]string, isSecret func(key string) bool) (*Config, *Problems) {
+func Parse(project string, settings map[string]string, isSecret func(key string) bool) (*Config, *Problems) {
 	l := &loader{settings: settings, isSecret: isSecret, config: &Config{}}
 	l.adopt(project)
 	l.refuseUnknown()

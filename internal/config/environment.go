@@ -93,7 +93,7 @@ func knownSize(size string) string {
 }
 
 func (l *loader) operators() {
-	mend := set("operatorCidrs[0]", "203.0.113.7/32")
+	fix := set("operatorCidrs[0]", "203.0.113.7/32")
 	texts, ok := []string{l.word("operatorCidrs")}, true
 	if texts[0] == "" {
 		texts, ok = l.list("operatorCidrs", "a network or a list of networks", setAnew("operatorCidrs", "operatorCidrs[0]", "203.0.113.7/32"))
@@ -102,7 +102,7 @@ func (l *loader) operators() {
 		return
 	}
 	if len(texts) == 0 {
-		l.problem("operatorCidrs", "", "the networks from which SSH is allowed are required; your own address is a good one", mend)
+		l.problem("operatorCidrs", "", "the networks from which SSH is allowed are required; your own address is a good one", fix)
 	}
 	if len(texts) > maxOperators {
 		l.problem("operatorCidrs", "", fmt.Sprintf("at most %d networks are allowed, since a security group holds 60 rules; there are %d", maxOperators, len(texts)), remove(fmt.Sprintf("operatorCidrs[%d]", maxOperators)))

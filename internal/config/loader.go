@@ -46,14 +46,14 @@ type loader struct {
 	adopted map[string]bool
 }
 
-func (l *loader) problem(path, value, allowed, mend string) {
+func (l *loader) problem(path, value, allowed, fix string) {
 	if slices.Contains(secretKeys, root(path)) {
 		value = ""
 	}
 	if value = redacted(value); value != "" {
 		value = shown(value)
 	}
-	l.problems = append(l.problems, Problem{Setting: namespace + harmless(path), Value: value, Allowed: allowed, Mend: mend})
+	l.problems = append(l.problems, Problem{Setting: namespace + harmless(path), Value: value, Allowed: allowed, Fix: fix})
 }
 
 // root is the setting that a path leads into.
@@ -88,13 +88,13 @@ var plainPath = regexp.MustCompile(`^[A-Za-z0-9_]+(?:\[(\d{1,4})\])?(?:\.[A-Za-z
 // unknown is what is wrong with a key that is no setting. One with a path in its name was set without --path.
 func (l *loader) unknown(full, key string) Problem {
 	name := root(key)
-	problem := Problem{Setting: harmless(full[:len(full)-len(key)]) + strings.Trim(shown(key), `"`), Mend: removeFlat(full)}
+	problem := Problem{Setting: harmless(full[:len(full)-len(key)]) + strings.Trim(shown(key), `"`), Fix: removeFlat(full)}
 	if name == key || !slices.Contains(Keys(), name) {
 		problem.Allowed = "there is no such setting" + nearest(name, Keys())
 	} else {
 		problem.Allowed = "it was set without --path, so that it is a setting of this whole name, which does not exist, and no part of " + namespace + name
 		if again := l.again(full, key); again != "" {
-			problem.Mend += " && " + again
+			problem.Fix += " && " + again
 		}
 	}
 	if slices.Contains(secretKeys, name) && !l.isSecret(full) {
@@ -176,23 +176,23 @@ func (l *loader) text(key, fallback string) string {
 	return fallback
 }
 
-// decode reads a setting that is JSON text into what it has to be; mend sets it.
-func (l *loader) decode(key string, into any, kind, mend string) bool {
+// decode reads a setting that is JSON text into what it has to be; fix sets it.
+func (l *loader) decode(key string, into any, kind, fix string) bool {
 	value := l.raw(key)
 	if value == "" {
 		return true
 	}
 	if err := json.Unmarshal([]byte(value), into); err != nil {
-		l.problem(key, value, "it has to be "+kind, mend)
+		l.problem(key, value, "it has to be "+kind, fix)
 		return false
 	}
 	return true
 }
 
-// list reads a list of texts; mend sets its first.
-func (l *loader) list(key, kind, mend string) (texts []string, ok bool) {
+// list reads a list of texts; fix sets its first.
+func (l *loader) list(key, kind, fix string) (texts []string, ok bool) {
 	var elements []json.RawMessage
-	if !l.decode(key, &elements, kind, mend) {
+	if !l.decode(key, &elements, kind, fix) {
 		return nil, false
 	}
 	for _, element := range elements {
@@ -206,10 +206,10 @@ func (l *loader) list(key, kind, mend string) (texts []string, ok bool) {
 	return texts, true
 }
 
-// texts reads a map of texts; mend gives the command that sets an element.
-func (l *loader) texts(key string, mend func(path string) string) (map[string]string, bool) {
+// texts reads a map of texts; fix gives the command that sets an element.
+func (l *loader) texts(key string, fix func(path string) string) (map[string]string, bool) {
 	var elements map[string]json.RawMessage
-	if !l.decode(key, &elements, "a map of texts", "pulumi config rm "+namespace+key+" && "+mend(key+".NAME")) {
+	if !l.decode(key, &elements, "a map of texts", "pulumi config rm "+namespace+key+" && "+fix(key+".NAME")) {
 		return nil, false
 	}
 	texts := map[string]string{}
@@ -217,7 +217,7 @@ func (l *loader) texts(key string, mend func(path string) string) (map[string]st
 		text, isScalar := scalar(elements[name])
 		if !isScalar {
 			path := pathInto(key, name)
-			l.problem(path, string(elements[name]), "a text is required; in the stack's file put quotes around what is neither a word nor a whole number", mend(path))
+			l.problem(path, string(elements[name]), "a text is required; in the stack's file put quotes around what is neither a word nor a whole number", fix(path))
 			continue
 		}
 		texts[name] = text
@@ -242,11 +242,11 @@ func (l *loader) boolean(key string, fallback bool) bool {
 	return value
 }
 
-// secret reads a string setting that has to be stored encrypted; mend sets it.
-func (l *loader) secret(key, mend string) string {
+// secret reads a string setting that has to be stored encrypted; fix sets it.
+func (l *loader) secret(key, fix string) string {
 	value := l.raw(key)
 	if value != "" && !l.isSecret(namespace+key) {
-		l.problem(key, "", "it is stored in plain text; it has to be stored encrypted, and what was readable should be replaced by a new one", mend)
+		l.problem(key, "", "it is stored in plain text; it has to be stored encrypted, and what was readable should be replaced by a new one", fix)
 	}
 	return value
 }

@@ -19,8 +19,8 @@ type Problem struct {
 	Value string
 	// Allowed is a sentence about what may stand there.
 	Allowed string
-	// Mend is the command that mends it.
-	Mend string
+	// Fix is the command that fixes it.
+	Fix string
 }
 
 // String is one line.
@@ -29,7 +29,7 @@ func (p Problem) String() string {
 	if p.Value != "" {
 		text += " is " + p.Value
 	}
-	return text + ": " + p.Allowed + ". Mend it: " + p.Mend
+	return text + ": " + p.Allowed + ". Fix: " + p.Fix
 }
 
 // Problems is everything that is wrong with a stack's settings.

@@ -58,10 +58,10 @@ func TestMendingCommandsAreSafe(t *testing.T) {
 		require.ErrorAs(t, err, &problems)
 		folder := t.TempDir()
 		for _, problem := range problems.List {
-			command := exec.Command("sh", "-c", "pulumi() { :; }; "+problem.Mend)
+			command := exec.Command("sh", "-c", "pulumi() { :; }; "+problem.Fix)
 			command.Dir, command.Env = folder, append(os.Environ(), "EDITOR=true")
 			output, err := command.CombinedOutput()
-			require.NoErrorf(t, err, "%s: %s", problem.Mend, output)
+			require.NoErrorf(t, err, "%s: %s", problem.Fix, output)
 		}
 		assert.NoFileExists(t, filepath.Join(folder, "pwned"), hostile)
 	}
@@ -101,8 +101,8 @@ func TestMendingCommandsMend(t *testing.T) {
   berth:volumsize: 20
 `), 0o600))
 
-	mended := 0
-	for ; mended < 30; mended++ {
+	fixed := 0
+	for ; fixed < 30; fixed++ {
 		var listed map[string]struct {
 			Value  string
 			Secret bool
@@ -121,8 +121,8 @@ func TestMendingCommandsMend(t *testing.T) {
 		var problems *Problems
 		require.ErrorAs(t, err, &problems)
 		t.Log(problems.List[0])
-		run(problems.List[0].Mend)
+		run(problems.List[0].Fix)
 	}
-	assert.Less(t, mended, 30, "the commands lead to settings that load")
-	assert.Greater(t, mended, 10)
+	assert.Less(t, fixed, 30, "the commands lead to settings that load")
+	assert.Greater(t, fixed, 10)
 }

@@ -37,7 +37,7 @@ func (l *loader) adopt(project string) {
 			l.problems = append(l.problems, l.unknown(full, key))
 		case unset(value) || value == defaults[key] && !unset(berths) || value == berths:
 		case !unset(berths):
-			l.problems = append(l.problems, Problem{Setting: harmless(full), Allowed: fmt.Sprintf("%s%s is set, too, to something else; one of them has to go", namespace, key), Mend: removeFlat(full)})
+			l.problems = append(l.problems, Problem{Setting: harmless(full), Allowed: fmt.Sprintf("%s%s is set, too, to something else; one of them has to go", namespace, key), Fix: removeFlat(full)})
 		default:
 			l.settings[namespace+key], l.adopted[key] = value, true
 		}
@@ -55,7 +55,7 @@ func (l *loader) inProject(project string) {
 	for key := range l.adopted {
 		named := regexp.MustCompile(`\b` + namespace + key + `\b`)
 		for i := range l.problems {
-			l.problems[i].Mend = named.ReplaceAllLiteralString(l.problems[i].Mend, project+":"+key)
+			l.problems[i].Fix = named.ReplaceAllLiteralString(l.problems[i].Fix, project+":"+key)
 		}
 	}
 }

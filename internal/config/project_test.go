@@ -24,40 +24,40 @@ func shop(pairs ...string) map[string]string {
 }
 
 func TestAProjectOfAnotherNameHasTheSameSettings(t *testing.T) {
-	cfg, problems := Look("shop", shop("berth:region", "us-east-1", "shop:volumeSize", "40", "shop:secrets", `{"A":"x"}`), func(key string) bool { return key == "shop:secrets" })
+	cfg, problems := Parse("shop", shop("berth:region", "us-east-1", "shop:volumeSize", "40", "shop:secrets", `{"A":"x"}`), func(key string) bool { return key == "shop:secrets" })
 	require.Nil(t, problems)
 	assert.Equal(t, "app.example.com", cfg.Domain)
 	assert.Equal(t, "us-east-1", cfg.Region, "what is set goes before a default")
 	assert.Equal(t, 40, cfg.VolumeSize, "pulumi config set volumeSize 40")
 	assert.Equal(t, "x", cfg.Secrets["A"])
 
-	_, problems = Look("shop", shop("shop:secrets", `{"A":"x"}`), func(string) bool { return false })
+	_, problems = Parse("shop", shop("shop:secrets", `{"A":"x"}`), func(string) bool { return false })
 	require.ErrorContains(t, problems, "berth:secrets: it is stored in plain text")
 }
 
 func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
-	_, problems := Look("shop", shop("berth:volumeSize", "30", "shop:volumeSize", "40", "shop:volumsize", "1"), allSecret)
+	_, problems := Parse("shop", shop("berth:volumeSize", "30", "shop:volumeSize", "40", "shop:volumsize", "1"), allSecret)
 	require.NotNil(t, problems)
 	assert.Equal(t, []Problem{
-		{Setting: "shop:volumeSize", Allowed: "berth:volumeSize is set, too, to something else; one of them has to go", Mend: "pulumi config rm shop:volumeSize"},
-		{Setting: "shop:volumsize", Allowed: "there is no such setting; the nearest is volumeSize", Mend: "pulumi config rm shop:volumsize"},
+		{Setting: "shop:volumeSize", Allowed: "berth:volumeSize is set, too, to something else; one of them has to go", Fix: "pulumi config rm shop:volumeSize"},
+		{Setting: "shop:volumsize", Allowed: "there is no such setting; the nearest is volumeSize", Fix: "pulumi config rm shop:volumsize"},
 	}, problems.List)
 
 	assert.True(t, problems.Concern("volumeSize"))
 
-	_, problems = Look("shop", shop("berth:volumeSize", "40", "shop:volumeSize", "40"), allSecret)
+	_, problems = Parse("shop", shop("berth:volumeSize", "40", "shop:volumeSize", "40"), allSecret)
 	assert.Nil(t, problems)
 }
 
 // TestLookSeesWhatIsSound: the doctor goes on with it.
 func TestLookSeesWhatIsSound(t *testing.T) {
-	cfg, problems := Look("berth", with("domain", "no name", "volumeSize", "1"), allSecret)
+	cfg, problems := Parse("berth", with("domain", "no name", "volumeSize", "1"), allSecret)
 	require.NotNil(t, problems)
 	assert.Equal(t, "https://github.com/you/app.git", cfg.Repository)
 	assert.True(t, problems.Concern("volumeSize"))
 	assert.True(t, problems.Concern("region", "domain"))
 	assert.False(t, problems.Concern("region", "repository"))
-	_, problems = Look("berth", with("routes", `[{"path":"/","service":"web","port":0}]`), allSecret)
+	_, problems = Parse("berth", with("routes", `[{"path":"/","service":"web","port":0}]`), allSecret)
 	assert.True(t, problems.Concern("routes"))
 	assert.False(t, problems.Concern("route"))
 }

@@ -22,7 +22,7 @@ func TestAccountBinding(t *testing.T) {
 	cfg, err := Load(with(), allSecret)
 	require.NoError(t, err)
 	assert.Empty(t, cfg.ACME.EABKeyID+cfg.ACME.EABKey)
-	for _, test := range []struct{ id, key, says, mend string }{
+	for _, test := range []struct{ id, key, says, fix string }{
 		{"kid-1", "", "a key id comes with its key", "pulumi config set --secret berth:acmeEabKey"},
 		{"", key, "a key comes with its key id", "pulumi config set berth:acmeEabKeyId KEY_ID"},
 		{"kid-1", "a+/b" + key, "base64url", "pulumi config set --secret berth:acmeEabKey"},
@@ -34,7 +34,7 @@ func TestAccountBinding(t *testing.T) {
 	} {
 		_, err := Load(with("acmeEabKeyId", test.id, "acmeEabKey", test.key), allSecret)
 		require.ErrorContains(t, err, test.says)
-		require.ErrorContains(t, err, test.mend)
+		require.ErrorContains(t, err, test.fix)
 		if test.key != "" {
 			assert.NotContains(t, err.Error(), test.key)
 		}
@@ -59,7 +59,7 @@ func TestAProfileTakesFewerNames(t *testing.T) {
 
 func TestLoadRefuses(t *testing.T) {
 	for _, test := range []struct {
-		setting, value, path, reason, mend string
+		setting, value, path, reason, fix string
 	}{
 		{"domain", "", "domain", "required", "pulumi config set berth:domain app.example.com"},
 		{"domain", "https://app.example.com/", "domain", "not a URL", "pulumi config set berth:domain app.example.com"},
@@ -235,7 +235,7 @@ func TestLoadRefuses(t *testing.T) {
 			require.Error(t, err)
 			assert.Contains(t, err.Error(), "berth:"+test.path)
 			assert.Contains(t, err.Error(), test.reason)
-			assert.Contains(t, err.Error(), test.mend)
+			assert.Contains(t, err.Error(), test.fix)
 		})
 	}
 }

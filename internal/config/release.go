@@ -29,8 +29,8 @@ var (
 // release reads what is released: the repository, the commit, the compose file and the routes.
 func (l *loader) release() {
 	c := l.config
-	c.DeployKey = l.privateKey("deployKey", mendDeployKey)
-	c.SSHPrivateKey = l.privateKey("sshPrivateKey", mendSSHKey)
+	c.DeployKey = l.privateKey("deployKey", fixDeployKey)
+	c.SSHPrivateKey = l.privateKey("sshPrivateKey", fixSSHKey)
 	l.repository()
 	if c.Ref = l.text("ref", "main"); !validRef(c.Ref) {
 		l.problem("ref", c.Ref, "a branch, a tag or a commit's SHA is required", set("ref", "main"))
@@ -59,21 +59,21 @@ func (l *loader) allow() {
 func (l *loader) repository() {
 	c := l.config
 	c.Repository = l.raw("repository")
-	mend := set("repository", "https://github.com/you/app.git")
+	fix := set("repository", "https://github.com/you/app.git")
 	if c.Repository == "" {
-		l.problem("repository", "", "the app's git repository is required", mend)
+		l.problem("repository", "", "the app's git repository is required", fix)
 		return
 	}
 	host, port, overSSH, ok := gitHost(c.Repository)
 	if !ok {
-		l.problem("repository", c.Repository, "a repository is reached by https://host/path, ssh://user@host/path or git@host:path, without a password", mend)
+		l.problem("repository", c.Repository, "a repository is reached by https://host/path, ssh://user@host/path or git@host:path, without a password", fix)
 		return
 	}
 	if !overSSH {
 		return
 	}
 	if c.DeployKey == "" {
-		l.problem("deployKey", "", "a repository over SSH needs a deploy key, whose public half the repository's settings take as a read-only deploy key", mendDeployKey)
+		l.problem("deployKey", "", "a repository over SSH needs a deploy key, whose public half the repository's settings take as a read-only deploy key", fixDeployKey)
 	}
 	if c.RepositoryHostKey = l.raw("repositoryHostKey"); c.RepositoryHostKey == "" {
 		c.RepositoryHostKey = knownHosts[strings.ToLower(host)]
@@ -83,12 +83,12 @@ func (l *loader) repository() {
 		scan = "ssh-keyscan -p " + port + " -t ed25519 " + host
 	}
 	// The key is asked for and set by two commands: in between a person compares it with what the host publishes.
-	mend = scan + "; " + set("repositoryHostKey", "ssh-ed25519 AAAA…")
+	fix = scan + "; " + set("repositoryHostKey", "ssh-ed25519 AAAA…")
 	const compare = "; compare what ssh-keyscan tells with what the host publishes"
 	if c.RepositoryHostKey == "" {
-		l.problem("repositoryHostKey", "", "the public host key of "+host+" is required"+compare, mend)
+		l.problem("repositoryHostKey", "", "the public host key of "+host+" is required"+compare, fix)
 	} else if key, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(c.RepositoryHostKey)); err != nil || len(rest) > 0 || key.Type() != ssh.KeyAlgoED25519 {
-		l.problem("repositoryHostKey", c.RepositoryHostKey, "one Ed25519 public key is required, ssh-ed25519 AAAA…"+compare, mend)
+		l.problem("repositoryHostKey", c.RepositoryHostKey, "one Ed25519 public key is required, ssh-ed25519 AAAA…"+compare, fix)
 	} else {
 		// Without a comment, which would be part of the line for known_hosts.
 		c.RepositoryHostKey = strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))

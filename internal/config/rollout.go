@@ -92,8 +92,8 @@ func (l *loader) fields(key, kind string, examples map[string]string) map[string
 		return nil
 	}
 	texts, sound := map[string]string{}, true
-	refuse := func(name, value, allowed, mend string) {
-		l.problem(pathInto(key, name), value, allowed, mend)
+	refuse := func(name, value, allowed, fix string) {
+		l.problem(pathInto(key, name), value, allowed, fix)
 		sound = false
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
@@ -104,14 +104,14 @@ func (l *loader) fields(key, kind string, examples map[string]string) map[string
 	for _, name := range names {
 		text, ok := scalar(given[name])
 		texts[name] = text
-		mend := set(key+"."+name, examples[name])
+		fix := set(key+"."+name, examples[name])
 		switch {
 		case !ok || strings.TrimSpace(text) == "":
-			refuse(name, string(given[name]), "it is required: "+kind, mend)
+			refuse(name, string(given[name]), "it is required: "+kind, fix)
 		case name == "service" && !serviceText.MatchString(text):
-			refuse(name, text, "a service of the compose file is required", mend)
+			refuse(name, text, "a service of the compose file is required", fix)
 		case strings.ContainsAny(text, "\x00\r\n") || len(text) > maxCommand:
-			refuse(name, text, fmt.Sprintf("a command is one line of at most %d bytes", maxCommand), mend)
+			refuse(name, text, fmt.Sprintf("a command is one line of at most %d bytes", maxCommand), fix)
 		}
 	}
 	if !sound {

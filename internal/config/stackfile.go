@@ -27,7 +27,7 @@ func Stray(root, project, stack string, settings map[string]string) []Problem {
 	other := strings.TrimSuffix(file, ".yaml") + ".yml"
 	if _, err := os.Stat(other); err == nil {
 		name := filepath.Base(other)
-		s.problems = append(s.problems, Problem{Setting: name, Allowed: "Pulumi reads " + filepath.Base(file) + " and not this file; its settings have to go there", Mend: `"${EDITOR:-vi}" ` + shellescape.Quote(s.file) + " && rm " + shellescape.Quote(filepath.Join(filepath.Dir(s.file), name))})
+		s.problems = append(s.problems, Problem{Setting: name, Allowed: "Pulumi reads " + filepath.Base(file) + " and not this file; its settings have to go there", Fix: `"${EDITOR:-vi}" ` + shellescape.Quote(s.file) + " && rm " + shellescape.Quote(filepath.Join(filepath.Dir(s.file), name))})
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -164,7 +164,7 @@ func (s *strays) problem(path, allowed string, value *yaml.Node) {
 	if slices.Contains(secretKeys, root(path)) && !encrypted(value) {
 		allowed += "; it is in plain text, which counts as leaked: set a new one"
 	}
-	s.problems = append(s.problems, Problem{Setting: namespace + harmless(path), Allowed: allowed, Mend: `"${EDITOR:-vi}" ` + shellescape.Quote(s.file)})
+	s.problems = append(s.problems, Problem{Setting: namespace + harmless(path), Allowed: allowed, Fix: `"${EDITOR:-vi}" ` + shellescape.Quote(s.file)})
 }
 
 // plain finds what is in plain text beside encrypted values: of a map Pulumi itself says only whether anything in it is
@@ -184,12 +184,12 @@ func (s *strays) plain(key, value *yaml.Node) {
 	}
 	for _, name := range open {
 		path := pathInto(key.Value, name.Value)
-		mend := edit
+		fix := edit
 		if addressable(path) {
-			mend = "pulumi config set --secret --path " + shellescape.Quote(path)
+			fix = "pulumi config set --secret --path " + shellescape.Quote(path)
 		}
 		s.problems = append(s.problems, Problem{
-			Setting: harmless(path), Mend: mend,
+			Setting: harmless(path), Fix: fix,
 			Allowed: fmt.Sprintf("line %d of %s has it in plain text; it has to be stored encrypted, and what was readable counts as leaked: set a new one", name.Line, s.file),
 		})
 	}

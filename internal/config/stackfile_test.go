@@ -225,7 +225,7 @@ func TestCommandsForFlatKeys(t *testing.T) {
   secrets.OTHER: `+canary+`
 `), 0o600))
 			settings, isSecret := c.settings()
-			_, problems := Look(project, settings, isSecret)
+			_, problems := Parse(project, settings, isSecret)
 			require.NotNil(t, problems)
 			assert.NotContains(t, problems.Error(), canary)
 			for _, secret := range []string{"berth:secrets.TOKEN: ", `berth:registries[\"registry.example.com\"]: `, project + ":secrets.OTHER: "} {
@@ -240,17 +240,17 @@ func TestCommandsForFlatKeys(t *testing.T) {
 			}
 			count := 0
 			for ; problems != nil && count < 30; count++ {
-				c.run(problems.List[0].Mend)
+				c.run(problems.List[0].Fix)
 				settings, isSecret = c.settings()
-				_, problems = Look(project, settings, isSecret)
+				_, problems = Parse(project, settings, isSecret)
 				if problems != nil && strings.Contains(problems.Error(), "credentials have the form user:password") {
 					c.run(`echo user:password | ` + setSecret(`registries["registry.example.com"]`))
 					settings, isSecret = c.settings()
-					_, problems = Look(project, settings, isSecret)
+					_, problems = Parse(project, settings, isSecret)
 				}
 			}
 			require.Nil(t, problems, "the commands lead to settings that load")
-			cfg, _ := Look(project, settings, isSecret)
+			cfg, _ := Parse(project, settings, isSecret)
 			assert.Equal(t, []Route{{Path: "/", Service: "web", Port: 80}, {Path: "/api/", Service: "api", Port: 8000}}, cfg.Routes)
 			assert.Equal(t, "info", cfg.Environment["LEVEL"])
 			assert.Equal(t, map[string]string{"TOKEN": "new-secret", "OTHER": "new-secret"}, cfg.Secrets)

@@ -41,26 +41,26 @@ func (l *loader) encrypted() {
 	if l.raw("secrets") == "" || l.isSecret(namespace+"secrets") {
 		return
 	}
-	mend := []string{}
+	fix := []string{}
 	for _, name := range slices.Sorted(maps.Keys(l.config.Secrets)) {
 		if plainName.MatchString(name) {
-			mend = append(mend, setSecret("secrets."+name))
+			fix = append(fix, setSecret("secrets."+name))
 		}
 	}
-	if len(mend) == 0 {
-		mend = []string{"pulumi config rm berth:secrets && " + setSecret("secrets.NAME")}
+	if len(fix) == 0 {
+		fix = []string{"pulumi config rm berth:secrets && " + setSecret("secrets.NAME")}
 	}
-	l.problem("secrets", "", "it is stored in plain text; secrets have to be stored encrypted, and what was readable counts as leaked: set new ones", strings.Join(mend, " && "))
+	l.problem("secrets", "", "it is stored in plain text; secrets have to be stored encrypted, and what was readable counts as leaked: set new ones", strings.Join(fix, " && "))
 }
 
-// variable refuses what an environment file cannot hold; mend sets the value.
-func (l *loader) variable(path, name, value string, mend func(path string) string) {
+// variable refuses what an environment file cannot hold; fix sets the value.
+func (l *loader) variable(path, name, value string, fix func(path string) string) {
 	switch {
 	case !plainName.MatchString(name):
 		l.problem(path, "", "a variable's name has letters, digits and underscores, and does not begin with a digit", remove(path))
 	case strings.ContainsAny(value, "\x00\r\n"):
-		l.problem(path, value, "a value is one line without NUL characters; put what has more lines in base64", mend(path))
+		l.problem(path, value, "a value is one line without NUL characters; put what has more lines in base64", fix(path))
 	case len(value) > maxVariable:
-		l.problem(path, value, fmt.Sprintf("a value has at most %d bytes; this one has %d", maxVariable, len(value)), mend(path))
+		l.problem(path, value, fmt.Sprintf("a value has at most %d bytes; this one has %d", maxVariable, len(value)), fix(path))
 	}
 }

@@ -38,11 +38,11 @@ func (e refusedError) Error() string { return plain.Text(e.error.Error()) }
 func (e refusedError) Unwrap() error { return e.error }
 
 func declareAll(ctx *pulumi.Context, settings map[string]string) error {
-	cfg, problems := config.Look(ctx.Project(), settings, ctx.IsConfigSecret)
+	cfg, problems := config.Parse(ctx.Project(), settings, ctx.IsConfigSecret)
 	if problems = problems.With(config.Stray(ctx.RootDirectory(), ctx.Project(), ctx.Stack(), settings)...); problems != nil {
 		return problems
 	}
-	commit, err := choose(ctx, cfg)
+	commit, err := selectCommit(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func declareAll(ctx *pulumi.Context, settings map[string]string) error {
 	if err != nil {
 		return err
 	}
-	if err := advise(ctx, cfg); err != nil {
+	if err := explainAWSErrors(ctx, cfg); err != nil {
 		return err
 	}
 	environment, err := infra.New(ctx, cfg)
@@ -73,9 +73,9 @@ func declareAll(ctx *pulumi.Context, settings map[string]string) error {
 	return export(ctx, cfg, environment, host)
 }
 
-// choose resolves the commit and looks at it: what cannot be released is found before anything is touched, and a
+// selectCommit resolves the commit and looks at it: what cannot be released is found before anything is touched, and a
 // preview says what would go out. An update releases what its own preview showed, though the branch may have moved on since.
-func choose(ctx *pulumi.Context, cfg *config.Config) (string, error) {
+func selectCommit(ctx *pulumi.Context, cfg *config.Config) (string, error) {
 	repo, err := git.Open(cfg)
 	if err != nil {
 		return "", err

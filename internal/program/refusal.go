@@ -17,7 +17,7 @@ type refusal struct {
 	todo  string
 }
 
-// quota is a refusal for want of a quota: what there is none of, what helps besides, and AWS's name for the quota. Source of
+// quota is a refusal because a quota is used up: what is used up, what helps besides, and AWS's name for the quota. Source of
 // the names: the Service Quotas console.
 func quota(codes, what, besides, service, code, wanted string) refusal {
 	return refusal{regexp.MustCompile(codes), fmt.Sprintf("%s: %s, or ask for more, which AWS looks at within hours: "+
@@ -56,7 +56,7 @@ var refusals = []refusal{
 	{regexp.MustCompile(`DependencyViolation`),
 		"something that is not this stack's still uses it: take that away in AWS's console"},
 	{regexp.MustCompile(`NotFound|NoSuch|does not exist|couldn't find`),
-		"AWS does not find what it needs for this: made a moment ago, it will be found in a minute; taken away by hand, it is made anew after: pulumi refresh"},
+		"AWS does not find what it needs for this: made a moment ago, it will be found in a minute; taken away by hand, it is recreated after: pulumi refresh"},
 	{regexp.MustCompile(`StatusCode: 5\d\d|Internal\w*(Error|Failure)|ServiceUnavailable|Service Unavailable|api error Unavailable`),
 		"AWS itself failed: wait some minutes (https://health.aws.amazon.com/health/status says what it knows of)"},
 	{regexp.MustCompile(`dial tcp|no such host|connection reset|i/o timeout|TLS handshake timeout|deadline exceeded`),
@@ -79,8 +79,8 @@ func advice(cfg *config.Config, said string) string {
 	return ""
 }
 
-// advise has every resource of AWS's say what to do where AWS refuses it: its own errors say what is wrong.
-func advise(ctx *pulumi.Context, cfg *config.Config) error {
+// explainAWSErrors has every resource of AWS's say what to do where AWS refuses it: its own errors say what is wrong.
+func explainAWSErrors(ctx *pulumi.Context, cfg *config.Config) error {
 	hook, err := ctx.RegisterErrorHook("what to do about AWS's errors", func(args *pulumi.ErrorHookArgs) (bool, error) {
 		// The newest comes first. Trying again at once is the provider's, which has done so.
 		if todo := advice(cfg, args.Errors[0]); todo != "" {

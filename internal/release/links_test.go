@@ -44,7 +44,7 @@ func TestNoCommittedLinkIsMountedOrBuiltFrom(t *testing.T) {
 	}
 }
 
-// TestWhatIsKeptHoldsNoLink: the copies of committed files that persistent services mount outlast the release.
+// TestWhatIsKeptHoldsNoLink: the copies of committed files that persistent services mount outlive the release.
 func TestWhatIsKeptHoldsNoLink(t *testing.T) {
 	s := newSource(t)
 	s.link(map[string]string{"conf/enabled/a": "../available/a"})

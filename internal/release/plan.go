@@ -25,7 +25,7 @@ type Plan struct {
 	Problems []string
 	// Advice is what would better be otherwise.
 	Advice []Advice
-	// Stateless services start anew with every release, Stateful ones outlast it; Because says why.
+	// Stateless services are replaced by every release, Stateful ones persist; Because says why.
 	Stateless, Stateful []string
 	Because             map[string]string
 	// Stores are those of Stateful that hold data in a format of their own, databases and the like.
@@ -292,7 +292,7 @@ func (p *Plan) definition(service string) []any {
 func (p *Plan) Changes(before *Plan) []string {
 	lines := []string{}
 	if len(p.Stateless) > 0 {
-		lines = append(lines, "start anew beside those that run, and take over: "+strings.Join(p.Stateless, ", "))
+		lines = append(lines, "start beside those that run, and take over: "+strings.Join(p.Stateless, ", "))
 	}
 	var untouched []string
 	for _, service := range p.Stateful {
@@ -302,9 +302,9 @@ func (p *Plan) Changes(before *Plan) []string {
 				lines = append(lines, fmt.Sprintf("takes over the volume %s of %s, which is STOPPED FIRST, after its dump if it is a database, and what needs them waits until the new one is ready, at most berth:healthyWithin: %s", volume, other, service))
 				continue
 			}
-			lines = append(lines, fmt.Sprintf("starts and outlasts releases, because %s: %s", p.Because[service], service))
+			lines = append(lines, fmt.Sprintf("starts as a persistent service, because %s: %s", p.Because[service], service))
 		case !reflect.DeepEqual(p.definition(service), before.definition(service)):
-			lines = append(lines, fmt.Sprintf("is STOPPED AND STARTED ANEW, since its definition changed, and what needs it waits: %s (stateful: %s)", service, p.Because[service]))
+			lines = append(lines, fmt.Sprintf("is STOPPED AND RECREATED, since its definition changed, and what needs it waits: %s (stateful: %s)", service, p.Because[service]))
 		default:
 			untouched = append(untouched, service)
 		}

@@ -229,9 +229,9 @@ func TestChangesAreSentences(t *testing.T) {
 	after, _ := planned(t, `{"services":{`+web+`,"db":{"image":"postgres:17"},"cache":{"image":"redis:7"},"queue":{"image":"rabbitmq:4"}}}`, map[string]any{"id": "def"})
 	text := strings.Join(after.Changes(before), "\n")
 	assert.Contains(t, text, "take over: web\n")
-	assert.Contains(t, text, "is STOPPED AND STARTED ANEW, since its definition changed, and what needs it waits: db")
+	assert.Contains(t, text, "is STOPPED AND RECREATED, since its definition changed, and what needs it waits: db")
 	assert.Contains(t, text, "stay as they are, unless a variable of theirs changed: cache")
-	assert.Contains(t, text, "starts and outlasts releases, because its image is rabbitmq:4: queue")
+	assert.Contains(t, text, "starts as a persistent service, because its image is rabbitmq:4: queue")
 	assert.Contains(t, text, "no longer in the compose file and stops; volumes stay: old")
 }
 
@@ -253,7 +253,7 @@ func TestBuildsAreComposesOwn(t *testing.T) {
 	assert.Equal(t, want, made)
 }
 
-// advised is a plan's advice, a line each: service, key, sentence.
+// advised is a plan's advice, one per line: service, key, sentence.
 func advised(made *Plan) string {
 	var lines []string
 	for _, advice := range made.Advice {

@@ -31,7 +31,7 @@ type Release struct {
 }
 
 // Make reads a commit of the repository and plans its release. The error names everything that keeps it from going
-// out, each with what mends it.
+// out, each with how to fix it.
 func Make(ctx context.Context, cfg *config.Config, repo *git.Repository, sha string) (*Release, error) {
 	return makeWith(ctx, cfg, repo, sha, nil)
 }

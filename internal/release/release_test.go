@@ -109,7 +109,7 @@ func TestDescribeSaysWhatGoesOutAndWhatHappensToServices(t *testing.T) {
 	}
 	text := describe("")
 	assert.Contains(t, text, "first release: "+first[:12])
-	assert.Contains(t, text, "starts and outlasts releases, because it has the named volume data: db")
+	assert.Contains(t, text, "starts as a persistent service, because it has the named volume data: db")
 
 	s.commit("web: a new page", map[string]string{"web/index.html": "x"})
 	last := s.commit("docs\x1b[31m", map[string]string{"README": "x"})
@@ -128,7 +128,7 @@ func TestDescribeSaysWhatGoesOutAndWhatHappensToServices(t *testing.T) {
 	changed := s.commit("db: another start", map[string]string{"init.sql": "SELECT 2;\n"})
 	release, err = Make(t.Context(), s.cfg, s.repo, changed)
 	require.NoError(t, err)
-	assert.Contains(t, describe(last), "is STOPPED AND STARTED ANEW, since its definition changed, and what needs it waits: db")
+	assert.Contains(t, describe(last), "is STOPPED AND RECREATED, since its definition changed, and what needs it waits: db")
 
 	release, err = Make(t.Context(), s.cfg, s.repo, first)
 	require.NoError(t, err)

@@ -27,8 +27,8 @@ source /opt/berth/release/containers.sh
 source /opt/berth/release/database.sh
 # shellcheck source=provision/scripts/release/bucket.sh
 source /opt/berth/release/bucket.sh
-# shellcheck source=provision/scripts/release/fronts.sh
-source /opt/berth/release/fronts.sh
+# shellcheck source=provision/scripts/release/upstreams.sh
+source /opt/berth/release/upstreams.sh
 # shellcheck source=provision/scripts/release/edge.sh
 source /opt/berth/release/edge.sh
 # shellcheck source=provision/scripts/release/prune.sh
@@ -92,9 +92,9 @@ deploy() {
 resume() {
   say "release $NEW serves already"
   tell_volumes "$NEW"
-  lead current "$NEW"
+  switch_traffic current "$NEW"
   find_changed_data "$NEW"
-  leave_what_outlasts "$NEW"
+  keep_persistent "$NEW"
   prepare_binds "$NEW"
   start_data "$NEW"
   create "$NEW"
@@ -103,17 +103,17 @@ resume() {
   verify "$NEW"
   stop_others "$NEW"
   if ! kept "$NEW"; then
-    foresee_record
+    write_release_record
     record
   fi
 }
 
-# leave_what_outlasts takes out of what changes what stays as it is on the way back to release $1, where it was released before.
+# keep_persistent takes out of what changes what stays as it is on the way back to release $1, where it was released before.
 # shellcheck disable=SC2310 # kept is one test
-leave_what_outlasts() {
+keep_persistent() {
   if kept "$1"; then
-    leave_stores "$1"
-    leave_jobs "$1"
+    keep_databases "$1"
+    keep_jobs "$1"
   fi
 }
 
@@ -126,7 +126,7 @@ activate() {
   prepare_binds "$NEW"
   make_mountpoints "$NEW"
   find_changed_data "$NEW"
-  leave_what_outlasts "$NEW"
+  keep_persistent "$NEW"
   foretell "$NEW"
   check_memory
   if [ "$STRATEGY" = stop-first ] && [ -n "$OLD" ]; then
@@ -149,11 +149,11 @@ activate() {
   say "starting release $NEW, ready within $HEALTHY_WITHIN seconds"
   start_release "$NEW"
   step rehearse
-  foresee_record
+  write_release_record
   rehearse "$NEW"
   step switch
   SWITCHED=yes
-  lead current "$NEW"
+  switch_traffic current "$NEW"
   [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
   step verify
   verify "$NEW"
@@ -170,9 +170,9 @@ activate() {
   record
 }
 
-# foresee_record writes down what NEW is before anybody is led to it: that the disk is full must not be found out when there
+# write_release_record writes down what NEW is before anybody is led to it: that the disk is full must not be found out when there
 # is no other release left to go back to.
-foresee_record() {
+write_release_record() {
   local served text
   local -a services=()
   read_lines services docker_table ps --filter "label=com.docker.compose.project=release-$NEW" --format 'table {{.Label "com.docker.compose.service"}}'
@@ -306,19 +306,19 @@ put_back() {
   fi
   if [ -n "$SWITCHED" ]; then
     say "going back to ${OLD:-the starting page}"
-    (set -e; lead current "${OLD:-starting}")
+    (set -e; switch_traffic current "${OLD:-starting}")
     if [ "$RELEASES/current" -ef "$RELEASES/$NEW" ]; then
-      say "going back failed (the lines above say why): $NEW still serves and keeps running, with the data as it is now; look with: sudo nft list table ip berth_fronts; after the fix, release again: sudo /opt/berth/deploy.sh${OLD:+; or return to $OLD: sudo /opt/berth/deploy.sh rollback $OLD}"
+      say "going back failed (the lines above say why): $NEW still serves and keeps running, with the data as it is now; look with: sudo nft list table ip berth_upstreams; after the fix, release again: sudo /opt/berth/deploy.sh${OLD:+; or return to $OLD: sudo /opt/berth/deploy.sh rollback $OLD}"
       return
     fi
     (set -e; drain "$NEW" "$OLD")
   fi
-  (set -e; lead next "${OLD:-starting}")
+  (set -e; switch_traffic next "${OLD:-starting}")
   # A database has to run again before its content comes back.
   [ -z "$OLD" ] || (set -e; restore_data "$OLD")
   [ -z "$RESTORED" ] || (set -e; restore_databases "$OLD")
   if [ "$RELEASES/next" -ef "$RELEASES/$NEW" ]; then
-    say "$RELEASES/next still leads to $NEW (the lines above say why), so it is neither stopped nor removed; look with: sudo nft list table ip berth_fronts; after the fix, release again, which does both: sudo /opt/berth/deploy.sh"
+    say "$RELEASES/next still leads to $NEW (the lines above say why), so it is neither stopped nor removed; look with: sudo nft list table ip berth_upstreams; after the fix, release again, which does both: sudo /opt/berth/deploy.sh"
     return
   fi
   (set -e; stop_release "$NEW")

@@ -111,7 +111,7 @@ func (a *Account) OfType(typ string) []*Resource {
 	return found
 }
 
-// Inventory says what exists, a line each: type, id and Name tag.
+// Inventory says what exists, one per line: type, id and Name tag.
 func (a *Account) Inventory() []string {
 	lines := make([]string, 0, len(a.Resources))
 	for _, resource := range a.Resources {

@@ -25,7 +25,7 @@ type Fault struct {
 	Times int
 }
 
-// faultedFile in the account's folder says, a line each, which faults came to pass: "hold create vpc".
+// faultedFile in the account's folder says, one per line, which faults came to pass: "hold create vpc".
 const faultedFile = "faulted"
 
 // fault takes the first fault that waits for the operation. Where there is none, which is always so in a rehearsal that

@@ -249,5 +249,5 @@ func TestABrokenFileIsNamed(t *testing.T) {
 	status, body := f.serve(f.request())
 	assert.Equal(t, http.StatusInternalServerError, status)
 	assert.Contains(t, body, "<Type>Receiver</Type>")
-	assert.Contains(t, body, "remove it to begin anew")
+	assert.Contains(t, body, "remove it to start again")
 }

@@ -47,7 +47,7 @@ func read(file string, into any) error {
 		err = json.Unmarshal(text, into)
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w; remove it to begin anew", file, err)
+		return fmt.Errorf("read %s: %w; remove it to start again", file, err)
 	}
 	return nil
 }

@@ -215,8 +215,8 @@ func (s *service) answers(folder string) (port int, published bool) {
 }
 
 var (
-	fronts = []string{"proxy", "nginx", "caddy", "traefik", "web", "frontend", "front", "www", "ui", "site", "client", "app"}
-	apis   = []string{"api", "backend", "server"}
+	frontends = []string{"proxy", "nginx", "caddy", "traefik", "web", "frontend", "front", "www", "ui", "site", "client", "app"}
+	apis      = []string{"api", "backend", "server"}
 )
 
 // routes leads / to the service that looks most like the front, and /api/ to one that is named so. Where the compose file
@@ -249,7 +249,7 @@ func (s *Settings) routes(folder string, model []byte, plan *release.Plan) error
 			Say: "routes=web:80",
 		}
 	}
-	front := pick(public, fronts)
+	front := pick(public, frontends)
 	if front == nil {
 		// What holds data is seldom the front.
 		front = pick(public, slices.Concat(plan.Stateless, plan.Stateful))

@@ -120,7 +120,7 @@ func (m *maker) settings(project string) (*config.Config, *config.Problems) {
 	for key, setting := range listed {
 		settings[key] = setting.Value
 	}
-	return config.Look(project, settings, func(key string) bool { return listed[key].Secret })
+	return config.Parse(project, settings, func(key string) bool { return listed[key].Secret })
 }
 
 // TestPulumiNewMakesAProjectThatRuns answers every question, and gives the project a name of its own.
@@ -148,7 +148,7 @@ func TestPulumiNewMakesAProjectThatRuns(t *testing.T) {
 	require.Error(t, err, "nobody has the app there")
 	assert.Contains(t, output, `ask https://127.0.0.1:1/app.git for "main"`, "the settings are sound, and the next thing was tried")
 
-	// What the manual and the mending commands say works in a project of another name, too, and so does Pulumi's own way.
+	// What the manual and the fixing commands say works in a project of another name, too, and so does Pulumi's own way.
 	m.run("pulumi config set berth:instanceType t3.small && pulumi config set --path 'berth:routes[0].path' / && pulumi config set --path 'berth:routes[0].service' web && pulumi config set --path 'berth:routes[0].port' 80")
 	m.run("pulumi config set volumeSize 40 && pulumi config set --path 'berth:operatorCidrs[0]' 198.51.100.7/32")
 	m.run("pulumi config set --secret --path berth:secrets.TOKEN", "canary")
@@ -161,10 +161,10 @@ func TestPulumiNewMakesAProjectThatRuns(t *testing.T) {
 	m.run("pulumi config set berth:volumeSize 50")
 	output, err = m.try("pulumi preview")
 	require.Error(t, err)
-	assert.Contains(t, output, "shop:volumeSize: berth:volumeSize is set, too, to something else; one of them has to go. Mend it: pulumi config rm shop:volumeSize")
+	assert.Contains(t, output, "shop:volumeSize: berth:volumeSize is set, too, to something else; one of them has to go. Fix: pulumi config rm shop:volumeSize")
 }
 
-// TestPulumiNewWithoutAnswers is reported with the commands that mend it. The template comes from a git host, and the stack
+// TestPulumiNewWithoutAnswers is reported with the commands that fix it. The template comes from a git host, and the stack
 // is called as the sample is, which stays the manual that it was.
 func TestPulumiNewWithoutAnswers(t *testing.T) {
 	m := newMaker(t)
@@ -181,7 +181,7 @@ func TestPulumiNewWithoutAnswers(t *testing.T) {
 	assert.Len(t, problems.List, 5, "what is required")
 	for range problems.List {
 		_, problems := m.settings("berth")
-		m.run(problems.List[0].Mend)
+		m.run(problems.List[0].Fix)
 	}
 	_, problems = m.settings("berth")
 	assert.Nil(t, problems)
@@ -207,7 +207,7 @@ func TestAfterAPulumiNewThatFails(t *testing.T) {
 	require.NotNil(t, problems)
 	for range problems.List {
 		_, problems := m.settings("shop")
-		m.run(problems.List[0].Mend)
+		m.run(problems.List[0].Fix)
 	}
 	_, problems = m.settings("shop")
 	assert.Nil(t, problems)

@@ -23,7 +23,7 @@ func roleOf(name, dir string, settings map[string]string) (*aws.Role, error) {
 		return nil, err
 	}
 	// What is wrong with the settings the program says.
-	cfg, _ := config.Look("berth", settings, func(string) bool { return true })
+	cfg, _ := config.Parse("berth", settings, func(string) bool { return true })
 	own := iam.Account{Number: account.Number, Region: cfg.Region, Names: namesOf(account, cfg, name == Operator), Zone: zoneOf(account, cfg)}
 	if name == Operator {
 		name, own.Zone = Deployer, ""

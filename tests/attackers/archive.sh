@@ -4,7 +4,7 @@
 # shellcheck shell=bash disable=SC2312
 set -uo pipefail
 
-# In which file a setting stands, or by which package a file came, is a line each.
+# In which file a setting stands, or by which package a file came, is one per line.
 count() { grep -c . || true; }
 
 echo "all-installed $(dpkg-query --show --showformat '${db:Status-Abbrev}\n' | grep -c '^ii')"

@@ -177,7 +177,7 @@ func states(t *testing.T, stand string) map[string]world {
 	w.put(t, "data/stack", "production\n")
 	w.put(t, "etc/berth/app.env", "SECRET_KEY=geheim\n")
 	w.put(t, "etc/berth/deploy_key", "")
-	w.put(t, "etc/berth/fronts.nft", "table ip berth_fronts {}\n")
+	w.put(t, "etc/berth/upstreams.nft", "table ip berth_upstreams {}\n")
 	w.put(t, "etc/berth/operations.json", operationsSettings)
 	w.put(t, "etc/berth/certificate.json", certificateSettings)
 	for _, link := range []string{"current", "next"} {

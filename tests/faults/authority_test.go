@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	noCertificate = "No certificate to be had"
+	noCertificate = "No certificate is available"
 	record        = "aws:route53/record:Record"
 )
 
@@ -27,7 +27,7 @@ func TestTheAuthorityFails(t *testing.T) {
 	r := harness.New(t, "berth-faults")
 	t.Run("the zone is not delegated yet", func(t *testing.T) { undelegated(t, r.In(t)) })
 	s := site(t, r)
-	const row = "kept while there was no certificate to be had"
+	const row = "kept while no certificate was available"
 	s.Write(row)
 	refuser := filepath.Join(t.TempDir(), "refuser")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", refuser, "berth/tests/faults/refuser")
@@ -40,18 +40,18 @@ func TestTheAuthorityFails(t *testing.T) {
 		{name: "it is down", row: "The authority is down",
 			breaks: func(r *harness.Rehearsal) { networkOf(r, "acme", "198.51.100.3", false) },
 			says:   []string{"the staging authority cannot be reached; the real one was not asked; it, or the way to it, is away for the moment: nothing has to be done, it is retried automatically; the next try: "},
-			mends:  func(r *harness.Rehearsal) { networkOf(r, "acme", "198.51.100.3", true) }},
+			fixes:  func(r *harness.Rehearsal) { networkOf(r, "acme", "198.51.100.3", true) }},
 		{name: "it is in trouble", row: "The authority answers 500",
-			breaks: refuses("500", "", "serverInternal", "Error creating new order"), says: []string{"the staging authority cannot be reached", "it is retried automatically"}, mends: accepts},
+			breaks: refuses("500", "", "serverInternal", "Error creating new order"), says: []string{"the staging authority cannot be reached", "it is retried automatically"}, fixes: accepts},
 		{name: "it knows no nonce", row: "The authority does not know the nonces that it gave",
-			breaks: refuses("400", "", "badNonce", "JWS has an invalid anti-replay nonce"), says: []string{"the staging authority cannot be reached", "it is retried automatically"}, mends: accepts},
+			breaks: refuses("400", "", "badNonce", "JWS has an invalid anti-replay nonce"), says: []string{"the staging authority cannot be reached", "it is retried automatically"}, fixes: accepts},
 		{name: "it refuses", row: "The authority refuses a name", again: generateNow,
 			breaks: refuses("403", "", "rejectedIdentifier", "The server will not issue certificates for the identifier"),
-			says:   []string{"the staging authority refused", "it signs for no such name (The server will not issue certificates for the identifier): take another (berth:domain, berth:aliases), or another authority"}, mends: accepts},
+			says:   []string{"the staging authority refused", "it signs for no such name (The server will not issue certificates for the identifier): take another (berth:domain, berth:aliases), or another authority"}, fixes: accepts},
 		{name: "it is at its limit", row: "The authority's limit is reached (429 with Retry-After)", again: generateNow,
 			breaks: refuses("429", "7200", "rateLimited", "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s"),
 			says:   []string{"the CA's rate limit was reached (too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s): it is asked again from ", "not sooner, and the site goes on with what it has"},
-			mends: func(r *harness.Rehearsal) {
+			fixes: func(r *harness.Rehearsal) {
 				accepts(r)
 				orders := ordered(r)
 				assert.Contains(r.T(), look(r, false), "the CA's rate limit was reached, so it is asked again from ")
@@ -63,7 +63,7 @@ func TestTheAuthorityFails(t *testing.T) {
 				inNetworkOf(r, "nft", `table inet other { chain in { type nat hook prerouting priority -110; iifname "eth*" tcp dport 80 redirect to :8099; }; }`)
 			},
 			says: []string{"the staging authority refused", "it did not find this server behind the names (", "see which other server, proxy or IPv6 address answers for them on port 80 from outside (docs/runbook/dns.md); after the fix: sudo /opt/berth/ssl-manager.sh generate --now"},
-			mends: func(r *harness.Rehearsal) {
+			fixes: func(r *harness.Rehearsal) {
 				inNetworkOf(r, "nft", "delete table inet other")
 				r.SSH("sudo systemctl stop other")
 			}},
@@ -76,12 +76,12 @@ func TestTheAuthorityFails(t *testing.T) {
 				}
 			},
 			says: []string{"www." + harness.Domain + " does not lead to 198.51.100.16 (it leads to: 192.0.2.1); point it there"},
-			mends: func(r *harness.Rehearsal) {
+			fixes: func(r *harness.Rehearsal) {
 				r.Run("refresh")
 				r.Run("up")
 			}},
 		{name: "the server's clock is a day behind", row: "The server's clock is a day behind: certbot's, openssl's, curl's and the scripts' (what else runs has this machine's)",
-			breaks: clock("-1d"), says: []string{"its own certificate is not valid for this server: the clock here (", "is wrong, so set it (sudo timedatectl set-ntp true)"}, mends: clock("")},
+			breaks: clock("-1d"), says: []string{"its own certificate is not valid for this server: the clock here (", "is wrong, so set it (sudo timedatectl set-ntp true)"}, fixes: clock("")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.against(t, r.In(t), s.In(t), fmt.Sprintf("certificate-%d.example.test", i), row)
@@ -100,10 +100,10 @@ func TestTheAuthorityFails(t *testing.T) {
 // withoutCertificate is something that keeps the site from another certificate.
 type withoutCertificate struct {
 	name, row string
-	// breaks does the damage before a name is added, for which the update asks, and says it has to say; mends mends it.
+	// breaks does the damage before a name is added, for which the update asks, and says it has to say; fixes fixes it.
 	breaks func(r *harness.Rehearsal)
 	says   []string
-	mends  func(r *harness.Rehearsal)
+	fixes  func(r *harness.Rehearsal)
 	// again is the command that the sentence names; where it names none, the timer's next look gets the certificate.
 	again string
 }
@@ -122,7 +122,7 @@ func (w withoutCertificate) against(t *testing.T, r *harness.Rehearsal, s *harne
 		assert.Contains(t, output, sentence)
 	}
 	assert.Equal(t, before, serial(t, r), "the site goes on with what it has")
-	w.mends(r)
+	w.fixes(r)
 	how := "the next look got the new one"
 	if w.again == "" {
 		look(r, true)

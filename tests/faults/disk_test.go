@@ -83,7 +83,7 @@ func TestTheDiskIsFull(t *testing.T) {
 	require.Equal(t, len(names), ran)
 	report.Add(t, fullDisk, "The volume is full from a step of a release on, for each of its steps",
 		fmt.Sprintf("%d of %d releases failed and said what to do, the others went through; no request failed; the next release went through", failed, len(names)))
-	for _, disk := range []struct{ name, row, full, mend string }{
+	for _, disk := range []struct{ name, row, full, fix string }{
 		{"the volume", "The volume is full before a step of an update, each in its turn",
 			"sudo fallocate --length $(df --output=avail --block-size=1 /data | tail -n 1) /data/filler; sudo sh -c 'head -c 10G /dev/zero >>/data/filler' || true", "sudo rm /data/filler"},
 		{"the root disk", "The root disk is full before a step of an update, each in its turn", "sudo bash -s on", "sudo /opt/berth/log-monitor.sh clean"},
@@ -106,7 +106,7 @@ func TestTheDiskIsFull(t *testing.T) {
 						assert.Fail(t, "no sentence", output)
 					}
 				}
-				r.SSH(disk.mend)
+				r.SSH(disk.fix)
 				output, err = r.Try(again...)
 				require.NoError(t, err, output)
 				if disk.name == "the root disk" {

@@ -15,14 +15,14 @@ import (
 type fault struct {
 	// name is the subtest's, row the document's.
 	name, row string
-	// breaks does the damage. The update with args, or a plain one, then has to say all of says, and mends does what that
+	// breaks does the damage. The update with args, or a plain one, then has to say all of says, and fixes does what that
 	// tells to do.
 	breaks func(r *harness.Rehearsal)
 	args   []string
 	says   []string
-	mends  func(r *harness.Rehearsal)
+	fixes  func(r *harness.Rehearsal)
 	// heals is set where the update goes through all the same, found where a refresh says it and the update puts it right,
-	// away where there is no site until it is mended.
+	// away where there is no site until it is fixed.
 	heals, found, away bool
 }
 
@@ -69,8 +69,8 @@ func (f fault) update(t *testing.T, r *harness.Rehearsal) string {
 	if f.heals {
 		return "goes on by itself"
 	}
-	if f.mends != nil {
-		f.mends(r)
+	if f.fixes != nil {
+		f.fixes(r)
 	}
 	r.Run("up")
 	if f.found {
@@ -82,9 +82,9 @@ func (f fault) update(t *testing.T, r *harness.Rehearsal) string {
 // refuse is a fault of AWS's: it answers what it is asked for with an error. Times is as in aws.Fault.
 func refuse(times int, said string) func(*harness.Rehearsal) {
 	return func(r *harness.Rehearsal) {
-		r.Disturb(harness.Fault{Kind: "refuse", Operation: "create", Times: times, Error: said})
+		r.InjectFaults(harness.Fault{Kind: "refuse", Operation: "create", Times: times, Error: said})
 	}
 }
 
 // undisturbed ends the faults of AWS's.
-func undisturbed(r *harness.Rehearsal) { r.Disturb() }
+func undisturbed(r *harness.Rehearsal) { r.InjectFaults() }

@@ -42,7 +42,7 @@ func TestInterrupted(t *testing.T) {
 			for name, kinds := range waiting {
 				faults = append(faults, harness.Fault{Operation: "create", Name: name, Kind: kinds[0]})
 			}
-			r.Disturb(faults...)
+			r.InjectFaults(faults...)
 			up := r.Start("up")
 			if !r.AwaitFault(up) {
 				output, _ := up.Wait()
@@ -50,14 +50,14 @@ func TestInterrupted(t *testing.T) {
 			}
 			up.Kill()
 			_, _ = up.Wait()
-			for _, line := range r.Faulted() {
+			for _, line := range r.Injected() {
 				name := strings.Fields(line)[2]
 				cuts++
 				if waiting[name] = waiting[name][1:]; len(waiting[name]) == 0 {
 					delete(waiting, name)
 				}
 			}
-			r.Disturb()
+			r.InjectFaults()
 			for _, name := range recoverPending(t, r) {
 				unheard++
 				// Another one's fault ended the run just when AWS had made this one, so it cannot be made again.
@@ -67,7 +67,7 @@ func TestInterrupted(t *testing.T) {
 				}
 			}
 		}
-		r.Disturb()
+		r.InjectFaults()
 		lines := cutAtEveryLine(t, r, nil, func(up *harness.Running, _ string) {
 			up.Kill()
 			_, _ = up.Wait()

@@ -86,7 +86,7 @@ func TestReleasesCut(t *testing.T) {
 				old = next
 			})
 		}
-		report.Add(t, releases, map[string]string{"kill": "`deploy.sh` killed (SIGKILL), then released again", "end": "`deploy.sh` ended (SIGTERM): it goes back by itself; then released again",
+		report.Add(t, releases, map[string]string{"kill": "`deploy.sh` killed (SIGKILL), then released again", "end": "`deploy.sh` ended (SIGTERM): it rolls back automatically; then released again",
 			"power": "The server's power cut, then released again"}[how],
 			figure(t, len(names), "steps"))
 		if how == "power" {

@@ -44,7 +44,7 @@ func TestTheServerIsTouched(t *testing.T) {
 				r.Console("change", instance, id(r, instance), `{"instanceState": "stopped"}`)
 			},
 			says: []string{"does not answer over SSH, for 4m0s", "see how it is and start it (docs/runbook/server-gone.md)"},
-			mends: func(r *harness.Rehearsal) {
+			fixes: func(r *harness.Rehearsal) {
 				r.Console("change", instance, id(r, instance), `{"instanceState": "running"}`)
 			}},
 		{name: "its address is taken away", row: "The server's address is taken away by hand", away: true, found: true,
@@ -62,7 +62,7 @@ func TestTheServerIsTouched(t *testing.T) {
 	fault{name: "no server of its size", row: "AWS has no server of the size to give (InsufficientInstanceCapacity), when one is replaced", away: true, args: []string{"--set", "ami=" + harness.OtherAMI},
 		breaks: refuse(1, "operation error EC2: RunInstances, https response error StatusCode: 500, RequestID: 0, api error InsufficientInstanceCapacity: We currently do not have sufficient t3.micro capacity in the Availability Zone you requested (eu-central-1a)."),
 		says:   []string{"pulumi config set berth:instanceType t3a.micro", "until there is a server there is no site, and volume, address and certificate are kept for it"},
-		mends:  func(r *harness.Rehearsal) { r.Run("up", "--set", "instanceType=t3a.micro") }}.against(t, r, s, world, row)
+		fixes:  func(r *harness.Rehearsal) { r.Run("up", "--set", "instanceType=t3a.micro") }}.against(t, r, s, world, row)
 	t.Run("taken away, and the package mirror is down for the next", func(t *testing.T) { mirrorDown(t, r.In(t), s.In(t), row) })
 	t.Run("the volume is taken from it as it runs", func(t *testing.T) { volumeTaken(t, r.In(t), s.In(t), row) })
 	t.Run("the volume is given to another server", func(t *testing.T) { volumeGiven(t, r.In(t), s.In(t), row) })
@@ -77,12 +77,12 @@ func answers(t *testing.T, s *harness.Site, row string) {
 }
 
 // whole is what a server has to have, as text: what it mounts, what runs, what is scheduled.
-const whole = `systemctl is-system-running; systemctl is-active nginx docker berth-firewall berth-fronts ssh data.mount
+const whole = `systemctl is-system-running; systemctl is-active nginx docker berth-firewall berth-upstreams ssh data.mount
 findmnt --noheadings --output TARGET,FSTYPE /data
 sudo docker ps --format '{{.Label "com.docker.compose.project"}} {{.Label "com.docker.compose.service"}} {{.State}}' | sort
 systemctl list-timers --all --no-legend | grep -o '[a-z-]*\.timer' | sort
 sudo nft list table inet berth | grep -c drop
-sudo nft list table ip berth_fronts | grep 127
+sudo nft list table ip berth_upstreams | grep 127
 cat /proc/sys/net/ipv4/tcp_tw_reuse /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_time_wait`
 
 // hardReset cuts the power while everything runs, and waits until everything is as it was.

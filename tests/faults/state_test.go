@@ -78,7 +78,7 @@ func TestTheStateAndTheAccountDiffer(t *testing.T) {
 // twoUpdates has two operators update one stack, by Pulumi's own command: the second comes while the first makes an alarm again.
 func twoUpdates(t *testing.T, r *harness.Rehearsal, s *harness.Site) {
 	r.Console("remove", alarm, r.Account().All(alarm)[0].ID)
-	r.Disturb(harness.Fault{Operation: "create", Kind: "late", Seconds: 10})
+	r.InjectFaults(harness.Fault{Operation: "create", Kind: "late", Seconds: 10})
 	watched := watch(s)
 	said, err := r.Try("shell", "--", "bash", "-c", `set -eu
 pulumi up --yes --skip-preview --refresh >first.log 2>&1 & first=$!

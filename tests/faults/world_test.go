@@ -45,39 +45,39 @@ func TestTheWorldFails(t *testing.T) {
 	for _, f := range []fault{
 		{name: "AWS fails once", args: alias("once"), row: "AWS fails once (500, after the provider's own 25 tries)",
 			breaks: refuse(1, internal), says: []string{"InternalFailure", "AWS itself failed: wait some minutes", "then run 'pulumi up' again, which goes on where this ended"}},
-		{name: "AWS fails always", args: alias("always"), row: "AWS fails always (500)", breaks: refuse(-1, internal), says: []string{"AWS itself failed"}, mends: undisturbed},
+		{name: "AWS fails always", args: alias("always"), row: "AWS fails always (500)", breaks: refuse(-1, internal), says: []string{"AWS itself failed"}, fixes: undisturbed},
 		{name: "AWS throttles", args: alias("throttled"), row: "AWS throttles until the provider gives up",
 			breaks: refuse(1, throttled), says: []string{"Throttling: Rate exceeded", "AWS is asked too much at once, by this or by others in the account: wait a minute"}},
 		{name: "AWS is eventually consistent", args: alias("consistent"), row: "AWS does not find what it just made",
 			breaks: refuse(1, unfound), says: []string{"NoSuchChange", "made a moment ago, it will be found in a minute"}},
 		{name: "AWS refuses the credentials", args: alias("denied"), row: "AWS does not allow it (AccessDenied)",
-			breaks: refuse(-1, unauthorized), says: []string{"route53:ChangeResourceRecordSets", "give them what docs/iam/deployer.json lists"}, mends: undisturbed},
+			breaks: refuse(-1, unauthorized), says: []string{"route53:ChangeResourceRecordSets", "give them what docs/iam/deployer.json lists"}, fixes: undisturbed},
 		{name: "AWS refuses the signature", args: alias("skewed"), row: "The operator's clock is a day behind: AWS refuses the signature",
-			breaks: refuse(-1, skewed), says: []string{"its clock is wrong (date --utc): set it (sudo timedatectl set-ntp true)"}, mends: undisturbed},
+			breaks: refuse(-1, skewed), says: []string{"its clock is wrong (date --utc): set it (sudo timedatectl set-ntp true)"}, fixes: undisturbed},
 		{name: "AWS answers slowly", args: alias("slow"), heals: true, row: "AWS answers after 15 s", breaks: func(r *harness.Rehearsal) {
-			r.Disturb(harness.Fault{Operation: "create", Kind: "late", Seconds: 15})
+			r.InjectFaults(harness.Fault{Operation: "create", Kind: "late", Seconds: 15})
 		}},
 		{name: "the git host is down at the preview", row: "The git host does not answer the preview",
 			breaks: func(r *harness.Rehearsal) { networkOf(r, "git", "198.51.100.4", false) },
 			says:   []string{"ask ssh://git@198.51.100.4/srv/app.git for \"main\"", "try it by hand: git ls-remote"},
-			mends:  func(r *harness.Rehearsal) { networkOf(r, "git", "198.51.100.4", true) }},
+			fixes:  func(r *harness.Rehearsal) { networkOf(r, "git", "198.51.100.4", true) }},
 		{name: "the git host is down at the release", row: "The git host does not answer the server, in the release step",
 			breaks: func(r *harness.Rehearsal) {
 				r.Commit(map[string]string{"web/release": "while the git host is down"})
 				unreachable(r, "ip daddr 198.51.100.4 drop")
 			},
 			says:  []string{"the git host of ssh://git@198.51.100.4/srv/app.git does not answer from the server; when it does, run 'pulumi up' again", "the site is served by"},
-			mends: reachable},
+			fixes: reachable},
 		{name: "the volume is another stack's", args: []string{"--set", "environment.GREETING=foreign"}, row: "The volume belongs to another stack",
 			breaks: func(r *harness.Rehearsal) { r.SSH("echo someone-else | sudo tee /data/stack") },
 			says:   []string{"this server's data belongs to stack someone-else", "pulumi stack select someone-else", "sudo rm /data/stack"},
-			mends:  func(r *harness.Rehearsal) { r.SSH("sudo rm /data/stack") }},
+			fixes:  func(r *harness.Rehearsal) { r.SSH("sudo rm /data/stack") }},
 	} {
 		f.against(t, r, s, world, row)
 	}
 	t.Run("two commands on one rehearsal", func(t *testing.T) {
 		r := r.In(t)
-		r.Disturb(harness.Fault{Operation: "create", Kind: "late", Seconds: 10})
+		r.InjectFaults(harness.Fault{Operation: "create", Kind: "late", Seconds: 10})
 		first := r.Start(append([]string{"up"}, alias("first")...)...)
 		// The second comes while the first is at work, and holds what it holds from its first second on.
 		first.Await(func(output string) string { return regexp.MustCompile("Updating").FindString(output) })
@@ -101,7 +101,7 @@ func firstUp(t *testing.T, r *harness.Rehearsal) {
 		{"AWS does not allow it (UnauthorizedOperation)", "data", ec2 + "UnauthorizedOperation: You are not authorized to perform this operation.", "give them what docs/iam/deployer.json lists"},
 	}
 	for _, one := range met {
-		r.Disturb(harness.Fault{Operation: "create", Name: one.resource, Kind: "refuse", Error: one.said})
+		r.InjectFaults(harness.Fault{Operation: "create", Name: one.resource, Kind: "refuse", Error: one.said})
 		output, err := r.Try("up")
 		require.Error(t, err, one.row)
 		require.Contains(t, output, one.says)

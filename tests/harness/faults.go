@@ -17,8 +17,8 @@ type Fault struct {
 	Times                        int
 }
 
-// Disturb leaves faults for the AWS stand-in and forgets those that came to pass.
-func (r *Rehearsal) Disturb(faults ...Fault) {
+// InjectFaults leaves faults for the AWS stand-in and forgets those that came to pass.
+func (r *Rehearsal) InjectFaults(faults ...Fault) {
 	r.t.Helper()
 	text, err := json.Marshal(faults)
 	require.NoError(r.t, err)
@@ -28,8 +28,8 @@ func (r *Rehearsal) Disturb(faults ...Fault) {
 	require.NoError(r.t, os.RemoveAll(filepath.Join(folder, "faulted")))
 }
 
-// Faulted are the faults that came to pass since Disturb, as "hold create vpc".
-func (r *Rehearsal) Faulted() []string {
+// Injected are the faults that came to pass since Disturb, as "hold create vpc".
+func (r *Rehearsal) Injected() []string {
 	text, err := os.ReadFile(filepath.Join(r.Dir, "aws", "faulted"))
 	// Whoever writes it may be about to, or be killed before.
 	if said := strings.TrimSpace(string(text)); err == nil && said != "" {
@@ -41,10 +41,10 @@ func (r *Rehearsal) Faulted() []string {
 // AwaitFault waits until a fault came to pass, and is false when the command ended without one.
 func (r *Rehearsal) AwaitFault(up *Running) bool {
 	// The file comes to be in another process that says nothing of it.
-	for len(r.Faulted()) == 0 {
+	for len(r.Injected()) == 0 {
 		select {
 		case <-up.Ended():
-			return len(r.Faulted()) > 0
+			return len(r.Injected()) > 0
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

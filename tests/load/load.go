@@ -58,7 +58,7 @@ type Run struct {
 	answers []answer
 	noted   []note
 	report  Report
-	// seen is closed and made anew whenever a version answers for the first time.
+	// seen is closed and recreated whenever a version answers for the first time.
 	seen     chan struct{}
 	versions map[string]bool
 }

@@ -109,7 +109,7 @@ func (r *Repository) run(ctx context.Context, environment []string, stdin, name 
 			"compare with the key that the git host publishes, and only then: pulumi config set berth:repositoryHostKey 'ssh-ed25519 …'", host, pinnedKey(r.cfg))
 	}
 	if strings.Contains(failed.said, r.mirror) {
-		failed.said += "; the copy can be taken away, it is made anew: rm -rf " + shellescape.Quote(r.mirror)
+		failed.said += "; the copy can be taken away, it is recreated: rm -rf " + shellescape.Quote(r.mirror)
 	}
 	return "", failed
 }

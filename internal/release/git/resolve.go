@@ -59,5 +59,5 @@ func pick(listing, ref string) (string, error) {
 			return sha, nil
 		}
 	}
-	return "", fmt.Errorf("there is no branch or tag %q (a commit that no branch or tag points at needs all 40 digits of its SHA); mend it: pulumi config set berth:ref main", ref)
+	return "", fmt.Errorf("there is no branch or tag %q (a commit that no branch or tag points at needs all 40 digits of its SHA); Fix: pulumi config set berth:ref main", ref)
 }

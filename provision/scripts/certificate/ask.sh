@@ -72,7 +72,7 @@ renew_once() {
 }
 
 # An authority that refused is asked again after a pause: an hour, then twice as long each time, at most twelve. Source of
-# the first: Let's Encrypt allows five failed validations of a name an hour. Other names begin anew.
+# the first: Let's Encrypt allows five failed validations of a name an hour. Other names start again.
 readonly REFUSED=$TLS/refused PAUSE=3600 LONGEST_PAUSE=43200
 
 # last_refusal sets AT, TIMES and ENDS to when these names were refused last, the how-manieth time that was, and until when at

@@ -155,7 +155,7 @@ migrate() {
   # shellcheck disable=SC2310 # compose is one command
   if ! compose "$1" "$file" run --rm --no-deps --no-TTY --interactive=false "$service" sh -c "$command" 2>&1 | plain >"$log"; then
     tail -n 15 "$log" | show "the migration"
-    fail "the migration failed (the lines above say why); the release was not started, and what runs is left as it was; mend it in a commit, or run another command: pulumi config set --path berth:migration.command COMMAND"
+    fail "the migration failed (the lines above say why); the release was not started, and what runs is left as it was; fix it in a commit, or run another command: pulumi config set --path berth:migration.command COMMAND"
   fi
   cat "$log"
 }

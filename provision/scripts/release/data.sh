@@ -1,4 +1,4 @@
-# The stateful services: one project, "app", that outlasts releases. Sourced by deploy.sh.
+# The stateful services: one project, "app", which persists across releases. Sourced by deploy.sh.
 # shellcheck shell=bash
 set -euo pipefail
 
@@ -64,9 +64,9 @@ job() {
     | . and ($policy | IN("", "no") or (startswith("on-failure") and $now == "on-failure"))' "$RELEASES/$1/data.json"
 }
 
-# leave_jobs takes the jobs of release $1 out of what changes on the way back to it: they have run for it, and what a later
+# keep_jobs takes the jobs of release $1 out of what changes on the way back to it: they have run for it, and what a later
 # release's job made of it since, or why that failed, is no reason to run them again.
-leave_jobs() {
+keep_jobs() {
   local service what rest=""
   while read -r service what; do
     [ -n "$service" ] || continue
@@ -100,7 +100,7 @@ foretell() {
     [ "$what" = changes ] || continue
     # shellcheck disable=SC2016 # jq's variables
     read_text why jq -r --arg s "$service" '.because[$s]' "$RELEASES/$1/plan.json"
-    say "stateful service $service changes ($why): it is stopped and started anew, and what needs it waits"
+    say "stateful service $service changes ($why): it is stopped and recreated, and what needs it waits"
   done <<<"$CHANGED"
   read_lines surplus surplus_data "$1"
   read_lines lines in_the_way "$1"
@@ -173,9 +173,9 @@ surplus_data() {
   done
 }
 
-# leave_stores takes databases and the like out of what changes on the way back to release $1: an older version may not read
+# keep_databases takes databases and the like out of what changes on the way back to release $1: an older version may not read
 # their data. One that is down is started as it is. $2 names, between spaces, those that go back all the same.
-leave_stores() {
+keep_databases() {
   local service what rest=""
   local -a ids=()
   while read -r service what; do
@@ -265,7 +265,7 @@ filled() {
   [ -d "$folder" ] && has_files "$folder"
 }
 
-# stop_moving stops those services of release $1: in release $2 they outlast releases, and never run twice.
+# stop_moving stops those services of release $1: in release $2 they persist, and never run twice.
 stop_moving() {
   local service
   read_lines MOVED moving "$1" "$2"
@@ -320,12 +320,12 @@ dependents() {
   printf '%s\n' "${names[@]}"
 }
 
-# renew_dependents starts those anew.
+# renew_dependents restarts those.
 renew_dependents() {
   local -a services=()
   read_lines services dependents "$1" "$CHANGED"
   [ "${#services[@]}" -gt 0 ] || return 0
-  say "starting anew what depends on them: ${services[*]}"
+  say "restarting what depends on them: ${services[*]}"
   compose "$1" data.json restart --no-deps "${services[@]}"
 }
 
@@ -336,9 +336,9 @@ restore_data() {
   say "taking the stateful services back"
   give_way "$1"
   find_changed_data "$1"
-  leave_jobs "$1"
+  keep_jobs "$1"
   AS_IT_IS=()
-  leave_stores "$1" "$ANEW"
+  keep_databases "$1" "$ANEW"
   start_as_is "$1"
   mapfile -t services <<<"$CHANGED"
   services=("${services[@]%% *}")

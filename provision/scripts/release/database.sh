@@ -190,7 +190,7 @@ start_dumped() {
     dumped+="${service%.*} "
   done
   find_changed_data "$1"
-  leave_what_outlasts "$1"
+  keep_persistent "$1"
   while read -r service what; do
     if [ "$what" = starts ] && [[ $dumped == *" $service "* ]]; then rest+=${rest:+$'\n'}"$service $what"; fi
   done <<<"$CHANGED"

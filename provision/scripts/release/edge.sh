@@ -10,24 +10,24 @@ readonly MAINTENANCE=$DATA/maintenance
 # What did not answer when the site was asked last, and the releases that were drained.
 UNWELL="" DRAINED=""
 
-# lead makes link $1 ("current" or "next") lead to release $2 ("starting" before any). When this returns, no new request is
-# led elsewhere; open ones finish where they are. nginx is told where the paths are others than those that it knows.
-lead() {
+# switch_traffic points link $1 ("current" or "next") at release $2 ("starting" before any). When it returns, every new request goes
+# there; open ones finish where they are. nginx is reloaded only where the paths differ from those that it knows.
+switch_traffic() {
   local before known routes
   before=$(readlink "$RELEASES/$1" || true)
   known=$(knows "$1")
   read_text routes sha256sum <"$RELEASES/$2/$1.conf"
   link "$1" "$2"
   if [ "$known" = "$routes" ]; then
-    lead_kernel "$1" "$2" "$before"
+    switch_kernel "$1" "$2" "$before"
   else
     tell_nginx "$1" "$2" "$before"
   fi
   put "$KNOWN.$1" 0600 <<<"$routes"
 }
 
-# tell_nginx has nginx take up the paths of release $2. Until its old workers are through, those of release $3 lead on, where
-# they are others.
+# tell_nginx has nginx load the paths of release $2. Until its old workers are done, those of release $3 stay routed where they
+# differ.
 tell_nginx() {
   local old also="$RELEASES/$3/$1.nft"
   if [ ! -e "$also" ] || cmp --silent "$RELEASES/$2/$1.conf" "$RELEASES/$3/$1.conf"; then also=""; fi
@@ -35,20 +35,20 @@ tell_nginx() {
     link "$1" "$3"
     fail "nginx refuses the routes of $2 (the lines above say where); what is served now stays; the routes are: pulumi config get berth:routes"
   fi
-  lead_kernel "$1" "$2" "$3" "$also"
+  switch_kernel "$1" "$2" "$3" "$also"
   old=$(workers)
   apply_nginx
   # shellcheck disable=SC2310 # retired checks each of its commands
   await 30 retired "$old" || fail "nginx did not take up its configuration within 30 seconds; look with: sudo /opt/berth/log-monitor.sh view nginx"
 }
 
-# lead_kernel has the kernel lead the routes as the links say, and those of file $4, too. Where it refuses, link $1 leads to
-# release $3 again, not to $2.
-lead_kernel() {
-  # shellcheck disable=SC2310 # lead_fronts checks each of its commands
-  if lead_fronts "${4:-}"; then return; fi
+# switch_kernel has the kernel route the upstreams as the links say, and those of file $4, too. Where it refuses, link $1 points at
+# release $3 again, not at $2.
+switch_kernel() {
+  # shellcheck disable=SC2310 # route_upstreams checks each of its commands
+  if route_upstreams "${4:-}"; then return; fi
   link "$1" "$3"
-  fail "the kernel does not lead the routes to $2 (the lines above say why); what is served now stays; look with: sudo nft list table ip berth_fronts; then run it again"
+  fail "the kernel does not take the routes of $2 (the lines above say why); what is served now stays; look with: sudo nft list table ip berth_upstreams; then run it again"
 }
 
 # KNOWN.current and KNOWN.next say which routes nginx has taken up since the server started. Neither is there while that is
@@ -57,7 +57,7 @@ readonly KNOWN=/run/berth/routes
 
 knows() { cat "$KNOWN.$1" 2>/dev/null || true; }
 
-# link makes link $1 lead to release $2, of which nginx knows nothing yet.
+# link points link $1 at release $2, of which nginx knows nothing yet.
 link() {
   rm -f "$KNOWN.$1"
   ln -sfn "$2" "$RELEASES/$1.new"
@@ -144,7 +144,7 @@ readonly ADVICE="its containers are healthy, so look at what they say: sudo /opt
 
 # rehearse asks release $1 behind nginx before anybody is led to it.
 rehearse() {
-  lead next "$1"
+  switch_traffic next "$1"
   # shellcheck disable=SC2310 # site_answers checks each of its commands
   await "$ANSWERS_WITHIN" site_answers "$1" "$NEXT_PORT" || fail "$UNWELL behind nginx, for $ANSWERS_WITHIN seconds, and nobody was led there; $ADVICE"
 }

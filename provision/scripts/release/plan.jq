@@ -1,5 +1,5 @@
 # Plans a release: takes Compose's normalised model of the app and what is given about this server, and splits the app
-# into the project of this release and the project "app", which outlasts releases.
+# into the project of this release and the project "app", which persists across releases.
 #
 # Input: [model, given]. model is what `docker compose config --format json` prints. given has
 #   id        the release                        commit   its commit
@@ -161,8 +161,8 @@ def one_restart: if .deploy.restart_policy == null then . else .deploy.restart_p
   | del(.deploy.restart_policy) end;
 
 # A proxy, by its image or its name.
-def fronts: ["angie", "apache", "apisix", "caddy", "envoy", "gateway", "haproxy", "httpd", "ingress", "kong", "nginx", "openresty", "proxy", "swag", "traefik", "varnish"];
-def is_proxy($name; $given): ([(.image // ""), built($name; $given).image | name_of_image | words[]] + ($name | ascii_downcase | words)) | has_word(fronts);
+def upstreams: ["angie", "apache", "apisix", "caddy", "envoy", "gateway", "haproxy", "httpd", "ingress", "kong", "nginx", "openresty", "proxy", "swag", "traefik", "varnish"];
+def is_proxy($name; $given): ([(.image // ""), built($name; $given).image | name_of_image | words[]] + ($name | ascii_downcase | words)) | has_word(upstreams);
 
 # The networks of a service, an object for each.
 def networks_of:
@@ -357,9 +357,9 @@ def only($names): with_entries(select(.key as $k | $names | index([$k])));
     problems: [
       (if $services == {} then "the compose file has no service that runs" else empty end),
       ($given.routes | to_entries[] | select($services[.value.service] == null)
-        | "route \(.value.path) leads to service \(.value.service), which the compose file does not have; it has: \($services | keys | join(", ")); mend it: pulumi config set --path 'berth:routes[\(.key)].service' NAME"),
+        | "route \(.value.path) leads to service \(.value.service), which the compose file does not have; it has: \($services | keys | join(", ")); Fix: pulumi config set --path 'berth:routes[\(.key)].service' NAME"),
       ({migration: $given.migration, database: $given.database} | to_entries[] | select(.value != null and $services[.value.service] == null)
-        | "berth:\(.key) names service \(.value.service), which the compose file does not have; it has: \($services | keys | join(", ")); mend it: pulumi config set --path berth:\(.key).service NAME"),
+        | "berth:\(.key) names service \(.value.service), which the compose file does not have; it has: \($services | keys | join(", ")); Fix: pulumi config set --path berth:\(.key).service NAME"),
       ($services | to_entries[] | .key as $name | .value
         | ((.labels // {}) | to_entries[] | select(.key | ascii_downcase | startswith("berth."))
             | if .key != "berth.stateful" then "service \($name) has the label \(.key), which does not exist; the nearest is berth.stateful, which takes true or false"
@@ -369,7 +369,7 @@ def only($names): with_entries(select(.key as $k | $names | index([$k])));
             | "service \($name) has the label \(.) below deploy, where it means nothing; write it below the service itself: labels: {berth.stateful: \"true\"}")),
       ({volume: $model.volumes, network: $model.networks} | to_entries[] | .key as $kind | .value // {} | to_entries[] | .key as $name | (.value // {}).labels // {} | keys[]
         | select(ascii_downcase | startswith("berth.")) | "\($kind) \($name) has the label \(.), which is none of a \($kind); write it at the service: labels: {berth.stateful: \"true\"}"),
-      # Copies of these outlast the release; a link in one would lead elsewhere on the server.
+      # Copies of these outlive the release; a link in one would lead elsewhere on the server.
       ($files[].source | ltrimstr($given.source) | ltrimstr("/") | . as $folder
         | [($given.links // [])[] | select($folder == "" or startswith($folder + "/"))] | select(. != []) | .[0]
         | "the folder \(if $folder == "" then "." else $folder end), which a persistent service mounts, holds the symbolic link \(.); Fix: commit the file or folder itself there, or build the folder into the service's image"),
@@ -403,7 +403,7 @@ def only($names): with_entries(select(.key as $k | $names | index([$k])));
         | group_by(.volume)[] | select(length > 1)
         | "services \(map(.service) | join(" and ")) keep their files in the same volume, \(.[0].volume | sub(":.*$"; "")), and two servers at work on the same files damage them; give each a volume of its own, or take one of them out of the compose file"),
       ($given.images | keys[] | select($services[.] == null)
-        | "berth:images names service \(.), which the compose file does not have; mend it: pulumi config rm --path 'berth:images[\"\(.)\"]'"),
+        | "berth:images names service \(.), which the compose file does not have; Fix: pulumi config rm --path 'berth:images[\"\(.)\"]'"),
       ($services | to_entries[] | .key as $name | .value
         | (select(.network_mode == "host" and $given.strategy == "blue-green" and ($because[$name] == null))
             | "service \($name) uses the host's network (network_mode: host), where two releases cannot stand side by side; remove it, or have the old release stopped first: pulumi config set berth:releaseStrategy stop-first"),

@@ -59,7 +59,7 @@ free_slot() {
 }
 
 # compose runs Compose on file $2 of release $1: app.json is the release's own project, data.json the one that
-# outlasts releases. It gets as long as services may take to become healthy.
+# persists. It gets as long as services may take to become healthy.
 compose() {
   local release=$RELEASES/$1 file=$2
   shift 2
@@ -83,7 +83,7 @@ own_networks() {
     '[$addresses[] | select(.ifname | IN($routes[].dev)) | .addr_info[] | "\(.local)/\(.prefixlen)"]'
 }
 
-# refusals prints what keeps the release in folder $1 from going out, a line each.
+# refusals prints what keeps the release in folder $1 from going out, one per line.
 refusals() {
   local -a trust=() problems=()
   read_json trust "$1/trust.json" '.[].text'

@@ -20,7 +20,7 @@ meter{width:10rem;height:1.1rem}@media(max-width:40rem){table,tbody{display:bloc
 "<header><h1>\(.domain | @html)</h1><time>\(.time | words::minute) UTC</time></header>",
 "<p class=state>\(badge(.severity)) \(words::headline)</p>",
 "<h2>Releases</h2>", table(.releases[] | row((.id | @html), if .serves then "<b>serves</b> since " + (.since | words::minute) else "kept, served " + (.since | words::minute) end)),
-"<h2>Services</h2>", table(words::services[] | row((.name | @html), (.status | @html), if .kept then "<small>outlasts releases</small>" else "" end)),
+"<h2>Services</h2>", table(words::services[] | row((.name | @html), (.status | @html), if .kept then "<small>persistent</small>" else "" end)),
 "<h2>Server</h2>", table(words::gauges[] | row((.name | @html), "<meter min=0 max=100 high=80 optimum=0 value=\(.value)></meter>", "\(.value) %")),
 "<h2>Checks</h2>", table(.checks[] | row((.name | @html), badge(.severity), (.reason | @html))),
 "<h2>Last releases</h2>", table(.history[] | row((.time | words::minute), (.action | @html), (.release | @html), (.result | @html), "\(.seconds) s")),

@@ -23,7 +23,7 @@ def gauge: .severity as $severity | (.value / 4 | ceil) as $filled | "  " + (.na
   (if .releases == [] then "  none yet" else empty end),
   "",
   ("SERVICES" | bold),
-  (words::services[] | "  " + (.name | pad(22)) + if .kept then (.status | pad(34)) + "outlasts releases" else .status[0:56] end),
+  (words::services[] | "  " + (.name | pad(22)) + if .kept then (.status | pad(34)) + "persistent" else .status[0:56] end),
   "",
   ("SERVER" | bold),
   (words::gauges[] | gauge),

@@ -61,10 +61,10 @@ EOF
   systemctl reload-or-restart berth-spool.service
 }
 
-# lead_fronts leads the routes to the release that serves, now and before nginx starts after a reboot.
-lead_fronts() {
-  put "$BERTH_ETC/fronts.nft" 0644 <"/opt/berth/edge/fronts.nft"
-  nft_service berth-fronts "Lead the site's routes to the release that serves" "$BERTH_ETC/fronts.nft" nginx.service "$DATA"
+# route_upstreams leads the routes to the release that serves, now and before nginx starts after a reboot.
+route_upstreams() {
+  put "$BERTH_ETC/upstreams.nft" 0644 <"/opt/berth/edge/upstreams.nft"
+  nft_service berth-upstreams "Lead the site's routes to the release that serves" "$BERTH_ETC/upstreams.nft" nginx.service "$DATA"
 }
 
 main() {
@@ -90,7 +90,7 @@ main() {
   [ -e "$DATA/releases/current/current.conf" ] || ln -sfn starting "$DATA/releases/current"
   read_text serving readlink "$DATA/releases/current"
   ln -sfn "$serving" "$DATA/releases/next"
-  lead_fronts
+  route_upstreams
   bound_spool
   # The two need one another: the site's routes, which a replaced server finds on the volume, include the file, and it uses
   # what the site defines. Where it is not there yet, nothing includes it yet either.

@@ -51,7 +51,7 @@ func (r *rehearsal) kept() (*ownApp, error) {
 		err = json.Unmarshal(text, own)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read which app is rehearsed: %w; begin anew: make rehearse-clean", err)
+		return nil, fmt.Errorf("read which app is rehearsed: %w; start again: make rehearse-clean", err)
 	}
 	return own, nil
 }

@@ -19,8 +19,8 @@ func (f *Firewall) warnOfStrangers(ctx *pulumi.Context) {
 			Filters: []vpc.GetSecurityGroupRulesFilter{{Name: "group-id", Values: []string{group}}},
 		}, pulumi.Parent(f))
 		if err != nil {
-			// It is a courtesy: no update fails for want of it.
-			return false, ctx.Log.Warn(fmt.Sprintf("cannot see whether somebody opened %s by hand: %s; mend it: allow ec2:DescribeSecurityGroupRules", group, err), &pulumi.LogArgs{Resource: f})
+			// It is a courtesy: no update fails because of it.
+			return false, ctx.Log.Warn(fmt.Sprintf("cannot see whether somebody opened %s by hand: %s; Fix: allow ec2:DescribeSecurityGroupRules", group, err), &pulumi.LogArgs{Resource: f})
 		}
 		for _, id := range found.Ids {
 			if slices.Contains(own, pulumi.ID(id)) {
