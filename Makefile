@@ -161,7 +161,7 @@ sbom:
 
 # The README's settings table is Pulumi.yaml's.
 settings-table:
-	go test ./config -run Settings -update
+	go test ./internal/config -run Settings -update
 
 # What runs on this machine or inside the rehearsal's containers. Go's own cache makes an unchanged build a matter of
 # seconds; the Pulumi CLI is linked only when its version changes. An installed CLI that is new enough is copied instead:

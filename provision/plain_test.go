@@ -115,3 +115,24 @@ func TestADamagedRecordIsNoCode(t *testing.T) {
 		assert.Contains(t, said, "the authority refused before")
 	}
 }
+
+// TestARefusalIsOfWhatWasAsked: who asks otherwise is not held back by it.
+func TestARefusalIsOfWhatWasAsked(t *testing.T) {
+	r := newRebooted(t)
+	r.write("etc/account-binding.ini", "eab-kid = 1\n")
+	const asked = "NAMES=example.com; DIRECTORY=https://a.example; PROFILE=x; "
+	said, err := r.source("ssl-manager.sh", asked+"UNTIL=0; refused 1; pausing")
+	require.NoError(t, err, said)
+	for name, line := range map[string]string{
+		"other names": "NAMES=other.example.com", "another authority": "DIRECTORY=https://b.example", "another profile": "PROFILE=",
+		"another binding": "echo eab-kid = 2 >$BERTH_ETC/account-binding.ini", "no binding": "rm $BERTH_ETC/account-binding.ini",
+	} {
+		r.write("etc/account-binding.ini", "eab-kid = 1\n")
+		said, err := r.source("ssl-manager.sh", asked+line+"; if pausing; then echo held back; fi")
+		require.NoError(t, err, said)
+		assert.NotContains(t, said, "held back", name)
+	}
+	r.write("etc/account-binding.ini", "eab-kid = 1\n")
+	said, err = r.source("ssl-manager.sh", asked+"pausing")
+	require.NoError(t, err, said)
+}

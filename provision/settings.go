@@ -74,10 +74,10 @@ func releaseSettings(cfg *config.Config, stack string, release Release) (string,
 	}.text()
 }
 
-// operationsSettings tells the health check whether to push what it finds, and the nightly dump which bucket, "" for
-// none, takes a copy.
+// operationsSettings tells the health check whether to push what it finds, the nightly dump which bucket, "" for none, takes a
+// copy, and the restore drill how many days lie between two, 0 for none.
 func operationsSettings(cfg *config.Config, bucket string) (string, error) {
-	return settings{"SSH_USER": infra.User, "OPERATIONS": settings{"REGION": cfg.Region, "MONITORED": cfg.AlarmEmail != "", "BUCKET": bucket}}.text()
+	return settings{"SSH_USER": infra.User, "OPERATIONS": settings{"REGION": cfg.Region, "MONITORED": cfg.AlarmEmail != "", "BUCKET": bucket, "DRILL_DAYS": cfg.RestoreDrill}}.text()
 }
 
 // dockerHub is how Docker's client files credentials for Docker Hub. Source: docker/cli, "IndexServer".

@@ -129,7 +129,7 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 		ComposeFile: "deploy/my compose.yaml", Routes: []config.Route{{Path: "/", Service: "web", Port: 80}, {Path: "/api/", Service: "api", Port: 8000}},
 		Environment: map[string]string{"B": hostile[0]}, Secrets: map[string]string{"A": "it's"}, KeepReleases: 3, HealthyWithin: 60, AlarmEmail: "a@example.com", Region: "eu-central-1",
 		Migration: &config.Migration{Service: "api", Command: "echo \"it's\" $HOME <&>"}, Registries: map[string]string{"registry.example.com": "you:pass:word", "docker.io": "a:b"},
-		ACME: config.ACME{EABKey: "geheim", EABKeyID: "1"}, UploadLimit: 100,
+		ACME: config.ACME{EABKey: "geheim", EABKeyID: "1"}, UploadLimit: 100, RestoreDrill: 5,
 	}
 	planned, err := release.Settings(cfg)
 	require.NoError(t, err)
@@ -179,7 +179,7 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 		}
 		return err
 	}))
-	assert.Equal(t, 7, count, "every script that reads some")
+	assert.Equal(t, 9, count, "every script that reads some")
 	var app map[string]any
 	require.NoError(t, json.Unmarshal([]byte(found["APP"]), &app))
 	assert.Equal(t, map[string]any{"service": "api", "command": "echo \"it's\" $HOME <&>"}, app["migration"])
@@ -187,7 +187,7 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 	assert.Equal(t, map[string]string{
 		"DOMAIN": "app.example.com", "REPOSITORY": "ssh://git@git.example.com:2222/a.git", "COMMIT": "abc", "COMPOSE_FILE": "deploy/my compose.yaml", "STRATEGY": "",
 		"HEALTHY_WITHIN": "60", "DRAIN_WITHIN": "0", "KEEP": "3", "NAMES": "app.example.com www.example.com", "ADDRESS": "192.0.2.7", "EMAIL": "", "DIRECTORY": "",
-		"STAGING_DIRECTORY": "", "PROFILE": "", "REGION": "eu-central-1", "MONITORED": "true", "BUCKET": "dumps",
+		"STAGING_DIRECTORY": "", "PROFILE": "", "REGION": "eu-central-1", "MONITORED": "true", "BUCKET": "dumps", "DRILL_DAYS": "5",
 	}, found)
 }
 

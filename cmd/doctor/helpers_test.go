@@ -211,7 +211,7 @@ func newBench(t *testing.T) *bench {
 	} {
 		t.Setenv(name, value)
 	}
-	project, err := filepath.Abs("..")
+	project, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	b.project, b.folder, b.resolver = project, t.TempDir(), b.serveDNS()
 	b.write("Pulumi.yaml", "name: berth\nruntime: go\n")

@@ -69,6 +69,8 @@ type Config struct {
 	SnapshotsKept int
 	// DumpBucket makes an S3 bucket that database dumps are copied to.
 	DumpBucket bool
+	// RestoreDrill is how many days lie between two restores of the newest dumps beside the site, 0 for none.
+	RestoreDrill int
 	// VolumeSnapshot is the snapshot that the data volume is made from, "" for a blank one.
 	VolumeSnapshot string
 	// SSHPrivateKey, a secret, is the operator's own key; "" has one generated for the stack.

@@ -21,7 +21,7 @@ func Keys() []string {
 		"availabilityZone", "composeFile", "createZone", "database", "deployKey", "domain", "drainWithin",
 		"dumpBucket", "environment", "healthyWithin", "images", "instanceType", "keepReleases", "migration",
 		"operatorCidrs", "protect", "ref", "region", "registries", "releaseStrategy", "repository",
-		"repositoryHostKey", "routes", "secrets", "snapshotsKept", "sshPrivateKey", "subnetId", "tags",
+		"repositoryHostKey", "restoreDrill", "routes", "secrets", "snapshotsKept", "sshPrivateKey", "subnetId", "tags",
 		"uploadLimit", "volumeSize", "volumeSnapshot", "vpcCidr", "zone",
 	}
 }

@@ -9,6 +9,9 @@ import (
 // Amazon Data Lifecycle Manager".
 const maxSnapshots = 365
 
+// maxDrill is the most days between two restore drills: what is rarer proves little. Source: a choice.
+const maxDrill = 90
+
 // maxHealthPath is how long a path may be that Route 53 asks for. Source: Route 53 API Reference, "HealthCheckConfig".
 const maxHealthPath = 255
 
@@ -25,6 +28,7 @@ func (l *loader) operations() {
 	}
 	c.SnapshotsKept = l.number("snapshotsKept", 7, 0, maxSnapshots, "daily snapshots")
 	c.DumpBucket = l.boolean("dumpBucket", false)
+	c.RestoreDrill = l.number("restoreDrill", 7, 0, maxDrill, "days")
 	if c.VolumeSnapshot = l.raw("volumeSnapshot"); c.VolumeSnapshot != "" && !snapshotID.MatchString(c.VolumeSnapshot) {
 		l.problem("volumeSnapshot", c.VolumeSnapshot, "a snapshot's id is required, snap- and 8 or 17 hexadecimal digits", remove("volumeSnapshot"))
 	}

@@ -12,7 +12,7 @@ import (
 var defaults = map[string]string{
 	"acmeDirectory": letsEncrypt, "composeFile": "compose.yaml", "createZone": "false", "drainWithin": "30", "dumpBucket": "false",
 	"healthyWithin": "300", "instanceType": "t3.micro", "keepReleases": "3", "protect": "true", "ref": "main", "region": "eu-central-1",
-	"releaseStrategy": BlueGreen, "snapshotsKept": "7", "uploadLimit": "100", "volumeSize": "20", "vpcCidr": "10.20.0.0/16",
+	"releaseStrategy": BlueGreen, "restoreDrill": "7", "snapshotsKept": "7", "uploadLimit": "100", "volumeSize": "20", "vpcCidr": "10.20.0.0/16",
 }
 
 // adopt makes the settings of a project with another name Berth's: `pulumi new` lets everyone choose a name, and to Pulumi

@@ -222,6 +222,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"alarmEmail", "you at example", "alarmEmail", "one e-mail address", "pulumi config set berth:alarmEmail you@example.com"},
 		{"alarmEmail", "a@example.com,b@example.com", "alarmEmail", "one e-mail address", "pulumi config set berth:alarmEmail you@example.com"},
 		{"alarmEmail", `["you@example.com"]`, "alarmEmail", "one e-mail address", "pulumi config set berth:alarmEmail you@example.com"},
+		{"restoreDrill", "91", "restoreDrill", "whole number of days, 0 to 90", "pulumi config set berth:restoreDrill 7"},
+		{"restoreDrill", "weekly", "restoreDrill", "whole number of days", "pulumi config set berth:restoreDrill 7"},
 		{"snapshotsKept", "-1", "snapshotsKept", "whole number of daily snapshots, 0 to 365", "pulumi config set berth:snapshotsKept 7"},
 		{"snapshotsKept", "366", "snapshotsKept", "whole number of daily snapshots, 0 to 365", "pulumi config set berth:snapshotsKept 7"},
 		{"snapshotsKept", "7.5", "snapshotsKept", "whole number", "pulumi config set berth:snapshotsKept 7"},

@@ -62,6 +62,7 @@ func TestDefaultsAreThoseOfTheProjectFile(t *testing.T) {
 	assert.Equal(t, defaults("alarmEmail"), cfg.AlarmEmail)
 	assert.Equal(t, defaults("snapshotsKept"), cfg.SnapshotsKept)
 	assert.Equal(t, defaults("dumpBucket"), cfg.DumpBucket)
+	assert.Equal(t, defaults("restoreDrill"), cfg.RestoreDrill)
 	assert.Equal(t, defaults("volumeSnapshot"), cfg.VolumeSnapshot)
 }
 

@@ -46,7 +46,7 @@ func TestTheServersIsTheSame(t *testing.T) {
 			all = append(utf8.AppendRune(all, r), '\n')
 		}
 	}
-	bash := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `source ../provision/scripts/lib.sh; plain <"$1"`, "test", file(t, all))
+	bash := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `source ../../provision/scripts/lib.sh; plain <"$1"`, "test", file(t, all))
 	output, err := bash.Output()
 	require.NoError(t, err)
 	for _, r := range string(output) {

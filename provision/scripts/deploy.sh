@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Releases the app: deploy.sh [deploy] | rollback | status | history | maintenance. See usage.
+# Releases the app: deploy.sh [deploy] | rollback | status | history | dump | drill | maintenance. See usage.
 #
 # Settings: /etc/berth/release.json, written by 'pulumi up': DOMAIN, REPOSITORY, COMMIT, COMPOSE_FILE, KEEP, HEALTHY_WITHIN
 # and DRAIN_WITHIN (seconds), STRATEGY, and APP, an object {routes, images, strategy, migration, database}. The app's
@@ -25,6 +25,8 @@ source /opt/berth/release/data.sh
 source /opt/berth/release/containers.sh
 # shellcheck source=provision/scripts/release/database.sh
 source /opt/berth/release/database.sh
+# shellcheck source=provision/scripts/release/drill.sh
+source /opt/berth/release/drill.sh
 # shellcheck source=provision/scripts/release/bucket.sh
 source /opt/berth/release/bucket.sh
 # shellcheck source=provision/scripts/release/upstreams.sh
@@ -46,6 +48,7 @@ deploy.sh rollback [COMMIT] [--with-database [--yes]]
 deploy.sh status                                what runs, what is kept
 deploy.sh history                               the last 30 releases
 deploy.sh dump                                  dump the databases now, as a timer does every night
+deploy.sh drill [due]                           restore the newest dumps beside the site and count their rows; due: if it is time
 deploy.sh maintenance on | off                  answer every page with 503 and the maintenance page
 EOF
 }
@@ -366,6 +369,11 @@ main() {
       await_reboot
       take_lock dump
       dump
+      ;;
+    drill)
+      log_by_hand
+      await_docker
+      drill "${2:-}"
       ;;
     status | history) "$1" ;;
     maintenance) maintenance "${2:-}" ;;

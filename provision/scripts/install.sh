@@ -10,7 +10,11 @@ base64 -d | sudo -n timeout 60 sh -euc '
     exit 1
   fi
   mkdir -p -m 0755 "$versions"
-  before=$(readlink /opt/berth) || before=""
+  before=""
+  if [ -L /opt/berth ]; then
+    before=$(readlink /opt/berth)
+    [ -n "$before" ]
+  fi
   version=$(mktemp -d "$versions/XXXXXXXX")
   trap "rm -rf \"$version\"" EXIT
   chmod 0755 "$version"

@@ -10,11 +10,14 @@ readonly LOGS=/var/log/berth LEAST=32
 
 # full says which of the disks $@ is full, and what to do.
 full() {
-  local disk free table
+  local disk free table seen=" "
   for disk in "$@"; do
-    mountpoint -q "$disk" || [ "$disk" = / ] || continue
-    read_text table df --output=avail --block-size=1M "$disk"
-    free=${table##*[[:space:]]}
+    [ -d "$disk" ] || continue
+    read_text table df --output=avail,target --block-size=1M "$disk"
+    read -r free disk <<<"${table##*$'\n'}"
+    # Most are on one disk.
+    [[ $seen != *" $disk "* ]] || continue
+    seen+="$disk "
     [ "$free" -ge "$LEAST" ] || echo "$free MiB are free on $disk; see what takes it: sudo /opt/berth/log-monitor.sh sizes; make room: sudo /opt/berth/log-monitor.sh clean; docs/runbook/disk-full.md says more"
   done
 }

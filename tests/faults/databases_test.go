@@ -3,6 +3,8 @@ package faults
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/stretchr/testify/assert"
@@ -93,4 +95,20 @@ func dockerStopped(r *harness.Rehearsal, _ *harness.Site) {
 	assert.Contains(r.T(), output, "sudo systemctl restart docker")
 	r.SSH("sudo systemctl start docker.socket docker.service")
 	assert.Equal(r.T(), "ok", r.Health()["containers"])
+}
+
+// restoreDrill restores the newest dump beside the site: what it counts lies between what there was before the dump and is now.
+func restoreDrill(r *harness.Rehearsal, s *harness.Site) {
+	before := len(s.Rows())
+	r.SSH("sudo /opt/berth/deploy.sh dump")
+	output := r.SSH("sudo /opt/berth/deploy.sh drill")
+	counted := regexp.MustCompile(`restored \S+_db\.postgres: (\d+) rows`).FindStringSubmatch(output)
+	require.NotNil(r.T(), counted, output)
+	rows, err := strconv.Atoi(counted[1])
+	require.NoError(r.T(), err)
+	assert.GreaterOrEqual(r.T(), rows, before)
+	// The migrations' own table has a row or two.
+	assert.LessOrEqual(r.T(), rows, len(s.Rows())+10)
+	assert.Equal(r.T(), "ok", r.Health()["drill"])
+	assert.Empty(r.T(), r.SSH("sudo docker ps --all --quiet --filter label=com.docker.compose.project=drill; sudo ls -d /data/drill 2>/dev/null || true"))
 }

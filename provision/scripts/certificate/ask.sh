@@ -72,16 +72,26 @@ renew_once() {
 }
 
 # An authority that refused is asked again after a pause: an hour, then twice as long each time, at most twelve. Source of
-# the first: Let's Encrypt allows five failed validations of a name an hour. Other names start again.
+# the first: Let's Encrypt allows five failed validations of a name an hour. Who asks otherwise starts again: for other names, another
+# authority, another profile, or with another binding of the account.
 readonly REFUSED=$TLS/refused PAUSE=3600 LONGEST_PAUSE=43200
+
+# asked_how identifies all that but the names, without showing it.
+asked_how() {
+  local sum
+  read_text sum sha256sum <<<"${DIRECTORY:-} ${PROFILE:-} $(cat "$BERTH_ETC/account-binding.ini" 2>/dev/null || true)"
+  printf '%s\n' "${sum%% *}"
+}
 
 # last_refusal sets AT, TIMES and ENDS to when these names were refused last, the how-manieth time that was, and until when at
 # least; it fails where they were not. What the volume holds is no number before it was looked at: $((…)) runs what is in one.
 last_refusal() {
+  local how
   local -a before=()
   [ -s "$REFUSED" ] || return 1
   mapfile -t before <"$REFUSED"
-  [ "${before[2]:-}" = "$NAMES" ] || return 1
+  read_text how asked_how
+  [ "${before[2]:-}" = "$NAMES" ] && [ "${before[4]:-$how}" = "$how" ] || return 1
   [[ "${before[0]} ${before[1]} ${before[3]:-0}" =~ ^[1-9][0-9]{0,10}\ [1-9][0-9]{0,5}\ (0|-?[1-9][0-9]{0,14})$ ]] ||
     fail "$REFUSED is damaged, so it cannot be told when the authority may be asked again; nothing was asked. Fix: sudo rm $REFUSED"
   AT=${before[0]} TIMES=${before[1]} ENDS=${before[3]:-0}
@@ -90,10 +100,11 @@ last_refusal() {
 # refused notes a refusal, which an authority that was not reached ($1 is PASSING) did not give.
 # shellcheck disable=SC2310 # last_refusal checks what it reads
 refused() {
-  local AT TIMES=0 ENDS
+  local AT TIMES=0 ENDS how
   [ "$1" -ne "$PASSING" ] || return 0
   last_refusal || TIMES=0
-  printf '%(%s)T\n%s\n%s\n%s\n' -1 $((TIMES + 1)) "$NAMES" "$UNTIL" | put "$REFUSED" 0600
+  read_text how asked_how
+  printf '%(%s)T\n%s\n%s\n%s\n%s\n' -1 $((TIMES + 1)) "$NAMES" "$UNTIL" "$how" | put "$REFUSED" 0600
 }
 
 # limited says whether a limit of the authority's has not ended yet.

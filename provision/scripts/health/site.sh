@@ -29,6 +29,7 @@ site_checks() {
   check_routes "$release"
   check_certificate
   check_dumps "$release"
+  check_drill "$release"
 }
 
 # check_last_release reads how the last release ended.
@@ -68,10 +69,8 @@ check_databases() {
   read_json databases "$RELEASES/$1/plan.json" '.databases[] | "\(.service) \(.kind)"'
   for database in "${databases[@]}"; do
     service=${database% *} kind=${database##* }
-    case $kind in
-      postgres | mysql) ;;
-      *) continue ;;
-    esac
+    # What berth:database's own commands do is theirs: none of them asks.
+    [ "$kind" != command ] || continue
     read_lines ids running "$DATA_PROJECT" "$service"
     # shellcheck disable=SC2310 # in_database checks each of its commands
     if [ "${#ids[@]}" -gt 0 ] && in_database "$service" "$kind" ping 10 </dev/null >/dev/null 2>&1; then
@@ -105,7 +104,7 @@ check_certificate() {
 check_dumps() {
   local database file name newest now since age=-1 failed
   local -a databases=()
-  read_json databases "$RELEASES/$1/plan.json" '.databases[] | "\(.service).\(.kind)"'
+  read_json databases "$RELEASES/$1/plan.json" '(.databases[] | "\(.service).\(.kind)"), (.sqlite[]? | "\(.service).sqlite")'
   [ "${#databases[@]}" -gt 0 ] || return 0
   read_text now date +%s
   for database in "${databases[@]}"; do
@@ -115,6 +114,8 @@ check_dumps() {
       name=${file##*/}
       if [ "${name#*_*_}" = "$database" ] && [[ -z $newest || $file -nt $newest ]]; then newest=$file; fi
     done
+    # Volumes without such a file have no dump.
+    [ -n "$newest" ] || [[ $database != *.sqlite ]] || continue
     if [ -z "$newest" ]; then
       # A site of a few hours had no night yet.
       since=$(stat --format %Y "$RELEASES/$1/released.json" 2>/dev/null) || since=$now
@@ -125,11 +126,38 @@ check_dumps() {
     [ $(((now - since) / 3600)) -le "$age" ] || age=$(((now - since) / 3600))
   done
   failed=$(systemctl is-failed berth-dump.service) || true
+  [ "$age" -ge 0 ] || [ "$failed" = failed ] || return 0
   if [ "$failed" = failed ]; then
     result backup 2 "the last dump of a night failed, and the last that did not is $age hours old; why: sudo tail -n 20 /var/log/berth/release.log; dump again: sudo systemctl start berth-dump" "$age"
   elif [ "$age" -gt "$DUMP_OLD" ]; then
     result backup 1 "the last dump of the database is $age hours old; dump it: sudo /opt/berth/deploy.sh dump; look with: systemctl status berth-dump.timer" "$age"
   else
     result backup 0 "the database was dumped $age hours ago" "$age"
+  fi
+}
+
+# check_drill says when dumps were last restored, where berth:restoreDrill wants it and there is a dump that can be.
+check_drill() {
+  local now since state ok reason rows
+  local -a databases=()
+  load_settings operations DRILL_DAYS:number
+  read_json databases "$RELEASES/$1/plan.json" '.databases[] | select(.kind != "command") | .service'
+  [ "$DRILL_DAYS" -gt 0 ] && [ "${#databases[@]}" -gt 0 ] || return 0
+  read_text now date +%s
+  state=$(jq -r '"\(.ok) \(.time | fromdate) \([.databases[].rows] | add // 0) the dump of \(.service // "-") could not be restored: \(.reason // "")"' "$DATA/drill.json" 2>/dev/null) || state=""
+  if [ -z "$state" ]; then
+    # The first one comes within the first nights.
+    read_text since stat --format %Y "$BERTH_ETC/operations.json"
+    result drill $((now - since >= (DRILL_DAYS + 2) * 86400)) "no dump was restored yet; try it: sudo /opt/berth/deploy.sh drill"
+    return
+  fi
+  read -r ok since rows reason <<<"$state"
+  since=$(((now - since) / 86400))
+  if [ "$ok" != true ]; then
+    result drill 1 "$reason; again: sudo /opt/berth/deploy.sh drill; the log: /var/log/berth/release.log" "$since"
+  elif [ "$since" -ge $((DRILL_DAYS + 2)) ]; then
+    result drill 1 "dumps were last restored $since days ago; look with: systemctl status berth-drill.timer; restore them beside the site: sudo /opt/berth/deploy.sh drill" "$since"
+  else
+    result drill 0 "dumps were restored beside the site $since days ago, with $rows rows" "$since"
   fi
 }

@@ -14,7 +14,7 @@ readonly LEFT_MIB=512
 
 # in_database has the database of kind $2 in the container of stateful service $1 dump, restore, count (rows) or ping ($3), for
 # at most $4 seconds; $5 is the release whose plan names the volumes. Its password is known inside, from the container's own
-# environment, or from its command, which reaches it by the environment, too.
+# environment, or from its command, which reaches it by the environment, too. $DATABASES_OF is another Compose project.
 in_database() {
   local script
   local -a ids=()
@@ -26,7 +26,7 @@ in_database() {
   else
     read_text script cat "/opt/berth/release/$2.sh"
   fi
-  read_lines ids running "$DATA_PROJECT" "$1"
+  read_lines ids running "${DATABASES_OF:-$DATA_PROJECT}" "$1"
   if [ "$2" = redis ]; then
     local BERTH_COMMAND
     read_text BERTH_COMMAND docker inspect --format '{{.Path}}{{range .Args}}{{println}}{{.}}{{end}}' "${ids[0]:-none}"

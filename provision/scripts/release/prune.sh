@@ -77,6 +77,7 @@ prune_dumps() {
   # A day of many releases must not fill the disk.
   read_text oldest date --utc --date "$DUMP_DAYS days ago" +%Y%m%dT%H%M%SZ
   read_lines sizes stat --format %s "${files[@]}"
+  [ "${#sizes[@]}" -eq "${#files[@]}" ] || fail "stat does not say how large the dumps are, so none is removed; look with: sudo ls -l $DUMPS"
   for size in "${sizes[@]}"; do sum=$((sum + size)); done
   read_text share df --output=size --block-size=1 "$DATA"
   share=$((${share##*[[:space:]]} * DUMPS_SHARE / 100))

@@ -105,6 +105,7 @@ LogLevelMax=notice
 EOF
   timer berth-health "Look at the health of the site and its server" "/opt/berth/health-check.sh --push" "*" "*" 0
   timer berth-dump "Dump the databases" "/opt/berth/deploy.sh dump" 30 2 1200
+  timer berth-drill "Restore the newest dumps beside the site" "/opt/berth/deploy.sh drill due" 30 4 1200
   harden_ssh
   update_by_itself
   systemctl daemon-reload
