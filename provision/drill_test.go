@@ -109,6 +109,7 @@ func TestADrillThatFailsSaysSo(t *testing.T) {
 		"does not start":      {whole, `case $* in *" up --detach") exit 1 ;; esac`, "", "no server of db starts beside the site"},
 		"does not answer":     {whole, `case $* in exec*ping) exit 1 ;; esac`, "await() { false; }", "does not answer within 300 seconds"},
 		"is still being made": {whole, `case $* in top*) echo COMMAND; echo docker-entrypoi; exit ;; esac`, `await() { ! "${@:2}" || echo "took it for ready"; false; }`, "does not answer within 300 seconds"},
+		"ended from outside":  {whole, "", "await() { kill -TERM $BASHPID; }", "the drill ended with exit code 143"},
 		"no room":             {whole, "", "free_mib() { echo 512; }", "there is no room for a drill"},
 		"no memory":           {whole, "", `awk() { case $* in *MemAvailable*) echo 100 ;; *) command awk "$@" ;; esac; }`, "there is no memory for a drill"},
 	} {

@@ -32,6 +32,11 @@ drill() {
     return
   fi
   trap end_drill EXIT
+  # Without these, end_drill would see the code of the command before, most often 0, and take the drill for one that succeeded.
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 141' PIPE
+  trap 'exit 143' TERM
   forget_drill
   install -d -m 0700 "$DRILL"
   for database in "${databases[@]}"; do
@@ -84,6 +89,7 @@ forget_drill() {
 }
 
 # drill_one restores the newest dump of the database of service $2, of kind $3, as release $1 describes it, and counts its rows.
+# shellcheck disable=SC2310 # drill_database checks each of its commands
 drill_one() {
   local file name newest="" rows sum
   for file in "$DUMPS"/*; do
@@ -143,6 +149,7 @@ start_drill() {
 
 # drill_answers is true when the server answers and no script of its image is at work any more: while one makes a new database, a
 # server answers that ends again.
+# shellcheck disable=SC2310 # drill_database checks each of its commands
 drill_answers() {
   local id processes
   drill_database "$1" "$2" "$3" ping 10 </dev/null >/dev/null 2>&1 || return 1
@@ -151,6 +158,7 @@ drill_answers() {
 }
 
 # drill_database is in_database for what the drill restored: a dump comes as it is kept. SQLite files need no server.
+# shellcheck disable=SC2034 # in_database reads DATABASES_OF
 drill_database() {
   local volume code=0
   local -a volumes=() folders=()
@@ -165,7 +173,7 @@ drill_database() {
   # shellcheck disable=SC2016 # jq's variables
   read_json volumes "$RELEASES/$1/plan.json" '.sqlite[]? | select(.service == $s) | .volumes[]' --arg s "$2"
   for volume in "${volumes[@]}"; do
-    mkdir -p "$DRILL/files/${#folders[@]}"
+    mkdir -p "$DRILL/files/${#folders[@]}" || return 1
     folders+=("$volume=$DRILL/files/${#folders[@]}")
   done
   if [ "$4" = restore ]; then
