@@ -25,6 +25,8 @@ source /opt/berth/release/data.sh
 source /opt/berth/release/containers.sh
 # shellcheck source=provision/scripts/release/database.sh
 source /opt/berth/release/database.sh
+# shellcheck source=provision/scripts/release/password.sh
+source /opt/berth/release/password.sh
 # shellcheck source=provision/scripts/release/bucket.sh
 source /opt/berth/release/bucket.sh
 # shellcheck source=provision/scripts/release/fronts.sh
@@ -123,6 +125,7 @@ activate() {
   step data
   check_binds "$OLD" "$NEW"
   check_moving "$OLD" "$NEW"
+  [ -z "$OLD" ] || check_passwords "$NEW"
   prepare_binds "$NEW"
   make_mountpoints "$NEW"
   find_changed_data "$NEW"
