@@ -27,6 +27,8 @@ source /opt/berth/release/containers.sh
 source /opt/berth/release/database.sh
 # shellcheck source=provision/scripts/release/drill.sh
 source /opt/berth/release/drill.sh
+# shellcheck source=provision/scripts/release/password.sh
+source /opt/berth/release/password.sh
 # shellcheck source=provision/scripts/release/bucket.sh
 source /opt/berth/release/bucket.sh
 # shellcheck source=provision/scripts/release/upstreams.sh
@@ -126,6 +128,7 @@ activate() {
   step data
   check_binds "$OLD" "$NEW"
   check_moving "$OLD" "$NEW"
+  [ -z "$OLD" ] || check_passwords "$NEW"
   prepare_binds "$NEW"
   make_mountpoints "$NEW"
   find_changed_data "$NEW"

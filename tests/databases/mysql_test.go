@@ -17,7 +17,7 @@ import (
 )
 
 // newMySQL makes a server of MariaDB's, which Debian has, with a password of root's or none.
-func newMySQL(t *testing.T, password string) *server {
+func newMySQL(t *testing.T, password string, options ...string) *server {
 	t.Helper()
 	s := &server{t: t, kind: "mysql", folder: folder(t)}
 	made, err := installed()
@@ -27,8 +27,8 @@ func newMySQL(t *testing.T, password string) *server {
 	s.start(func() error {
 		_, _, err := s.tries("ping", "")
 		return err
-	}, program(t, "mariadbd", "/usr/sbin/mariadbd"), "--no-defaults", "--datadir="+s.folder+"/data", "--socket="+s.folder+"/socket", "--pid-file="+s.folder+"/pid", "--skip-networking",
-		"--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M", "--innodb-log-file-size=4M", "--performance-schema=0")
+	}, program(t, "mariadbd", "/usr/sbin/mariadbd"), append([]string{"--no-defaults", "--datadir=" + s.folder + "/data", "--socket=" + s.folder + "/socket", "--pid-file=" + s.folder + "/pid", "--skip-networking",
+		"--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M", "--innodb-log-file-size=4M", "--performance-schema=0"}, options...)...)
 	// Debian's own roots of other hosts have their rights in a form that no statement makes.
 	s.sqlOfRoot("DELETE FROM mysql.global_priv WHERE user = 'root' AND host <> 'localhost'; DELETE FROM mysql.proxies_priv WHERE host <> 'localhost'; UPDATE mysql.proxies_priv SET grantor = 'root@localhost', proxied_host = '%'; FLUSH PRIVILEGES")
 	if password != "" {

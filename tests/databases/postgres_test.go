@@ -20,7 +20,7 @@ import (
 const section = "Dumps and restores"
 
 // newPostgres makes a server whose first superuser is user, with a login by auth over the socket.
-func newPostgres(t *testing.T, user, auth string) *server {
+func newPostgres(t *testing.T, user, auth string, options ...string) *server {
 	t.Helper()
 	s := &server{t: t, kind: "postgres", folder: folder(t)}
 	bin := filepath.Dir(program(t, "postgres", "/usr/lib/postgresql/*/bin/initdb"))
@@ -31,7 +31,7 @@ func newPostgres(t *testing.T, user, auth string) *server {
 	s.start(func() error {
 		_, _, err := s.tries("ping", "")
 		return err
-	}, bin+"/postgres", "-k", s.folder, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "wal_level=logical", "-c", "max_prepared_transactions=5", "-c", "shared_buffers=16MB")
+	}, bin+"/postgres", append([]string{"-k", s.folder, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "wal_level=logical", "-c", "max_prepared_transactions=5", "-c", "shared_buffers=16MB"}, options...)...)
 	return s
 }
 

@@ -231,3 +231,25 @@ open("inside.db", "wb").write(whole[:4096] + b"\x55" * 8192 + whole[12288:])`)
 		assert.Equal(t, before, v.python(content), damage)
 	}
 }
+
+// TestAKeptFolderIsNamedByItsPath: a folder that an app keeps has no volume's name, and may begin as another one does.
+func TestAKeptFolderIsNamedByItsPath(t *testing.T) {
+	t.Parallel()
+	v, other := newVolume(t), newVolume(t)
+	v.python("c = sqlite3.connect('a.db'); c.execute('CREATE TABLE t (a)'); c.execute('INSERT INTO t VALUES (1)'); c.commit()")
+	other.python("os.mkdir('x'); c = sqlite3.connect('x/b.db'); c.execute('CREATE TABLE t (a)'); c.execute('INSERT INTO t VALUES (2)'); c.commit()")
+	run := func(action, input string) string {
+		command := exec.CommandContext(t.Context(), program(t, "python3", "/usr/bin/python3"), "-I", sqlitePy, action, "/data/binds/s="+v.folder, "/data/binds/s/deeper="+other.folder)
+		command.Stdin = strings.NewReader(input)
+		output, err := command.Output()
+		require.NoErrorf(t, err, "%s: %v", action, err)
+		return string(output)
+	}
+	before, beside := v.python(hold), other.python(hold)
+	dump := run("dump", "")
+	v.python("c = sqlite3.connect('a.db'); c.execute('DELETE FROM t'); c.commit()")
+	other.python("os.unlink('x/b.db')")
+	assert.Empty(t, run("restore", dump))
+	assert.Equal(t, before, v.python(hold))
+	assert.Equal(t, beside, other.python(hold))
+}

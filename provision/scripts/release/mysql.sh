@@ -1,4 +1,4 @@
-# A whole MySQL or MariaDB server: dump | restore | ping | rows. Runs in the server's own container, whose environment is that
+# A whole MySQL or MariaDB server: dump | restore | ping | rows | login. Runs in the server's own container, whose environment is that
 # of the official images, or of Bitnami's.
 #
 # A dump is SQL. It restores the tables of every database beside those in use, in berth_restoring_N, and then has them take the
@@ -281,7 +281,51 @@ rows() {
   done
 }
 
+# enters says whether user $1 gets in with password $2 over the network, by the server's own answer: yes, no or unknown.
+enters() {
+  escaped=$(sed 's/[\\"]/\\&/g' <<END
+$2
+END
+  )
+  if said=$("$CLIENT" --defaults-extra-file=/dev/fd/3 --protocol=tcp --connect-timeout=10 --execute 'DO 0' 2>&1 3<<END
+[client]
+host=$BERTH_HOST
+user="$1"
+password="$escaped"
+END
+  ); then
+    line yes
+  else
+    case $said in *'ERROR 1045'*) line no ;; *) line unknown ;; esac
+  fi
+}
+
+# logins prints "VARIABLE USER" for each user whose new password, in BERTH_NEW_VARIABLE, is refused where the old one is not, and
+# "unknown USER" where that cannot be told: the server lets in whoever comes, or does not answer, or refuses the old one as well.
+logins() {
+  for pair in MARIADB_ROOT_PASSWORD: MYSQL_ROOT_PASSWORD: MARIADB_PASSWORD:MARIADB_USER MYSQL_PASSWORD:MYSQL_USER; do
+    variable=${pair%:*} name=${pair#*:}
+    new=$(printenv "BERTH_NEW_$variable") || continue
+    old=$(given "$variable") new_user=root old_user=root
+    [ -z "$name" ] || { new_user=$(printenv "BERTH_NEW_$name") || continue; }
+    [ -z "$name" ] || old_user=$(given "$name")
+    if [ -z "$new" ] || [ "$new:$new_user" = "$old:$old_user" ]; then continue; fi
+    with_new=$(enters "$new_user" "$new")
+    with_wrong=$(enters "$new_user" "$new-wrong")
+    with_old=$(enters "$old_user" "$old")
+    case $with_new:$with_wrong:$with_old in
+      yes:no:*) ;;
+      no:no:yes) line "$variable $new_user" ;;
+      *) line "unknown $new_user" ;;
+    esac
+  done
+}
+
 CLIENT=$(first mariadb mysql) DUMPER=$(first mariadb-dump mysqldump)
+if [ "$1" = login ]; then
+  logins
+  exit
+fi
 login
 case $1 in
   dump) dump ;;

@@ -1,4 +1,4 @@
-# A whole Postgres server: dump | restore | ping | rows. Runs in the server's own container, whose environment is that of the
+# A whole Postgres server: dump | restore | ping | rows | login. Runs in the server's own container, whose environment is that of the
 # official image, or of Bitnami's.
 #
 # A dump is a script for psql. It restores every database but template0 and template1 beside those in use, as
@@ -282,6 +282,47 @@ rows() {
   done
 }
 
+# enters says whether user $1 gets into database $3 with password $2 over the network, by Postgres' own answer: yes, no or unknown.
+enters() {
+  # shellcheck disable=SC2310 # psql is one command
+  if said=$(printf 'SELECT 1;' | PGUSER=$1 PGPASSWORD=$2 PGDATABASE=$3 PGHOST=$BERTH_HOST LC_ALL=C psql --no-password --no-psqlrc --quiet --output=/dev/null 2>&1); then
+    line yes
+  else
+    case $said in
+      # It asks for the database after the password.
+      *'" does not exist'*) case $said in *'role "'*) line no ;; *) line yes ;; esac ;;
+      *'authentication failed for user'*) line no ;;
+      *) line unknown ;;
+    esac
+  fi
+}
+
+# logins prints "VARIABLE USER" for each user whose new password, in BERTH_NEW_VARIABLE, is refused where the old one is not, and
+# "unknown USER" where that cannot be told: the server lets in whoever comes, or does not answer, or refuses the old one as well.
+logins() {
+  for pair in POSTGRES_PASSWORD:POSTGRES_USER POSTGRESQL_PASSWORD:POSTGRESQL_USERNAME POSTGRESQL_POSTGRES_PASSWORD: POSTGRES_POSTGRES_PASSWORD:; do
+    variable=${pair%:*} name=${pair#*:}
+    new=$(printenv "BERTH_NEW_$variable") || continue
+    old=$(given "$variable") new_user=postgres old_user=postgres
+    [ -z "$name" ] || { new_user=$(printenv "BERTH_NEW_$name") || new_user=postgres; }
+    [ -z "$name" ] || old_user=$(given "$name")
+    if [ -z "$new" ] || [ "$new:$new_user" = "$old:${old_user:-postgres}" ]; then continue; fi
+    database=$(printenv BERTH_NEW_POSTGRES_DB || printenv BERTH_NEW_POSTGRESQL_DATABASE) || database=$new_user
+    with_new=$(enters "$new_user" "$new" "$database")
+    with_wrong=$(enters "$new_user" "$new-wrong" "$database")
+    with_old=$(enters "${old_user:-postgres}" "$old" "$database")
+    case $with_new:$with_wrong:$with_old in
+      yes:no:*) ;;
+      no:no:yes) line "$variable $new_user" ;;
+      *) line "unknown $new_user" ;;
+    esac
+  done
+}
+
+if [ "$1" = login ]; then
+  logins
+  exit
+fi
 login
 case $1 in
   dump) dump ;;

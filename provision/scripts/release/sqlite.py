@@ -187,8 +187,10 @@ def restore(volumes):
         copies = []
         with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
             for member in archive:
-                name, _, path = member.name.partition("/")
-                if name not in folders or not member.isfile() or ".." in path.split("/"):
+                # A kept folder is named by its path.
+                name = max((name for name in folders if member.name.startswith(name + "/")), key=len, default="")
+                path = member.name[len(name) + 1:]
+                if not name or not member.isfile() or ".." in path.split("/"):
                     raise SystemExit(f"the dump has {member.name}, and there is no volume for it; the SQLite files are as they were")
                 made = kept.enter_context(slot(member.uid, member.gid))
                 with open(os.path.join(made, "copy"), "wb") as file:
