@@ -57,7 +57,7 @@ func TestHealthIsToldWithoutDocker(t *testing.T) {
 	r := newRebooted(t)
 	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "bin", "docker"), []byte("#!/bin/bash\necho 'Cannot connect to the Docker daemon' >&2; exit 1\n"), 0o755))
 	const known = `load_settings() { DOMAIN=example.com MONITORED=true; }; `
-	const checks = known + `there() { true; }; server_checks() { result root 0 "fine" 12; }; check_certificate() { result certificate 0 "fine" 60; }; check_dumps() { result backup 0 "fine" 1; }
+	const checks = known + `there() { true; }; server_checks() { result root 0 "fine" 12; }; check_certificate() { result certificate 0 "fine" 60; }; check_dumps() { result backup 0 "fine" 1; }; check_drill() { :; }
 site_answers() { true; }; push_metrics() { metrics; }; `
 	said, err := r.source("health-check.sh", checks+"main --json")
 	require.Error(t, err)

@@ -35,7 +35,7 @@ case "$1" in
 esac`
 	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "bin", "docker"), []byte("#!/bin/bash\n"+docker+"\n"), 0o755))
 	r.write("data/releases/abc/plan.json", `{"stores":[],"stateful":[],"stateless":["web"],"routes":[],"databases":[],"once":[]}`)
-	const known = `load_settings() { DOMAIN=example.com; }; there() { true; }; server_checks() { :; }; check_certificate() { :; }; check_dumps() { :; }; site_answers() { true; }; push_metrics() { :; }; nginx() { :; }
+	const known = `load_settings() { DOMAIN=example.com; }; there() { true; }; server_checks() { :; }; check_certificate() { :; }; check_dumps() { :; }; check_drill() { :; }; site_answers() { true; }; push_metrics() { :; }; nginx() { :; }
 `
 	places := map[string]struct{ script, line, has string }{
 		"logs":                        {"log-monitor.sh", `log_file() { cat "$DIR/loud"; echo; }; view`, "web | " + seen},

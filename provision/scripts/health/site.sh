@@ -141,7 +141,7 @@ check_drill() {
   local now since state ok reason rows
   local -a databases=()
   load_settings operations DRILL_DAYS:number
-  read_json databases "$RELEASES/$1/plan.json" '.databases[] | select(.kind != "command") | .service'
+  read_json databases "$RELEASES/$1/plan.json" '.databases[]? | select(.kind != "command") | .service'
   [ "$DRILL_DAYS" -gt 0 ] && [ "${#databases[@]}" -gt 0 ] || return 0
   read_text now date +%s
   state=$(jq -r '"\(.ok) \(.time | fromdate) \([.databases[].rows] | add // 0) the dump of \(.service // "-") could not be restored: \(.reason // "")"' "$DATA/drill.json" 2>/dev/null) || state=""
