@@ -15,7 +15,7 @@ func checkPasswords(t *testing.T, said, data, major string) (string, error) {
   image*) printf 'PG_MAJOR=17\nnone\n' ;;
   exec*) case $* in *canary*) echo "a secret is an argument" >&2; exit 1 ;; *PG_VERSION*) echo `+major+`; exit ;; esac
     printenv | grep -c '^BERTH_NEW_.*canary \$1' >"${0%/bin/*}/handed"; printf '`+said+`' ;;
-esac`, `source scripts/release/password.sh; kept() { return 1; }
+esac`, `source scripts/release/password.sh; ACTION=deploy; kept() { return 1; }
 read_text() { local -n text_of=$1; shift; if [ "$1" = cat ] && [[ $2 == /opt/* ]]; then text_of=script; else text_of=$("$@") || fail "$1"; fi; }
 check_passwords new; echo "goes on"; cat "$DATA/handed"`, map[string]string{
 		"new/plan.json": `{"databases":[{"service":"db","kind":"postgres"},{"service":"cache","kind":"redis"}]}`,
