@@ -266,7 +266,7 @@ func command(t *testing.T, name string, arguments ...string) {
 
 const (
 	certificateSettings = `{"NAMES":"site.example","ADDRESS":"192.0.2.7","EMAIL":"a@site.example","DIRECTORY":"https://ca.example/directory","STAGING_DIRECTORY":"https://staging.example/directory","PROFILE":""}`
-	operationsSettings  = `{"REGION":"eu-central-1","MONITORED":true,"BUCKET":"dumps"}`
+	operationsSettings  = `{"REGION":"eu-central-1","MONITORED":true,"BUCKET":"dumps","DRILL_DAYS":7}`
 	app                 = `{"routes":[{"path":"/","service":"web","port":80,"health":""}],"images":{},"strategy":"blue-green","migration":{"service":"web","command":"true"},"database":null}`
 	model               = `{"name":"app","services":{
   "web":{"build":{"context":"SOURCE","dockerfile":"Dockerfile","args":{"A":"1"}},"networks":{"default":null},"restart":"always","volumes":[{"type":"bind","source":"SOURCE/page.html","target":"/page.html","read_only":true}]},

@@ -76,6 +76,7 @@ check_passwords() {
     read_lines refused try_logins "$1" "$service" "$kind" "$id"
     for line in "${refused[@]}"; do
       read -r variable user <<<"$line"
+      [ -n "$user" ] || fail "the login of service $service cannot be tried: its container printed '$variable', which is no answer, and nothing is done on a guess; nothing was changed"
       if [ "$variable" = unknown ]; then
         say "the password of $user in service $service changes, and it cannot be told whether its database takes the new one; a database takes the password of its variable only when its volume is made"
         continue
