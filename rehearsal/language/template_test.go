@@ -141,7 +141,7 @@ func TestPulumiNewMakesAProjectThatRuns(t *testing.T) {
 	assert.Equal(t, []config.Route{{Path: "/", Service: "api", Port: 8000}}, cfg.Routes)
 
 	m.run("go build -o " + m.program + " .")
-	info, err := os.Stat(filepath.Join(m.folder, "scripts", "machine.sh"))
+	info, err := os.Stat(filepath.Join(m.folder, "tools", "machine.sh"))
 	require.NoError(t, err)
 	assert.NotZero(t, info.Mode()&0o100, "scripts can be run")
 	output, err := m.try("pulumi preview")
