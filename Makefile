@@ -73,7 +73,8 @@ test-unit: test-machine tools
 	cd tests && go test -count=1 ./databases ./failclosed ./report ./runbook ./volume ./workflows
 
 test-e2e: test-machine tools
-	cd tests && BERTH_BIN=$(BIN) go test -count=1 -timeout 65m -v . ./load
+	@# Go prints what several packages say only when each is done.
+	cd tests && go test -count=1 ./load && BERTH_BIN=$(BIN) go test -count=1 -timeout 65m -v .
 
 # All the apps of tests/apps/wild, of which make test releases some.
 test-wild: test-machine tools
