@@ -37,7 +37,8 @@ esac
 case $* in
   ps*project=drill*) echo "CONTAINER ID"; [ ! -e "$DIR/up" ] || echo beside ;;
   rm*) rm -f "$DIR/up" ;;
-  top*) echo COMMAND; echo postgres ;;
+  top*pid*) printf "PID COMMAND\\n7 postgres\\n" ;;
+  top*) echo "Couldn't find PID field in ps output" >&2; exit 1 ;;
   exec*ping) ;;
   exec*restore) cat >"$DIR/restored" ;;
   exec*rows) printf '40 load\n2 postgres\n' ;;
@@ -108,7 +109,7 @@ func TestADrillThatFailsSaysSo(t *testing.T) {
 		"does not count":      {whole, `case $* in exec*rows) exit 1 ;; esac`, "", "the rows of db cannot be counted"},
 		"does not start":      {whole, `case $* in *" up --detach") exit 1 ;; esac`, "", "no server of db starts beside the site"},
 		"does not answer":     {whole, `case $* in exec*ping) exit 1 ;; esac`, "await() { false; }", "does not answer within 300 seconds"},
-		"is still being made": {whole, `case $* in top*) echo COMMAND; echo docker-entrypoi; exit ;; esac`, `await() { ! "${@:2}" || echo "took it for ready"; false; }`, "does not answer within 300 seconds"},
+		"is still being made": {whole, `case $* in top*) printf "PID COMMAND\\n7 docker-entrypoi\\n"; exit ;; esac`, `await() { ! "${@:2}" || echo "took it for ready"; false; }`, "does not answer within 300 seconds"},
 		"ended from outside":  {whole, "", "await() { kill -TERM $BASHPID; }", "the drill ended with exit code 143"},
 		"no room":             {whole, "", "free_mib() { echo 512; }", "there is no room for a drill"},
 		"no memory":           {whole, "", `awk() { case $* in *MemAvailable*) echo 100 ;; *) command awk "$@" ;; esac; }`, "there is no memory for a drill"},

@@ -153,8 +153,8 @@ start_drill() {
 drill_answers() {
   local id processes
   drill_database "$1" "$2" "$3" ping 10 </dev/null >/dev/null 2>&1 || return 1
-  id=$(running "$DRILL_PROJECT" "$2") && processes=$(docker top "$id" -eo comm) || return 1
-  [[ $processes != *entrypoi* && $processes != *setup* ]]
+  id=$(running "$DRILL_PROJECT" "$2") && processes=$(docker top "$id" -eo pid,comm) || return 1
+  [[ -n $processes && $processes != *entrypoi* && $processes != *setup* ]]
 }
 
 # drill_database is in_database for what the drill restored: a dump comes as it is kept. SQLite files need no server.
