@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 set -euo pipefail
 
-readonly DATA_PROJECT=app
+# DRILL_PROJECT is that of what a restore drill runs beside the site.
+readonly DATA_PROJECT=app DRILL_PROJECT=drill
 
 # CHANGED holds what changed_data printed of the release that goes out; DATA_TOUCHED is yes once one of these was started.
 # LEFT names the jobs that stay as they ended, whatever release that was for.
@@ -114,9 +115,11 @@ foretell() {
 # release $1 is to write to, and is not the same one: two servers on the same files damage them. A service that is in the release
 # itself shares its files on purpose. Of stateless services, which run twice anyway, those that the release has stay.
 in_the_way() {
-  local all filter
-  local -a ids=() lines=()
-  read_lines ids docker_table ps --no-trunc --format 'table {{.ID}}' --filter label=com.docker.compose.project
+  local all filter line
+  local -a ids=() lines=() running=()
+  read_lines running docker_table ps --no-trunc --format 'table {{.ID}} {{.Label "com.docker.compose.project"}}' --filter label=com.docker.compose.project
+  # A drill's server shares nothing, and may be gone before it is looked at.
+  for line in "${running[@]}"; do [[ $line == *" $DRILL_PROJECT" ]] || ids+=("${line%% *}"); done
   [ "${#ids[@]}" -gt 0 ] || return 0
   read_text all docker inspect "${ids[@]}"
   read_text filter cat /opt/berth/release/in-the-way.jq

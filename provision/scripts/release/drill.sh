@@ -5,7 +5,7 @@
 # shellcheck shell=bash disable=SC2153
 set -euo pipefail
 
-readonly DRILL=$DATA/drill DRILL_PROJECT=drill DRILLED=$DATA/drill.json DRILL_LOCK=/run/berth-drill.lock
+readonly DRILL=$DATA/drill DRILLED=$DATA/drill.json DRILL_LOCK=/run/berth-drill.lock
 # Seconds in which a new server has to answer, and in which its rows have to be counted.
 readonly DRILL_STARTS=300 COUNT_WITHIN=900
 # MiB of free memory without which no server is started beside the site.
