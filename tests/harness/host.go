@@ -57,7 +57,7 @@ func (r *Rehearsal) LoadApp() []string {
 	var settings []string
 	for _, setting := range []string{
 		"routes[0].service=web", "routes[0].port=8000", "routes[0].health=/healthz", "routes[1].path=/count", "routes[1].service=web", "routes[1].port=8000",
-		"migration.service=web", "migration.command=python3 migrate.py", "drainWithin=15", "healthyWithin=12",
+		"migration.service=web", "migration.command=python3 migrate.py", "drainWithin=15", "healthyWithin=20",
 	} {
 		settings = append(settings, "--set", setting)
 	}
