@@ -35,7 +35,7 @@ case $* in
 esac
 `+docker+`
 case $* in
-  ps*project=drill*) echo "CONTAINER ID"; [ ! -e "$DIR/up" ] || echo beside ;;
+  ps*project=berth-drill*) echo "CONTAINER ID"; [ ! -e "$DIR/up" ] || echo beside ;;
   rm*) rm -f "$DIR/up" ;;
   top*pid*) printf "PID COMMAND\\n7 postgres\\n" ;;
   top*) echo "Couldn't find PID field in ps output" >&2; exit 1 ;;

@@ -110,5 +110,5 @@ func restoreDrill(r *harness.Rehearsal, s *harness.Site) {
 	// The migrations' own table has a row or two.
 	assert.LessOrEqual(r.T(), rows, len(s.Rows())+10)
 	assert.Equal(r.T(), "ok", r.Health()["drill"])
-	assert.Empty(r.T(), r.SSH("sudo docker ps --all --quiet --filter label=com.docker.compose.project=drill; sudo ls -d /data/drill 2>/dev/null || true"))
+	assert.Empty(r.T(), r.SSH("sudo docker ps --all --quiet --filter label=com.docker.compose.project=berth-drill; sudo ls -d /data/drill 2>/dev/null || true"))
 }

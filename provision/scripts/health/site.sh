@@ -102,7 +102,7 @@ check_certificate() {
 
 # check_dumps goes by the database whose last dump is the oldest. A night that failed is said at once.
 check_dumps() {
-  local database file name newest now since age=-1 failed
+  local database file name newest now since age=-1 failed last
   local -a databases=()
   read_json databases "$RELEASES/$1/plan.json" '(.databases[] | "\(.service).\(.kind)"), (.sqlite[]? | "\(.service).sqlite")'
   [ "${#databases[@]}" -gt 0 ] || return 0
@@ -127,8 +127,10 @@ check_dumps() {
   done
   failed=$(systemctl is-failed berth-dump.service) || true
   [ "$age" -ge 0 ] || [ "$failed" = failed ] || return 0
+  last="the last that succeeded is $age hours old"
+  [ "$age" -ge 0 ] || last="none succeeded before"
   if [ "$failed" = failed ]; then
-    result backup 2 "the last dump of a night failed, and the last that did not is $age hours old; why: sudo tail -n 20 /var/log/berth/release.log; dump again: sudo systemctl start berth-dump" "$age"
+    result backup 2 "the last dump of a night failed, and $last; why: sudo tail -n 20 /var/log/berth/release.log; dump again: sudo systemctl start berth-dump" "$age"
   elif [ "$age" -gt "$DUMP_OLD" ]; then
     result backup 1 "the last dump of the database is $age hours old; dump it: sudo /opt/berth/deploy.sh dump; look with: systemctl status berth-dump.timer" "$age"
   else

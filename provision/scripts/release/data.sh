@@ -3,7 +3,7 @@
 set -euo pipefail
 
 # DRILL_PROJECT is that of what a restore drill runs beside the site.
-readonly DATA_PROJECT=app DRILL_PROJECT=drill
+readonly DATA_PROJECT=app DRILL_PROJECT=berth-drill
 
 # CHANGED holds what changed_data printed of the release that goes out; DATA_TOUCHED is yes once one of these was started.
 # LEFT names the jobs that stay as they ended, whatever release that was for.

@@ -38,7 +38,6 @@ drill() {
   trap 'exit 141' PIPE
   trap 'exit 143' TERM
   forget_drill
-  install -d -m 0700 "$DRILL"
   for database in "${databases[@]}"; do
     DRILL_AT=${database% *}
     drill_one "$OLD" "${database% *}" "${database##* }"
@@ -101,20 +100,21 @@ drill_one() {
     [ "$3" != sqlite ] || return 0
     fail "the database of $2 was never dumped; dump it: sudo /opt/berth/deploy.sh dump"
   fi
+  install -d -m 0700 "$DRILL"
   # Under a name of its own it stays when dumps are pruned.
   name=${newest##*/}
   ln "$newest" "$DRILL/$name"
   check_drill_room "$DRILL/$name"
   say "restoring $name beside the site"
   [ "$3" = sqlite ] || start_drill "$1" "$2" "$3"
-  drill_database "$1" "$2" "$3" restore "$RESTORE_WITHIN" <"$DRILL/$name" >/dev/null ||
+  gzip --decompress --stdout --force "$DRILL/$name" | drill_database "$1" "$2" "$3" restore "$RESTORE_WITHIN" >/dev/null ||
     fail "$newest does not restore (the lines above say why)"
   rows=$(drill_database "$1" "$2" "$3" rows "$COUNT_WITHIN" </dev/null) || fail "the rows of $2 cannot be counted in what was restored (the lines above say why)"
   # shellcheck disable=SC2016 # awk's fields
   read_text sum awk '{ sum += $1 } END { printf "%d", sum }' <<<"$rows"
   # shellcheck disable=SC2016 # jq's variables
   read_text DRILL_RESULTS jq -c --arg service "$2" --arg dump "$name" --argjson rows "$sum" '. + [{service: $service, dump: $dump, rows: $rows}]' <<<"$DRILL_RESULTS"
-  stop_drill
+  forget_drill
   say "restored $name: $sum rows"
 }
 
@@ -157,17 +157,13 @@ drill_answers() {
   [[ -n $processes && $processes != *entrypoi* && $processes != *setup* ]]
 }
 
-# drill_database is in_database for what the drill restored: a dump comes as it is kept. SQLite files need no server.
+# drill_database is in_database for what the drill restored. SQLite files need no server.
 # shellcheck disable=SC2034 # in_database reads DATABASES_OF
 drill_database() {
-  local volume code=0
+  local volume
   local -a volumes=() folders=()
   if [ "$3" != sqlite ]; then
-    if [ "$4" != restore ]; then
-      (DATABASES_OF=$DRILL_PROJECT; in_database "$2" "$3" "$4" "$5" "$1")
-    else
-      gzip --decompress --stdout --force | (DATABASES_OF=$DRILL_PROJECT; in_database "$2" "$3" "$4" "$5" "$1")
-    fi
+    (DATABASES_OF=$DRILL_PROJECT; in_database "$2" "$3" "$4" "$5" "$1")
     return
   fi
   # shellcheck disable=SC2016 # jq's variables
@@ -176,18 +172,5 @@ drill_database() {
     mkdir -p "$DRILL/files/${#folders[@]}" || return 1
     folders+=("$volume=$DRILL/files/${#folders[@]}")
   done
-  if [ "$4" = restore ]; then
-    gzip --decompress --stdout --force | BERTH_DUMPS=$DRILL timeout "$5" python3 -I /opt/berth/release/sqlite.py restore "${folders[@]}" || code=$?
-  else
-    BERTH_DUMPS=$DRILL timeout "$5" python3 -I /opt/berth/release/sqlite.py "$4" "${folders[@]}" || code=$?
-  fi
-  return "$code"
-}
-
-# stop_drill makes room for the next database.
-stop_drill() {
-  local -a ids=()
-  read_lines ids containers "$DRILL_PROJECT"
-  [ "${#ids[@]}" -eq 0 ] || docker rm --force --volumes "${ids[@]}" >/dev/null
-  rm -rf "$DRILL/files" "$DRILL/compose.json"
+  BERTH_DUMPS=$DRILL timeout "$5" python3 -I /opt/berth/release/sqlite.py "$4" "${folders[@]}"
 }

@@ -100,8 +100,11 @@ check_major() {
   major=${major%%[!0-9]*}
   [ -n "$major" ] || return 0
   # shellcheck disable=SC2016 # see above
-  data=$(docker exec "$4" sh -c 'cat "$PGDATA/PG_VERSION"' </dev/null) || return 0
-  [[ $data =~ ^[0-9]+(\.[0-9]+)?$ ]] || return 0
+  data=$(docker exec "$4" sh -c 'cat "$PGDATA/PG_VERSION"' </dev/null) || data=""
+  if ! [[ $data =~ ^[0-9]+(\.[0-9]+)?$ ]]; then
+    say "it cannot be told whether the data of service $2 is of Postgres $major, as its image is: its container has no PG_VERSION in PGDATA; where it is not, the new server does not start, and the release is rolled back"
+    return
+  fi
   # On the way back a database stays as it is.
   # shellcheck disable=SC2310 # kept is one test
   if [ "$data" = "$major" ] || kept "$1"; then return 0; fi

@@ -78,8 +78,8 @@ EOF
   put /etc/needrestart/restart.d/nginx.service 0755 </opt/berth/edge/replace-nginx.sh
 }
 
-# Builds share the server with the site: they get three fifths of its memory, and the processor and the disk only when the
-# site leaves them.
+# Builds share the server with the site: their slice gets three fifths of its memory, and the processor and the disk only when the
+# site leaves them. systemd would take a name with a dash for a slice within another.
 limit_builds() {
   put /etc/systemd/system/builds.slice 0644 <<EOF
 [Unit]
