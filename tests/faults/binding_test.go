@@ -19,9 +19,12 @@ const (
 	customersKey = "Y2FuYXJ5LWJpbmRpbmctNWY3ZC1jYW5hcnktYmluZGk"
 )
 
+// canaryFile holds the key on the host. It is root's: systemd-logind removes a user's files in /dev/shm when the last session ends.
+const canaryFile = "/run/canary"
+
 // watchProcesses has the server look through every process' command line, which everyone can read, until a file says to stop.
 const watchProcesses = `sudo systemd-run --quiet --collect --unit watch-processes bash -c '
-while [ ! -e /run/watched ]; do grep -slF -f /dev/shm/canary /proc/[0-9]*/cmdline | sed "s|^|seen in |" >>/run/seen || true; done'`
+while [ ! -e /run/watched ]; do grep -slF -f ` + canaryFile + ` /proc/[0-9]*/cmdline | sed "s|^|seen in |" >>/run/seen || true; done'`
 
 // TestTheAuthorityHasCustomersAlone is the first update against an authority that registers an account by a binding alone, which
 // the real Pebble checks: it says so, and the binding gets the certificate, without showing its key to anyone.
@@ -45,7 +48,7 @@ func TestTheAuthorityHasCustomersAlone(t *testing.T) {
 		assert.Contains(t, output, sentence)
 	}
 	// The key is looked for without naming it in a command, where it would be found.
-	r.SSHInput("cat > /dev/shm/canary", customersKey)
+	r.SSHInput("sudo install -m 600 /dev/stdin "+canaryFile, customersKey)
 	r.SSH(watchProcesses)
 	wrong := strings.ToUpper(customersKey)
 	output, err = r.Try("up", "--set", "acmeEabKeyId="+customer, "--set", "!acmeEabKey="+wrong)
@@ -58,9 +61,9 @@ func TestTheAuthorityHasCustomersAlone(t *testing.T) {
 	assert.NotContains(t, r.Backend(), customersKey)
 	r.SSH("sudo touch /run/watched; until ! systemctl --quiet is-active watch-processes; do sleep 0.2; done")
 	assert.Empty(t, r.SSH("sudo cat /run/seen"), "no process shows the key")
-	assert.Empty(t, r.SSH("sudo journalctl --no-pager | grep -F -f /dev/shm/canary || true"))
-	assert.Empty(t, r.SSH("sudo grep -rlF -f /dev/shm/canary /var/log /opt/berth || true"))
-	for _, file := range strings.Fields(r.SSH("sudo grep -rlF -f /dev/shm/canary /etc || true")) {
+	assert.Empty(t, r.SSH("sudo journalctl --no-pager | sudo grep -F -f "+canaryFile+" || true"))
+	assert.Empty(t, r.SSH("sudo grep -rlF -f "+canaryFile+" /var/log /opt/berth || true"))
+	for _, file := range strings.Fields(r.SSH("sudo grep -rlF -f " + canaryFile + " /etc || true")) {
 		assert.Equal(t, "600 root", r.SSH("sudo stat --format '%a %U' "+file), file)
 	}
 	assert.Contains(t, r.Run("up"), "SSH connections opened: 0")
