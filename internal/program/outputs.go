@@ -11,6 +11,7 @@ import (
 	"berth/infra"
 	"berth/internal/config"
 	"berth/internal/plain"
+	"berth/internal/release"
 	"berth/provision"
 )
 
@@ -30,6 +31,8 @@ func export(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environm
 			ctx.Export("imageVolumes", imageVolumes(step.Output))
 		}
 	}
+	// For the next preview, which says which variables change.
+	ctx.Export("variables", pulumi.ToSecret(pulumi.ToStringMap(release.Fingerprints(cfg))))
 	ctx.Export("ssh", pulumi.Sprintf("ssh -i key.pem %s@%s", infra.User, address))
 	ctx.Export("sshHostKey", pulumi.Sprintf("%s %s", address, environment.Keys.HostPublic))
 	ctx.Export("sshPrivateKey", environment.Keys.ClientPrivate)

@@ -18,12 +18,12 @@ const maxSubjects = 20
 
 // Announce says in the preview what would go out: the commits since the last release and what happens to services.
 func (r *Release) Announce(ctx *pulumi.Context, cfg *config.Config, repo *git.Repository) error {
-	before, volumes, err := released(ctx)
+	before, err := released(ctx)
 	if err != nil {
 		return err
 	}
-	if len(volumes) > 0 {
-		known, err := makeWith(ctx.Context(), cfg, repo, r.SHA, volumes)
+	if len(before.volumes) > 0 {
+		known, err := makeWith(ctx.Context(), cfg, repo, r.SHA, before.volumes)
 		if err != nil {
 			return err
 		}
@@ -36,47 +36,62 @@ func (r *Release) Announce(ctx *pulumi.Context, cfg *config.Config, repo *git.Re
 	return ctx.Log.Info(plain.Text(text), nil)
 }
 
-// released is the commit that the stack released last, "" for none, and the volumes that its images declared themselves:
-// outputs of the stack as it is.
-func released(ctx *pulumi.Context) (commit string, volumes map[string][]string, err error) {
+// last is what the stack released last, by its outputs as they are.
+type last struct {
+	// commit is "" for none.
+	commit string
+	// volumes are those that its images declared themselves, by service.
+	volumes map[string][]string
+	// variables are the fingerprints of the app's, nil where they are not known.
+	variables map[string]string
+}
+
+func released(ctx *pulumi.Context) (before last, err error) {
 	var stack struct {
 		Outputs map[string]any `pulumi:"outputs"`
 	}
 	name := fmt.Sprintf("%s/%s/%s", ctx.Organization(), ctx.Project(), ctx.Stack())
 	if _, err := ctx.InvokePackageRaw("pulumi:pulumi:readStackOutputs", map[string]any{"name": name}, &stack, ""); err != nil {
-		return "", nil, fmt.Errorf("read what stack %s released last: %w", name, err)
+		return last{}, fmt.Errorf("read what stack %s released last: %w", name, err)
 	}
-	commit, _ = stack.Outputs["commit"].(string)
+	before.commit, _ = stack.Outputs["commit"].(string)
 	kept, _ := stack.Outputs["imageVolumes"].(map[string]any)
-	volumes = map[string][]string{}
+	before.volumes = map[string][]string{}
 	for service, paths := range kept {
 		list, _ := paths.([]any)
 		for _, path := range list {
-			volumes[service] = append(volumes[service], fmt.Sprint(path))
+			before.volumes[service] = append(before.volumes[service], fmt.Sprint(path))
 		}
 	}
-	return commit, volumes, nil
+	if variables, ok := stack.Outputs["variables"].(map[string]any); ok {
+		before.variables = map[string]string{}
+		for variable, fingerprint := range variables {
+			before.variables[variable] = fmt.Sprint(fingerprint)
+		}
+	}
+	return before, nil
 }
 
-func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *git.Repository, before string) (string, error) {
+func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *git.Repository, before last) (string, error) {
 	var lines []string
-	switch before {
+	switch before.commit {
 	case "":
 		lines = append([]string{fmt.Sprintf("first release: %.12s", r.SHA)}, r.Plan.Changes(nil)...)
 	case r.SHA:
 		lines = []string{fmt.Sprintf("commit %.12s is what is released already", r.SHA)}
 	default:
-		history, err := r.history(ctx, repo, before)
+		history, err := r.history(ctx, repo, before.commit)
 		if err != nil {
 			return "", err
 		}
 		var there *Plan
 		// A commit that could not go out today says nothing about what is there.
-		if last, err := makeWith(ctx, cfg, repo, before, r.volumes); err == nil {
+		if last, err := makeWith(ctx, cfg, repo, before.commit, r.volumes); err == nil {
 			there = last.Plan
 		}
 		lines = append(history, r.Plan.Changes(there)...)
 	}
+	lines = append(lines, r.describeVariables(cfg, before.variables)...)
 	for _, advice := range r.Advice {
 		lines = append(lines, "advice: "+plain.Line(advice))
 	}

@@ -30,7 +30,9 @@ type Plan struct {
 	Because             map[string]string
 	// Stores are those of Stateful that hold data in a format of their own, databases and the like.
 	Stores []string
-	Builds []struct {
+	// Databases are those that Berth knows how to dump.
+	Databases []struct{ Service, Kind string }
+	Builds    []struct {
 		Services []string
 		Material string
 		Build    struct{ Context, Dockerfile string }
@@ -40,6 +42,7 @@ type Plan struct {
 	Data struct {
 		Services map[string]any
 		Volumes  map[string]struct{ Name string }
+		Secrets  map[string]struct{ Environment string }
 	}
 }
 

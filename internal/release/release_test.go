@@ -102,7 +102,7 @@ func TestDescribeSaysWhatGoesOutAndWhatHappensToServices(t *testing.T) {
 	release, err := Make(t.Context(), s.cfg, s.repo, first)
 	require.NoError(t, err)
 	describe := func(before string) string {
-		text, err := release.describe(t.Context(), s.cfg, s.repo, before)
+		text, err := release.describe(t.Context(), s.cfg, s.repo, last{commit: before})
 		require.NoError(t, err)
 		assert.NotContains(t, text, "$secret")
 		return text
@@ -112,23 +112,23 @@ func TestDescribeSaysWhatGoesOutAndWhatHappensToServices(t *testing.T) {
 	assert.Contains(t, text, "starts as a persistent service, because it has the named volume data: db")
 
 	s.commit("web: a new page", map[string]string{"web/index.html": "x"})
-	last := s.commit("docs\x1b[31m", map[string]string{"README": "x"})
-	release, err = Make(t.Context(), s.cfg, s.repo, last)
+	newest := s.commit("docs\x1b[31m", map[string]string{"README": "x"})
+	release, err = Make(t.Context(), s.cfg, s.repo, newest)
 	require.NoError(t, err)
 	text = describe(first)
-	assert.Contains(t, text, "release: "+first[:12]+" -> "+last[:12]+", 2 commits\n")
+	assert.Contains(t, text, "release: "+first[:12]+" -> "+newest[:12]+", 2 commits\n")
 	assert.Contains(t, text, "web: a new page")
 	assert.NotContains(t, text, "\x1b")
 	assert.Contains(t, text, "take over: web")
 	assert.Contains(t, text, "stay as they are, unless a variable of theirs changed: db", "files that the commits leave alone are no change")
 
-	assert.Contains(t, describe(last), "is what is released already")
+	assert.Contains(t, describe(newest), "is what is released already")
 	assert.Contains(t, describe(strings.Repeat("a", 40)), "no longer has the former")
 
 	changed := s.commit("db: another start", map[string]string{"init.sql": "SELECT 2;\n"})
 	release, err = Make(t.Context(), s.cfg, s.repo, changed)
 	require.NoError(t, err)
-	assert.Contains(t, describe(last), "is STOPPED AND RECREATED, since its definition changed, and what needs it waits: db")
+	assert.Contains(t, describe(newest), "is STOPPED AND RECREATED, since its definition changed, and what needs it waits: db")
 
 	release, err = Make(t.Context(), s.cfg, s.repo, first)
 	require.NoError(t, err)

@@ -44,8 +44,8 @@ readonly SCARCE_MIB=128
 
 usage() {
   cat >&3 <<EOF
-deploy.sh [deploy]                              release the commit that 'pulumi up' chose
-deploy.sh rollback [COMMIT] [--with-database [--yes]]
+deploy.sh [deploy] [--change-password]          release the commit that 'pulumi up' chose; the database takes a changed password
+deploy.sh rollback [COMMIT] [--with-database [--yes]] [--change-password]
                                                 return to the release before, or to a kept one of COMMIT
 deploy.sh status                                what runs, what is kept
 deploy.sh history                               the last 30 releases
@@ -65,8 +65,15 @@ step() {
 }
 
 # shellcheck disable=SC2310 # kept is one test
-# deploy releases COMMIT with the settings as they are.
+# deploy [--change-password] releases COMMIT with the settings as they are.
 deploy() {
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --change-password) CHANGE_PASSWORD=yes ;;
+      *) fail "deploy knows no $1; see: deploy.sh help" ;;
+    esac
+    shift
+  done
   ACTION=deploy
   step fetch
   fetch
@@ -140,6 +147,7 @@ activate() {
     STOPPED_FIRST=yes
     stop_release "$OLD"
   fi
+  change_passwords "$NEW"
   stop_moving "$OLD" "$NEW"
   give_way "$NEW"
   start_data "$NEW"
@@ -192,7 +200,7 @@ write_release_record() {
 # record makes NEW a release that can be returned to.
 record() { mv -f "$RELEASES/$NEW/foreseen.json" "$RELEASES/$NEW/released.json"; }
 
-# rollback [COMMIT] [--with-database] [--yes] returns to a kept release.
+# rollback [COMMIT] [--with-database] [--yes] [--change-password] returns to a kept release.
 rollback() {
   local wanted="" with_database="" yes="" name
   local -a names=()
@@ -200,6 +208,7 @@ rollback() {
     case $1 in
       --with-database) with_database=yes ;;
       --yes) yes=yes ;;
+      --change-password) CHANGE_PASSWORD=yes ;;
       -*) fail "there is no flag $1; see: deploy.sh help" ;;
       *) wanted=$1 ;;
     esac
@@ -320,6 +329,7 @@ put_back() {
     (set -e; drain "$NEW" "$OLD")
   fi
   (set -e; switch_traffic next "${OLD:-starting}")
+  [ "${#CHANGED_PASSWORDS[@]}" -eq 0 ] || (set -e; restore_passwords "$NEW" "$OLD")
   # A database has to run again before its content comes back.
   [ -z "$OLD" ] || (set -e; restore_data "$OLD")
   [ -z "$RESTORED" ] || (set -e; restore_databases "$OLD")
@@ -350,7 +360,7 @@ main() {
   need_root
   umask 077
   load_settings release DOMAIN REPOSITORY COMMIT COMPOSE_FILE STRATEGY HEALTHY_WITHIN:number DRAIN_WITHIN:number KEEP:number APP:object
-  STOPPED_FIRST="" RESTORING="" RESTORED="" BY_HAND=""
+  STOPPED_FIRST="" CHANGE_PASSWORD="" RESTORING="" RESTORED="" BY_HAND=""
   case ${1:-deploy} in
     deploy | rollback)
       log_by_hand

@@ -67,3 +67,46 @@ func TestAChangedPasswordOfMariaDBIsToldBeforehand(t *testing.T) {
 		assert.NotContains(t, output+said, "canary", name)
 	}
 }
+
+// TestAPasswordIsChangedInPostgres where a release asks for it, and back, also where the container still has the other one in its
+// environment. The server logs every statement, and no password is in its log.
+func TestAPasswordIsChangedInPostgres(t *testing.T) {
+	t.Parallel()
+	const address = "127.77.12.2"
+	s := newPostgres(t, "load", "scram-sha-256", "-c", "listen_addresses="+address, "-c", "log_statement=all", "-c", "log_min_duration_statement=0",
+		"-c", "logging_collector=on", "-c", "log_directory=.", "-c", "log_filename=log").with("BERTH_HOST=" + address)
+	const old, other = "it's a \"secret\"\\ $1", "canary's \"new\"\\ `touch pwned` $1 :user"
+	to := []string{"BERTH_NEW_POSTGRES_USER=load", "BERTH_NEW_POSTGRES_PASSWORD=" + other}
+	back := []string{"BERTH_NOW_POSTGRES_USER=load", "BERTH_NOW_POSTGRES_PASSWORD=" + other, "BERTH_NEW_POSTGRES_USER=load", "BERTH_NEW_POSTGRES_PASSWORD=" + old}
+	for _, step := range [][]string{to, back} {
+		assert.Equal(t, "POSTGRES_PASSWORD load\n", s.with(step...).does("login", ""))
+		output, said, err := s.with(step...).tries("change", "")
+		require.NoError(t, err, said)
+		assert.Empty(t, output+said)
+		assert.Empty(t, s.with(step...).does("login", ""), "it is the database's now")
+	}
+	log, err := os.ReadFile(s.folder + "/data/log")
+	require.NoError(t, err)
+	assert.Contains(t, string(log), "SET log_statement", "the server logs statements")
+	assert.NotContains(t, string(log), "canary")
+}
+
+// TestAPasswordIsChangedInMariaDB for root and the app's user in one go, and back.
+func TestAPasswordIsChangedInMariaDB(t *testing.T) {
+	t.Parallel()
+	const address = "127.77.12.3"
+	const old, other = "it's a \"secret\"\\ $1", "canary's \"new\"\\ `touch pwned` $1"
+	s := newMySQL(t, old, "--skip-networking=0", "--bind-address="+address, "--port=3306")
+	s.sqlOfRoot("CREATE USER app@'%' IDENTIFIED BY 'before'; CREATE USER app@'10.%' IDENTIFIED BY 'elsewhere'")
+	s = s.with("BERTH_HOST="+address, "MYSQL_USER=app", "MYSQL_PASSWORD=before")
+	to := []string{"BERTH_NEW_MYSQL_USER=app", "BERTH_NEW_MYSQL_PASSWORD=" + other, "BERTH_NEW_MARIADB_ROOT_PASSWORD=" + other}
+	back := []string{"BERTH_NOW_MYSQL_PASSWORD=" + other, "BERTH_NOW_MARIADB_ROOT_PASSWORD=" + other,
+		"BERTH_NEW_MYSQL_USER=app", "BERTH_NEW_MYSQL_PASSWORD=before", "BERTH_NEW_MARIADB_ROOT_PASSWORD=" + old}
+	for _, step := range [][]string{to, back} {
+		assert.Equal(t, "MARIADB_ROOT_PASSWORD root\nMYSQL_PASSWORD app\n", s.with(step...).does("login", ""))
+		output, said, err := s.with(step...).tries("change", "")
+		require.NoError(t, err, said)
+		assert.Empty(t, output+said)
+		assert.Empty(t, s.with(step...).does("login", ""), "it is the database's now")
+	}
+}

@@ -112,3 +112,30 @@ func restoreDrill(r *harness.Rehearsal, s *harness.Site) {
 	assert.Equal(r.T(), "ok", r.Health()["drill"])
 	assert.Empty(r.T(), r.SSH("sudo docker ps --all --quiet --filter label=com.docker.compose.project=berth-drill; sudo ls -d /data/drill 2>/dev/null || true"))
 }
+
+// changedPassword gives the app and its database another password, which the database does not know: refused, and what serves goes
+// on; taken by the release that is asked to change it; and put back where such a release fails after the switch.
+func changedPassword(r *harness.Rehearsal, s *harness.Site) {
+	const set, second, third = "!secrets.DATABASE_PASSWORD=", "a-second-Secret_9", "a-third-Secret_9"
+	const change = "sudo /opt/berth/deploy.sh deploy --change-password"
+	output, err := r.Try("up", "--set", set+second)
+	require.Error(r.T(), err, output)
+	assert.Contains(r.T(), output, "the password of database db (POSTGRES_PASSWORD) changes")
+	assert.Contains(r.T(), output, "its database refuses user load with it")
+	assert.Contains(r.T(), output, change)
+	awaitRows(r.T(), s, len(s.Rows())+50)
+	output = r.SSH(change)
+	assert.NotContains(r.T(), output, second)
+	comesBack(s)
+	r.Run("up", "--set", set+second)
+
+	r.Commit(map[string]string{"behaviour": "sick-after"})
+	output, err = r.Try("up", "--set", set+third)
+	require.Error(r.T(), err, output)
+	output, err = r.TrySSH(change, "")
+	require.Error(r.T(), err, output)
+	assert.Contains(r.T(), output, "changing the password of the database of db back")
+	comesBack(s)
+	r.Commit(map[string]string{"behaviour": "ok"})
+	r.Run("up", "--set", set+second)
+}

@@ -77,6 +77,7 @@ func TestNoWriteIsLost(t *testing.T) {
 		{name: "a database that is down", row: "The database does not run when a release comes: refused; started, and the release goes through", happens: []func(*harness.Rehearsal, *harness.Site){databaseDown}},
 		{name: "no room for a dump", row: "No room for a dump: none is begun, the database goes on, the health check is critical", happens: []func(*harness.Rehearsal, *harness.Site){noRoomForADump}},
 		{name: "a restore drill", row: "The newest dump is restored beside the site, and its rows are counted", happens: []func(*harness.Rehearsal, *harness.Site){restoreDrill}},
+		{name: "a changed password", row: "The database's password changes: refused; taken by a release that is asked to change it; put back where such a release fails", happens: []func(*harness.Rehearsal, *harness.Site){changedPassword}},
 		{name: "two servers on one volume", row: "A second database server on the same volume: refused by the preview", happens: []func(*harness.Rehearsal, *harness.Site){secondServer}},
 		{name: "a service with a volume comes and goes", row: "A service with a volume and a network of its own is dropped, and comes back by a rollback and by a release: it runs", happens: []func(*harness.Rehearsal, *harness.Site){comesAndGoes}},
 		{name: "Docker is stopped", row: "Docker is stopped: the site goes on, and the health check says what to do", happens: []func(*harness.Rehearsal, *harness.Site){dockerStopped}},

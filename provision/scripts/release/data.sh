@@ -177,13 +177,15 @@ surplus_data() {
 }
 
 # keep_databases takes databases and the like out of what changes on the way back to release $1: an older version may not read
-# their data. One that is down is started as it is. $2 names, between spaces, those that go back all the same.
+# their data. One that is down is started as it is. $2 names, between spaces, those that go back all the same, as one does whose
+# password is changed: its environment has to say the same.
 keep_databases() {
   local service what rest=""
   local -a ids=()
+  set -- "$1" "${2:-} ${NEW_PASSWORDS[*]%% *}"
   while read -r service what; do
     # shellcheck disable=SC2016,SC2310 # jq's variables; holds is true or false, or the end
-    if [ "$what" = changes ] && [[ " ${2:-} " != *" $service "* ]] && holds --arg s "$service" '.stores | index([$s]) != null' "$RELEASES/$1/plan.json"; then
+    if [ "$what" = changes ] && [[ " $2 " != *" $service "* ]] && holds --arg s "$service" '.stores | index([$s]) != null' "$RELEASES/$1/plan.json"; then
       say "$service stays as a later release defined it: an older version may not read its data"
       read_lines ids running "$DATA_PROJECT" "$service"
       [ "${#ids[@]}" -gt 0 ] || AS_IT_IS+=("$service")

@@ -1,4 +1,4 @@
-# A whole MySQL or MariaDB server: dump | restore | ping | rows | login. Runs in the server's own container, whose environment is that
+# A whole MySQL or MariaDB server: dump | restore | ping | rows | login | change. Runs in the server's own container, whose environment is that
 # of the official images, or of Bitnami's.
 #
 # A dump is SQL. It restores the tables of every database beside those in use, in berth_restoring_N, and then has them take the
@@ -10,9 +10,10 @@ set -eu
 # line prints its arguments, one per line and as they are: some shells' echo reads backslashes.
 line() { printf '%s\n' "$@"; }
 
-# given prints variable $1, from the file that $1_FILE names where it is not set.
+# given prints variable $1, from the file that $1_FILE names where it is not set. BERTH_NOW_$1 is what the database knows where the
+# container's own environment is behind.
 given() {
-  value=$(printenv "$1") || value=""
+  value=$(printenv "BERTH_NOW_$1" || printenv "$1") || value=""
   file=$(printenv "$1_FILE") || file=""
   if [ -n "$value" ]; then printf '%s' "$value"; elif [ -r "$file" ]; then cat "$file"; fi
 }
@@ -321,6 +322,19 @@ logins() {
   done
 }
 
+# change gives the users that logins names their new passwords, at the hosts for which the images make them. All of it is one
+# session: root's own comes into force at once.
+change() {
+  refused=$(logins)
+  statements=$(line "$refused" | while read -r variable user; do
+    case $variable in "" | unknown) continue ;; esac
+    ask "SELECT host FROM mysql.user WHERE user = $(text "$user") AND host IN ('%', 'localhost') AND plugin NOT IN ('unix_socket', 'auth_socket')" | while read -r host; do
+      line "ALTER USER $(text "$user")@$(text "$host") IDENTIFIED BY $(text "$(printenv "BERTH_NEW_$variable")");"
+    done
+  done)
+  line "$statements" | as_root "$CLIENT"
+}
+
 CLIENT=$(first mariadb mysql) DUMPER=$(first mariadb-dump mysqldump)
 if [ "$1" = login ]; then
   logins
@@ -328,6 +342,7 @@ if [ "$1" = login ]; then
 fi
 login
 case $1 in
+  change) change ;;
   dump) dump ;;
   restore) restore ;;
   rows) rows ;;

@@ -1,4 +1,4 @@
-# A whole Postgres server: dump | restore | ping | rows | login. Runs in the server's own container, whose environment is that of the
+# A whole Postgres server: dump | restore | ping | rows | login | change. Runs in the server's own container, whose environment is that of the
 # official image, or of Bitnami's.
 #
 # A dump is a script for psql. It restores every database but template0 and template1 beside those in use, as
@@ -19,9 +19,10 @@ ask() {
 # line prints its arguments, one per line and as they are: some shells' echo reads backslashes.
 line() { printf '%s\n' "$@"; }
 
-# given prints variable $1, from the file that $1_FILE names where it is not set.
+# given prints variable $1, from the file that $1_FILE names where it is not set. BERTH_NOW_$1 is what the database knows where the
+# container's own environment is behind.
 given() {
-  value=$(printenv "$1") || value=""
+  value=$(printenv "BERTH_NOW_$1" || printenv "$1") || value=""
   file=$(printenv "$1_FILE") || file=""
   if [ -n "$value" ]; then printf '%s' "$value"; elif [ -r "$file" ]; then cat "$file"; fi
 }
@@ -319,12 +320,31 @@ logins() {
   done
 }
 
+# change gives the users that logins names their new passwords. They reach psql by its environment, and no log of the server's.
+change() {
+  refused=$(logins)
+  line "$refused" | while read -r variable user; do
+    case $variable in "" | unknown) continue ;; esac
+    password=$(printenv "BERTH_NEW_$variable")
+    BERTH_USER=$user BERTH_PASSWORD=$password ask <<'SQL'
+\set user `printenv BERTH_USER`
+\set password `printenv BERTH_PASSWORD`
+SET log_statement = 'none';
+SET log_min_duration_statement = -1;
+SET log_min_error_statement = 'panic';
+SET pg_stat_statements.track_utility = off;
+ALTER ROLE :"user" PASSWORD :'password';
+SQL
+  done
+}
+
 if [ "$1" = login ]; then
   logins
   exit
 fi
 login
 case $1 in
+  change) change ;;
   dump) dump ;;
   restore) restore ;;
   rows) rows ;;
