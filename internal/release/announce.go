@@ -90,6 +90,7 @@ func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *git.Re
 			there = last.Plan
 		}
 		lines = append(history, r.Plan.Changes(there)...)
+		lines = append(lines, r.Plan.describeUpgrades(there)...)
 	}
 	lines = append(lines, r.describeVariables(cfg, before.variables)...)
 	for _, advice := range r.Advice {

@@ -138,6 +138,7 @@ func MakePlan(cfg *config.Config, commit Commit) (*Plan, error) {
 	if cfg.SubnetID == "" && cfg.VPCCIDR.IsValid() {
 		given["own"] = []any{cfg.VPCCIDR.String()}
 	}
+	made.Problems = append(made.Problems, made.misplaced()...)
 	return made, errors.Join(made.trust(model, given), made.links(commit, model))
 }
 

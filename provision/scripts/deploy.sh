@@ -29,6 +29,8 @@ source /opt/berth/release/database.sh
 source /opt/berth/release/drill.sh
 # shellcheck source=provision/scripts/release/password.sh
 source /opt/berth/release/password.sh
+# shellcheck source=provision/scripts/release/upgrade.sh
+source /opt/berth/release/upgrade.sh
 # shellcheck source=provision/scripts/release/bucket.sh
 source /opt/berth/release/bucket.sh
 # shellcheck source=provision/scripts/release/upstreams.sh
@@ -44,7 +46,10 @@ readonly SCARCE_MIB=128
 
 usage() {
   cat >&3 <<EOF
-deploy.sh [deploy] [--change-password]          release the commit that 'pulumi up' chose; the database takes a changed password
+deploy.sh [deploy] [--change-password] [--upgrade-database]
+                                                release the commit that 'pulumi up' chose; the database takes a changed password, its
+                                                data moves to the major version of its new image
+deploy.sh confirm-upgrade                       remove the data from before an upgrade
 deploy.sh rollback [COMMIT] [--with-database [--yes]] [--change-password]
                                                 return to the release before, or to a kept one of COMMIT
 deploy.sh status                                what runs, what is kept
@@ -65,16 +70,18 @@ step() {
 }
 
 # shellcheck disable=SC2310 # kept is one test
-# deploy [--change-password] releases COMMIT with the settings as they are.
+# deploy [--change-password] [--upgrade-database] releases COMMIT with the settings as they are.
 deploy() {
   while [ $# -gt 0 ]; do
     case $1 in
       --change-password) CHANGE_PASSWORD=yes ;;
+      --upgrade-database) UPGRADE_DATABASE=yes ;;
       *) fail "deploy knows no $1; see: deploy.sh help" ;;
     esac
     shift
   done
   ACTION=deploy
+  finish_interrupted "$OLD"
   step fetch
   fetch
   NEW=$(release_id)
@@ -148,6 +155,7 @@ activate() {
     stop_release "$OLD"
   fi
   change_passwords "$NEW"
+  upgrade_databases "$NEW"
   stop_moving "$OLD" "$NEW"
   give_way "$NEW"
   start_data "$NEW"
@@ -166,6 +174,7 @@ activate() {
   write_release_record
   rehearse "$NEW"
   step switch
+  seal_upgrades
   SWITCHED=yes
   switch_traffic current "$NEW"
   [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
@@ -217,6 +226,7 @@ rollback() {
   ACTION=rollback
   step choose
   [ -n "$OLD" ] || fail "nothing was released yet; release with: pulumi up"
+  finish_interrupted "$OLD"
   read_lines names kept_releases
   for name in "${names[@]}"; do
     if [ "$name" != "$OLD" ] && [[ $name == "$wanted"* || -n $wanted && $wanted == "${name%-*}"* ]]; then
@@ -259,6 +269,7 @@ status() {
   OLD=$(current)
   read_lines names kept_releases
   say "release ${OLD:-none} serves; kept: ${names[*]}"
+  tell_kept
   [ ! -e "$MAINTENANCE" ] || say "the maintenance page is on"
   for name in $DATA_PROJECT ${OLD:+release-$OLD}; do
     read_text table docker ps --all --filter "label=com.docker.compose.project=$name" --format 'table {{.Label "com.docker.compose.service"}}\t{{.Status}}\t{{.Image}}'
@@ -314,6 +325,8 @@ ended() {
 # neither stopped nor removed: visitors would be led to nothing, and the rules that name its files would not load.
 put_back() {
   local back=0
+  # Before the switch nobody has written to a new version; after it the new version stays, which the release before can use as well.
+  if [ -n "$SWITCHED" ]; then keep_upgraded; else (set -e; undo_upgrades "$OLD"); fi
   if [ -n "$OLD" ] && [ -n "$STOPPED_FIRST$SWITCHED" ]; then
     (set -e; start_again "$OLD")
     back=$?
@@ -360,7 +373,7 @@ main() {
   need_root
   umask 077
   load_settings release DOMAIN REPOSITORY COMMIT COMPOSE_FILE STRATEGY HEALTHY_WITHIN:number DRAIN_WITHIN:number KEEP:number APP:object
-  STOPPED_FIRST="" CHANGE_PASSWORD="" RESTORING="" RESTORED="" BY_HAND=""
+  STOPPED_FIRST="" CHANGE_PASSWORD="" UPGRADE_DATABASE="" RESTORING="" RESTORED="" BY_HAND=""
   case ${1:-deploy} in
     deploy | rollback)
       log_by_hand
@@ -382,6 +395,11 @@ main() {
       await_reboot
       take_lock dump
       dump
+      ;;
+    confirm-upgrade)
+      await_docker
+      take_lock confirm-upgrade
+      confirm_upgrade
       ;;
     drill)
       log_by_hand

@@ -1,4 +1,4 @@
-# A whole MySQL or MariaDB server: dump | restore | ping | rows | login | change. Runs in the server's own container, whose environment is that
+# A whole MySQL or MariaDB server: dump | restore | ping | rows | login | change | version. Runs in the server's own container, whose environment is that
 # of the official images, or of Bitnami's.
 #
 # A dump is SQL. It restores the tables of every database beside those in use, in berth_restoring_N, and then has them take the
@@ -343,6 +343,10 @@ fi
 login
 case $1 in
   change) change ;;
+  version)
+    ask 'SELECT VERSION()'
+    ask 'SELECT @@datadir'
+    ;;
   dump) dump ;;
   restore) restore ;;
   rows) rows ;;

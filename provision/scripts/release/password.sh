@@ -1,4 +1,4 @@
-# Whether what a release says of a database fits the data that is there: its password, its major version. Sourced by deploy.sh.
+# Whether the password that a release gives a database is the one that the database has. Sourced by deploy.sh.
 # shellcheck shell=bash disable=SC2153
 set -euo pipefail
 
@@ -80,13 +80,14 @@ check_passwords() {
   local database service kind id line variable user again="sudo /opt/berth/deploy.sh deploy --change-password"
   local -a databases=() refused=()
   [ "$ACTION" != rollback ] || again="sudo /opt/berth/deploy.sh rollback $1 --change-password"
-  NEW_PASSWORDS=()
+  # shellcheck disable=SC2034 # for upgrade.sh
+  NEW_PASSWORDS=() TO_UPGRADE=()
   read_json databases "$RELEASES/$1/plan.json" '.databases[]? | select(.kind | IN("postgres", "mysql")) | "\(.service) \(.kind)"'
   for database in "${databases[@]}"; do
     service=${database% *} kind=${database##* }
     id=$(server_of "$1" "$service")
     [ -n "$id" ] || continue
-    check_major "$1" "$service" "$kind" "$id"
+    check_version "$1" "$service" "$kind" "$id"
     read_lines refused logins login "$1" "$service" "$kind" "$id"
     for line in "${refused[@]}"; do
       read -r variable user <<<"$line"
@@ -148,27 +149,4 @@ restore_passwords() {
       say "the database of $service did not take the password back, and $2 cannot log in to it (the lines above say why); Fix: set it in the database by hand: docs/runbook/rotate-keys.md"
     fi
   done
-}
-
-# check_major refuses release $1 where the image of Postgres service $2 is of another major version than the data in container $4.
-check_major() {
-  local image data major
-  [ "$3" = postgres ] || return 0
-  # shellcheck disable=SC2016 # jq's and the container's variables
-  read_text image jq -r --arg s "$2" '.services[$s].image' "$RELEASES/$1/data.json"
-  read_text major docker image inspect --format '{{range .Config.Env}}{{println .}}{{end}}none' "$image"
-  # shellcheck disable=SC2016 # sed's own
-  read_text major sed -n 's/^PG_MAJOR=//p; $a none' <<<"$major"
-  major=${major%%[!0-9]*}
-  [ -n "$major" ] || return 0
-  # shellcheck disable=SC2016 # see above
-  data=$(docker exec "$4" sh -c 'cat "$PGDATA/PG_VERSION"' </dev/null) || data=""
-  if ! [[ $data =~ ^[0-9]+(\.[0-9]+)?$ ]]; then
-    say "it cannot be told whether the data of service $2 is of Postgres $major, as its image is: its container has no PG_VERSION in PGDATA; where it is not, the new server does not start, and the release is rolled back"
-    return
-  fi
-  # On the way back a database stays as it is.
-  # shellcheck disable=SC2310 # kept is one test
-  if [ "$data" = "$major" ] || kept "$1"; then return 0; fi
-  fail "the image $image of service $2 is Postgres $major, which does not start on the data of Postgres $data that is there; nothing was changed. Fix: keep an image of Postgres $data; or move the data by hand: docs/runbook/upgrade-the-database.md"
 }

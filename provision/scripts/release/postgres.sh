@@ -1,4 +1,4 @@
-# A whole Postgres server: dump | restore | ping | rows | login | change. Runs in the server's own container, whose environment is that of the
+# A whole Postgres server: dump | restore | ping | rows | login | change | version. Runs in the server's own container, whose environment is that of the
 # official image, or of Bitnami's.
 #
 # A dump is a script for psql. It restores every database but template0 and template1 beside those in use, as
@@ -345,6 +345,10 @@ fi
 login
 case $1 in
   change) change ;;
+  version)
+    line "SHOW server_version;" | ask
+    line "SHOW data_directory;" | ask
+    ;;
   dump) dump ;;
   restore) restore ;;
   rows) rows ;;
