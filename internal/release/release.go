@@ -123,7 +123,9 @@ func planCommit(ctx context.Context, cfg *config.Config, repo *git.Repository, c
 		return nil, err
 	}
 	commit.Tree = func(at string) (string, error) {
-		if onlyKept(filepath.Join(commit.Folder, filepath.FromSlash(at))) {
+		// A link that leads out of the checkout is not laid into it, and is in the commit all the same.
+		linked := slices.ContainsFunc(commit.Links, func(link string) bool { return strings.HasPrefix(link, at+"/") })
+		if !linked && onlyKept(filepath.Join(commit.Folder, filepath.FromSlash(at))) {
 			return "", nil
 		}
 		hash, _, err := repo.Tree(ctx, commit.SHA, at)

@@ -18,7 +18,7 @@ import (
 
 // Settings has the test of hostile values in settings, which needs no rehearsal, run and say its count.
 func Settings(t *testing.T, r *harness.Rehearsal) {
-	test := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run", "TestHostileSettingsRunNothing", "./program")
+	test := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run", "TestHostileSettingsRunNothing", "./internal/program")
 	test.Dir = r.Project
 	output, err := test.CombinedOutput()
 	require.NoErrorf(t, err, "%s", output)

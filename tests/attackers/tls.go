@@ -12,10 +12,11 @@ import (
 
 // explained are findings of testssl.sh that stay, each with the reason.
 var explained = map[string]string{
-	"engine_problem":  "it speaks of the scanner: its OpenSSL knows no GOST",
-	"cert_revocation": "the rehearsal's authority names no list of revoked certificates; Let's Encrypt does",
-	"DNS_CAArecord":   "a CAA record names a public authority, and the rehearsal's is none",
-	"BREACH":          "pages are compressed on purpose; what it takes beside is a page that repeats a visitor's input next to a secret, which is the app's to avoid",
+	"engine_problem":   "it speaks of the scanner: its OpenSSL knows no GOST",
+	"security_headers": "such as Content-Security-Policy are the app's to set, and the one under load sets none",
+	"cert_revocation":  "the rehearsal's authority names no list of revoked certificates; Let's Encrypt does",
+	"DNS_CAArecord":    "a CAA record names a public authority, and the rehearsal's is none",
+	"BREACH":           "pages are compressed on purpose; what it takes beside is a page that repeats a visitor's input next to a secret, which is the app's to avoid",
 }
 
 // TLS has testssl.sh look at the front door: protocols, ciphers, certificate, headers, known vulnerabilities. It asks nobody
