@@ -226,5 +226,4 @@ func testCertificates(t *testing.T, r *harness.Rehearsal, address string) {
 		assert.Greater(t, certificate.NotAfter.Sub(certificate.NotBefore), 80*24*time.Hour)
 		assert.Nil(t, served(address, blog), "the name is no longer the site's")
 	})
-	testCron(t, r, address)
 }

@@ -256,13 +256,8 @@ put_nginx() {
   apply_nginx
 }
 
-# Where this folder is, the system was booted with systemd. Source: sd_booted(3).
-readonly BY_SYSTEMD=/run/systemd/system
-
 # apply_nginx has nginx take its configuration, and starts it where it does not run.
-apply_nginx() {
-  if [ -d "$BY_SYSTEMD" ]; then systemctl reload-or-restart nginx; else nginx -s reload 2>/dev/null || nginx; fi
-}
+apply_nginx() { systemctl reload-or-restart nginx; }
 
 # nft_service has the rules in file $3 loaded now, and before unit $4 whenever the server starts; $1 is its name, described by
 # $2, and $5 a mount that the rules need. Those that need none are loaded before there is a network.
@@ -295,17 +290,12 @@ EOF
   systemctl reload-or-restart "$1.service"
 }
 
-# timer has $3, described by $2, run as $1 in minutes $4 of hours $5, each a number, a list or *, which systemd and cron
-# both read; by up to $6 seconds later, so that not every server begins at once. Where there is no systemd, cron does it.
+# timer has $3, described by $2, run as $1 in minutes $4 of hours $5, each a number, a list or *; by up to $6 seconds later, so that
+# not every server begins at once.
 timer() {
-  if [ -d "$BY_SYSTEMD" ]; then timer_of_systemd "$@"; else timer_of_cron "$@"; fi
-}
-
-timer_of_systemd() {
   local persistent=true
   # What runs every hour need not be made up for.
   [ "$5" != "*" ] || persistent=false
-  rm -f "/etc/cron.d/$1"
   put "/etc/systemd/system/$1.service" 0644 <<EOF
 [Unit]
 Description=$2
@@ -334,19 +324,6 @@ WantedBy=timers.target
 EOF
   systemctl daemon-reload
   systemctl enable --quiet --now "$1.timer"
-}
-
-# timer_of_cron keeps a run from beginning while the one before is still at work, as systemd does.
-timer_of_cron() {
-  [ -d /etc/cron.d ] || fail "there is neither systemd nor cron to run '$3'; install one: sudo apt-get install cron"
-  (umask 077 && mkdir -p /var/log/berth)
-  put "/etc/cron.d/$1" 0644 <<EOF
-# $2
-SHELL=/bin/bash
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-JITTER=$6
-$4 $5 * * * root sleep "\$(shuf -i 0-\$JITTER -n 1)"; nice flock --nonblock /run/$1.cron $3 >>/var/log/berth/$1.log 2>&1
-EOF
 }
 
 reload_nginx() {

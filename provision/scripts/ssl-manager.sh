@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Certificates of the site: ssl-manager.sh placeholder | generate | renew | install | check | revert | setup-cron
+# Certificates of the site: ssl-manager.sh placeholder | generate | renew | install | check | revert | schedule
 #   placeholder       serve the best certificate there is; make a self-signed one where there is none
 #   generate [--now]  verify DNS and HTTP, ask the staging authority, then the real one; --now passes over the pause
 #                     after a refusal
@@ -8,7 +8,7 @@
 #   check [--json]    issuer, names, end, chain, whether it is what is served, when renewal is due; the exit code is 0
 #                     when all is well, 1 for a warning (the placeholder is one), 2 when visitors are warned or soon will be
 #   revert            serve the self-signed placeholder again; install goes back
-#   setup-cron        schedule renew, twice a day with jitter: by systemd, or by cron where it does not run
+#   schedule          have systemd run renew twice a day, with jitter
 # Settings: /etc/berth/certificate.json, written by 'pulumi up': NAMES, ADDRESS, EMAIL, DIRECTORY, STAGING_DIRECTORY,
 # PROFILE.
 set -euo pipefail
@@ -144,7 +144,7 @@ revert() {
   say "serving the self-signed placeholder; go back with: sudo /opt/berth/ssl-manager.sh install"
 }
 
-setup_cron() {
+schedule() {
   timer berth-certificate "Renew the site's certificate" "/opt/berth/ssl-manager.sh renew" 0 0,12 21600
 }
 
@@ -152,10 +152,9 @@ main() {
   need_root
   local command=${1:-}
   case $command in
-    placeholder | generate | renew | check | revert) ;;
+    placeholder | generate | renew | check | revert | schedule) ;;
     install) command=install_certificate ;;
-    setup-cron) command=setup_cron ;;
-    *) fail "usage: ssl-manager.sh placeholder | generate [--now] | renew | install | check [--json] | revert | setup-cron" ;;
+    *) fail "usage: ssl-manager.sh placeholder | generate [--now] | renew | install | check [--json] | revert | schedule" ;;
   esac
   load_settings certificate NAMES ADDRESS EMAIL DIRECTORY STAGING_DIRECTORY PROFILE
   # The timer and an operator must not ask the authority at the same time; certbot's deploy hook runs inside.

@@ -67,7 +67,7 @@ var runs = []run{
 	{"ssl-manager.sh install", script("ssl-manager.sh", "install"), "two", nil, false},
 	{"ssl-manager.sh check", script("ssl-manager.sh", "check"), "two", nil, false},
 	{"ssl-manager.sh revert", script("ssl-manager.sh", "revert"), "two", nil, false},
-	{"ssl-manager.sh setup-cron", script("ssl-manager.sh", "setup-cron"), "two", nil, false},
+	{"ssl-manager.sh schedule", script("ssl-manager.sh", "schedule"), "two", nil, false},
 	{"steps/firewall.sh", script("step.sh", "firewall", "600"), "two", nil, false},
 	{"steps/edge.sh", script("step.sh", "edge", "600"), "two", settings("edge"), false},
 	{"edge/spool.sh", script("edge/spool.sh"), "two", nil, false},
@@ -153,7 +153,7 @@ func states(t *testing.T, stand string) map[string]world {
 	for _, root := range roots {
 		require.NoError(t, os.MkdirAll(w.of(root), 0o755))
 	}
-	for _, made := range []string{"opt/berth-one", "run/systemd/system", "run/lock", "var/log/nginx", "var/log/berth", "var/lib", "data/releases/starting", "data/docker/volumes/app_data", "etc/nginx/conf.d", "world/settings", "etc/cron.d", "etc/ssh/sshd_config.d", "etc/nginx/modules-enabled"} {
+	for _, made := range []string{"opt/berth-one", "run/systemd/system", "run/lock", "var/log/nginx", "var/log/berth", "var/lib", "data/releases/starting", "data/docker/volumes/app_data", "etc/nginx/conf.d", "world/settings", "etc/ssh/sshd_config.d", "etc/nginx/modules-enabled"} {
 		require.NoError(t, os.MkdirAll(w.of(made), 0o755))
 	}
 	// As install.sh leaves them: a folder, and the link that is renamed.

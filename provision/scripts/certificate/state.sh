@@ -116,10 +116,6 @@ judge() {
 
 # next_look says when renewal is tried again.
 next_look() {
-  if [ ! -d "$BY_SYSTEMD" ]; then
-    if [ -e /etc/cron.d/berth-certificate ]; then echo "by cron, twice a day"; else echo never; fi
-    return
-  fi
   systemctl show berth-certificate.timer --property NextElapseUSecRealtime --value 2>/dev/null || echo never
 }
 

@@ -6,7 +6,7 @@ set -euo pipefail
 source /opt/berth/lib.sh
 
 main() {
-  /opt/berth/ssl-manager.sh setup-cron
+  /opt/berth/ssl-manager.sh schedule
   /opt/berth/ssl-manager.sh generate || say "the site stays on the certificate it has; the next try is scheduled: systemctl list-timers berth-certificate.timer"
   /opt/berth/ssl-manager.sh check || true
 }
