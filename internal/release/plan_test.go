@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"berth/internal/release/plan"
 	"berth/provision/scripts"
 	"github.com/itchyny/gojq"
 	"github.com/stretchr/testify/assert"
@@ -24,11 +25,17 @@ func planned(t *testing.T, model string, changes map[string]any) (made *Plan, wh
 		"routes": []any{map[string]any{"path": "/", "service": "web", "port": 80, "health": ""}},
 	}
 	maps.Copy(given, changes)
-	made, err := plan(input, given)
+	text, err := json.Marshal(given)
 	require.NoError(t, err)
-	result, err := runJQ("release/plan.jq", []any{input, given})
+	var known plan.Given
+	require.NoError(t, json.Unmarshal(text, &known))
+	read, err := plan.ReadModel([]byte(model), known.Images)
 	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(result, &whole))
+	made = plan.Make(read, &known)
+	text, err = json.Marshal(made)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &whole))
+	equalJQ(t, input, given, whole)
 	return made, whole
 }
 
@@ -105,7 +112,7 @@ func TestPlanTellsADatabaseFromItsClients(t *testing.T) {
 func TestPlanAdvisesWhatKeepsFiles(t *testing.T) {
 	const media = `"volumes":[{"type":"volume","source":"media","target":"/media"}]`
 	twice := func(name string) Advice {
-		return Advice{name, "volumes", name + " never runs twice, because it has the named volume media: a release that changes it stops it before the new one starts; if two may use its files at the same time, let it take over without a gap: labels: {berth.stateful: \"false\"}"}
+		return Advice{Service: name, Key: "volumes", Text: name + " never runs twice, because it has the named volume media: a release that changes it stops it before the new one starts; if two may use its files at the same time, let it take over without a gap: labels: {berth.stateful: \"false\"}"}
 	}
 	made, _ := planned(t, `{"services":{
 	  "web":{"build":{"context":"/src/web"},`+media+`},
@@ -115,12 +122,12 @@ func TestPlanAdvisesWhatKeepsFiles(t *testing.T) {
 	  "theirs":{"image":"x:1",`+media+`},
 	  "db":{"build":{"context":"/src/web"},"environment":{"POSTGRES_PASSWORD":"p"},"volumes":[{"type":"volume","source":"v","target":"/var/lib/postgresql/data"}]}}}`, nil)
 	restart := func(name string) Advice {
-		return Advice{name, "restart", name + " has no restart policy, so it is started again whenever it ends, since it is persistent; add to it: restart: unless-stopped; or, if it is a job that runs once: restart: \"no\""}
+		return Advice{Service: name, Key: "restart", Text: name + " has no restart policy, so it is started again whenever it ends, since it is persistent; add to it: restart: unless-stopped; or, if it is a job that runs once: restart: \"no\""}
 	}
 	assert.ElementsMatch(t, []Advice{
 		twice("web"), twice("worker"), restart("worker"), restart("meant"), restart("theirs"),
-		{"web", "healthcheck", "web has no health check, so it counts as ready when it answers on its port; a healthcheck: in the compose file is surer"},
-		{"db", "healthcheck", "db has no health check, so nothing waits until it is ready; give it a healthcheck: and let others depend on it with condition: service_healthy"},
+		{Service: "web", Key: "healthcheck", Text: "web has no health check, so it counts as ready when it answers on its port; a healthcheck: in the compose file is surer"},
+		{Service: "db", Key: "healthcheck", Text: "db has no health check, so nothing waits until it is ready; give it a healthcheck: and let others depend on it with condition: service_healthy"},
 	}, made.Advice)
 }
 

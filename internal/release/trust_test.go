@@ -198,6 +198,11 @@ func trusted(t *testing.T, model string, allow ...string) string {
 	made, err := MakePlan(&config.Config{ReleaseStrategy: config.StopFirst, Routes: []config.Route{{Path: "/", Service: "web", Port: 80}}, Allow: allow, VPCCIDR: netip.MustParsePrefix("10.20.0.0/16")},
 		Commit{SHA: "c0ffee", Folder: "/source", Model: []byte("{" + model + "}"), Tree: func(string) (string, error) { return "t", nil }})
 	require.NoError(t, err)
+	names := []any{}
+	for _, name := range allow {
+		names = append(names, name)
+	}
+	equalTrust(t, "{"+model+"}", map[string]any{"source": "/source", "allow": names, "own": []any{"10.20.0.0/16"}}, made.Problems)
 	return strings.Join(made.Problems, "\n")
 }
 
