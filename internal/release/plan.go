@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"berth/internal/config"
@@ -42,13 +41,14 @@ func MakePlan(cfg *config.Config, commit Commit) (*Plan, error) {
 		return nil, err
 	}
 	given := &plan.Given{
-		ID: "preview", Commit: commit.SHA, Source: commit.Folder, Root: commit.Root, Base: 20100, Binds: "/data/binds", Files: "/data/files",
+		Commit: commit.SHA, Source: commit.Folder, Root: commit.Root, Binds: "/data/binds", Files: "/data/files",
 		ImageVolumes: commit.ImageVolumes, Links: commit.Links, Settings: settingsOf(cfg),
 	}
 	if err := commit.contents(model, given); err != nil {
 		return nil, err
 	}
-	made := plan.Make(model, given)
+	document := plan.MakeDocument(model, given)
+	made := document.Plan
 	// Of a subnet that it did not make, the server alone knows the addresses.
 	var own []string
 	if cfg.SubnetID == "" && cfg.VPCCIDR.IsValid() {
@@ -58,8 +58,12 @@ func MakePlan(cfg *config.Config, commit Commit) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	made.Problems = slices.Concat(made.Problems, beyond, plan.Links(model, commit.Folder, commit.Links))
-	return made, nil
+	made.Problems = append(append(made.Problems, beyond...), plan.Links(model, commit.Folder, commit.Links)...)
+	if len(made.Problems) > 0 {
+		return made, nil
+	}
+	made.Document, err = document.Text(commit.Folder)
+	return made, err
 }
 
 // contents tells of the checkout: the hash of what the commit holds at each absolute path of the model that lies in it, which of

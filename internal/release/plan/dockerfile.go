@@ -141,20 +141,24 @@ func (g *Given) volumesOf(name string, service *Service) []string {
 // uncovered are the volumes that the image of a service declares and that nothing is mounted at: with each new container they
 // are empty. What is made to be thrown away is no loss.
 func (g *Given) uncovered(name string, service *Service) (paths []string) {
-	trimmed := func(path string) string { return strings.TrimRight(path, "/") }
-	var covered []string
+	mounted := covered(service)
+	for _, path := range g.volumesOf(name, service) {
+		if path = strings.TrimRight(path, "/"); !thrownAway.MatchString(path) && !slices.Contains(mounted, path) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// covered are the places in a service's containers at which something with a name, or memory, is mounted.
+func covered(service *Service) (paths []string) {
 	for _, mount := range service.Volumes {
 		if mount.Source != "" || mount.Type == "tmpfs" {
-			covered = append(covered, trimmed(mount.Target))
+			paths = append(paths, strings.TrimRight(mount.Target, "/"))
 		}
 	}
 	for _, mount := range service.Tmpfs {
-		covered = append(covered, trimmed(atEnd.ReplaceAllString(mount, "")))
-	}
-	for _, path := range g.volumesOf(name, service) {
-		if path = trimmed(path); !thrownAway.MatchString(path) && !slices.Contains(covered, path) {
-			paths = append(paths, path)
-		}
+		paths = append(paths, strings.TrimRight(atEnd.ReplaceAllString(mount, ""), "/"))
 	}
 	return paths
 }

@@ -10,9 +10,8 @@ import (
 
 // Given is what is known of the release besides the app's model.
 type Given struct {
-	// ID is the release, Commit its commit, Source its checkout, an absolute path; Root the folder that holds the checkout: what
-	// lies in it and not in the checkout was reached by "..". "" for none.
-	ID     string `json:"id"`
+	// Commit is the release's, Source its checkout, an absolute path; Root the folder that holds the checkout: what lies in it and
+	// not in the checkout was reached by "..". "" for none.
 	Commit string `json:"commit"`
 	Source string `json:"source"`
 	Root   string `json:"root"`
@@ -24,9 +23,6 @@ type Given struct {
 	Dockerfiles map[string]string `json:"dockerfiles"`
 	// ImageVolumes are the volumes that images declare themselves, by service, as far as they are known.
 	ImageVolumes map[string][]string `json:"image_volumes"`
-	// Base is the first loopback port of the release, Ports those of routed stateful services ("service:port") as they are now.
-	Base  int            `json:"base"`
-	Ports map[string]int `json:"ports"`
 	// Binds is where uncommitted files are kept, Files where committed files of stateful services are.
 	Binds string `json:"binds"`
 	Files string `json:"files"`

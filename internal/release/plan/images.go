@@ -36,10 +36,11 @@ func (p *planner) images() (builds []Construction, pulls []Pull) {
 			continue
 		}
 		build := *service.Build
-		build.raw = maps.Clone(build.raw)
+		build.raw, _ = copied(build.raw).(object)
 		for _, key := range []string{"cache_from", "cache_to", "tags"} {
 			delete(build.raw, key)
 		}
+		modes(build.raw["secrets"])
 		services := []string{name}
 		for _, other := range p.services {
 			if one := p.service(other); one.Build == nil && one.hasImage && service.hasImage && one.Image == service.Image {
@@ -77,7 +78,8 @@ func (p *planner) material(build Build) string {
 	if material["secrets"] != nil {
 		material["commit"] = p.Commit
 	}
-	return asJSON(material)
+	// Where the checkout lies changes no image.
+	return strings.ReplaceAll(asJSON(material), p.Source, ".")
 }
 
 // keptFiles are the committed files and folders that persistent services may mount.

@@ -82,20 +82,40 @@ func nested(given *Given, mounts []mount) (all []nest) {
 	return all
 }
 
-// mountpoints are the places of mounts in folders of the commit that are only read.
-func (p *planner) mountpoints(mounts []mount) []Mountpoint {
-	all := []Mountpoint{}
+// Fixed is a folder of the commit that a container only reads, and where; Inner are the places of other mounts in it.
+type Fixed struct {
+	Service string   `json:"service"`
+	Source  string   `json:"source"`
+	Target  string   `json:"target"`
+	Inner   []string `json:"inner"`
+}
+
+func (p *planner) fixedFolders(mounts []mount) []Fixed {
+	all := []Fixed{}
 	for _, outer := range mounts {
 		if !outer.fixed || !slices.Contains(p.Folders, p.Source+"/"+outer.shown) && !slices.Contains(p.Folders, outer.shown) {
 			continue
 		}
-		for _, inner := range p.inners(outer.service, mounts) {
+		var inner []string
+		for _, between := range p.service(outer.service).Volumes {
+			if inside(straight(between.Target), outer.target) {
+				inner = append(inner, straight(between.Target))
+			}
+		}
+		all = append(all, Fixed{outer.service, outer.source, outer.target, unique(inner)})
+	}
+	return all
+}
+
+// mountpoints are the places of mounts in folders of the commit that are only read.
+func (p *planner) mountpoints(mounts []mount) []Mountpoint {
+	all := []Mountpoint{}
+	for _, outer := range p.Fixed {
+		for _, inner := range p.inners(outer.Service, mounts) {
 			// The place is that of the nearest.
-			nearer := slices.ContainsFunc(p.service(outer.service).Volumes, func(between Mount) bool {
-				return inside(straight(between.Target), outer.target) && inside(inner.target, straight(between.Target))
-			})
-			if inside(inner.target, outer.target) && !nearer {
-				all = append(all, Mountpoint{outer.source + strings.TrimPrefix(inner.target, strings.TrimSuffix(outer.target, "/")), inner.source})
+			nearer := slices.ContainsFunc(outer.Inner, func(between string) bool { return inside(inner.target, between) })
+			if inside(inner.target, outer.Target) && !nearer {
+				all = append(all, Mountpoint{outer.Source + strings.TrimPrefix(inner.target, strings.TrimSuffix(outer.Target, "/")), inner.source})
 			}
 		}
 	}

@@ -12,6 +12,7 @@ const project = "app"
 
 // Plan is what a release does with the services of an app.
 type Plan struct {
+	// ID is the release's name, which the server gives.
 	ID string `json:"id"`
 	// Problems are sentences that keep the app from being released.
 	Problems []string `json:"problems"`
@@ -25,25 +26,32 @@ type Plan struct {
 	// others wait for until they have run.
 	Stores []string `json:"stores"`
 	Once   []string `json:"once"`
-	// Images are built or pulled. ImageVolumes are the volumes that they declare, as far as they were known.
-	Builds       []Construction      `json:"builds"`
-	Pulls        []Pull              `json:"pulls"`
-	ImageVolumes map[string][]string `json:"image_volumes"`
+	// Images are built or pulled. Watched are the services that a volume which their images declare would make persistent, with the
+	// places where something is mounted.
+	Builds  []Construction      `json:"builds"`
+	Pulls   []Pull              `json:"pulls"`
+	Watched map[string][]string `json:"watched"`
 	// App and Data are the compose files of the release and of the persistent services. Volumes are those of Data that App uses,
 	// by the names that Docker knows them by, Join the networks of a release that persistent services are in.
 	App     File     `json:"app"`
 	Data    File     `json:"data"`
 	Volumes []string `json:"volumes"`
 	Join    []Join   `json:"join"`
-	// Routes lead to loopback ports; Ports are those of persistent services.
-	Routes []Upstream     `json:"routes"`
-	Ports  map[string]int `json:"ports"`
-	// Files are the committed ones that persistent services mount, Mountpoints the places of mounts in what is only read.
+	// Routes lead to loopback ports, Ports is where those come from. Addresses are those of the app's networks.
+	Routes    []Upstream `json:"routes"`
+	Ports     []Port     `json:"ports"`
+	Addresses []Address  `json:"addresses"`
+	// Files are the committed ones that persistent services mount, Fixed the mounts of the commit's folders, which are only read,
+	// and Mountpoints the places of other mounts in them.
 	Files       []Kept       `json:"files"`
+	Fixed       []Fixed      `json:"fixed"`
 	Mountpoints []Mountpoint `json:"mountpoints"`
 	// Databases are dumped by their own tools, SQLite are volumes in which files of SQLite may be.
 	Databases []Database `json:"databases"`
 	SQLite    []SQLite   `json:"sqlite"`
+
+	// Document is the plan as it goes to the server.
+	Document string `json:"-"`
 }
 
 // Advice is a sentence about a key of a service in the compose file.
@@ -64,13 +72,13 @@ type planner struct {
 
 // Make plans a release.
 func Make(model *Model, given *Given) *Plan {
-	p := &planner{given, model, sorted(model.Services), &Plan{ID: given.ID, ImageVolumes: map[string][]string{}}}
-	maps.Copy(p.Plan.ImageVolumes, given.ImageVolumes)
+	p := &planner{given, model, sorted(model.Services), &Plan{ID: releaseID}}
 	p.Once = p.once()
 	p.Because = p.because()
 	p.Stateful = append([]string{}, sorted(p.Because)...)
 	p.Stateless = append([]string{}, slices.DeleteFunc(slices.Clone(p.services), p.persistent)...)
-	p.assignPorts()
+	p.Ports, p.Routes = p.ports(), p.upstreams()
+	p.Watched, p.Addresses = p.watched(), p.addresses()
 	kinds := p.kindsOfDatabases()
 	p.Stores = p.stores(kinds)
 	p.Databases = p.databases(kinds)
@@ -79,6 +87,7 @@ func Make(model *Model, given *Given) *Plan {
 	p.Builds, p.Pulls = p.images()
 	p.Plan.Files = p.keptFiles()
 	mounts := p.mounts()
+	p.Fixed = p.fixedFolders(mounts)
 	p.Mountpoints = p.mountpoints(mounts)
 	late := p.late()
 	p.Problems = p.problems(kinds, nested(p.Given, mounts), late)

@@ -2,81 +2,59 @@ package plan
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
 // Upstream is a route and the loopback port that it leads to.
 type Upstream struct {
 	Route
-	Upstream int `json:"upstream"`
+	Upstream string `json:"upstream"`
 }
 
-// firstKept is the first loopback port of persistent services; below those of releases.
-const firstKept = 19000
-
-func portName(service string, port int) string { return fmt.Sprintf("%s:%d", service, port) }
-
-func (p *planner) onHost(service string) bool {
-	one := p.service(service)
-	return one != nil && one.NetworkMode == "host"
+// Port is one of a service that routes lead to. Which loopback port it gets, the server knows: one that is free for this release
+// ("release"), the one that a persistent service has ("kept"), or its own where the service uses the host's network ("host").
+type Port struct {
+	Service string `json:"service"`
+	Port    int    `json:"port"`
+	Of      string `json:"of"`
 }
 
-// assignPorts gives each routed port of a service a loopback port. A persistent service keeps the one it has.
-func (p *planner) assignPorts() {
-	all, kept, next := map[string]int{}, map[string]int{}, p.Base
-	names := map[string]bool{}
+// name is the placeholder of a loopback port.
+func (p Port) name() string { return placeholder(fmt.Sprintf("PORT:%s:%d", p.Service, p.Port)) }
+
+// ports are those of services that routes lead to, each once.
+func (p *planner) ports() []Port {
+	all := []Port{}
 	for _, route := range p.Given.Routes {
-		names[portName(route.Service, route.Port)] = true
-	}
-	for _, name := range sorted(names) {
-		service, port, _ := strings.Cut(name, ":")
-		switch {
-		case p.onHost(service):
-			all[name], _ = strconv.Atoi(port)
-		case !p.persistent(service):
-			all[name] = next
-			next++
-		default:
-			had, ok := p.Given.Ports[name]
-			if !ok {
-				had = free(slices.Concat(slices.Collect(maps.Values(kept)), slices.Collect(maps.Values(p.Given.Ports))))
-			}
-			all[name], kept[name] = had, had
+		one := Port{route.Service, route.Port, "release"}
+		switch service := p.service(route.Service); {
+		case service != nil && service.NetworkMode == "host":
+			one.Of = "host"
+		case p.persistent(route.Service):
+			one.Of = "kept"
 		}
+		all = append(all, one)
 	}
-	p.Plan.Ports = kept
-	p.Plan.Routes = []Upstream{}
-	for _, route := range p.Given.Routes {
-		p.Plan.Routes = append(p.Plan.Routes, Upstream{route, all[portName(route.Service, route.Port)]})
-	}
+	slices.SortFunc(all, func(a, b Port) int { return strings.Compare(a.name(), b.name()) })
+	return slices.Compact(all)
 }
 
-// free is the first port for persistent services that is not used.
-func free(used []int) int {
-	port := firstKept
-	for slices.Contains(used, port) {
-		port++
+func (p *planner) upstreams() []Upstream {
+	all := []Upstream{}
+	for _, route := range p.Given.Routes {
+		all = append(all, Upstream{route, Port{Service: route.Service, Port: route.Port}.name()})
 	}
-	return port
+	return all
 }
 
 // published are the loopback ports of a service as Compose takes them.
 func (p *planner) published(service string) []any {
 	all := []any{}
-	if p.onHost(service) {
-		return all
-	}
-	ports := map[string]Upstream{}
-	for _, route := range p.Plan.Routes {
-		if route.Service == service {
-			ports[portName(service, route.Port)] = route
+	for _, port := range p.Ports {
+		if port.Service == service && port.Of != "host" {
+			all = append(all, object{"mode": "ingress", "host_ip": "127.0.0.1", "target": port.Port, "published": port.name(), "protocol": "tcp"})
 		}
-	}
-	for _, name := range sorted(ports) {
-		all = append(all, object{"mode": "ingress", "host_ip": "127.0.0.1", "target": ports[name].Port, "published": strconv.Itoa(ports[name].Upstream), "protocol": "tcp"})
 	}
 	return all
 }

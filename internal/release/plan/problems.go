@@ -25,6 +25,7 @@ func (p *planner) problems(kinds map[string]string, nested []nest, late []late) 
 		}
 	}
 	all = append(all, p.servicesOut()...)
+	all = append(all, p.tooNew()...)
 	for _, one := range nested {
 		all = append(all, fmt.Sprintf("service %s mounts %s, and service %s mounts %s, which lies in it, while %s may write there: by a link it could have Docker mount any file of the server; mount the same folder in both, or two that lie beside each other, or a named volume",
 			one.upper.service, one.upper.shown, one.lower.service, one.lower.shown, one.writer.service))

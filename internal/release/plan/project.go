@@ -24,7 +24,7 @@ type Join struct {
 
 // split makes the two compose files.
 func (p *planner) split() {
-	p.App = File{Name: "release-" + p.Plan.ID, Services: map[string]object{}, Networks: map[string]any{}, Volumes: map[string]any{},
+	p.App = File{Name: releaseProject, Services: map[string]object{}, Networks: map[string]any{}, Volumes: map[string]any{},
 		Secrets: filed(p.model.Secrets, nil), Configs: filed(p.model.Configs, nil)}
 	p.Data = File{Name: project, Services: map[string]object{}, Networks: map[string]any{}, Volumes: map[string]any{},
 		Secrets: filed(p.model.Secrets, p.byContent), Configs: filed(p.model.Configs, p.byContent)}
@@ -117,15 +117,15 @@ func (p *planner) common(name string) object {
 	}
 	delete(labels, "berth.release")
 	definition["labels"] = labels
-	service := p.service(name)
-	impatient(service, definition)
+	impatient(p.service(name), definition)
+	older(definition)
 	return definition
 }
 
 // replaced is a service as each release has it.
 func (p *planner) replaced(name string) object {
 	service, definition := p.service(name), p.common(name)
-	definition["labels"].(object)["berth.release"] = p.Plan.ID
+	definition["labels"].(object)["berth.release"] = releaseID
 	delete(definition, "container_name")
 	without(definition, p.Stateful)
 	if service.NetworkMode == "" {

@@ -2,13 +2,13 @@
 package trust
 
 import (
+	"bytes"
+	_ "embed" // for allowed.json
 	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
 	"sync"
-
-	"berth/provision/scripts"
 )
 
 // Class is what is known of some keys of a compose file.
@@ -51,14 +51,15 @@ type node struct {
 	below map[string]*node
 }
 
+//go:embed allowed.json
+var allowed []byte
+
 // Classes are those of allowed.json.
 func Classes() ([]Class, error) {
-	text, err := scripts.Read("release/allowed.json")
-	if err != nil {
-		return nil, err
-	}
 	var all []Class
-	if err := json.Unmarshal([]byte(text), &all); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(allowed))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&all); err != nil {
 		return nil, fmt.Errorf("read allowed.json: %w", err)
 	}
 	return all, nil
