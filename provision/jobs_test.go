@@ -23,34 +23,31 @@ func withDocker(t *testing.T, docker, line string, files map[string]string) (str
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o755))
 	}
 	command := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `exec 3>&1; source <(sed "s|DATA=/data|DATA=`+folder+`|" scripts/lib.sh)
-for part in images data containers database prune; do source "scripts/release/$part.sh"; done
+for part in images data containers database prune; do source <(sed "s|-f /opt/berth/|-f scripts/|" "scripts/release/$part.sh"); done
 free_mib() { echo 4000; }
 RELEASES=`+folder+`; project() { printf 'release-%s\n' "$1"; }
-containers() { echo "$*"; }; running() { echo "$*"; }; split() { echo "planned again"; }
+containers() { echo "$*"; }; running() { echo "$*"; }; follow() { echo "followed"; }
 `+line)
 	command.Env = append(os.Environ(), "PATH="+folder+"/bin:"+os.Getenv("PATH"))
 	output, err := command.CombinedOutput()
 	return string(output), err
 }
 
-// TestAnImagesOwnVolumesAreHeeded: the plan is made again where they say something new, and a Docker that says nothing ends
-// the release.
+// TestAnImagesOwnVolumesAreHeeded: what they are goes to the plan, and a Docker that says nothing ends the release.
 func TestAnImagesOwnVolumesAreHeeded(t *testing.T) {
 	const docker = `case ${*: -1} in wp) echo '{"/var/www/html":{},"/tmp":{}}' ;; web) echo null ;; *) exit 1 ;; esac`
-	heed := func(images, given string) (string, error) {
-		return withDocker(t, docker, `heed_volumes "$RELEASES/abc"; cat "$RELEASES/abc/given.json"`, map[string]string{"abc/images.json": images, "abc/given.json": given})
+	const plan = `{"version":1,"commit":"c","trees":[],"watched":{"a":[],"b":[]},"persistent":{"a":{"because":{"a":"its image declares the volume @VOLUME:a@"},"problems":[],"mountpoints":[],"fixed":[]}},"because":{},"problems":[],"mountpoints":[],"fixed":[]}`
+	heed := func(images string) (string, error) {
+		return withDocker(t, docker, `heed_volumes "$RELEASES/abc"; jq -c .because "$RELEASES/abc/plan.json"`, map[string]string{"abc/images.json": images, "abc/plan.json": plan})
 	}
-	output, err := heed(`{"a":{"image":"wp"},"b":{"image":"web"}}`, `{"image_volumes":{}}`)
+	output, err := heed(`{"a":{"image":"wp"},"b":{"image":"web"}}`)
 	require.NoError(t, err, output)
-	assert.Contains(t, output, "planned again")
-	assert.Contains(t, strings.Join(strings.Fields(output), ""), `{"image_volumes":{"a":["/tmp","/var/www/html"]}}`)
-	output, err = heed(`{"a":{"image":"wp"},"b":{"image":"web"}}`, `{"image_volumes":{"a":["/tmp","/var/www/html"]}}`)
+	assert.Contains(t, output, "followed")
+	assert.Contains(t, output, `{"a":"its image declares the volume /var/www/html"}`)
+	output, err = heed(`{"a":{"image":"web"},"b":{"image":"web"}}`)
 	require.NoError(t, err, output)
-	assert.NotContains(t, output, "planned again")
-	output, err = heed(`{"a":{"image":"web"}}`, `{"image_volumes":{"a":["/data"]}}`)
-	require.NoError(t, err, output)
-	assert.Contains(t, output, "planned again", "another image declares none")
-	output, err = heed(`{"a":{"image":"gone"}}`, `{"image_volumes":{}}`)
+	assert.Contains(t, output, `{}`)
+	output, err = heed(`{"a":{"image":"gone"}}`)
 	require.Error(t, err)
 	assert.Contains(t, output, "what runs is left as it was")
 }

@@ -3,11 +3,9 @@ package provision
 import (
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -106,15 +104,6 @@ func TestKeptFilesComeOutOfTheCommit(t *testing.T) {
 	left, err := os.ReadDir(secret)
 	require.NoError(t, err)
 	assert.Len(t, left, 1)
-}
-
-// TestTheCommitsLinksAreKnown, by whatever names.
-func TestTheCommitsLinksAreKnown(t *testing.T) {
-	h := newHosted(t)
-	commit := h.commit(map[string]string{"a": "x", "link": "-> a", "deep/er/link": "-> /etc", "with space": "-> ..", "with\ttab": "-> a", "with\nline": "-> a", "120000 file": "x", "ünïcode": "-> a"})
-	said, err := h.deploy(commit, `fetch; links "$DIR/list" | jq -c 'sort'; [ ! -e "$DIR/list" ]`)
-	require.NoError(t, err, said)
-	assert.Contains(t, said, `["deep/er/link","link","with\ttab","with\nline","with space","ünïcode"]`)
 }
 
 // TestAHugeCommitIsRefusedBeforeItIsWritten, whichever way it is huge, and a repository whose pack is.
@@ -249,53 +238,4 @@ func TestABuildsEnvironmentIsOurs(t *testing.T) {
 		assert.Equal(t, "600", read("mode"), name)
 		assert.NoFileExists(t, filepath.Join(h.data, "releases", "new", "build.json"), name)
 	}
-}
-
-// TestComposeSeesTheCheckoutAlone: whatever a file names, nothing else is there to be read, nothing to be written, nobody to be
-// asked. A shell looks around in Compose's place.
-func TestComposeSeesTheCheckoutAlone(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root mounts: the rehearsal's attackers see it on the server")
-	}
-	h := newHosted(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = listener.Close() }()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	require.NoError(t, err)
-	source := filepath.Join(h.dir, "data", "releases", "new", "source")
-	h.write("data/releases/new/outside", "the server's\n")
-	h.write("data/releases/new/source/compose.yaml", "the commit's\n")
-	h.write("data/releases/new/source/.env.production", "A=1\n")
-	require.NoError(t, os.Symlink(filepath.Join(h.data, "releases", "new", "outside"), filepath.Join(source, "absolute")))
-	require.NoError(t, os.Symlink("../outside", filepath.Join(source, "up")))
-	require.NoError(t, os.Symlink("/proc/self/environ", filepath.Join(source, "process")))
-	require.NoError(t, exec.CommandContext(t.Context(), "chmod", "-R", "a+rX", source).Run())
-	probe := `cd ` + source + `
-for file in absolute up process ../outside /etc/passwd /etc/berth /proc/self /root /usr/bin/env /dev/null /sys ` + h.dir + `/lock; do [ ! -e "$file" ] || echo "sees $file"; done
-(echo x >written) 2>/ignored || true
-for file in written /written /mnt; do [ ! -e "$file" ] || echo "wrote $file"; done
-(: </dev/tcp/127.0.0.1/` + port + `) 2>&- && echo "reached the network"
-echo "$(<compose.yaml) is read by $UID with $(compgen -e | while read -r name; do printf "%s=%s " "$name" "${!name}"; done)"`
-	script := filepath.Join(h.dir, "scripts", "release", "confined.sh")
-	text, err := os.ReadFile(script)
-	require.NoError(t, err)
-	h.write("probe", probe)
-	replaced := strings.NewReplacer("/usr/libexec/docker/cli-plugins/docker-compose", "/usr/bin/bash",
-		`--project-name app --env-file "${2%/*}/.env.production" --file "$2" config --format json`, `-c "$(<`+h.dir+`/probe)"`).Replace(string(text))
-	require.NoError(t, os.WriteFile(script, []byte(replaced), 0o600))
-	command := exec.CommandContext(t.Context(), "unshare", "--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child", "bash", script, source, filepath.Join(source, "compose.yaml"))
-	command.Env = append(os.Environ(), "SECRET_OF_ROOT=1")
-	output, err := command.CombinedOutput()
-	require.NoErrorf(t, err, "%s", output)
-	said := regexp.MustCompile(`(?m)^.*(No such file|Read-only file system|Permission denied).*\n`).ReplaceAllString(string(output), "")
-	assert.Equal(t, "the commit's is read by 65533 with HOME=/root PWD=/ SHLVL=1 ", strings.TrimSuffix(regexp.MustCompile(`PWD=\S+|OLDPWD=\S+ |_=\S+ `).ReplaceAllStringFunc(said, func(found string) string {
-		if strings.HasPrefix(found, "PWD=") {
-			return "PWD=/"
-		}
-		return ""
-	}), "\n"))
-	mounts, err := os.ReadFile("/proc/self/mounts")
-	require.NoError(t, err)
-	assert.NotContains(t, string(mounts), h.dir, "nothing stays mounted")
 }

@@ -53,8 +53,8 @@ func accountBinding(acme config.ACME) string {
 
 // Release is what the release step is given of a commit.
 type Release struct {
-	// Commit is its SHA, App the JSON that release/plan.jq plans it with.
-	Commit, App string
+	// Commit is its SHA, App the settings of the stack that it follows, Plan what it does (docs/plan.md): both JSON.
+	Commit, App, Plan string
 	// Variables is the text of the app's .env.production, KnownHosts the git host's line for OpenSSH, "" for none.
 	Variables, KnownHosts string
 }
@@ -69,7 +69,7 @@ func releaseSettings(cfg *config.Config, stack string, release Release) (string,
 		"HEALTHY_WITHIN": cfg.HealthyWithin, "DRAIN_WITHIN": cfg.DrainWithin, "KEEP": cfg.KeepReleases, "APP": json.RawMessage(release.App),
 	}
 	return settings{
-		"STACK": stack, "RELEASE": script, "APP_ENVIRONMENT": release.Variables, "DEPLOY_KEY": strings.TrimSpace(cfg.DeployKey),
+		"STACK": stack, "RELEASE": script, "RELEASE_PLAN": json.RawMessage(release.Plan), "APP_ENVIRONMENT": release.Variables, "DEPLOY_KEY": strings.TrimSpace(cfg.DeployKey),
 		"KNOWN_HOSTS": release.KnownHosts, "REGISTRIES": json.RawMessage(docker),
 	}.text()
 }

@@ -42,7 +42,7 @@ func (l *loader) release() {
 	l.allow()
 }
 
-// Allowable are the names that allow takes: what provision/scripts/release/trust.jq refuses otherwise.
+// Allowable are the names that allow takes: what internal/release/trust refuses otherwise.
 var Allowable = []string{"capabilities", "devices", "docker-socket", "host-mounts", "host-namespaces", "privileged", "unconfined"}
 
 // allow reads what the app may reach beyond its containers.

@@ -42,7 +42,7 @@ func declareAll(ctx *pulumi.Context, settings map[string]string) error {
 	if problems = problems.With(config.Stray(ctx.RootDirectory(), ctx.Project(), ctx.Stack(), settings)...); problems != nil {
 		return problems
 	}
-	commit, err := selectCommit(ctx, cfg)
+	chosen, err := selectCommit(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func declareAll(ctx *pulumi.Context, settings map[string]string) error {
 		return err
 	}
 	host, err := provision.New(ctx, cfg, environment, provision.Release{
-		Commit: commit, App: app, Variables: compose.Environment(cfg.Variables()), KnownHosts: git.KnownHosts(cfg),
+		Commit: chosen.SHA, App: app, Plan: chosen.Plan.Document, Variables: compose.Environment(cfg.Variables()), KnownHosts: git.KnownHosts(cfg),
 	})
 	if err != nil {
 		return err
@@ -73,29 +73,28 @@ func declareAll(ctx *pulumi.Context, settings map[string]string) error {
 	return export(ctx, cfg, environment, host)
 }
 
-// selectCommit resolves the commit and looks at it: what cannot be released is found before anything is touched, and a
+// selectCommit resolves the commit and plans its release: what cannot be released is found before anything is touched, and a
 // preview says what would go out. An update releases what its own preview showed, though the branch may have moved on since.
-func selectCommit(ctx *pulumi.Context, cfg *config.Config) (string, error) {
+func selectCommit(ctx *pulumi.Context, cfg *config.Config) (*release.Release, error) {
 	repo, err := git.Open(cfg)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer repo.Close()
-	if commit := repo.Shown(); commit != "" && !ctx.DryRun() {
-		return commit, nil
+	commit := repo.Shown()
+	if commit == "" || ctx.DryRun() {
+		if commit, err = repo.Resolve(ctx.Context()); err != nil {
+			return nil, err
+		}
 	}
-	commit, err := repo.Resolve(ctx.Context())
+	made, err := release.Make(ctx.Context(), cfg, repo, commit)
 	if err != nil {
-		return "", err
-	}
-	release, err := release.Make(ctx.Context(), cfg, repo, commit)
-	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if ctx.DryRun() {
-		err = errors.Join(release.Announce(ctx, cfg, repo), repo.Show(commit), handOn(commit))
+		err = errors.Join(made.Announce(ctx, cfg, repo), repo.Show(commit), handOn(commit))
 	}
-	return commit, err
+	return made, err
 }
 
 // handOn writes the commit that a preview shows to the file that BERTH_COMMIT_FILE names, for a later job whose 'pulumi up' is to

@@ -14,26 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"berth/internal/config"
-	"berth/provision/scripts"
+	"berth/internal/release/trust"
 )
 
-// class is one of release/allowed.json.
-type class struct {
-	Why, At, Keys             string
-	Values, Not, Names, Allow string
-	Refuse, Path, Build       bool
-	Says                      any
-}
-
-func classes(t *testing.T) map[string]class {
+func classes(t *testing.T) map[string]trust.Class {
 	t.Helper()
-	text, err := scripts.Read("release/allowed.json")
+	all, err := trust.Classes()
 	require.NoError(t, err)
-	var all []class
-	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.DisallowUnknownFields()
-	require.NoError(t, decoder.Decode(&all))
-	byKey := map[string]class{}
+	byKey := map[string]trust.Class{}
 	for _, one := range all {
 		require.NotEmpty(t, one.Why, one.Keys)
 		if one.Allow != "" {
@@ -110,7 +98,7 @@ func keysOf(t *testing.T, text string) map[string][]string {
 }
 
 // unclassed are the keys, and the values of lists, of a schema that no class is about.
-func unclassed(t *testing.T, text string, byKey map[string]class) []string {
+func unclassed(t *testing.T, text string, byKey map[string]trust.Class) []string {
 	t.Helper()
 	var missing []string
 	for path, values := range keysOf(t, text) {
@@ -145,7 +133,7 @@ func TestEveryKeyOfComposeIsClassed(t *testing.T) {
 	require.Contains(t, keys, "services.*.deploy.resources.reservations.devices.driver")
 	require.Contains(t, keys, "services.*.develop.watch.exec.privileged")
 	require.Equal(t, []string{"host", "private"}, slices.Sorted(slices.Values(keys["services.*.cgroup"])))
-	assert.Empty(t, unclassed(t, schema.Schema, byKey), "read what Compose and Docker do with it, and add it to release/allowed.json")
+	assert.Empty(t, unclassed(t, schema.Schema, byKey), "read what Compose and Docker do with it, and add it to trust/allowed.json")
 
 	for path := range byKey {
 		known := slices.ContainsFunc(slices.Collect(maps.Keys(keys)), func(key string) bool { return key == path || strings.HasPrefix(key, path+".") })

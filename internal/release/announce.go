@@ -22,14 +22,14 @@ func (r *Release) Announce(ctx *pulumi.Context, cfg *config.Config, repo *git.Re
 	if err != nil {
 		return err
 	}
+	// What the images of the last release declared, the server finds again: the plan that goes to it is the same with every update.
+	known := r
 	if len(before.volumes) > 0 {
-		known, err := makeWith(ctx.Context(), cfg, repo, r.SHA, before.volumes)
-		if err != nil {
+		if known, err = makeWith(ctx.Context(), cfg, repo, r.SHA, before.volumes); err != nil {
 			return err
 		}
-		*r = *known
 	}
-	text, err := r.describe(ctx.Context(), cfg, repo, before)
+	text, err := known.describe(ctx.Context(), cfg, repo, before)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *git.Re
 			there = last.Plan
 		}
 		lines = append(history, r.Plan.Changes(there)...)
-		lines = append(lines, r.Plan.describeUpgrades(there)...)
+		lines = append(lines, r.Plan.Upgrades(there)...)
 	}
 	lines = append(lines, r.describeVariables(cfg, before.variables)...)
 	for _, advice := range r.Advice {

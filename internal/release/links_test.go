@@ -18,8 +18,7 @@ func (s *source) link(links map[string]string) {
 	}
 }
 
-// TestNoCommittedLinkIsMountedOrBuiltFrom, wherever it leads and wherever it stands on the way. links.jq says so, which the
-// server runs, too.
+// TestNoCommittedLinkIsMountedOrBuiltFrom, wherever it leads and wherever it stands on the way.
 func TestNoCommittedLinkIsMountedOrBuiltFrom(t *testing.T) {
 	const says = "is a symbolic link there; Fix: commit the file or folder itself at that path, or name what the link leads to"
 	s := newSource(t)

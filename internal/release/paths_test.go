@@ -1,24 +1,21 @@
 package release
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"berth/internal/release/plan"
 )
 
 // TestNoPathLeadsThroughALink, of any key that Docker follows and at any place on the way; where the link leads is no matter.
 func TestNoPathLeadsThroughALink(t *testing.T) {
-	found := func(model string, links ...any) []string {
-		var input any
-		require.NoError(t, json.Unmarshal([]byte(model), &input), model)
-		text, err := runJQ("release/links.jq", []any{input, map[string]any{"source": "/data/releases/a-b/source", "links": links}})
-		require.NoError(t, err)
-		var all []string
-		require.NoError(t, json.Unmarshal(text, &all))
-		return all
+	found := func(model string, links ...string) []string {
+		read, err := plan.ReadModel([]byte(model), nil)
+		require.NoError(t, err, model)
+		return plan.Links(read, "/data/releases/a-b/source", links)
 	}
 	for _, model := range []string{
 		`{"services":{"web":{"volumes":[{"type":"bind","source":"PATH","target":"/x"}]}}}`,
@@ -41,7 +38,7 @@ func TestNoPathLeadsThroughALink(t *testing.T) {
 		}
 	}
 	const build = `{"services":{"web":{"build":{"context":"/data/releases/a-b/source/web","dockerfile":"deploy/Dockerfile"}}}}`
-	for _, link := range []any{"web", "web/.dockerignore", "web/deploy", "web/deploy/Dockerfile", "web/deploy/Dockerfile.dockerignore"} {
+	for _, link := range []string{"web", "web/.dockerignore", "web/deploy", "web/deploy/Dockerfile", "web/deploy/Dockerfile.dockerignore"} {
 		assert.NotEmpty(t, found(build, link), link)
 	}
 	assert.Empty(t, found(build, "web/Dockerfile", "web/deploy/.dockerignore", ".dockerignore", "Dockerfile"))

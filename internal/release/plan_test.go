@@ -6,8 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"berth/provision/scripts"
-	"github.com/itchyny/gojq"
+	"berth/internal/release/plan"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -15,20 +14,23 @@ import (
 // planned plans services, given as JSON, for a release with a route from / to port 80 of web.
 func planned(t *testing.T, model string, changes map[string]any) (made *Plan, whole map[string]any) {
 	t.Helper()
-	var input map[string]any
-	require.NoError(t, json.Unmarshal([]byte(model), &input))
 	given := map[string]any{
-		"id": "abc", "commit": "c0ffee", "source": "/src", "base": 20100, "ports": map[string]any{}, "binds": "/data/binds", "files": "/data/files",
+		"commit": "c0ffee", "source": "/src", "binds": "/data/binds", "files": "/data/files",
 		"trees": map[string]any{"/src": "t0", "/src/web": "t1", "/src/init.sql": "t2", "/src/uploads": ""}, "images": map[string]any{},
 		"strategy": "blue-green", "migration": nil, "database": nil,
 		"routes": []any{map[string]any{"path": "/", "service": "web", "port": 80, "health": ""}},
 	}
 	maps.Copy(given, changes)
-	made, err := plan(input, given)
+	text, err := json.Marshal(given)
 	require.NoError(t, err)
-	result, err := runJQ("release/plan.jq", []any{input, given})
+	var known plan.Given
+	require.NoError(t, json.Unmarshal(text, &known))
+	read, err := plan.ReadModel([]byte(model), known.Images)
 	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(result, &whole))
+	made = plan.Make(read, &known)
+	text, err = json.Marshal(made)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &whole))
 	return made, whole
 }
 
@@ -105,7 +107,7 @@ func TestPlanTellsADatabaseFromItsClients(t *testing.T) {
 func TestPlanAdvisesWhatKeepsFiles(t *testing.T) {
 	const media = `"volumes":[{"type":"volume","source":"media","target":"/media"}]`
 	twice := func(name string) Advice {
-		return Advice{name, "volumes", name + " never runs twice, because it has the named volume media: a release that changes it stops it before the new one starts; if two may use its files at the same time, let it take over without a gap: labels: {berth.stateful: \"false\"}"}
+		return Advice{Service: name, Key: "volumes", Text: name + " never runs twice, because it has the named volume media: a release that changes it stops it before the new one starts; if two may use its files at the same time, let it take over without a gap: labels: {berth.stateful: \"false\"}"}
 	}
 	made, _ := planned(t, `{"services":{
 	  "web":{"build":{"context":"/src/web"},`+media+`},
@@ -115,12 +117,12 @@ func TestPlanAdvisesWhatKeepsFiles(t *testing.T) {
 	  "theirs":{"image":"x:1",`+media+`},
 	  "db":{"build":{"context":"/src/web"},"environment":{"POSTGRES_PASSWORD":"p"},"volumes":[{"type":"volume","source":"v","target":"/var/lib/postgresql/data"}]}}}`, nil)
 	restart := func(name string) Advice {
-		return Advice{name, "restart", name + " has no restart policy, so it is started again whenever it ends, since it is persistent; add to it: restart: unless-stopped; or, if it is a job that runs once: restart: \"no\""}
+		return Advice{Service: name, Key: "restart", Text: name + " has no restart policy, so it is started again whenever it ends, since it is persistent; add to it: restart: unless-stopped; or, if it is a job that runs once: restart: \"no\""}
 	}
 	assert.ElementsMatch(t, []Advice{
 		twice("web"), twice("worker"), restart("worker"), restart("meant"), restart("theirs"),
-		{"web", "healthcheck", "web has no health check, so it counts as ready when it answers on its port; a healthcheck: in the compose file is surer"},
-		{"db", "healthcheck", "db has no health check, so nothing waits until it is ready; give it a healthcheck: and let others depend on it with condition: service_healthy"},
+		{Service: "web", Key: "healthcheck", Text: "web has no health check, so it counts as ready when it answers on its port; a healthcheck: in the compose file is surer"},
+		{Service: "db", Key: "healthcheck", Text: "db has no health check, so nothing waits until it is ready; give it a healthcheck: and let others depend on it with condition: service_healthy"},
 	}, made.Advice)
 }
 
@@ -137,13 +139,13 @@ func TestPlanSplitsTheApp(t *testing.T) {
 	assert.Equal(t, []string{"db"}, made.Stateful)
 
 	app := at(whole, "app")
-	assert.Equal(t, "release-abc", at(app, "name"))
+	assert.Equal(t, "\x00PROJECT", at(app, "name"), "the server gives it")
 	assert.Equal(t, map[string]any{"migrate": map[string]any{"condition": "service_completed_successfully"}}, at(app, "services", "api", "depends_on"))
 	assert.Equal(t, []any{"web"}, at(app, "services", "api", "links"))
 	assert.Nil(t, at(app, "services", "api", "container_name"))
 	assert.Equal(t, []any{"backend", "my-api"}, at(app, "services", "api", "networks", "back", "aliases"), "its name is still one on its networks")
 	assert.Empty(t, at(app, "services", "api", "ports"), "nothing is published but what is routed")
-	assert.Equal(t, []any{map[string]any{"mode": "ingress", "host_ip": "127.0.0.1", "target": 80.0, "published": "20100", "protocol": "tcp"}}, at(app, "services", "web", "ports"))
+	assert.Equal(t, []any{map[string]any{"mode": "ingress", "host_ip": "127.0.0.1", "target": 80.0, "published": "\x00PORT:web:80", "protocol": "tcp"}}, at(app, "services", "web", "ports"))
 	assert.Equal(t, "unless-stopped", at(app, "services", "web", "restart"), "a kept release stays down when the server starts")
 	assert.Equal(t, "no", at(app, "services", "migrate", "restart"))
 	assert.Equal(t, "300ms", at(app, "services", "web", "healthcheck", "start_interval"))
@@ -165,13 +167,10 @@ func TestPlanSplitsTheApp(t *testing.T) {
 }
 
 func TestPlanKeepsTheLoopbackPortOfARoutedStatefulService(t *testing.T) {
-	model := `{"services":{"web":{"image":"x:1","volumes":[{"type":"volume","source":"v","target":"/d"}]}}}`
-	_, whole := planned(t, model, nil)
-	assert.Equal(t, map[string]any{"web:80": 19000.0}, at(whole, "ports"))
-	_, whole = planned(t, model, map[string]any{"ports": map[string]any{"web:80": 19007, "gone:1": 19000}})
-	assert.Equal(t, map[string]any{"web:80": 19007.0}, at(whole, "ports"))
-	_, whole = planned(t, model, map[string]any{"ports": map[string]any{"gone:1": 19000}})
-	assert.Equal(t, map[string]any{"web:80": 19001.0}, at(whole, "ports"))
+	for service, of := range map[string]string{`"volumes":[{"type":"volume","source":"v","target":"/d"}]`: "kept", `"network_mode":"host"`: "host", `"restart":"always"`: "release"} {
+		made, _ := planned(t, `{"services":{"web":{"image":"x:1",`+service+`}}}`, map[string]any{"strategy": "stop-first"})
+		assert.Equal(t, []plan.Port{{Service: "web", Port: 80, Of: of}}, made.Ports)
+	}
 }
 
 func TestPlanBuildsEqualContentOnce(t *testing.T) {
@@ -186,7 +185,7 @@ func TestPlanBuildsEqualContentOnce(t *testing.T) {
 		return made.Builds[0].Material
 	}
 	same := material(build(""), nil)
-	assert.Equal(t, same, material(build(""), map[string]any{"commit": "another", "id": "def"}), "a commit that leaves the folder alone builds nothing")
+	assert.Equal(t, same, material(build(""), map[string]any{"commit": "another"}), "a commit that leaves the folder alone builds nothing")
 	assert.NotEqual(t, same, material(build(`,"args":{"A":"1"}`), nil))
 	assert.NotEqual(t, same, material(build(""), map[string]any{"trees": map[string]any{"/src/web": "t9"}}))
 	assert.NotEqual(t, same, material(build(`,"additional_contexts":{"x":"/src/y"}`), nil), "what git does not tell is built for every commit")
@@ -213,7 +212,7 @@ func TestPlanNamesWhatCannotBeReleased(t *testing.T) {
 	}
 	made, whole := planned(t, `{"services":{"web":{"image":"x:1","network_mode":"host"}}}`, map[string]any{"strategy": "stop-first"})
 	assert.Empty(t, made.Problems)
-	assert.Equal(t, 80.0, whole["routes"].([]any)[0].(map[string]any)["upstream"])
+	assert.Equal(t, "host", whole["ports"].([]any)[0].(map[string]any)["of"])
 }
 
 func TestImagesFromElsewhereReplaceABuild(t *testing.T) {
@@ -226,31 +225,13 @@ func TestImagesFromElsewhereReplaceABuild(t *testing.T) {
 
 func TestChangesAreSentences(t *testing.T) {
 	before, _ := planned(t, `{"services":{`+web+`,"db":{"image":"postgres:16"},"cache":{"image":"redis:7"},"old":{"image":"x:1"}}}`, nil)
-	after, _ := planned(t, `{"services":{`+web+`,"db":{"image":"postgres:17"},"cache":{"image":"redis:7"},"queue":{"image":"rabbitmq:4"}}}`, map[string]any{"id": "def"})
+	after, _ := planned(t, `{"services":{`+web+`,"db":{"image":"postgres:17"},"cache":{"image":"redis:7"},"queue":{"image":"rabbitmq:4"}}}`, nil)
 	text := strings.Join(after.Changes(before), "\n")
 	assert.Contains(t, text, "take over: web\n")
 	assert.Contains(t, text, "is STOPPED AND RECREATED, since its definition changed, and what needs it waits: db")
 	assert.Contains(t, text, "stay as they are, unless a variable of theirs changed: cache")
 	assert.Contains(t, text, "starts as a persistent service, because its image is rabbitmq:4: queue")
 	assert.Contains(t, text, "no longer in the compose file and stops; volumes stay: old")
-}
-
-// TestBuildsAreComposesOwn: what the compose file says of a build reaches Compose as it stands there, in a file that root alone reads.
-func TestBuildsAreComposesOwn(t *testing.T) {
-	var input, want any
-	require.NoError(t, json.Unmarshal([]byte(`{"app":{"secrets":{"s":{"file":"/src/s"},"other":{"file":"/src/o"}}},"builds":[{"build":{"context":"/src/web","dockerfile":"docker/Dockerfile","target":"final",
-	  "args":{"GREETING":"it's $$5","LD_PRELOAD":"x","HTTPS_PROXY":"y","NONE":null},"labels":{"a":"b c"},"extra_hosts":["x=1.2.3.4"],"secrets":[{"source":"s"}]}}]}`), &input))
-	require.NoError(t, json.Unmarshal([]byte(`{"name":"build","secrets":{"s":{"file":"/src/s"}},"services":{"build":{"image":"berth/web:1","build":{"context":"/src/web","dockerfile":"docker/Dockerfile","target":"final",
-	  "args":{"GREETING":"it's $$5","LD_PRELOAD":"x","HTTPS_PROXY":"y","NONE":null},"labels":{"a":"b c","berth.content":"abc"},"extra_hosts":["x=1.2.3.4"],"secrets":[{"source":"s"}]}}}}`), &want))
-	program, err := scripts.Read("release/build.jq")
-	require.NoError(t, err)
-	query, err := gojq.Parse(program)
-	require.NoError(t, err)
-	code, err := gojq.Compile(query, gojq.WithVariables([]string{"$i", "$image", "$content"}))
-	require.NoError(t, err)
-	made, ok := code.Run(input, 0, "berth/web:1", "abc").Next()
-	require.True(t, ok)
-	assert.Equal(t, want, made)
 }
 
 // advised is a plan's advice, one per line: service, key, sentence.

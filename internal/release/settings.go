@@ -6,34 +6,22 @@ import (
 	"maps"
 
 	"berth/internal/config"
+	"berth/internal/release/plan"
 )
 
-// appGiven is what the release's plan is made with; release/plan.jq reads it.
-type appGiven struct {
-	Routes    []appRoute        `json:"routes"`
-	Images    map[string]string `json:"images"`
-	Strategy  string            `json:"strategy"`
-	Migration *config.Migration `json:"migration"`
-	Database  *config.Database  `json:"database"`
-	// Allow is for release/trust.jq.
-	Allow []string `json:"allow,omitempty"`
-}
-
-type appRoute struct {
-	Path    string `json:"path"`
-	Service string `json:"service"`
-	Port    int    `json:"port"`
-	Health  string `json:"health"`
-}
-
-// Settings is what plan.jq is given of the stack, as JSON.
-func Settings(cfg *config.Config) (string, error) {
-	given := appGiven{Images: map[string]string{}, Strategy: cfg.ReleaseStrategy, Migration: cfg.Migration, Database: cfg.Database, Allow: cfg.Allow}
+// settingsOf are the settings of the stack that a plan follows.
+func settingsOf(cfg *config.Config) plan.Settings {
+	settings := plan.Settings{Images: map[string]string{}, Strategy: cfg.ReleaseStrategy, Migration: cfg.Migration, Database: cfg.Database, Allow: cfg.Allow}
 	for _, route := range cfg.Routes {
-		given.Routes = append(given.Routes, appRoute(route))
+		settings.Routes = append(settings.Routes, plan.Route(route))
 	}
-	maps.Copy(given.Images, cfg.Images)
-	text, err := json.Marshal(given)
+	maps.Copy(settings.Images, cfg.Images)
+	return settings
+}
+
+// Settings is what the server is given of the stack, as JSON.
+func Settings(cfg *config.Config) (string, error) {
+	text, err := json.Marshal(settingsOf(cfg))
 	if err != nil {
 		return "", fmt.Errorf("write the release's settings: %w", err)
 	}

@@ -3,7 +3,7 @@
 #
 # Settings: /etc/berth/release.json, written by 'pulumi up': DOMAIN, REPOSITORY, COMMIT, COMPOSE_FILE, KEEP, HEALTHY_WITHIN
 # and DRAIN_WITHIN (seconds), STRATEGY, and APP, an object {routes, images, strategy, migration, database}. The app's
-# variables: /etc/berth/app.env, readable by root alone.
+# variables: /etc/berth/app.env, and what the release does: /etc/berth/plan.json, both readable by root alone.
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh

@@ -170,7 +170,6 @@ func states(t *testing.T, stand string) map[string]world {
 	w.put(t, "run/nginx.pid", "1\n")
 	w.put(t, "run/systemd/notify", "")
 	w.put(t, "world/workers", "100\n")
-	w.put(t, "world/model.json", model)
 	w.put(t, "var/log/nginx/error.log", "a line\n")
 	w.put(t, "data/docker/volumes/app_data/rows", "what somebody wrote\n")
 	w.put(t, "data/binds/uploads/picture", "a picture\n")
@@ -199,8 +198,10 @@ func states(t *testing.T, stand string) map[string]world {
 	}
 	release := func(w world, commit string) {
 		text := fmt.Sprintf(`{"DOMAIN":"site.example","REPOSITORY":"/root/app","COMMIT":"%s","COMPOSE_FILE":"compose.yaml","STRATEGY":"blue-green","HEALTHY_WITHIN":90,"DRAIN_WITHIN":5,"KEEP":3,"APP":%s}`, commit, app)
+		plan := plan(t, w, commit)
 		w.put(t, "etc/berth/release.json", text)
-		w.put(t, "world/settings/release", `{"STACK":"production","RELEASE":`+text+`,"APP_ENVIRONMENT":"SECRET_KEY=geheim\n","DEPLOY_KEY":"","KNOWN_HOSTS":"","REGISTRIES":{}}`)
+		w.put(t, "etc/berth/plan.json", plan)
+		w.put(t, "world/settings/release", `{"STACK":"production","RELEASE":`+text+`,"RELEASE_PLAN":`+plan+`,"APP_ENVIRONMENT":"SECRET_KEY=geheim\n","DEPLOY_KEY":"","KNOWN_HOSTS":"","REGISTRIES":{}}`)
 	}
 	release(w, commits[0])
 	all["new"] = w
@@ -230,6 +231,19 @@ func states(t *testing.T, stand string) map[string]world {
 	certificate(t, due, "etc/letsencrypt/live/berth", 5)
 	all["due"] = due
 	return all
+}
+
+// plan is that of a commit, as an operator's machine makes it.
+func plan(t *testing.T, w world, commit string) string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/plan.json")
+	require.NoError(t, err)
+	hash := func(path string) string {
+		output, err := exec.CommandContext(t.Context(), "git", "-C", w.of("root/app"), "rev-parse", commit+":"+path).Output()
+		require.NoError(t, err)
+		return strings.TrimSpace(string(output))
+	}
+	return strings.NewReplacer("COMMIT", commit, "TREE", hash(""), "PAGE", hash("page.html")).Replace(string(text))
 }
 
 func made(t *testing.T, folder, name string) string {
@@ -268,9 +282,4 @@ const (
 	certificateSettings = `{"NAMES":"site.example","ADDRESS":"192.0.2.7","EMAIL":"a@site.example","DIRECTORY":"https://ca.example/directory","STAGING_DIRECTORY":"https://staging.example/directory","PROFILE":""}`
 	operationsSettings  = `{"REGION":"eu-central-1","MONITORED":true,"BUCKET":"dumps","DRILL_DAYS":7}`
 	app                 = `{"routes":[{"path":"/","service":"web","port":80,"health":""}],"images":{},"strategy":"blue-green","migration":{"service":"web","command":"true"},"database":null}`
-	model               = `{"name":"app","services":{
-  "web":{"build":{"context":"SOURCE","dockerfile":"Dockerfile","args":{"A":"1"}},"networks":{"default":null},"restart":"always","volumes":[{"type":"bind","source":"SOURCE/page.html","target":"/page.html","read_only":true}]},
-  "db":{"image":"postgres:17","networks":{"default":null},"restart":"always","volumes":[{"type":"volume","source":"data","target":"/var/lib/postgresql/data"}]}},
- "networks":{"default":{"name":"app_default"}},"volumes":{"data":{"name":"app_data"}}}
-`
 )

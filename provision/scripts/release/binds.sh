@@ -16,7 +16,7 @@ bound() {
 
 # check_binds refuses release $2 where Docker, as root, would follow a link that a container has made or could make: one on the
 # way to what the release mounts, or in a folder that a container of $1, which still runs, may write to. Within one release
-# plan.jq looks at that.
+# the plan looks at that.
 check_binds() {
   local old new pair path real
   local -a pairs=() paths=()

@@ -14,8 +14,8 @@ image_name() {
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }
 image_id() { docker image inspect --format '{{.Id}}' "$1"; }
 
-# heed_volumes plans the release in folder $1 again where its images declare volumes that the plan did not know of: with a
-# new container for each release, what such a volume holds would be lost.
+# heed_volumes takes the plan of the release in folder $1 that fits the volumes which its images declare: with a new container for
+# each release, what such a volume holds would be lost.
 heed_volumes() {
   local line service image declared found='{}'
   local -a lines=()
@@ -28,12 +28,9 @@ heed_volumes() {
     fi
     read_text found jq --arg service "$service" --argjson declared "$declared" 'if ($declared // {}) == {} then . else .[$service] = ($declared | keys) end' <<<"$found"
   done
-  # shellcheck disable=SC2016,SC2310 # jq's variables; holds is true or false, or the end
-  if holds --argjson found "$found" '.image_volumes == $found' "$1/given.json"; then return; fi
-  # shellcheck disable=SC2016 # jq's variables
-  read_text found jq --argjson found "$found" '.image_volumes = $found' "$1/given.json"
-  put "$1/given.json" 0600 <<<"$found"
-  split "$1"
+  read_text found jq --argjson found "$found" -f /opt/berth/release/heed.jq "$1/plan.json"
+  put "$1/plan.json" 0600 <<<"$found"
+  follow "$1"
 }
 
 # prepare_images makes sure of every image of the release in folder $1 and writes them into its compose files.
@@ -46,7 +43,6 @@ prepare_images() {
   for ((index = 0; index < builds; index++)); do built "$1" "$index"; done
   for ((index = 0; index < pulls; index++)); do pulled "$1" "$index"; done
   heed_volumes "$1"
-  rm -f "$1/model.json" "$1/given.json" "$1/trust.json"
   # shellcheck disable=SC2016 # jq's variables
   for file in app data; do
     read_text text jq --arg file "$file" --slurpfile images "$images" '.[$file] | .services |= with_entries(.value.image = $images[0][.key].image)' "$1/plan.json"

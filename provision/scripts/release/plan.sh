@@ -9,6 +9,8 @@ set -euo pipefail
 readonly RELEASES=$DATA/releases
 # A release has the loopback ports from FIRST_PORT + 100 x its slot on. Below them are those of stateful services.
 readonly FIRST_PORT=20000
+# The version of plans that this code follows.
+readonly PLAN_VERSION=1
 
 # current prints the release that nginx is pointed at, nothing before the first.
 current() {
@@ -83,14 +85,6 @@ own_networks() {
     '[$addresses[] | select(.ifname | IN($routes[].dev)) | .addr_info[] | "\(.local)/\(.prefixlen)"]'
 }
 
-# refusals prints what keeps the release in folder $1 from going out, one per line.
-refusals() {
-  local -a trust=() problems=()
-  read_json trust "$1/trust.json" '.[].text'
-  read_json problems "$1/plan.json" '.problems[]'
-  printf '%s\n' "${trust[@]}" "${problems[@]}"
-}
-
 # refuse ends the release where there is a sentence in $1.
 refuse() {
   local line
@@ -99,109 +93,51 @@ refuse() {
   fail "commit ${COMMIT:0:12} cannot be released as it is; what runs is left as it was"
 }
 
-# plan makes folder $1 of a new release: checkout, compose files, routes. Nothing that runs is touched. model.json and
-# given.json, which hold the app's variables, stay until the images are there and may say more.
+# plan makes folder $1 of a new release: the checkout, the operator's plan with what this server knows, routes. Nothing that runs
+# is touched. Until the images are there, plan.json holds values of the app's variables.
 plan() {
-  local folder=$1 source=$1/source file found ports given own slot
-  local -a paths=()
+  local folder=$1 ports slot text
   rm -rf "$folder"
   mkdir -p "$folder"
   read_text slot free_slot
   put "$folder/slot" 0600 <<<"$slot"
   put "$folder/.env.production" 0600 <"$BERTH_ETC/app.env"
   fits
-  check_out "$source"
-  file=$(compose_path "$source")
-  read_model "$folder" "$source" "$file"
-  links "$folder/links.list" >"$folder/links.json"
-  # Before anything is read from a path of the compose file's.
-  # shellcheck disable=SC2016 # jq's variables
-  read_json paths "$folder/model.json" "[., {source: \$source, links: \$links[0]}] | $(</opt/berth/release/links.jq) | .[]" --arg source "$source" --slurpfile links "$folder/links.json"
-  found=$(printf '%s\n' "${paths[@]}")
-  refuse "$found"
-  # shellcheck disable=SC2016 # jq's variables
-  read_json paths "$folder/model.json" '[(.services // {} | .[] | (.build.context // empty), (.volumes[]? | select(.type == "bind") | .source)),
-      ((.secrets // {})[], (.configs // {})[] | .file // empty)]
-    | unique[] | select(. == $source or startswith($source + "/"))' --arg source "$source"
-  trees "$source" "${paths[@]}" >"$folder/trees.json"
-  read_text own own_networks
-  jq --arg source "$source" --arg root "$RELEASES" --argjson app "$APP" --argjson own "$own" --slurpfile classes /opt/berth/release/allowed.json \
-    '[., $app + {source: $source, root: $root, own: $own}, $classes[0]]' "$folder/model.json" | jq -f /opt/berth/release/trust.jq >"$folder/trust.json"
-  dockerfiles "$source" "$folder/model.json" >"$folder/dockerfiles.json"
-  folders "${paths[@]}" >"$folder/folders.json"
-  image_volumes_of "$OLD" >"$folder/image-volumes.json"
-  ports=$(routed_ports)
-  # shellcheck disable=SC2016 # jq's variables
-  read_text given jq -n --argjson app "$APP" --slurpfile trees "$folder/trees.json" --argjson ports "$ports" --arg id "${folder##*/}" \
-    --slurpfile folders "$folder/folders.json" --slurpfile links "$folder/links.json" --slurpfile dockerfiles "$folder/dockerfiles.json" --slurpfile volumes "$folder/image-volumes.json" \
-    --arg commit "$COMMIT" --arg source "$source" --argjson base $((FIRST_PORT + 100 * slot)) --arg data "$DATA" --arg root "$RELEASES" \
-    '$app + {id: $id, commit: $commit, source: $source, root: $root, base: $base, ports: $ports, trees: $trees[0], folders: $folders[0], links: $links[0],
-      dockerfiles: $dockerfiles[0], image_volumes: $volumes[0], binds: ($data + "/binds"), files: ($data + "/files")}'
-  put "$folder/given.json" 0600 <<<"$given"
-  split "$folder"
-  rm -f "$folder"/{trees,folders,dockerfiles,image-volumes,links}.json
-}
-
-# read_model writes what Compose makes of file $3 of checkout $2 to model.json of the release in folder $1. What a repository
-# that is not trusted with the server's files names is read where there are none.
-read_model() {
-  local variables=${3%/*}/.env.production
-  local -a read=(unshare --mount --net --ipc --uts --pid --fork --kill-child timeout 60 bash /opt/berth/release/confined.sh "$2" "$3")
-  # shellcheck disable=SC2310 # holds is true or false, or the end
-  if holds 'any(.allow[]?; . == "host-mounts")' <<<"$APP"; then
-    read=(docker compose --project-name app --env-file "$variables" --file "$3" config --format json)
-  fi
-  # Where the app's own file names it (env_file); not for longer, or it would be copied into images. A file or link that is
-  # committed there is replaced. Only root comes into the release's folder; Compose runs as somebody else.
-  rm -rf "$variables"
-  install -T -m 0644 "$1/.env.production" "$variables"
-  "${read[@]}" >"$1/model.json" || fail "Compose refuses $COMPOSE_FILE of commit ${COMMIT:0:12}, of which it sees the repository's files alone; the lines above say where"
-  rm -f "$variables"
-}
-
-# split makes the plan of the release in folder $1 from its model and what is given, and what follows from it.
-split() {
-  local plan found
-  read_text plan jq -s -f /opt/berth/release/plan.jq "$1/model.json" "$1/given.json"
-  put "$1/plan.json" 0600 <<<"$plan"
+  check_out "$folder/source"
+  read_text ports routed_ports
+  read_text text jq --arg id "${folder##*/}" --arg source "$folder/source" --argjson base $((FIRST_PORT + 100 * slot)) --argjson kept "$ports" \
+    -f /opt/berth/release/fill.jq "$BERTH_ETC/plan.json"
+  put "$folder/plan.json" 0600 <<<"$text"
+  check_plan "$folder"
   # For the log: to the operator the preview has said it, with the lines.
-  jq -r '.advice[] | "advice: \(.text)"' "$1/plan.json"
-  found=$(refusals "$1")
+  jq -r '.advice[] | "advice: \(.text)"' "$folder/plan.json"
+  follow "$folder"
+}
+
+# check_plan refuses a plan that is not of this commit, or takes addresses of the server's own.
+check_plan() {
+  local own found
+  local -a trees=() taken=()
+  # shellcheck disable=SC2016,SC2310 # jq's variables; holds is true or false, or the end
+  holds --arg commit "$COMMIT" --argjson version "$PLAN_VERSION" '.version == $version and .commit == $commit' "$1/plan.json" ||
+    fail "the plan in $BERTH_ETC/plan.json is not one of version $PLAN_VERSION for commit ${COMMIT:0:12}; what runs is left as it was; run 'pulumi up' again, which writes both"
+  read_json trees "$1/plan.json" '.trees[] | select(.hash != "") | "\(.hash) \(.path)"'
+  check_trees "$1/source" "${trees[@]}"
+  read_text own own_networks
+  read_json taken "$1/plan.json" "$(</opt/berth/release/networks.jq) | .[]" --argjson own "$own"
+  found=$(printf '%s\n' "${taken[@]}")
+  refuse "$found"
+}
+
+# follow does what the plan of the release in folder $1 says before there are containers.
+follow() {
+  local found
+  local -a problems=()
+  read_json problems "$1/plan.json" '.problems[]'
+  found=$(printf '%s\n' "${problems[@]}")
   refuse "$found"
   keep_files "$1"
   write_routes "$1"
-}
-
-# dockerfiles prints a JSON object: the text of the Dockerfile of every service of model $2 that is built in checkout $1.
-dockerfiles() {
-  local line service file root all='{}'
-  local -a lines=()
-  read_text root realpath "$1"
-  read_json lines "$2" '.services // {} | to_entries[] | select(.value.build.context != null and .value.build.dockerfile_inline == null)
-    | "\(.key) \(.value.build.context)/\(.value.build.dockerfile // "Dockerfile")"'
-  for line in "${lines[@]}"; do
-    service=${line%% *} file=${line#* }
-    [ -f "$file" ] || continue
-    read_text file realpath -e "$file"
-    [[ $file == "$root"/* ]] || continue
-    # shellcheck disable=SC2016 # jq's variables
-    read_text all jq --arg service "$service" --rawfile text "$file" '.[$service] = $text' <<<"$all"
-  done
-  printf '%s\n' "$all"
-}
-
-# folders prints a JSON list: those of the paths $@ that are folders.
-folders() {
-  local path list=""
-  for path in "$@"; do
-    [ ! -d "$path" ] || list+=$path$'\n'
-  done
-  jq -R -s 'split("\n") | map(select(. != ""))' <<<"$list"
-}
-
-# image_volumes_of prints what was found out about the images of release $1: {service: [path]}, the volumes that they declare.
-image_volumes_of() {
-  if [ -n "$1" ]; then jq '.image_volumes // {}' "$RELEASES/$1/plan.json"; else echo '{}'; fi
 }
 
 # keep_files copies the committed files that stateful services of the release in folder $1 mount to where later commits find

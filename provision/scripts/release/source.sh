@@ -101,14 +101,6 @@ fits() {
   fi
 }
 
-# links prints a JSON list of the commit's symbolic links, by their paths. The listing goes by way of file $1.
-links() {
-  git_mirror ls-tree -r -z "$COMMIT" >"$1"
-  [ -s "$1" ] || fail "git tells of no file of commit $COMMIT, and nothing is done on a guess; run it again"
-  jq -R -s 'split("\u0000") | map(select(startswith("120000 ")) | sub("^[^\t]*\t"; ""))' "$1"
-  rm -f "$1"
-}
-
 # check_out lays the commit's files into folder $1. Their modes are git's, since they are copied into images; the
 # folder above is closed to all but root.
 check_out() {
@@ -147,39 +139,15 @@ take_out() {
   )
 }
 
-# compose_path is the compose file of checkout $1, which must lie inside it even when it is a symbolic link.
-compose_path() {
-  local path root
-  read_text root realpath "$1"
-  path=$(realpath --canonicalize-existing "$1/$COMPOSE_FILE" 2>/dev/null) ||
-    fail "commit $COMMIT has no $COMPOSE_FILE; name the file: pulumi config set berth:composeFile compose.yaml"
-  case $path in
-    "$root"/*) printf '%s\n' "$path" ;;
-    *) fail "$COMPOSE_FILE leads out of the repository, to $path; commit the file itself" ;;
-  esac
-}
-
-# trees prints a JSON object: for each of the paths $2 and on, below checkout $1, the hash of what the commit holds there, ""
-# where it holds nothing. A folder that is only kept in git by a hidden file counts as nothing.
-trees() {
-  local source=$1 path relative hash file lines="" object
-  local -a files=()
+# check_trees ends the release unless the commit holds, below checkout $1, what each of the lines "HASH PATH" in $2 and on names.
+check_trees() {
+  local source=$1 line path hash
   shift
-  for path in "$@"; do
-    relative=${path#"$source"}
-    relative=${relative#/}
-    read_lines files git_mirror ls-tree -r --name-only "$COMMIT" -- "${relative:-.}"
-    # What is in the checkout came out of the commit.
-    if [ "${#files[@]}" -eq 0 ] && [ -e "$path" ]; then
-      fail "git tells of no file below ${relative:-.} of commit $COMMIT, which was checked out; nothing is done on a guess; run it again"
-    fi
-    hash=""
-    for file in "${files[@]}"; do
-      if [ ! -d "$path" ] || [[ ! $file =~ (^|/)\.(git)?(keep|ignore)$ ]]; then hash=held; fi
-    done
-    [ -z "$hash" ] || read_text hash git_mirror rev-parse --verify "$COMMIT:$relative"
-    lines+=$path$'\t'$hash$'\n'
+  for line in "$@"; do
+    path=${line#* }
+    path=${path#"$source"}
+    read_text hash git_mirror rev-parse --verify "$COMMIT:${path#/}"
+    [ "$hash" = "${line%% *}" ] ||
+      fail "commit ${COMMIT:0:12} holds something else at ${path#/} than the plan of the release was made from; what runs is left as it was; run 'pulumi up' again"
   done
-  read_text object jq -R -s 'split("\n") | map(select(. != "") | split("\t") | {key: .[0], value: .[1]}) | from_entries' <<<"$lines"
-  printf '%s\n' "$object"
 }

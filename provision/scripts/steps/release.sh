@@ -13,9 +13,11 @@ own() {
 }
 
 main() {
-  step_settings STACK RELEASE:object APP_ENVIRONMENT DEPLOY_KEY KNOWN_HOSTS REGISTRIES:object
+  step_settings STACK RELEASE:object RELEASE_PLAN:object APP_ENVIRONMENT DEPLOY_KEY KNOWN_HOSTS REGISTRIES:object
   own
   put "$BERTH_ETC/release.json" 0600 <<<"$RELEASE"
+  # It holds values of the app's variables.
+  put "$BERTH_ETC/plan.json" 0600 <<<"$RELEASE_PLAN"
   put "$BERTH_ETC/app.env" 0600 < <(printf '%s' "$APP_ENVIRONMENT")
   if [ -n "$DEPLOY_KEY" ]; then
     put "$BERTH_ETC/deploy_key" 0600 <<<"$DEPLOY_KEY"

@@ -1,4 +1,4 @@
-package release
+package plan
 
 import (
 	"fmt"
@@ -60,8 +60,8 @@ func (p *Plan) reference(service string) string {
 	return ""
 }
 
-// describeUpgrades warns of databases whose images have another version than those that run.
-func (p *Plan) describeUpgrades(before *Plan) (lines []string) {
+// Upgrades warns of databases whose images have another version than those that run.
+func (p *Plan) Upgrades(before *Plan) (lines []string) {
 	if before == nil {
 		return nil
 	}
@@ -79,10 +79,10 @@ func (p *Plan) describeUpgrades(before *Plan) (lines []string) {
 	return lines
 }
 
-// misplaced are the problems of official Postgres images whose volume is not where they keep their data. Up to version 17 they declare
+// Misplaced are the problems of official Postgres images whose volume is not where they keep their data. Up to version 17 they declare
 // a volume at /var/lib/postgresql/data, which hides what is mounted above it; from 18 on they refuse to start where something is
 // mounted there. Source: docker-library/postgres, Dockerfile and docker-entrypoint.sh.
-func (p *Plan) misplaced() (problems []string) {
+func (p *Plan) Misplaced() (problems []string) {
 	const data = "/var/lib/postgresql/data"
 	for _, database := range p.Databases {
 		name, _ := nameAndTag(p.reference(database.Service))
@@ -93,7 +93,7 @@ func (p *Plan) misplaced() (problems []string) {
 		if _, err := fmt.Sscanf(series("postgres", p.reference(database.Service)), "Postgres %d", &major); err != nil {
 			continue
 		}
-		definition, _ := p.Data.Services[database.Service].(map[string]any)
+		definition := p.Data.Services[database.Service]
 		if environment, _ := definition["environment"].(map[string]any); environment["PGDATA"] != nil {
 			continue
 		}
@@ -109,7 +109,7 @@ func (p *Plan) misplaced() (problems []string) {
 }
 
 // targets are the paths at which a service mounts what it may write to.
-func targets(definition map[string]any) (paths []string) {
+func targets(definition object) (paths []string) {
 	mounts, _ := definition["volumes"].([]any)
 	for _, mount := range mounts {
 		mount, _ := mount.(map[string]any)
