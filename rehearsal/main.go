@@ -68,6 +68,7 @@ func root() *cobra.Command {
 		simple(options, "snapshot", "Take a snapshot of the data volume, as a lifecycle policy does every night, and say its id", (*rehearsal).snapshot),
 		simple(options, "status", "List what the account holds and what runs here", (*rehearsal).status),
 		simple(options, "dashboard", "Draw CloudWatch's dashboard into a page", (*rehearsal).dashboard),
+		planCommand(),
 		consoleCommand(options),
 		tryCommand(options),
 		sshCommand(options),

@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -110,11 +109,10 @@ func TestBench(t *testing.T) {
 			r.SSH(wildAway + "; sudo rm -rf /srv/bench /etc/nginx/conf.d/bench.conf /data/releases/bench")
 			// The app as a repository of two versions, neither built before.
 			first, second := fmt.Sprintf("%d-%s-1", round, w.name), fmt.Sprintf("%d-%s-2", round, w.name)
-			r.SSHInput(wildRepository, packed(t, versions(t, r.App, first, second)))
-			commits := strings.Fields(r.SSH("git -C /tmp/wild rev-parse v1 v2"))
-			app := wildApp{Routes: []map[string]any{{"path": "/", "service": "web", "port": 8000, "health": "/healthz"}}, Migration: map[string]string{"service": "web", "command": "python3 migrate.py"}, Strategy: "blue-green"}
+			repository, commits := wildRepository(t, r, versions(t, r.App, first, second))
+			app := wildApp{Routes: []map[string]any{{"path": "/", "service": "web", "port": 8000, "health": "/healthz"}}, Migration: map[string]string{"service": "web", "command": "python3 migrate.py"}, Strategy: "blue-green", Variables: map[string]string{"DATABASE_PASSWORD": password}}
 			on := func(commit, script string) {
-				r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/release.json'", app.settings(t, commit))
+				app.configure(t, r, repository, commit)
 				r.SSH(benchHost + "COMMIT=" + commit + "\n" + script)
 			}
 			r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/app.env'", "DATABASE_PASSWORD='"+password+"'\n")

@@ -58,8 +58,10 @@ func TestReleasesNobodyNotices(t *testing.T) {
 			if test.name == "a redeploy" {
 				preview := r.Run("preview")
 				assert.Regexp(t, "release: [0-9a-f]{12} -> [0-9a-f]{12}, 1 commit", preview)
-				assert.Contains(t, preview, "take over: web, worker")
-				assert.Contains(t, preview, "stay as they are, unless a variable of theirs changed: db")
+				for _, service := range []string{"web", "worker"} {
+					assert.Regexp(t, service+` +is replaced +it keeps no data`, preview)
+				}
+				assert.Regexp(t, `db +stays +it is persistent, because`, preview)
 			}
 			run := load.Start(t.Context(), target, load.Plan{
 				Rate: 100, Request: "/work?ms=20", WritePath: "/count", WebSockets: 5, SocketPath: "/ws", Downloads: 2, DownloadPath: "/download?seconds=5",

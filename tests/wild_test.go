@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -65,14 +66,13 @@ func testWild(t *testing.T, r *harness.Rehearsal, site *harness.Site) {
 			if app.StatefulLater == nil {
 				app.StatefulLater = app.Stateful
 			}
-			r.SSHInput(wildRepository, packed(t, app.assemble(t, folder)))
-			commits := strings.Fields(r.SSH("git -C /tmp/wild rev-parse v1 v2"))
+			repository, commits := wildRepository(t, r, app.assemble(t, folder))
 			release := func(version, command string) string {
 				commit := commits[0]
 				if version == "v2" {
 					commit = commits[1]
 				}
-				r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/release.json'", app.settings(t, commit))
+				app.configure(t, r, repository, commit)
 				r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/app.env'", app.environment())
 				// Advice is for the log, where the lines of earlier releases stand, too.
 				output := r.SSH("lines=$(sudo cat /var/log/berth/release.log | wc -l); sudo /opt/berth/deploy.sh " + command +
@@ -166,18 +166,27 @@ func (a *wildApp) assemble(t *testing.T, folder string) string {
 	return whole
 }
 
-// wildRepository makes a repository with the tags v1 and v2 of an archive on standard input.
-const wildRepository = `set -eu; rm -rf /tmp/wild /tmp/wild-files; mkdir -p /tmp/wild /tmp/wild-files; tar -x -C /tmp/wild-files
-git -C /tmp/wild init --quiet
+// wildRepository makes a repository with the tags v1 and v2 of a folder with folders of these names, here and on the host, and says
+// where it is here and which commits they are.
+func wildRepository(t *testing.T, r *harness.Rehearsal, folder string) (repository string, commits []string) {
+	t.Helper()
+	repository = filepath.Join(t.TempDir(), "wild.git")
+	shell := exec.CommandContext(t.Context(), "sh", "-euc", `git init --quiet "$2.work"
+cd "$2.work"
 for version in v1 v2; do
-  cd /tmp/wild
   git rm -rfq . 2>/dev/null || true
-  cp -a "/tmp/wild-files/$version/." .
+  cp -a "$1/$version/." .
   git add --all
   git -c user.name=Test -c user.email=test@example.test commit --quiet -m "$version"
   git tag "$version"
 done
-sudo rm -rf /srv/wild; sudo git clone --quiet --bare /tmp/wild /srv/wild`
+git clone --quiet --bare . "$2"
+git -C "$2" rev-parse v1 v2`, "sh", folder, repository)
+	output, err := shell.Output()
+	require.NoError(t, err)
+	r.SSHInput("sudo sh -euc 'rm -rf /srv/wild; mkdir -p /srv/wild/refs /srv/wild/objects; tar -x --no-same-owner -C /srv/wild'", packed(t, repository))
+	return repository, strings.Fields(string(output))
+}
 
 // wildAway takes everything of an app off the host, but for images' layers.
 const wildAway = `sudo bash -euc '
@@ -189,6 +198,19 @@ ln -s starting /data/releases/current
 ln -s starting /data/releases/next
 rm -rf /data/app.git /data/dumps /data/binds /data/files /run/berth/routes.*
 systemctl reload nginx'`
+
+// configure leaves on the host what 'pulumi up' does for the release of a commit.
+func (a *wildApp) configure(t *testing.T, r *harness.Rehearsal, repository, commit string) {
+	t.Helper()
+	settings := a.settings(t, commit)
+	given, err := json.Marshal(map[string]any{"repository": repository, "commit": commit, "composeFile": "compose.yaml", "strategy": a.Strategy, "routes": a.Routes,
+		"migration": a.Migration, "allow": a.Allow, "variables": a.Variables})
+	require.NoError(t, err)
+	plan, err := r.TryWith(string(given), "plan")
+	require.NoError(t, err, plan)
+	r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/plan.json'", plan)
+	r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/release.json'", settings)
+}
 
 func (a *wildApp) settings(t *testing.T, commit string) string {
 	t.Helper()

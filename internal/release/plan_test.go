@@ -223,15 +223,22 @@ func TestImagesFromElsewhereReplaceABuild(t *testing.T) {
 	assert.Empty(t, made.Advice)
 }
 
-func TestChangesAreSentences(t *testing.T) {
+// TestChangesAreATable with a line for each service.
+func TestChangesAreATable(t *testing.T) {
 	before, _ := planned(t, `{"services":{`+web+`,"db":{"image":"postgres:16"},"cache":{"image":"redis:7"},"old":{"image":"x:1"}}}`, nil)
-	after, _ := planned(t, `{"services":{`+web+`,"db":{"image":"postgres:17"},"cache":{"image":"redis:7"},"queue":{"image":"rabbitmq:4"}}}`, nil)
-	text := strings.Join(after.Changes(before), "\n")
-	assert.Contains(t, text, "take over: web\n")
-	assert.Contains(t, text, "is STOPPED AND RECREATED, since its definition changed, and what needs it waits: db")
-	assert.Contains(t, text, "stay as they are, unless a variable of theirs changed: cache")
-	assert.Contains(t, text, "starts as a persistent service, because its image is rabbitmq:4: queue")
-	assert.Contains(t, text, "no longer in the compose file and stops; volumes stay: old")
+	after, _ := planned(t, `{"services":{`+web+`,"db":{"image":"postgres:17"},"cache":{"image":"redis:7"},"queue":{"image":"rabbitmq:4"},"worker":{"image":"x:1"}}}`, nil)
+	assert.Equal(t, []string{
+		"cache   stays                     it is persistent, because its image is redis:7, and recreated only if a variable of its changed",
+		"db      is STOPPED AND RECREATED  its definition changed, and what needs it waits; it is persistent, because its image is postgres:17",
+		"old     stops                     it is no longer in the compose file; volumes stay",
+		"queue   starts                    it is persistent, because its image is rabbitmq:4",
+		"web     is replaced               it keeps no data: the new one starts beside it and takes over",
+		"worker  starts                    it keeps no data, so every release replaces it",
+	}, after.Changes(before))
+	assert.Equal(t, []string{"web  starts  it keeps no data, so every release replaces it"}, func() []string {
+		only, _ := planned(t, `{"services":{`+web+`}}`, nil)
+		return only.Changes(nil)
+	}())
 }
 
 // advised is a plan's advice, one per line: service, key, sentence.

@@ -109,7 +109,7 @@ func TestDescribeSaysWhatGoesOutAndWhatHappensToServices(t *testing.T) {
 	}
 	text := describe("")
 	assert.Contains(t, text, "first release: "+first[:12])
-	assert.Contains(t, text, "starts as a persistent service, because it has the named volume data: db")
+	assert.Contains(t, text, "db   starts  it is persistent, because it has the named volume data")
 
 	s.commit("web: a new page", map[string]string{"web/index.html": "x"})
 	newest := s.commit("docs\x1b[31m", map[string]string{"README": "x"})
@@ -119,8 +119,8 @@ func TestDescribeSaysWhatGoesOutAndWhatHappensToServices(t *testing.T) {
 	assert.Contains(t, text, "release: "+first[:12]+" -> "+newest[:12]+", 2 commits\n")
 	assert.Contains(t, text, "web: a new page")
 	assert.NotContains(t, text, "\x1b")
-	assert.Contains(t, text, "take over: web")
-	assert.Contains(t, text, "stay as they are, unless a variable of theirs changed: db", "files that the commits leave alone are no change")
+	assert.Contains(t, text, "web  is replaced  it keeps no data: the new one starts beside it and takes over")
+	assert.Contains(t, text, "db   stays        it is persistent", "files that the commits leave alone are no change")
 
 	assert.Contains(t, describe(newest), "is what is released already")
 	assert.Contains(t, describe(strings.Repeat("a", 40)), "no longer has the former")
@@ -128,7 +128,7 @@ func TestDescribeSaysWhatGoesOutAndWhatHappensToServices(t *testing.T) {
 	changed := s.commit("db: another start", map[string]string{"init.sql": "SELECT 2;\n"})
 	release, err = Make(t.Context(), s.cfg, s.repo, changed)
 	require.NoError(t, err)
-	assert.Contains(t, describe(newest), "is STOPPED AND RECREATED, since its definition changed, and what needs it waits: db")
+	assert.Contains(t, describe(newest), "db   is STOPPED AND RECREATED  its definition changed, and what needs it waits")
 
 	release, err = Make(t.Context(), s.cfg, s.repo, first)
 	require.NoError(t, err)

@@ -17,8 +17,8 @@ func TestTheNextServiceOfAVolumeIsForetold(t *testing.T) {
 	}
 	before := planned("db", "data", "app_data")
 	lines := strings.Join(planned("postgres", "data", "app_data").Changes(before), "\n")
-	assert.Contains(t, lines, "takes over the volume app_data of db, which is STOPPED FIRST")
-	assert.Contains(t, strings.Join(planned("postgres", "files", "app_data").Changes(before), "\n"), "takes over the volume app_data of db", "a volume goes by its name")
-	assert.NotContains(t, strings.Join(planned("postgres", "data", "app_data-2").Changes(before), "\n"), "takes over")
-	assert.NotContains(t, strings.Join(planned("db", "data", "app_data").Changes(before), "\n"), "takes over")
+	assert.Contains(t, lines, "TAKES OVER  the volume app_data of db, which is STOPPED FIRST")
+	assert.Contains(t, strings.Join(planned("postgres", "files", "app_data").Changes(before), "\n"), "the volume app_data of db", "a volume goes by its name")
+	assert.NotContains(t, strings.Join(planned("postgres", "data", "app_data-2").Changes(before), "\n"), "TAKES OVER")
+	assert.NotContains(t, strings.Join(planned("db", "data", "app_data").Changes(before), "\n"), "TAKES OVER")
 }

@@ -33,6 +33,7 @@ func (r *releaser) command(greeting, at, how string) string {
 	r.Run("preview") // It publishes the commit.
 	r.SSHInput("sudo tee /opt/berth-cut-release.sh >/dev/null && sudo chmod 755 /opt/berth-cut-release.sh", cutRelease)
 	r.SSH(r.Named("sudo sed -i 's/^GREETING=.*/GREETING='\"'" + greeting + "'\"'/' /etc/berth/app.env && sudo sed -i 's/\"COMMIT\":\"[0-9a-f]*\"/\"COMMIT\":\"LAST\"/' /etc/berth/release.json"))
+	r.Replan(greeting)
 	return fmt.Sprintf("sudo /opt/berth-cut-release.sh %s %s", at, how)
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/stretchr/testify/require"
@@ -70,6 +71,30 @@ func (r *Rehearsal) Commit(files map[string]string) {
 	for name, content := range files {
 		require.NoError(r.t, os.WriteFile(filepath.Join(r.App, name), []byte(content), 0o644))
 	}
+}
+
+// Replan leaves on the host the plan of the last commit, whose app is the same as that of the plan which is there, but for committed
+// files and the value of GREETING.
+func (r *Rehearsal) Replan(greeting string) {
+	r.t.Helper()
+	text := r.SSH("sudo cat /etc/berth/plan.json")
+	var plan struct {
+		Commit string
+		Trees  []struct{ Path, Hash string }
+	}
+	require.NoError(r.t, json.Unmarshal([]byte(text), &plan))
+	for _, tree := range plan.Trees {
+		if tree.Hash == "" {
+			continue
+		}
+		at := strings.TrimPrefix(strings.TrimPrefix(tree.Path, "@SOURCE@"), "/")
+		hash, err := exec.CommandContext(r.t.Context(), "git", "--git-dir", filepath.Join(r.Dir, "repository", "app.git"), "rev-parse", "main:"+at).Output()
+		require.NoError(r.t, err)
+		text = strings.ReplaceAll(text, tree.Hash, strings.TrimSpace(string(hash)))
+	}
+	text = strings.ReplaceAll(text, plan.Commit, r.Named("LAST"))
+	text = regexp.MustCompile(`"GREETING":"[^"]*"`).ReplaceAllLiteralString(text, `"GREETING":"`+greeting+`"`)
+	r.SSHInput("sudo sh -c 'umask 077; cat >/etc/berth/plan.json'", text+"\n")
 }
 
 // Named puts the first and the last commit of the app's repository in place of FIRST and LAST.

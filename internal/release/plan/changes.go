@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 )
 
 // definition is what a stateful service is, comparable between two plans.
@@ -23,45 +22,57 @@ func (p *Plan) definition(service string) []any {
 	return parts
 }
 
-// Changes says in sentences what this plan does to the services of the one before, nil for none.
+// change is what happens to a service, and why.
+type change struct{ service, what, why string }
+
+// Changes is a table of what this plan does to the services of the one before, nil for none: a line a service.
 func (p *Plan) Changes(before *Plan) []string {
+	was := before
+	if was == nil {
+		was = &Plan{}
+	}
+	changes := map[string]change{}
+	for _, name := range slices.Concat(was.Stateless, was.Stateful) {
+		changes[name] = change{name, "stops", "it is no longer in the compose file; volumes stay"}
+	}
+	for _, name := range p.Stateless {
+		changes[name] = change{name, "starts", "it keeps no data, so every release replaces it"}
+		if slices.Contains(was.Stateless, name) {
+			changes[name] = change{name, "is replaced", "it keeps no data: the new one starts beside it and takes over"}
+		}
+	}
+	for _, name := range p.Stateful {
+		changes[name] = p.persists(name, was)
+	}
+	service, what := 0, 0
+	for _, one := range changes {
+		service, what = max(service, len(one.service)), max(what, len(one.what))
+	}
 	lines := []string{}
-	if len(p.Stateless) > 0 {
-		lines = append(lines, "start beside those that run, and take over: "+strings.Join(p.Stateless, ", "))
-	}
-	var untouched []string
-	for _, service := range p.Stateful {
-		switch {
-		case before == nil || !slices.Contains(before.Stateful, service):
-			if other, volume := p.takesOver(service, before); other != "" {
-				lines = append(lines, fmt.Sprintf("takes over the volume %s of %s, which is STOPPED FIRST, after its dump if it is a database, and what needs them waits until the new one is ready, at most berth:healthyWithin: %s", volume, other, service))
-				continue
-			}
-			lines = append(lines, fmt.Sprintf("starts as a persistent service, because %s: %s", p.Because[service], service))
-		case !reflect.DeepEqual(p.definition(service), before.definition(service)):
-			lines = append(lines, fmt.Sprintf("is STOPPED AND RECREATED, since its definition changed, and what needs it waits: %s (stateful: %s)", service, p.Because[service]))
-		default:
-			untouched = append(untouched, service)
-		}
-	}
-	if len(untouched) > 0 {
-		lines = append(lines, "stay as they are, unless a variable of theirs changed: "+strings.Join(untouched, ", "))
-	}
-	if before != nil {
-		for _, service := range slices.Concat(before.Stateless, before.Stateful) {
-			if !slices.Contains(p.Stateless, service) && !slices.Contains(p.Stateful, service) {
-				lines = append(lines, "is no longer in the compose file and stops; volumes stay: "+service)
-			}
-		}
+	for _, name := range sorted(changes) {
+		one := changes[name]
+		lines = append(lines, fmt.Sprintf("%-*s  %-*s  %s", service, one.service, what, one.what, one.why))
 	}
 	return lines
 }
 
+// persists is what happens to a persistent service.
+func (p *Plan) persists(name string, before *Plan) change {
+	because := p.Because[name]
+	if !slices.Contains(before.Stateful, name) {
+		if other, volume := p.takesOver(name, before); other != "" {
+			return change{name, "TAKES OVER", fmt.Sprintf("the volume %s of %s, which is STOPPED FIRST, after its dump if it is a database; what needs them waits until the new one is ready, at most berth:healthyWithin", volume, other)}
+		}
+		return change{name, "starts", "it is persistent, because " + because}
+	}
+	if !reflect.DeepEqual(p.definition(name), before.definition(name)) {
+		return change{name, "is STOPPED AND RECREATED", fmt.Sprintf("its definition changed, and what needs it waits; it is persistent, because %s", because)}
+	}
+	return change{name, "stays", fmt.Sprintf("it is persistent, because %s, and recreated only if a variable of its changed", because)}
+}
+
 // takesOver is the service of the plan before that has gone and whose volume a service writes to, and that volume; "" for none.
 func (p *Plan) takesOver(service string, before *Plan) (other, volume string) {
-	if before == nil {
-		return "", ""
-	}
 	mine := p.writes(service)
 	for _, other := range before.Stateful {
 		if slices.Contains(p.Stateful, other) {

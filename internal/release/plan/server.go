@@ -83,6 +83,13 @@ func older(definition object) {
 			definition["mem_swappiness"] = number
 		}
 	}
+	deploy, _ := definition["deploy"].(object)
+	resources, _ := deploy["resources"].(object)
+	for _, of := range resources {
+		if of, ok := of.(object); ok && of["cpus"] != nil {
+			of["cpus"] = asText(of["cpus"])
+		}
+	}
 	devices, _ := definition["devices"].([]any)
 	for i, device := range devices {
 		if device, ok := device.(object); ok {

@@ -36,12 +36,14 @@ func at(value any, path ...string) any {
 
 // TestTheServersComposeReadsIt: what newer ones write in another way is written in its own, and what it does not know is refused.
 func TestTheServersComposeReadsIt(t *testing.T) {
-	_, whole := document(t, `{"services":{"web":{"image":"x:1","develop":{"watch":[{"path":"/tmp/x/source/web"}]},"pull_refresh_after":"1h","mem_swappiness":"60","devices":[{"source":"/dev/a","target":"/dev/b","permissions":"rwm"},{"source":"/dev/c"}],
+	_, whole := document(t, `{"services":{"web":{"image":"x:1","develop":{"watch":[{"path":"/tmp/x/source/web"}]},"pull_refresh_after":"1h","mem_swappiness":"60","deploy":{"resources":{"limits":{"cpus":4},"reservations":{"cpus":0.5}}},"devices":[{"source":"/dev/a","target":"/dev/b","permissions":"rwm"},{"source":"/dev/c"}],
 	  "secrets":[{"source":"s","mode":"0440"}],"configs":[{"source":"c","mode":"0444"}],"blkio_config":{"weight":5,"weight_device":[{"Path":"/dev/a","Weight":5}]}}},"secrets":{"s":{"environment":"S"}},"configs":{"c":{"content":"x"}}}`)
 	web := at(whole, "app", "services", "web")
 	assert.Nil(t, at(web, "develop"))
 	assert.Nil(t, at(web, "pull_refresh_after"))
 	assert.Equal(t, 60.0, at(web, "mem_swappiness"))
+	assert.Equal(t, "4", at(web, "deploy", "resources", "limits", "cpus"))
+	assert.Equal(t, "0.5", at(web, "deploy", "resources", "reservations", "cpus"))
 	assert.Equal(t, []any{"/dev/a:/dev/b:rwm", "/dev/c"}, at(web, "devices"))
 	assert.Equal(t, []any{map[string]any{"source": "s", "mode": 288.0}}, at(web, "secrets"))
 	assert.Equal(t, []any{map[string]any{"source": "c", "mode": 292.0}}, at(web, "configs"))
