@@ -15,59 +15,58 @@ import (
 	"berth/internal/release/compose"
 )
 
-// advise says what works and should not stay as it is, in the order of the compose file's lines.
-func advise(cfg *config.Config, folder string, plan *Plan) ([]string, error) {
-	text, err := readIn(folder, cfg.ComposeFile)
-	if err != nil {
-		return nil, fmt.Errorf("read %s once more: %w", cfg.ComposeFile, err)
-	}
-	source := compose.ReadSource(text)
-	type line struct {
-		number int
-		text   string
-	}
-	var lines []line
-	for _, advice := range plan.Advice {
-		if advice.Key == "healthcheck" && hasHealthCheck(folder, plan, advice.Service) {
+// adviseAll says what works and should not stay as it is, in the order of the compose file's lines.
+func (f *findings) adviseAll() []string {
+	folder := f.commit.Folder
+	for _, advice := range f.plan.Advice {
+		if advice.Key == "healthcheck" && hasHealthCheck(folder, f.plan, advice.Service) {
 			continue
 		}
-		lines = append(lines, line{source.Line(advice.Service, advice.Key), advice.Text})
+		f.advise(f.source.Line(advice.Service, advice.Key), "%s", advice.Text)
 	}
-	exposed := source.Exposed()
+	exposed := f.source.Exposed()
 	for _, at := range slices.Sorted(maps.Keys(exposed)) {
 		service, name, _ := strings.Cut(at, " ")
-		lines = append(lines, line{exposed[at], fmt.Sprintf("the value of %s of %s can be read by everyone who has the repository; write %s: ${%s:?} there, and set a new value: pulumi config set --secret --path berth:secrets.%s",
-			name, service, name, name, name)})
+		f.advise(exposed[at], "the value of %s of %s can be read by everyone who has the repository; write %s: ${%s:?} there, and set a new value: pulumi config set --secret --path berth:secrets.%s",
+			name, service, name, name, name)
 	}
-	have := cfg.Variables()
-	for _, gap := range source.Gaps(func(name string) bool { _, ok := have[name]; return ok }) {
-		lines = append(lines, line{gap.Line, gapAdvice(gap)})
+	for _, gap := range f.source.Gaps(f.have) {
+		f.advise(gap.Line, "%s", gapAdvice(gap))
 	}
-	if variables := len(have); variables > 0 && !hasExample(cfg, folder) {
-		lines = append(lines, line{0, fmt.Sprintf("the repository has no .env.example beside it, so nobody notices when one of the stack's %d variables is missing; commit one that names them", variables)})
+	if variables := len(f.variables); variables > 0 && !hasExample(f.cfg, folder) {
+		f.advise(0, "the repository has no .env.example beside it, so nobody notices when one of the stack's %d variables is missing; commit one that names them", variables)
 	}
-	slices.SortStableFunc(lines, func(a, b line) int { return a.number - b.number })
-	var sentences []string
-	for _, one := range lines {
-		at := cfg.ComposeFile
-		if one.number > 0 {
-			at = fmt.Sprintf("%s:%d", at, one.number)
-		}
-		sentences = append(sentences, at+": "+one.text)
-	}
-	return sentences, nil
+	return sentences(f.cfg.ComposeFile, f.advice)
 }
 
 // gapAdvice says what a variable becomes that the stack lacks, and both ways to mean it.
 func gapAdvice(gap compose.Gap) string {
-	set, becomes, meant := "pulumi config set --path berth:environment."+gap.Name+" VALUE", "it is empty", "write ${"+gap.Name+":-} there if that is meant"
-	if compose.IsSecret(gap.Name) {
-		set = "pulumi config set --secret --path berth:secrets." + gap.Name
-	}
+	set, becomes, meant := setVariable(gap.Name), "it is empty", "write ${"+gap.Name+":-} there if that is meant"
 	if gap.Passed {
 		becomes, meant = "it is not set there", "take it out if that is meant"
 	}
 	return fmt.Sprintf("%s takes the variable %s, which the stack lacks, so %s; set it: %s; or %s", gap.Service, gap.Name, becomes, set, meant)
+}
+
+// setVariable is the command that sets a variable, as a secret where its name says so.
+func setVariable(name string) string {
+	if compose.IsSecret(name) {
+		return setSecretVariable(name)
+	}
+	return "pulumi config set --path berth:environment." + name + " VALUE"
+}
+
+func setSecretVariable(name string) string {
+	return "pulumi config set --secret --path berth:secrets." + name
+}
+
+// setVariables are the commands that set several.
+func setVariables(names []string) string {
+	var commands []string
+	for _, name := range names {
+		commands = append(commands, setVariable(name))
+	}
+	return strings.Join(commands, " && ")
 }
 
 // readIn reads a file of a folder that strangers filled: a link does not lead out of it.

@@ -61,16 +61,15 @@ func makeWith(ctx context.Context, cfg *config.Config, repo *git.Repository, sha
 	if err != nil {
 		return nil, err
 	}
-	made, err := planCommit(ctx, cfg, repo, Commit{SHA: sha, Folder: folder, Root: root, ImageVolumes: volumes})
+	found, err := planCommit(ctx, cfg, repo, Commit{SHA: sha, Folder: folder, Root: root, ImageVolumes: volumes})
 	if err != nil {
 		// With a variable missing, what Compose has against the file is often just that.
 		return nil, refusal(sha, append(problems, outOf(root, err.Error())))
 	}
-	if problems = append(problems, made.Problems...); len(problems) > 0 {
+	if problems = append(problems, found.plan.Problems...); len(problems) > 0 {
 		return nil, refusal(sha, problems)
 	}
-	advice, err := advise(cfg, folder, made)
-	return &Release{SHA: sha, Plan: made, Advice: advice, volumes: volumes}, err
+	return &Release{SHA: sha, Plan: found.plan, Advice: found.adviseAll(), volumes: volumes}, nil
 }
 
 func refusal(sha string, problems []string) error {
@@ -109,8 +108,8 @@ func outOf(root, text string) string {
 	return regexp.MustCompile(regexp.QuoteMeta(root)+`(/up)*/`).ReplaceAllString(text, "../")
 }
 
-// planCommit plans the release of a commit; its model and its tree are filled in.
-func planCommit(ctx context.Context, cfg *config.Config, repo *git.Repository, commit Commit) (*Plan, error) {
+// planCommit plans the release of a commit, and looks at what the plan alone does not know; its model and its tree are filled in.
+func planCommit(ctx context.Context, cfg *config.Config, repo *git.Repository, commit Commit) (*findings, error) {
 	if _, err := os.Stat(filepath.Join(commit.Folder, filepath.FromSlash(cfg.ComposeFile))); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("it has no %s; name the file: pulumi config set berth:composeFile compose.yaml", cfg.ComposeFile)
 	}
@@ -135,7 +134,11 @@ func planCommit(ctx context.Context, cfg *config.Config, repo *git.Repository, c
 	}
 	made.Problems = append(made.Problems, filesOut(cfg, commit.Root, model.EnvFiles)...)
 	made.Problems = append(made.Problems, filesOut(cfg, commit.Root, model.LabelFiles)...)
-	return made, nil
+	submodules, err := repo.Submodules(ctx, commit.SHA)
+	if err != nil {
+		return nil, err
+	}
+	return examine(cfg, commit, model, made, submodules)
 }
 
 // filesOut says which of the files that services read (by the services' names) do not go out with the commit.

@@ -75,7 +75,7 @@ var reaches = []reach{
 	{name: "reads an env file by a link", lines: "env_file: link", links: map[string]string{"link": "/etc/berth/app.env"}, says: "not found", server: "not found"},
 	{name: "extends a file of the server's", lines: "extends: {file: /etc/hosts, service: x}", says: "leads out of the repository", server: "/etc/hosts: no such file"},
 	{name: "includes a file of the server's", lines: "restart: always", beside: "include: [../../../../../../../../etc/hosts]", says: "leads out of the repository", server: "/etc/hosts: no such file"},
-	{name: "takes a graphics card", lines: "deploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: all}]}}}", says: "wants devices of the server (deploy.resources.reservations.devices)", allow: "devices"},
+	{name: "takes a graphics card", lines: "deploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: all}]}}}", says: "wants devices of the server (deploy.resources.reservations.devices)"},
 	{name: "brings a profile that permits everything", lines: "security_opt: [\"seccomp:./everything.json\"]", says: "puts off a protection (seccomp:./everything.json)", allow: "unconfined"},
 	{name: "goes before the server's processes", lines: "ulimits: {rtprio: 99}", says: "wants the limit rtprio", allow: "capabilities"},
 	{name: "outlives the server's processes", lines: "oom_score_adj: -1000", says: "has the server's own processes killed before its own", allow: "privileged"},

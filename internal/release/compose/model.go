@@ -28,6 +28,8 @@ type Model struct {
 	// JSON is what `docker compose config --format json` prints: interpolated, with defaults, env files resolved, every
 	// $ doubled and paths absolute, below the folder that was loaded. It holds the values of variables, secrets too.
 	JSON []byte
+	// Project is the same as compose-go has it.
+	Project *types.Project
 	// EnvFiles are the env files that each service names, in its order; a service without has no entry. Their paths
 	// are relative to the folder that was loaded, with slashes, and absolute where they lie outside of it. LabelFiles are
 	// those with labels.
@@ -142,6 +144,7 @@ func load(ctx context.Context, dir, path string, variables map[string]string) (*
 	if err != nil {
 		return nil, err
 	}
+	model.Project = loaded
 	model.JSON = bytes.ReplaceAll(text, []byte("$"), []byte("$$"))
 	return model, nil
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Source is a compose file as its author wrote it, to point at lines of. What it includes or extends is not in it.
-type Source struct{ services *yaml.Node }
+type Source struct{ whole, services *yaml.Node }
 
 // ReadSource reads a compose file's text. One that is not YAML has no lines to point at; Load says what is wrong with it.
 func ReadSource(text []byte) *Source {
@@ -19,7 +19,54 @@ func ReadSource(text []byte) *Source {
 		return &Source{}
 	}
 	_, services := field(document.Content[0], "services")
-	return &Source{services: services}
+	return &Source{whole: document.Content[0], services: services}
+}
+
+// At is the line of the key that a path of keys leads to, that of the last one there is, or 0 where there is none.
+func (s *Source) At(path ...string) int {
+	line, _ := s.reach(path)
+	return line
+}
+
+// Holding is the first line below a path of keys that holds a text, or that of the path.
+func (s *Source) Holding(text string, path ...string) int {
+	line, node := s.reach(path)
+	found := 0
+	everyText(node, func(one *yaml.Node) {
+		if found == 0 && text != "" && strings.Contains(one.Value, text) {
+			found = one.Line
+		}
+	})
+	if found > 0 {
+		return found
+	}
+	return line
+}
+
+// Unset lists the variables that are taken below a path of keys without a default and that have has no value for.
+func (s *Source) Unset(have func(name string) bool, path ...string) (names []string) {
+	_, node := s.reach(path)
+	everyText(node, func(one *yaml.Node) {
+		for _, found := range taken.FindAllStringSubmatch(one.Value, -1) {
+			if name := found[1] + found[3]; name != "" && found[2] == "" && !have(name) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	})
+	return names
+}
+
+// reach is the line of the last key of a path that is there, and the value of the whole path, nil for none.
+func (s *Source) reach(path []string) (line int, node *yaml.Node) {
+	node = s.whole
+	for _, key := range path {
+		var at *yaml.Node
+		if at, node = field(node, key); at == nil {
+			return line, nil
+		}
+		line = at.Line
+	}
+	return line, node
 }
 
 // Line is where a service has a key, from 1: the key's own line, that of the service where it lacks the key, or 0 where
