@@ -42,7 +42,7 @@ func declareAll(ctx *pulumi.Context, settings map[string]string) error {
 	if problems = problems.With(config.Stray(ctx.RootDirectory(), ctx.Project(), ctx.Stack(), settings)...); problems != nil {
 		return problems
 	}
-	commit, err := selectCommit(ctx, cfg)
+	commit, variables, err := selectCommit(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func declareAll(ctx *pulumi.Context, settings map[string]string) error {
 		return err
 	}
 	host, err := provision.New(ctx, cfg, environment, provision.Release{
-		Commit: commit, App: app, Variables: compose.Environment(cfg.Variables()), KnownHosts: git.KnownHosts(cfg),
+		Commit: commit, App: app, Variables: compose.Environment(variables), KnownHosts: git.KnownHosts(cfg),
 	})
 	if err != nil {
 		return err
@@ -74,28 +74,29 @@ func declareAll(ctx *pulumi.Context, settings map[string]string) error {
 }
 
 // selectCommit resolves the commit and looks at it: what cannot be released is found before anything is touched, and a
-// preview says what would go out. An update releases what its own preview showed, though the branch may have moved on since.
-func selectCommit(ctx *pulumi.Context, cfg *config.Config) (string, error) {
+// preview says what would go out. An update releases what its own preview showed, though the branch may have moved on since. The
+// variables are those that the app gets with it.
+func selectCommit(ctx *pulumi.Context, cfg *config.Config) (commit string, variables map[string]string, err error) {
 	repo, err := git.Open(cfg)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	defer repo.Close()
 	if commit := repo.Shown(); commit != "" && !ctx.DryRun() {
-		return commit, nil
+		variables, err := release.Variables(ctx.Context(), cfg, repo, commit)
+		return commit, variables, err
 	}
-	commit, err := repo.Resolve(ctx.Context())
-	if err != nil {
-		return "", err
+	if commit, err = repo.Resolve(ctx.Context()); err != nil {
+		return "", nil, err
 	}
 	release, err := release.Make(ctx.Context(), cfg, repo, commit)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if ctx.DryRun() {
 		err = errors.Join(release.Announce(ctx, cfg, repo), repo.Show(commit), handOn(commit))
 	}
-	return commit, err
+	return commit, release.Variables, err
 }
 
 // handOn writes the commit that a preview shows to the file that BERTH_COMMIT_FILE names, for a later job whose 'pulumi up' is to

@@ -213,8 +213,8 @@ func (f *findings) mounts(name string, service types.ServiceConfig) {
 		if i := slices.IndexFunc(f.elsewhere, func(one kept) bool { return within(one.path, relative) || within(relative, one.path) }); i >= 0 {
 			f.problem(line, "service %s mounts %s, and git keeps %s %s, which Berth does not fetch; commit the files themselves", name, dotted(relative), f.elsewhere[i].path, f.elsewhere[i].where)
 		}
-		// What the stack's variables become is written there.
-		if _, err := os.Lstat(filepath.Join(f.commit.Folder, relative)); err == nil {
+		// Not whether the file is there: what the stack's variables become is, while the compose file is read.
+		if hash, err := f.commit.Tree(relative); relative == "." || err != nil || hash != "" {
 			continue
 		}
 		switch {

@@ -67,7 +67,7 @@ func TestWhatIsNotThereIsAProblem(t *testing.T) {
 		"a folder, kept":              {compose: other("image: \"x:1\", volumes: [\"./uploads:/uploads\"]")},
 		"a folder that is only read":  {compose: other("image: \"x:1\", volumes: [\"./certs:/certs:ro\"]"), advised: []string{"other reads ./certs, which the commit does not hold and no service writes to"}},
 		"a folder that another fills": {compose: other("image: \"x:1\", volumes: [\"./media:/m:ro\"]") + "", stack: nil, advised: []string{"other reads ./media"}},
-		"the stack's variables":       {compose: other("image: \"x:1\", volumes: [\"./.env.production:/app/.env:ro\"]"), silent: []string{"mounts the file"}, refused: nil},
+		"the stack's variables":       {compose: other("image: \"x:1\", volumes: [\"./.env.production:/app/.env:ro\"]"), refused: []string{"mounts the file ./.env.production, which the commit does not hold"}},
 		"a submodule, mounted":        {compose: other("image: \"x:1\", volumes: [\"./theme/dark:/t:ro\"]"), submodules: []string{"theme"}, refused: []string{"mounts ./theme/dark, and git keeps theme in another repository"}},
 		"a folder filled by another": {compose: routed + "  a: {image: \"x:1\", restart: always, volumes: [\"./media:/m:ro\"]}\n  b: {image: \"x:1\", restart: always, volumes: [\"./media:/m\"]}\n",
 			silent: []string{"which the commit does not hold"}},

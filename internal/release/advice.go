@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,7 +31,7 @@ func (f *findings) adviseAll() []string {
 		f.advise(exposed[at], "the value of %s of %s can be read by everyone who has the repository; write %s: ${%s:?} there, and set a new value: pulumi config set --secret --path berth:secrets.%s",
 			name, service, name, name, name)
 	}
-	for _, gap := range f.source.Gaps(f.have) {
+	for _, gap := range gaps(f.source, f.variables) {
 		f.advise(gap.Line, "%s", gapAdvice(gap))
 	}
 	if variables := len(f.variables); variables > 0 && !hasExample(f.cfg, folder) {
@@ -41,11 +42,19 @@ func (f *findings) adviseAll() []string {
 
 // gapAdvice says what a variable becomes that the stack lacks, and both ways to mean it.
 func gapAdvice(gap compose.Gap) string {
-	set, becomes, meant := setVariable(gap.Name), "it is empty", "write ${"+gap.Name+":-} there if that is meant"
-	if gap.Passed {
-		becomes, meant = "it is not set there", "take it out if that is meant"
+	becomes, meant := ", so it is empty", "; or write ${"+gap.Name+":-} there if that is meant"
+	switch {
+	case gap.Required:
+		becomes, meant = "", ""
+	case gap.Passed:
+		becomes, meant = ", so it is not set there", "; or take it out if that is meant"
 	}
-	return fmt.Sprintf("%s takes the variable %s, which the stack lacks, so %s; set it: %s; or %s", gap.Service, gap.Name, becomes, set, meant)
+	return fmt.Sprintf("%s takes the variable %s, which the stack lacks%s; set it: %s%s", cmp.Or(gap.Service, "the file"), gap.Name, becomes, setVariable(gap.Name), meant)
+}
+
+// gaps are the variables that a compose file takes and that these are not.
+func gaps(source *compose.Source, variables map[string]string) []compose.Gap {
+	return source.Gaps(func(name string) bool { _, ok := variables[name]; return ok }, strings.Split(variables["COMPOSE_PROFILES"], ",")...)
 }
 
 // setVariable is the command that sets a variable, as a secret where its name says so.

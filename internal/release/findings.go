@@ -34,7 +34,7 @@ type located struct {
 }
 
 // examine looks at a plan's commit once more, for what the plan does not know, and adds to its problems.
-func examine(cfg *config.Config, commit Commit, model *compose.Model, plan *Plan, submodules []string) (*findings, error) {
+func examine(cfg *config.Config, commit Commit, model *compose.Model, plan *Plan, variables map[string]string, submodules []string) (*findings, error) {
 	text, err := readIn(commit.Folder, cfg.ComposeFile)
 	if err != nil {
 		return nil, fmt.Errorf("read %s once more: %w", cfg.ComposeFile, err)
@@ -43,7 +43,9 @@ func examine(cfg *config.Config, commit Commit, model *compose.Model, plan *Plan
 	if err != nil {
 		return nil, fmt.Errorf("look for what git keeps elsewhere: %w", err)
 	}
-	f := &findings{cfg: cfg, commit: commit, model: model, source: compose.ReadSource(text), plan: plan, variables: cfg.Variables(), elsewhere: elsewhere}
+	f := &findings{cfg: cfg, commit: commit, model: model, source: compose.ReadSource(text), plan: plan, variables: variables, elsewhere: elsewhere}
+	f.profiles()
+	f.environment()
 	f.absent()
 	f.unlike()
 	f.across()

@@ -40,17 +40,27 @@ func (a app) examined(t *testing.T) *findings {
 	if a.stack != nil {
 		a.stack(cfg)
 	}
-	model, err := compose.Load(t.Context(), folder, cfg.ComposeFile, cfg.Variables())
+	variables := cfg.Variables()
+	for _, file := range a.files {
+		if text, ok := strings.CutPrefix(file, ".env "); ok {
+			var err error
+			variables, err = compose.Defaults([]byte(text), variables)
+			require.NoError(t, err)
+		}
+	}
+	model, err := compose.Load(t.Context(), folder, cfg.ComposeFile, variables, cfg.Secrets)
 	require.NoError(t, err)
 	commit := Commit{SHA: "c0ffee", Folder: folder, Root: root, Model: model.JSON, Tree: func(at string) (string, error) {
-		if _, err := os.Stat(filepath.Join(folder, at)); err != nil {
-			return "", nil // The commit does not hold it.
+		for _, file := range a.files {
+			if path, _, _ := strings.Cut(file, " "); within(path, at) {
+				return "there", nil
+			}
 		}
-		return "there", nil
+		return "", nil
 	}}
 	plan, err := MakePlan(cfg, commit)
 	require.NoError(t, err)
-	found, err := examine(cfg, commit, model, plan, a.submodules)
+	found, err := examine(cfg, commit, model, plan, variables, a.submodules)
 	require.NoError(t, err)
 	return found
 }

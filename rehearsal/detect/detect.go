@@ -95,7 +95,7 @@ func From(ctx context.Context, folder string, given Given) (*Settings, error) {
 		known[name] = "guessed"
 	}
 	maps.Copy(known, given.Variables)
-	model, err := compose.Load(ctx, folder, guessed.ComposeFile, known)
+	model, err := compose.Load(ctx, folder, guessed.ComposeFile, known, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ var reaches = []reach{
 	{name: "has a link for a secret", lines: "secrets: [hostile]", beside: "secrets: {hostile: {file: ./link}}", links: map[string]string{"link": "/etc/shadow"}, says: "secret hostile is the file link, and link is a symbolic link there"},
 	{name: "has a link for a Dockerfile", lines: "build: {context: ., dockerfile: link}", links: map[string]string{"link": "/etc/shadow"}, says: "service hostile is built from link, and link is a symbolic link there"},
 	{name: "reads an env file of the server's", lines: "env_file: /etc/berth/app.env", says: "service hostile reads /etc/berth/app.env of the server", server: "env file /etc/berth/app.env not found", allow: "host-mounts"},
-	{name: "reads an env file by a link", lines: "env_file: link", links: map[string]string{"link": "/etc/berth/app.env"}, says: "not found", server: "not found"},
+	{name: "reads an env file by a link", lines: "env_file: link", links: map[string]string{"link": "/etc/berth/app.env"}, says: "service hostile reads link, which the commit does not hold", server: "not found"},
 	{name: "extends a file of the server's", lines: "extends: {file: /etc/hosts, service: x}", says: "leads out of the repository", server: "/etc/hosts: no such file"},
 	{name: "includes a file of the server's", lines: "restart: always", beside: "include: [../../../../../../../../etc/hosts]", says: "leads out of the repository", server: "/etc/hosts: no such file"},
 	{name: "takes a graphics card", lines: "deploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: all}]}}}", says: "wants devices of the server (deploy.resources.reservations.devices)"},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -164,6 +165,9 @@ func (r *reach) include(ctx context.Context, at drawn, entry any) error {
 
 // inside is the absolute path of what a file names, which has to lie in the checkout, links followed.
 func (r *reach) inside(base, name string) (string, error) {
+	if elsewhere.MatchString(name) {
+		return "", fmt.Errorf("%s is not in the repository, and Berth fetches nothing else; Fix: commit the file and name it by its path there", name)
+	}
 	path := name
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(base, path)
@@ -173,6 +177,9 @@ func (r *reach) inside(base, name string) (string, error) {
 	}
 	return path, nil
 }
+
+// elsewhere matches what Compose would fetch by itself.
+var elsewhere = regexp.MustCompile(`^([a-z][a-z0-9+.-]*://|git@|github\.com[/:])`)
 
 // texts are those of a key that takes one or a list.
 func texts(value any) (all []string) {

@@ -214,8 +214,9 @@ type Gap struct {
 	Service, Name string
 	// Line is where the file takes it, from 1.
 	Line int
-	// Passed says that it is passed through by its name alone, so that it is not there instead of empty.
-	Passed bool
+	// Passed says that it is passed through by its name alone, so that it is not there instead of empty; Required, that
+	// Compose refuses the file without it.
+	Passed, Required bool
 }
 
 // taken matches what Compose puts a variable for: its groups are the name in braces, what follows it there, and the name
@@ -225,40 +226,65 @@ var taken = regexp.MustCompile(`\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)([^}]*)\}|\$([A
 // plainName matches a variable's name that is one as it stands, and no reference to another.
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// Gaps lists the variables that the services take without a default and that have has no value for, each at its first
-// line. Compose makes them empty and warns of it, where nobody looks. A service of a profile does not run.
-func (s *Source) Gaps(have func(name string) bool) (gaps []Gap) {
-	services := resolved(s.services)
-	if services == nil || services.Kind != yaml.MappingNode {
-		return nil
-	}
-	seen := map[string]bool{}
+// Gaps lists the variables that the file takes without a default and that have has no value for, each at its first line, in the
+// order of the lines. Compose makes them empty and warns of it, where nobody looks, or refuses the file (:?). A service of a
+// profile that is not among those that run does not count.
+func (s *Source) Gaps(have func(name string) bool, running ...string) (gaps []Gap) {
+	seen := map[string]int{}
 	add := func(gap Gap) {
-		if !seen[gap.Name] && !strings.HasPrefix(gap.Name, "COMPOSE_") && !have(gap.Name) {
-			seen[gap.Name] = true
-			gaps = append(gaps, gap)
+		if strings.HasPrefix(gap.Name, "COMPOSE_") || have(gap.Name) {
+			return
 		}
+		if at, known := seen[gap.Name]; known {
+			gaps[at].Required = gaps[at].Required || gap.Required
+			return
+		}
+		seen[gap.Name] = len(gaps)
+		gaps = append(gaps, gap)
 	}
-	for i := 0; i+1 < len(services.Content); i += 2 {
-		name, definition := services.Content[i].Value, services.Content[i+1]
-		if at, _ := field(definition, "profiles"); at != nil {
-			continue
-		}
-		everyText(definition, func(node *yaml.Node) {
+	texts := func(service string, node *yaml.Node) {
+		everyText(node, func(node *yaml.Node) {
 			for _, found := range taken.FindAllStringSubmatch(node.Value, -1) {
-				if variable := found[1] + found[3]; variable != "" && found[2] == "" {
-					add(Gap{Service: name, Name: variable, Line: node.Line})
+				required := strings.HasPrefix(found[2], ":?") || strings.HasPrefix(found[2], "?")
+				if variable := found[1] + found[3]; variable != "" && (found[2] == "" || required) {
+					add(Gap{Service: service, Name: variable, Line: node.Line, Required: required})
 				}
 			}
 		})
-		_, environment := field(definition, "environment")
-		for _, one := range variables(environment) {
-			if one.bare && plainName.MatchString(one.name) {
-				add(Gap{Service: name, Name: one.name, Line: one.line, Passed: true})
+	}
+	if services := resolved(s.services); services != nil && services.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(services.Content); i += 2 {
+			name, definition := services.Content[i].Value, services.Content[i+1]
+			if !runs(definition, running) {
+				continue
+			}
+			texts(name, definition)
+			_, environment := field(definition, "environment")
+			for _, one := range variables(environment) {
+				if one.bare && plainName.MatchString(one.name) {
+					add(Gap{Service: name, Name: one.name, Line: one.line, Passed: true})
+				}
 			}
 		}
 	}
+	for _, section := range []string{"networks", "volumes", "secrets", "configs"} {
+		_, node := field(s.whole, section)
+		texts("", node)
+	}
+	slices.SortStableFunc(gaps, func(a, b Gap) int { return a.Line - b.Line })
 	return gaps
+}
+
+// runs says whether a service runs with these profiles.
+func runs(definition *yaml.Node, running []string) bool {
+	_, node := field(definition, "profiles")
+	of := 0
+	found := false
+	everyText(node, func(one *yaml.Node) {
+		of++
+		found = found || slices.Contains(running, one.Value)
+	})
+	return of == 0 || found || slices.Contains(running, "*")
 }
 
 // everyText visits the texts below a node, in their order; keys are none that Compose looks into.

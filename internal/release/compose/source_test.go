@@ -75,7 +75,7 @@ func TestFlagsAreNoSecrets(t *testing.T) {
 
 func TestGaps(t *testing.T) {
 	have := func(name string) bool { return name == "TOKEN" }
-	assert.Equal(t, []Gap{{Service: "api", Name: "PASSWORD", Line: 17}}, ReadSource([]byte(written)).Gaps(have), "what has a default or is asked for with :? is none")
+	assert.Equal(t, []Gap{{Service: "api", Name: "PASSWORD", Line: 17}, {Service: "api", Name: "SECRET", Line: 19, Required: true}}, ReadSource([]byte(written)).Gaps(have), "what has a default is none")
 	text := `x-all: &all {command: "serve $PORT"}
 services:
   web:
@@ -88,8 +88,12 @@ services:
   tool: {image: "tool:${NEVER}", profiles: [tools]}
 `
 	assert.Equal(t, []Gap{
-		{"web", "PORT", 1, false}, {"web", "TAG", 5, false}, {"web", "NAME", 6, false}, {"web", "PASSED", 6, true}, {"api", "ALSO_PASSED", 9, true},
+		{Service: "web", Name: "PORT", Line: 1}, {Service: "web", Name: "TAG", Line: 5}, {Service: "web", Name: "NAME", Line: 6},
+		{Service: "web", Name: "PASSED", Line: 6, Passed: true}, {Service: "api", Name: "ALSO_PASSED", Line: 9, Passed: true},
 	}, ReadSource([]byte(text)).Gaps(have))
+	assert.Len(t, ReadSource([]byte(text)).Gaps(have, "debug", "tools"), 6, "a profile that runs")
+	assert.Equal(t, []Gap{{Service: "", Name: "OUT", Line: 2}, {Service: "", Name: "IN", Line: 3, Required: true}},
+		ReadSource([]byte("services: {web: {image: x}}\nnetworks: {out: {name: \"${OUT}\"}}\nsecrets: {s: {file: \"${IN?no}/s\"}}\n")).Gaps(have), "beside the services")
 	for _, broken := range []string{"", "\t", "services: 3", "- a", "services:\n  web", "services: {web: }"} {
 		assert.Empty(t, ReadSource([]byte(broken)).Gaps(have), broken)
 	}
