@@ -71,6 +71,9 @@ func (r *reach) followDocument(ctx context.Context, at drawn, document any) erro
 	if !isMap {
 		return errors.New("top-level object must be a mapping")
 	}
+	if !drawsIn(document) {
+		return nil
+	}
 	details := types.ConfigDetails{WorkingDir: at.base, Environment: at.variables, ConfigFiles: []types.ConfigFile{{Filename: at.file, Config: config}}}
 	model, err := loader.LoadModelWithContext(ctx, details, func(o *loader.Options) {
 		o.SetProjectName(project, true)
@@ -105,6 +108,28 @@ func (r *reach) followDocument(ctx context.Context, at drawn, document any) erro
 		}
 	}
 	return nil
+}
+
+// drawsIn says whether a document has a key by which it draws in others, wherever that may be. Reading it as Compose does takes
+// its time.
+func drawsIn(node any) bool {
+	switch node := node.(type) {
+	case map[string]any:
+		for key, value := range node {
+			if key == "include" || key == "extends" || drawsIn(value) {
+				return true
+			}
+		}
+	case map[any]any:
+		for key, value := range node {
+			if key == "include" || key == "extends" || drawsIn(value) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(node, drawsIn)
+	}
+	return false
 }
 
 // include follows an entry of a file's include, as compose-go's ApplyInclude reads it.

@@ -22,6 +22,16 @@ func ReadSource(text []byte) *Source {
 	return &Source{whole: document.Content[0], services: services}
 }
 
+// Services are the names of the services, in their order.
+func (s *Source) Services() (names []string) {
+	if services := resolved(s.services); services != nil && services.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(services.Content); i += 2 {
+			names = append(names, services.Content[i].Value)
+		}
+	}
+	return names
+}
+
 // At is the line of the key that a path of keys leads to, that of the last one there is, or 0 where there is none.
 func (s *Source) At(path ...string) int {
 	line, _ := s.reach(path)
@@ -119,8 +129,10 @@ func resolved(node *yaml.Node) *yaml.Node {
 
 var (
 	// secretName matches variables that hold a secret by the words that end their name; NAME_FILE holds a path.
-	secretName = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|PASS|SECRET|TOKEN|KEY|CREDENTIALS?)$`)
-	publicName = regexp.MustCompile(`(?i)(PUBLIC|PUBLISHABLE|SITE)_?KEY$`)
+	secretName = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|PASSPHRASE|PASS|SECRET|TOKEN|KEY|CREDENTIALS?|SECRET_KEY_BASE)$|(^|_)(PW|SALT|PEPPER|PAT|DSN)$|_PWD$`)
+	// publicName matches what ends so and is none: what browsers are given, what names something in a store, how many there may be.
+	publicName = regexp.MustCompile(`(?i)(PUBLIC|PUBLISHABLE|SITE|ANON)_?KEY$|^(NEXT_PUBLIC|NUXT_PUBLIC|EXPO_PUBLIC|PUBLIC|VITE|REACT_APP|GATSBY)_|` +
+		`(^|_)(CACHE|SORT|PARTITION|PRIMARY|FOREIGN|ROUTING|LOOKUP|INDEX|OBJECT|GROUP|QUEUE|SHORTCUT|HOT|SORTING|IDEMPOTENCY|SESSION_COOKIE)_KEY$|(^|_)(MAX|MIN|NUM)(_[A-Z]+)*_TOKEN$|(BY|COM|SUR|TRES)PASS$`)
 	// flagName matches what databases take as a flag about a password, whatever its value.
 	flagName = regexp.MustCompile(`(?i)(^|_)(RANDOM|ALLOW_EMPTY|ONETIME)_(ROOT_)?PASSWORD$`)
 	// flag matches the value of what is on or off, and switchName the name of what 1 and 0 turn on and off.
