@@ -221,7 +221,7 @@ func (f *findings) mounts(name string, service types.ServiceConfig) {
 		case fileName.MatchString(path.Base(relative)) && fileName.MatchString(path.Base(mount.Target)):
 			f.problem(line, "service %s mounts the file %s, which the commit does not hold, so on the server it would be an empty folder; commit it, or have it made in the image; what is secret goes into a variable: pulumi config set --secret --path berth:secrets.NAME", name, dotted(relative))
 		case mount.ReadOnly && !f.written(mount.Source):
-			f.advise(line, "%s reads %s, which the commit does not hold and no service writes to, so it is an empty folder on the server; commit what it is to read", name, dotted(relative))
+			f.advise(aboutData, line, "%s reads %s, which the commit does not hold and no service writes to, so it is an empty folder on the server; commit what it is to read", name, dotted(relative))
 		}
 	}
 }

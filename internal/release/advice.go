@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,31 +15,215 @@ import (
 	"berth/internal/release/compose"
 )
 
-// adviseAll says what works and should not stay as it is, in the order of the compose file's lines.
+// mostAdvice is how many lines of advice a preview has.
+const mostAdvice = 20
+
+// What advice is about, the most important first.
+const (
+	aboutTLS = iota
+	aboutSecrets
+	aboutData
+	aboutTwice
+	aboutVariables
+	aboutOrder
+	aboutFiles
+	aboutHealth
+	aboutImages
+	aboutNames
+)
+
+// weights are what the plan's advice is about, by its key.
+var weights = map[string]int{"volumes": aboutData, "environment": aboutData, "depends_on": aboutOrder, "healthcheck": aboutHealth, "restart": aboutHealth, "image": aboutImages}
+
+// adviseAll says what works and should not stay as it is, the most important first: what is true of several services in one line.
 func (f *findings) adviseAll() []string {
-	folder := f.commit.Folder
-	for _, advice := range f.plan.Advice {
-		if advice.Key == "healthcheck" && hasHealthCheck(folder, f.plan, advice.Service) {
-			continue
-		}
-		f.advise(f.source.Line(advice.Service, advice.Key), "%s", advice.Text)
+	f.fromPlan()
+	f.exposed()
+	f.gaps()
+	f.ownTLS()
+	f.twice()
+	f.otherFiles()
+	if variables := len(f.cfg.Variables()); variables > 0 && !hasExample(f.cfg, f.commit.Folder) {
+		f.advise(aboutFiles, 0, "the repository has no .env.example beside it, so nobody notices when one of the stack's %d variables is missing; commit one that names them", variables)
 	}
-	exposed := f.source.Exposed()
-	for _, at := range slices.Sorted(maps.Keys(exposed)) {
-		service, name, _ := strings.Cut(at, " ")
-		f.advise(exposed[at], "the value of %s of %s can be read by everyone who has the repository; write %s: ${%s:?} there, and set a new value: pulumi config set --secret --path berth:secrets.%s",
-			name, service, name, name, name)
+	all := slices.Clone(f.advice)
+	slices.SortStableFunc(all, func(a, b located) int { return cmp.Or(a.about-b.about, a.line-b.line) })
+	var texts []string
+	for _, one := range all {
+		texts = append(texts, sentences(f.cfg.ComposeFile, []located{one})...)
 	}
-	for _, gap := range gaps(f.source, f.variables) {
-		f.advise(gap.Line, "%s", gapAdvice(gap))
+	if more := len(texts) - mostAdvice; more > 0 {
+		texts = append(texts[:mostAdvice-1], fmt.Sprintf("%s: %d more pieces of advice are shown when these are followed", f.cfg.ComposeFile, more+1))
 	}
-	if variables := len(f.variables); variables > 0 && !hasExample(f.cfg, folder) {
-		f.advise(0, "the repository has no .env.example beside it, so nobody notices when one of the stack's %d variables is missing; commit one that names them", variables)
-	}
-	return sentences(f.cfg.ComposeFile, f.advice)
+	return texts
 }
 
-// gapAdvice says what a variable becomes that the stack lacks, and both ways to mean it.
+// fromPlan takes the plan's advice over. What differs in the service's name alone is said once.
+func (f *findings) fromPlan() {
+	type kind struct{ key, text string }
+	type place struct {
+		located
+		others []string
+	}
+	var order []kind
+	found := map[kind]*place{}
+	all := slices.Concat(f.plan.Advice, f.neverTwice())
+	slices.SortStableFunc(all, func(a, b Advice) int { return f.source.Line(a.Service, a.Key) - f.source.Line(b.Service, b.Key) })
+	for _, one := range all {
+		if one.Key == "healthcheck" && hasHealthCheck(f.commit.Folder, f.plan, one.Service) || one.Key == "restart" && f.runsOnce(one.Service) {
+			continue
+		}
+		line := f.source.Line(one.Service, one.Key)
+		of := kind{one.Key, general(one, f.model.Project.Services[one.Service].Image)}
+		if before := found[of]; before != nil {
+			other := one.Service
+			if line > 0 {
+				other += fmt.Sprintf(" (line %d)", line)
+			}
+			if !slices.Contains(before.others, other) {
+				before.others = append(before.others, other)
+			}
+			continue
+		}
+		about, ok := weights[one.Key]
+		if !ok {
+			about = aboutNames
+		}
+		order = append(order, of)
+		found[of] = &place{located: located{line: line, text: one.Text, about: about}}
+	}
+	for _, of := range order {
+		text := found[of].text
+		if others := found[of].others; len(others) > 0 {
+			text += "; the same is true of " + strings.Join(others, ", ")
+		}
+		f.advise(found[of].about, found[of].line, "%s", text)
+	}
+}
+
+// general is a piece of advice without what is a service's own in it.
+func general(advice Advice, image string) string {
+	words := []string{advice.Service}
+	switch advice.Key {
+	case "image":
+		words = append(words, image)
+	case "ports", "healthcheck", "restart", "scale", "deploy":
+	default:
+		return advice.Service + " " + advice.Text
+	}
+	text := " " + advice.Text + " "
+	for _, word := range words {
+		if word != "" {
+			text = strings.Replace(text, " "+word+" ", " … ", 1)
+		}
+	}
+	return text
+}
+
+// oneTime matches commands that end by themselves.
+var oneTime = regexp.MustCompile(`(?i)\b(migrate|migrations?|db:(migrate|prepare|setup|seed)|seed|createbuckets?|mc (mb|alias)|create-site|collectstatic|init-?db|wait-for|chown|chmod|bootstrap)\b`)
+
+// runsOnce says whether a service is a job by its name or its command: with a restart policy it would run for ever.
+func (f *findings) runsOnce(name string) bool {
+	service := f.model.Project.Services[name]
+	return service.Restart == "" && f.plan.Because[name] == "" && (oneTime.MatchString(strings.Join(service.Command, " ")+" "+strings.Join(service.Entrypoint, " ")) || slices.ContainsFunc(nameWords(name), func(word string) bool {
+		return slices.Contains([]string{"init", "migrate", "migration", "migrations", "migrator", "seed", "seeder", "setup", "createbucket", "createbuckets", "bootstrap", "installer", "initializer"}, word)
+	}))
+}
+
+// neverTwice is what the plan says of persistent services that are built, for those of an image.
+func (f *findings) neverTwice() (all []Advice) {
+	for _, name := range f.plan.Stateful {
+		service := f.model.Project.Services[name]
+		because := f.plan.Because[name]
+		if service.Build != nil || slices.Contains(f.plan.Stores, name) || !strings.HasPrefix(because, "it has the named volume") && !strings.HasPrefix(because, "it keeps files") {
+			continue
+		}
+		if restart := service.Restart; restart == "no" || strings.HasPrefix(restart, "on-failure") {
+			continue // A job.
+		}
+		all = append(all, Advice{name, "volumes", fmt.Sprintf("%s never runs twice, because %s: a release that changes it stops it before the new one starts; if two may use its files at the same time, let it take over without a gap: labels: {berth.stateful: \"false\"}", name, because)})
+	}
+	return all
+}
+
+// exposed points at secrets in the compose file, a line a service.
+func (f *findings) exposed() {
+	type of struct {
+		names, written, by []string
+		line               int
+	}
+	found := map[string]*of{}
+	var services []string
+	for _, one := range f.source.Exposed(f.have) {
+		at := found[one.Service]
+		if at == nil {
+			at = &of{line: one.Line}
+			found[one.Service] = at
+			services = append(services, one.Service)
+		}
+		at.names = append(at.names, one.Name)
+		if one.InURL {
+			at.written = append(at.written, fmt.Sprintf("${%s:?} for the password in %s", one.By, one.Name))
+		} else {
+			at.written = append(at.written, fmt.Sprintf("%s: ${%s:?}", one.Name, one.By))
+		}
+		if !slices.Contains(at.by, one.By) {
+			at.by = append(at.by, one.By)
+		}
+	}
+	for _, service := range services {
+		at := found[service]
+		var set []string
+		for _, name := range at.by {
+			if !f.have(name) {
+				set = append(set, setSecretVariable(name))
+			}
+		}
+		what, fresh := "the value of "+at.names[0]+" of "+service, "a new value"
+		if len(at.names) > 1 {
+			what, fresh = "the values of "+strings.Join(at.names, ", ")+" of "+service, "new values"
+		}
+		text := fmt.Sprintf("%s can be read by everyone who has the repository; write %s there", what, strings.Join(at.written, ", "))
+		if len(set) > 0 {
+			text += ", and set " + fresh + ": " + strings.Join(set, " && ")
+		}
+		f.advise(aboutSecrets, at.line, "%s", text)
+	}
+}
+
+// gaps points at variables that nobody sets, a line a service.
+func (f *findings) gaps() {
+	of := map[string][]compose.Gap{}
+	var services []string
+	for _, gap := range gaps(f.source, f.variables) {
+		if of[gap.Service] == nil {
+			services = append(services, gap.Service)
+		}
+		of[gap.Service] = append(of[gap.Service], gap)
+	}
+	for _, service := range services {
+		f.advise(aboutVariables, of[service][0].Line, "%s", gapsAdvice(of[service]))
+	}
+}
+
+// gapsAdvice says what becomes of the variables that a service takes and nobody sets, and both ways to mean it.
+func gapsAdvice(gaps []compose.Gap) string {
+	if len(gaps) == 1 {
+		return gapAdvice(gaps[0])
+	}
+	var names []string
+	becomes := ", so they are empty"
+	for _, gap := range gaps {
+		names = append(names, gap.Name)
+		if gap.Required {
+			becomes = ""
+		}
+	}
+	return fmt.Sprintf("%s takes the variables %s, which the stack lacks%s; set them: %s; or give them a default: ${NAME:-}", cmp.Or(gaps[0].Service, "the file"), strings.Join(names, ", "), becomes, setVariables(names))
+}
+
+// gapAdvice is gapsAdvice for one variable.
 func gapAdvice(gap compose.Gap) string {
 	becomes, meant := ", so it is empty", "; or write ${"+gap.Name+":-} there if that is meant"
 	switch {

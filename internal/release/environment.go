@@ -31,7 +31,7 @@ func (f *findings) environment() {
 	}
 	for _, service := range slices.Sorted(maps.Keys(f.model.StandIns)) {
 		files := f.model.StandIns[service]
-		f.advise(line(service, files[0]), "%s reads %s, which the commit does not hold: the stack's variables stand in for it", service, strings.Join(files, ", "))
+		f.advise(aboutFiles, line(service, files[0]), "%s reads %s, which the commit does not hold: the stack's variables stand in for it", service, strings.Join(files, ", "))
 	}
 	for _, service := range f.model.SSH {
 		f.problem(f.source.At("services", service, "build", "ssh"), "service %s is built with keys for SSH (build.ssh), which the server does not have; build the image elsewhere: pulumi config set --path 'berth:images[%q]' REFERENCE", service, service)
@@ -50,7 +50,7 @@ func (f *findings) committedSecrets() {
 		}
 	}
 	if len(names) > 0 {
-		f.advise(0, "%s holds the values of %s, which everyone can read who has the repository; set new ones, which come before them: %s",
+		f.advise(aboutSecrets, 0, "%s holds the values of %s, which everyone can read who has the repository; set new ones, which come before them: %s",
 			path.Join(path.Dir(f.cfg.ComposeFile), ".env"), strings.Join(names, ", "), setVariables(names))
 	}
 }

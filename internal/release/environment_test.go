@@ -53,9 +53,9 @@ func TestAMissingVariableIsNamedAsTheCause(t *testing.T) {
 		"a number":   {"healthcheck: {test: [CMD, x], retries: $RETRIES}", "", []string{"the variable RETRIES", "invalid syntax"}, nil},
 		"a boolean":  {`read_only: "${RO}"`, "", []string{"the variable RO"}, nil},
 		"a port":     {`ports: ["${PORT}:${PORT}"]`, "", []string{"the variable PORT"}, nil},
-		"a secret":   {`environment: ["K=${SECRET_KEY:?set it}", "D=${DB_PASSWORD?}"]`, "", []string{"web takes the variable SECRET_KEY, which the stack lacks; set it: pulumi config set --secret --path berth:secrets.SECRET_KEY", "berth:secrets.DB_PASSWORD"}, []string{"error while interpolating", "is empty"}},
+		"a secret":   {`environment: ["K=${SECRET_KEY:?set it}", "D=${DB_PASSWORD?}"]`, "", []string{"compose.yaml:2: web takes the variables SECRET_KEY, DB_PASSWORD, which the stack lacks; set them: pulumi config set --secret --path berth:secrets.SECRET_KEY && pulumi config set --secret --path berth:secrets.DB_PASSWORD"}, []string{"error while interpolating", "is empty"}},
 		"a file":     {"secrets: [s]", "secrets: {s: {file: \"${DIR:?}/s\"}}\n", []string{"compose.yaml:3: the file takes the variable DIR"}, []string{"error while interpolating"}},
-		"both kinds": {`environment: ["K=${SECRET_KEY:?set it}"], wrong: "${X}"`, "", []string{"the variable SECRET_KEY", "the variable X"}, nil},
+		"both kinds": {`environment: ["K=${SECRET_KEY:?set it}"], wrong: "${X}"`, "", []string{"the variables SECRET_KEY, X, which the stack lacks"}, nil},
 	} {
 		files := map[string]string{"compose.yaml": "services:\n  web: {image: \"x:1\", " + test.definition + "}\n" + test.extra}
 		_, err := Make(t.Context(), s.cfg, s.repo, s.commit(name, files))

@@ -31,6 +31,8 @@ type findings struct {
 type located struct {
 	line int
 	text string
+	// about is what advice is about.
+	about int
 }
 
 // examine looks at a plan's commit once more, for what the plan does not know, and adds to its problems.
@@ -49,16 +51,18 @@ func examine(cfg *config.Config, commit Commit, model *compose.Model, plan *Plan
 	f.absent()
 	f.unlike()
 	f.across()
+	f.builds()
+	f.newer()
 	f.settle(cfg.ComposeFile)
 	return f, nil
 }
 
 func (f *findings) problem(line int, format string, args ...any) {
-	f.problems = append(f.problems, located{line, fmt.Sprintf(format, args...)})
+	f.problems = append(f.problems, located{line: line, text: fmt.Sprintf(format, args...)})
 }
 
-func (f *findings) advise(line int, format string, args ...any) {
-	f.advice = append(f.advice, located{line, fmt.Sprintf(format, args...)})
+func (f *findings) advise(about, line int, format string, args ...any) {
+	f.advice = append(f.advice, located{line: line, text: fmt.Sprintf(format, args...), about: about})
 }
 
 func (f *findings) have(variable string) bool {

@@ -73,7 +73,7 @@ func makeWith(ctx context.Context, cfg *config.Config, repo *git.Repository, sha
 	if err != nil {
 		problems = append(problems, gaps...)
 		if reason := outOf(root, err.Error()); len(problems) == 0 || !onlyRequired.MatchString(reason) {
-			problems = append(problems, reason)
+			problems = append(problems, reason+beside(cfg, folder))
 		}
 		return nil, refusal(sha, problems)
 	}
@@ -142,12 +142,17 @@ func lacking(cfg *config.Config, folder string, variables map[string]string, ask
 	if err != nil {
 		return nil // Whoever reads it next says so.
 	}
-	var found []located
+	of := map[string][]compose.Gap{}
 	for _, gap := range gaps(compose.ReadSource(text), variables) {
 		if !slices.Contains(asked, gap.Name) {
-			found = append(found, located{gap.Line, gapAdvice(gap)})
+			of[gap.Service] = append(of[gap.Service], gap)
 		}
 	}
+	var found []located
+	for _, all := range of {
+		found = append(found, located{line: all[0].Line, text: gapsAdvice(all)})
+	}
+	slices.SortFunc(found, func(a, b located) int { return strings.Compare(a.text, b.text) })
 	return sentences(cfg.ComposeFile, found)
 }
 

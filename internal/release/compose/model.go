@@ -135,6 +135,7 @@ func load(ctx context.Context, dir, path string, variables map[string]string) (*
 			}
 		}
 		atHome(dir, &service)
+		service.Develop = nil // It is the laptop's.
 		if service.Build != nil && len(service.Build.SSH) > 0 {
 			model.SSH = append(model.SSH, name)
 			service.Build.SSH = nil // compose-go writes some of them down as no JSON.

@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -144,20 +143,57 @@ var (
 	reference = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)(?::?-([^}]*))?[^}]*\}?`)
 )
 
-// Exposed lists the services' variables whose secret stands in the file itself, as "SERVICE NAME", with their lines.
-// A reference to the environment is none, but its default is.
-func (s *Source) Exposed() map[string]int {
-	found := map[string]int{}
+// Exposure is a variable of a service whose secret stands in the file itself.
+type Exposure struct {
+	Service, Name string
+	// By is the variable that its value should come from: the one whose default it is, or the first that has the same value; its
+	// own name where there is none.
+	By   string
+	Line int
+	// InURL says that it is a password in a URL.
+	InURL bool
+}
+
+// Exposed lists the services' variables whose secret stands in the file itself, in their order. A reference to the environment is
+// none; its default is, unless have has a value for it.
+func (s *Source) Exposed(have func(name string) bool) (found []Exposure) {
 	services := resolved(s.services)
 	if services == nil || services.Kind != yaml.MappingNode {
-		return found
+		return nil
 	}
+	first := map[string]string{}
+	type place struct {
+		at      int
+		literal string
+	}
+	var later []place
 	for i := 0; i+1 < len(services.Content); i += 2 {
 		_, environment := field(services.Content[i+1], "environment")
 		for _, variable := range variables(environment) {
-			if exposes(variable.name, variable.value) {
-				found[fmt.Sprintf("%s %s", services.Content[i].Value, variable.name)] = variable.line
+			if !exposes(variable.name, variable.value) {
+				continue
 			}
+			one := Exposure{Service: services.Content[i].Value, Name: variable.name, By: variable.name, Line: variable.line}
+			literal := variable.value
+			if inside := inURL.FindStringSubmatch(literal); inside != nil {
+				literal, one.InURL = inside[1], true
+			}
+			if references := reference.FindAllStringSubmatch(literal, -1); len(references) > 0 {
+				one.By = references[0][1]
+				if have(one.By) {
+					continue
+				}
+				literal = references[0][2]
+			} else if !one.InURL && first[literal] == "" {
+				first[literal] = variable.name
+			}
+			later = append(later, place{len(found), literal})
+			found = append(found, one)
+		}
+	}
+	for _, one := range later {
+		if by := first[one.literal]; by != "" && found[one.at].By == found[one.at].Name {
+			found[one.at].By = by
 		}
 	}
 	return found

@@ -48,13 +48,20 @@ func TestLine(t *testing.T) {
 	}
 	for _, broken := range []string{"", "\t", "services: 3", "- a", "services:\n  web"} {
 		assert.Zero(t, ReadSource([]byte(broken)).Line("web", "image"), broken)
-		assert.Empty(t, ReadSource([]byte(broken)).Exposed(), broken)
+		assert.Empty(t, ReadSource([]byte(broken)).Exposed(nobody), broken)
 	}
 }
 
 func TestExposed(t *testing.T) {
-	assert.Equal(t, map[string]int{"web API_KEY": 4, "api API_KEY": 4, "api DATABASE_URL": 16, "db POSTGRES_PASSWORD": 26}, ReadSource([]byte(written)).Exposed())
+	assert.Equal(t, []Exposure{{"web", "API_KEY", "API_KEY", 4, false}, {"api", "API_KEY", "API_KEY", 4, false}, {"api", "DATABASE_URL", "DATABASE_URL", 16, true}, {"db", "POSTGRES_PASSWORD", "PASSWORD", 26, false}},
+		ReadSource([]byte(written)).Exposed(nobody))
+	assert.Len(t, ReadSource([]byte(written)).Exposed(func(name string) bool { return name == "PASSWORD" }), 3, "the default of what is set is never taken")
+	assert.Equal(t, []Exposure{{"app", "DATABASE_URL", "POSTGRES_PASSWORD", 2, true}, {"app", "PGPASSWORD", "DB_PASSWORD", 2, false}, {"app", "DB_PASS", "POSTGRES_PASSWORD", 2, false}, {"db", "POSTGRES_PASSWORD", "POSTGRES_PASSWORD", 3, false}},
+		ReadSource([]byte("services:\n  app: {environment: {DATABASE_URL: \"postgres://app:hunter2@db/app\", PGPASSWORD: \"${DB_PASSWORD:-x}\", DB_PASS: hunter2}}\n  db: {environment: {POSTGRES_PASSWORD: hunter2}}\n")).Exposed(nobody),
+		"what is the same stays the same")
 }
+
+func nobody(string) bool { return false }
 
 // TestFlagsAreNoSecrets: what says whether there is a password is none.
 func TestFlagsAreNoSecrets(t *testing.T) {
@@ -65,11 +72,11 @@ func TestFlagsAreNoSecrets(t *testing.T) {
 			if !strings.HasPrefix(environment, "[") {
 				environment = "{" + environment + "}"
 			}
-			assert.Empty(t, ReadSource([]byte("services:\n  db:\n    environment: "+environment+"\n")).Exposed(), environment)
+			assert.Empty(t, ReadSource([]byte("services:\n  db:\n    environment: "+environment+"\n")).Exposed(nobody), environment)
 		}
 	}
 	for _, variable := range strings.Fields("MYSQL_ROOT_PASSWORD=1 PASSWORD=0 DB_PASSWORD=truest MY_RANDOM_SECRET=x USE_TOKEN=abc MYSQL_PASSWORD=yes-1 RANDOM_ROOT_TOKEN=k") {
-		assert.Len(t, ReadSource([]byte("services:\n  db:\n    environment: [\""+variable+"\"]\n")).Exposed(), 1, variable)
+		assert.Len(t, ReadSource([]byte("services:\n  db:\n    environment: [\""+variable+"\"]\n")).Exposed(nobody), 1, variable)
 	}
 }
 
