@@ -15,6 +15,9 @@ import (
 	"berth/internal/release/compose"
 )
 
+// mostNamed is how many services a line of advice names beside the first.
+const mostNamed = 10
+
 // mostAdvice is how many lines of advice a preview has.
 const mostAdvice = 20
 
@@ -94,7 +97,9 @@ func (f *findings) fromPlan() {
 	}
 	for _, of := range order {
 		text := found[of].text
-		if others := found[of].others; len(others) > 0 {
+		if others := found[of].others; len(others) > mostNamed {
+			text += fmt.Sprintf("; the same is true of %s and %d more", strings.Join(others[:mostNamed], ", "), len(others)-mostNamed)
+		} else if len(others) > 0 {
 			text += "; the same is true of " + strings.Join(others, ", ")
 		}
 		f.advise(found[of].about, found[of].line, "%s", text)
@@ -108,6 +113,11 @@ func general(advice Advice, image string) string {
 	case "image":
 		words = append(words, image)
 	case "ports", "healthcheck", "restart", "scale", "deploy":
+	case "volumes":
+		if strings.HasPrefix(advice.Text, advice.Service+neverRunsTwice) {
+			return neverRunsTwice // Each for a volume of its own.
+		}
+		return advice.Service + " " + advice.Text
 	default:
 		return advice.Service + " " + advice.Text
 	}
@@ -131,6 +141,8 @@ func (f *findings) runsOnce(name string) bool {
 	}))
 }
 
+const neverRunsTwice = " never runs twice, because "
+
 // neverTwice is what the plan says of persistent services that are built, for those of an image.
 func (f *findings) neverTwice() (all []Advice) {
 	for _, name := range f.plan.Stateful {
@@ -139,10 +151,10 @@ func (f *findings) neverTwice() (all []Advice) {
 		if service.Build != nil || slices.Contains(f.plan.Stores, name) || !strings.HasPrefix(because, "it has the named volume") && !strings.HasPrefix(because, "it keeps files") {
 			continue
 		}
-		if restart := service.Restart; restart == "no" || strings.HasPrefix(restart, "on-failure") {
+		if restart := service.Restart; restart == "no" || strings.HasPrefix(restart, "on-failure") || service.Deploy != nil && service.Deploy.RestartPolicy != nil && slices.Contains([]string{"none", "on-failure"}, service.Deploy.RestartPolicy.Condition) {
 			continue // A job.
 		}
-		all = append(all, Advice{name, "volumes", fmt.Sprintf("%s never runs twice, because %s: a release that changes it stops it before the new one starts; if two may use its files at the same time, let it take over without a gap: labels: {berth.stateful: \"false\"}", name, because)})
+		all = append(all, Advice{name, "volumes", fmt.Sprintf("%s"+neverRunsTwice+"%s: a release that changes it stops it before the new one starts; if two may use its files at the same time, let it take over without a gap: labels: {berth.stateful: \"false\"}", name, because)})
 	}
 	return all
 }

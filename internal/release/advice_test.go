@@ -44,6 +44,7 @@ func TestWhatRunsTwiceIsNamed(t *testing.T) {
 		"a job that others wait for":    {compose: "services:\n  web: {image: \"x:1\", restart: always, depends_on: {cron-setup: {condition: service_completed_successfully}}}\n  cron-setup: {image: \"x:1\"}\n", silent: []string{"run beside each other"}},
 		"one that takes requests, too":  {compose: "services:\n  worker: {image: \"x:1\", restart: always}\n", stack: func(c *config.Config) { c.Routes[0].Service = "worker" }, silent: []string{"run beside each other"}},
 		"an image that is not built":    {compose: "services:\n  web: {image: \"ghcr.io/you/app:1\", restart: always, volumes: [\"media:/m\"]}\nvolumes: {media: {}}\n", advised: []string{"web never runs twice, because it has the named volume media"}},
+		"a job by its deployment":       {compose: routed + "  init: {image: \"x:1\", deploy: {restart_policy: {condition: none}}, volumes: [\"pg:/d\"]}\nvolumes: {pg: {}}\n", silent: []string{"never runs twice"}},
 		"a database is meant to":        {compose: routed + "  db: {image: \"postgres:17\", volumes: [\"pg:/d\"]}\nvolumes: {pg: {}}\n", silent: []string{"never runs twice"}},
 		"a job that keeps files is not": {compose: routed + "  init: {image: \"x:1\", restart: \"no\", volumes: [\"pg:/d\"]}\nvolumes: {pg: {}}\n", silent: []string{"never runs twice"}},
 	})
@@ -77,6 +78,21 @@ func TestAdviceIsGathered(t *testing.T) {
 	assert.LessOrEqual(t, len(advice), 20)
 	assert.Contains(t, advice[0], "can be read by everyone", "the most important first")
 	assert.Contains(t, advice[19], "more pieces of advice are shown when these are followed")
+
+	text.Reset()
+	text.WriteString("services:\n")
+	for i := range 30 {
+		fmt.Fprintf(&text, "  s%d: {image: \"x:1\", restart: always, volumes: [\"v%d:/d\"]}\n", i, i)
+	}
+	text.WriteString("volumes:\n")
+	for i := range 30 {
+		fmt.Fprintf(&text, "  v%d: {}\n", i)
+	}
+	advice = app{compose: text.String(), stack: with(map[string]string{"A": "1"})}.examined(t).adviseAll()
+	assert.Len(t, advice, 2)
+	assert.Contains(t, advice[0], "s0 never runs twice, because it has the named volume v0")
+	assert.Contains(t, advice[0], "the same is true of s1 (line 3), ")
+	assert.Contains(t, advice[0], "and 19 more")
 
 	found = app{compose: "services:\n  web: {image: \"x\", ports: [\"80:80\"]}\n  a: {image: \"y\", ports: [\"81:80\"]}\n  b: {image: \"z\"}\n"}.examined(t)
 	assert.ElementsMatch(t, []string{

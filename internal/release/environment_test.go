@@ -54,10 +54,12 @@ func TestAMissingVariableIsNamedAsTheCause(t *testing.T) {
 		"a boolean":  {`read_only: "${RO}"`, "", []string{"the variable RO"}, nil},
 		"a port":     {`ports: ["${PORT}:${PORT}"]`, "", []string{"the variable PORT"}, nil},
 		"a secret":   {`environment: ["K=${SECRET_KEY:?set it}", "D=${DB_PASSWORD?}"]`, "", []string{"compose.yaml:2: web takes the variables SECRET_KEY, DB_PASSWORD, which the stack lacks; set them: pulumi config set --secret --path berth:secrets.SECRET_KEY && pulumi config set --secret --path berth:secrets.DB_PASSWORD"}, []string{"error while interpolating", "is empty"}},
+		"with words": {`environment: ["A=${A:?is not set; copy .env.example}", "B=${B:?error: no}"]`, "", []string{"web takes the variables A, B"}, []string{"error while interpolating"}},
 		"a file":     {"secrets: [s]", "secrets: {s: {file: \"${DIR:?}/s\"}}\n", []string{"compose.yaml:3: the file takes the variable DIR"}, []string{"error while interpolating"}},
 		"both kinds": {`environment: ["K=${SECRET_KEY:?set it}"], wrong: "${X}"`, "", []string{"the variables SECRET_KEY, X, which the stack lacks"}, nil},
+		"elsewhere":  {`extends: {file: base.yaml, service: base}`, "", []string{"required variable ELSEWHERE is missing a value"}, nil},
 	} {
-		files := map[string]string{"compose.yaml": "services:\n  web: {image: \"x:1\", " + test.definition + "}\n" + test.extra}
+		files := map[string]string{"base.yaml": "services: {base: {image: \"x:${ELSEWHERE:?}\"}}\n", "compose.yaml": "services:\n  web: {image: \"x:1\", " + test.definition + "}\n" + test.extra}
 		_, err := Make(t.Context(), s.cfg, s.repo, s.commit(name, files))
 		require.Error(t, err, name)
 		for _, part := range test.says {

@@ -72,7 +72,7 @@ func makeWith(ctx context.Context, cfg *config.Config, repo *git.Repository, sha
 	found, err := planCommit(ctx, cfg, repo, variables, Commit{SHA: sha, Folder: folder, Root: root, ImageVolumes: volumes})
 	if err != nil {
 		problems = append(problems, gaps...)
-		if reason := outOf(root, err.Error()); len(problems) == 0 || !onlyRequired.MatchString(reason) {
+		if reason := outOf(root, err.Error()); !said(reason, problems) {
 			problems = append(problems, reason+beside(cfg, folder))
 		}
 		return nil, refusal(sha, problems)
@@ -132,8 +132,19 @@ func missing(ctx context.Context, cfg *config.Config, repo *git.Repository, sha 
 	return problems, names, nil
 }
 
-// onlyRequired matches what Compose says of a file in which nothing is wrong but that variables are missing.
-var onlyRequired = regexp.MustCompile(`^\S+ is refused by Compose: (error while interpolating \S+: required variable \w+ is missing a value(: [^;]*)?(; |$))+$`)
+// required matches what Compose says of a variable that a file requires.
+var required = regexp.MustCompile(`error while interpolating \S+: required variable (\w+) is missing a value`)
+
+// said says whether Compose has nothing against a file but that variables are missing which the problems name already.
+func said(reason string, problems []string) bool {
+	found := required.FindAllStringSubmatch(reason, -1)
+	_, said, _ := strings.Cut(reason, " is refused by Compose: ")
+	if len(found) == 0 || len(found) != strings.Count(reason, "error while interpolating ") || !strings.HasPrefix(said, "error while interpolating ") {
+		return false
+	}
+	all := strings.Join(problems, " ")
+	return !slices.ContainsFunc(found, func(one []string) bool { return !regexp.MustCompile(`\b` + one[1] + `\b`).MatchString(all) })
+}
 
 // lacking are the variables that the compose file takes and nobody sets, as located sentences; those that were asked for already
 // are left out.

@@ -17,8 +17,36 @@ func ReadSource(text []byte) *Source {
 	if err := yaml.Unmarshal(text, &document); err != nil || len(document.Content) == 0 {
 		return &Source{}
 	}
+	// Whoever reads a source follows its aliases; Compose refuses what leads back to itself, or is without bounds.
+	if expanded(&document, map[*yaml.Node]int{}) > mostNodes {
+		return &Source{}
+	}
 	_, services := field(document.Content[0], "services")
 	return &Source{whole: document.Content[0], services: services}
+}
+
+// mostNodes is how many nodes a source has at most, aliases followed.
+const mostNodes = 1_000_000
+
+// expanded counts the nodes below one, aliases followed, to mostNodes and a bit more; known has those that were counted, 0 while they
+// are.
+func expanded(node *yaml.Node, known map[*yaml.Node]int) int {
+	if count, seen := known[node]; seen {
+		if count == 0 {
+			return mostNodes + 1 // It leads back to itself.
+		}
+		return count
+	}
+	known[node] = 0
+	count := 1
+	if node.Alias != nil {
+		count += expanded(node.Alias, known)
+	}
+	for _, one := range node.Content {
+		count = min(count+expanded(one, known), mostNodes+1)
+	}
+	known[node] = count
+	return count
 }
 
 // Services are the names of the services, in their order.

@@ -56,7 +56,7 @@ func TestExposed(t *testing.T) {
 	assert.Equal(t, []Exposure{{"web", "API_KEY", "API_KEY", 4, false}, {"api", "API_KEY", "API_KEY", 4, false}, {"api", "DATABASE_URL", "DATABASE_URL", 16, true}, {"db", "POSTGRES_PASSWORD", "PASSWORD", 26, false}},
 		ReadSource([]byte(written)).Exposed(nobody))
 	assert.Len(t, ReadSource([]byte(written)).Exposed(func(name string) bool { return name == "PASSWORD" }), 3, "the default of what is set is never taken")
-	assert.Equal(t, []Exposure{{"app", "DATABASE_URL", "POSTGRES_PASSWORD", 2, true}, {"app", "PGPASSWORD", "DB_PASSWORD", 2, false}, {"app", "DB_PASS", "POSTGRES_PASSWORD", 2, false}, {"db", "POSTGRES_PASSWORD", "POSTGRES_PASSWORD", 3, false}},
+	assert.Equal(t, []Exposure{{"app", "DATABASE_URL", "DB_PASS", 2, true}, {"app", "PGPASSWORD", "DB_PASSWORD", 2, false}, {"app", "DB_PASS", "DB_PASS", 2, false}, {"db", "POSTGRES_PASSWORD", "DB_PASS", 3, false}},
 		ReadSource([]byte("services:\n  app: {environment: {DATABASE_URL: \"postgres://app:hunter2@db/app\", PGPASSWORD: \"${DB_PASSWORD:-x}\", DB_PASS: hunter2}}\n  db: {environment: {POSTGRES_PASSWORD: hunter2}}\n")).Exposed(nobody),
 		"what is the same stays the same")
 }
@@ -104,4 +104,18 @@ services:
 	for _, broken := range []string{"", "\t", "services: 3", "- a", "services:\n  web", "services: {web: }"} {
 		assert.Empty(t, ReadSource([]byte(broken)).Gaps(have), broken)
 	}
+}
+
+// TestASourceWithoutBoundsIsNone: before Compose has refused it, nobody follows its aliases.
+func TestASourceWithoutBoundsIsNone(t *testing.T) {
+	for _, text := range []string{
+		"x-a: &a\n  b: *a\nservices: {web: {image: x, x-l: *a}}\n", "services: &s\n  web: {image: x, deploy: *s}\n", "services: {web: &w {environment: {<<: *w}}}\n",
+		"x-a: &a [1,1,1,1,1,1,1,1,1]\n" + bomb() + "services: {web: {image: x, command: *j}}\n",
+	} {
+		source := ReadSource([]byte(text))
+		assert.Empty(t, source.Gaps(nobody), text)
+		assert.Empty(t, source.Services(), text)
+		assert.Zero(t, source.At("services", "web", "deploy"), text)
+	}
+	assert.NotEmpty(t, ReadSource([]byte("x-a: &a {A: \"${B}\"}\nservices: {web: {environment: *a}, api: {environment: *a}}\n")).Gaps(nobody))
 }
