@@ -77,7 +77,7 @@ func (r *rehearsal) try(ctx context.Context, name string) error {
 	guessed, err := r.guess(ctx, said)
 	var unguessed *detect.Unguessed
 	if errors.As(err, &unguessed) {
-		return fmt.Errorf("%w; say it: make rehearse APP=%s SET=%s", err, name, unguessed.Say)
+		return fmt.Errorf("%w; say it: make rehearse APP=%s SET=%q", err, name, unguessed.Say)
 	}
 	if err != nil {
 		return err
@@ -191,13 +191,15 @@ func (own *ownApp) take(guessed *detect.Settings, said []stack.Setting) {
 	own.Password = cmp.Or(own.Password, rand.Text())
 	for _, name := range slices.Sorted(maps.Keys(guessed.Secrets)) {
 		secret, path := guessed.Secrets[name], "secrets."+name
-		value := rand.Text()
-		if secret.Password {
-			value = own.Password
-		}
-		settings = append(settings, stack.Setting{Path: path, Value: cmp.Or(made[path], secret.Before+value+secret.After), Secret: true})
+		settings = append(settings, stack.Setting{Path: path, Value: cmp.Or(made[path], secret.Value(own.Password, rand.Text()+rand.Text(), randomBytes)), Secret: true})
 	}
 	own.Settings = settings
+}
+
+func randomBytes(count int) []byte {
+	bytes := make([]byte, count)
+	_, _ = rand.Read(bytes) // It never fails.
+	return bytes
 }
 
 // show says what was guessed, and what was said.
@@ -216,8 +218,10 @@ func show(name string, guessed *detect.Settings, said []stack.Setting) {
 	for _, variable := range slices.Sorted(maps.Keys(guessed.Secrets)) {
 		secret := guessed.Secrets[variable]
 		switch {
-		case secret.Before != "":
+		case secret.Before != "" && secret.Password:
 			fmt.Printf("  secret     %s=%s…%s, with the random password\n", variable, secret.Before, secret.After)
+		case secret.Before != "":
+			fmt.Printf("  secret     %s=%s…%s, a random one\n", variable, secret.Before, secret.After)
 		case secret.Password && passwords > 0:
 			fmt.Printf("  secret     %s, the same password\n", variable)
 		default:

@@ -19,7 +19,7 @@ import (
 var certificateLine = regexp.MustCompile(`certificate issued by "([^"]*)", valid until (\S+)`)
 
 // export declares what `pulumi up` shows at its end, in the order of use.
-func export(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment, host *provision.Host) error {
+func export(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment, host *provision.Host, variables map[string]string) error {
 	address := environment.Address.PublicIP
 	ctx.Export("url", pulumi.String("https://"+cfg.Domain+"/"))
 	ctx.Export("address", address)
@@ -32,7 +32,7 @@ func export(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environm
 		}
 	}
 	// For the next preview, which says which variables change.
-	ctx.Export("variables", pulumi.ToSecret(pulumi.ToStringMap(release.Fingerprints(cfg))))
+	ctx.Export("variables", pulumi.ToSecret(pulumi.ToStringMap(release.Fingerprints(variables))))
 	ctx.Export("ssh", pulumi.Sprintf("ssh -i key.pem %s@%s", infra.User, address))
 	ctx.Export("sshHostKey", pulumi.Sprintf("%s %s", address, environment.Keys.HostPublic))
 	ctx.Export("sshPrivateKey", environment.Keys.ClientPrivate)

@@ -62,7 +62,7 @@ func declareAll(ctx *pulumi.Context, settings map[string]string) error {
 		return err
 	}
 	host, err := provision.New(ctx, cfg, environment, provision.Release{
-		Commit: chosen.SHA, App: app, Plan: chosen.Plan.Document, Variables: compose.Environment(cfg.Variables()), KnownHosts: git.KnownHosts(cfg),
+		Commit: chosen.SHA, App: app, Plan: chosen.Plan.Document, Variables: compose.Environment(chosen.Variables), KnownHosts: git.KnownHosts(cfg),
 	})
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func declareAll(ctx *pulumi.Context, settings map[string]string) error {
 	if err := protect(ctx, cfg, *all); err != nil {
 		return err
 	}
-	return export(ctx, cfg, environment, host)
+	return export(ctx, cfg, environment, host, chosen.Variables)
 }
 
 // selectCommit resolves the commit and plans its release: what cannot be released is found before anything is touched, and a

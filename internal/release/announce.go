@@ -92,7 +92,7 @@ func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *git.Re
 		lines = append(history, r.Plan.Changes(there)...)
 		lines = append(lines, r.Plan.Upgrades(there)...)
 	}
-	lines = append(lines, r.describeVariables(cfg, before.variables)...)
+	lines = append(lines, r.describeVariables(before.variables)...)
 	for _, advice := range r.Advice {
 		lines = append(lines, "advice: "+plain.Line(advice))
 	}

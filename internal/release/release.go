@@ -26,6 +26,8 @@ type Release struct {
 	Plan *Plan
 	// Advice is what would better be otherwise in the app's files, as "FILE:LINE: sentence".
 	Advice []string
+	// Variables are those that the app gets with it.
+	Variables map[string]string
 	// volumes are those that the plan was made with.
 	volumes map[string][]string
 }
@@ -57,48 +59,112 @@ func makeWith(ctx context.Context, cfg *config.Config, repo *git.Repository, sha
 	if err := repo.Checkout(ctx, sha, folder); err != nil {
 		return nil, err
 	}
-	problems, err := missing(ctx, cfg, repo, sha)
+	variables, err := Variables(ctx, cfg, repo, sha)
 	if err != nil {
 		return nil, err
 	}
-	made, err := planCommit(ctx, cfg, repo, Commit{SHA: sha, Folder: folder, Root: root, ImageVolumes: volumes})
+	problems, asked, err := missing(ctx, cfg, repo, sha, variables)
 	if err != nil {
-		// With a variable missing, what Compose has against the file is often just that.
-		return nil, refusal(sha, append(problems, outOf(root, err.Error())))
+		return nil, err
 	}
-	if problems = append(problems, made.Problems...); len(problems) > 0 {
+	// With a variable missing, what there is against the file is often just that.
+	gaps := lacking(cfg, folder, variables, asked)
+	found, err := planCommit(ctx, cfg, repo, variables, Commit{SHA: sha, Folder: folder, Root: root, ImageVolumes: volumes})
+	if err != nil {
+		problems = append(problems, gaps...)
+		if reason := outOf(root, err.Error()); !said(reason, problems) {
+			problems = append(problems, reason+beside(cfg, folder))
+		}
 		return nil, refusal(sha, problems)
 	}
-	advice, err := advise(cfg, folder, made)
-	return &Release{SHA: sha, Plan: made, Advice: advice, volumes: volumes}, err
+	if len(problems)+len(found.plan.Problems) > 0 {
+		return nil, refusal(sha, slices.Concat(problems, gaps, found.plan.Problems))
+	}
+	return &Release{SHA: sha, Plan: found.plan, Advice: found.adviseAll(), Variables: variables, volumes: volumes}, nil
 }
 
 func refusal(sha string, problems []string) error {
 	return fmt.Errorf("commit %.12s cannot be released as it is; nothing was touched:\n  - %s", sha, strings.Join(problems, "\n  - "))
 }
 
-// missing are the variables that the app's .env.example names and the stack lacks, as problems.
-func missing(ctx context.Context, cfg *config.Config, repo *git.Repository, sha string) ([]string, error) {
-	var problems []string
+// Variables are those that the app gets with a commit: the stack's, and below them what the commit's own .env sets, which Compose
+// reads on a laptop.
+func Variables(ctx context.Context, cfg *config.Config, repo *git.Repository, sha string) (map[string]string, error) {
+	if err := repo.Fetch(ctx, sha); err != nil {
+		return nil, err
+	}
+	file := path.Join(path.Dir(cfg.ComposeFile), ".env")
+	text, err := repo.File(ctx, sha, file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return cfg.Variables(), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	variables, err := compose.Defaults(text, cfg.Variables())
+	if err != nil {
+		return nil, refusal(sha, []string{fmt.Sprintf("%s: %s", file, err)})
+	}
+	return variables, nil
+}
+
+// missing are the variables that the app's .env.example names and that nobody sets, as problems and by their names.
+func missing(ctx context.Context, cfg *config.Config, repo *git.Repository, sha string, variables map[string]string) (problems, names []string, err error) {
 	for _, file := range examples(cfg) {
 		text, err := repo.File(ctx, sha, file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		have := map[string]bool{}
-		for variable := range cfg.Variables() {
+		for variable := range variables {
 			have[variable] = true
 		}
-		for _, variable := range compose.Missing(text, have) {
+		names = compose.Missing(text, have)
+		for _, variable := range names {
 			problems = append(problems, fmt.Sprintf("%s names the variable %s, which the stack lacks; set it: pulumi config set --path berth:environment.%s VALUE; or, for a secret: pulumi config set --secret --path berth:secrets.%s",
 				file, variable, variable, variable))
 		}
 		break
 	}
-	return problems, nil
+	return problems, names, nil
+}
+
+// required matches what Compose says of a variable that a file requires.
+var required = regexp.MustCompile(`error while interpolating \S+: required variable (\w+) is missing a value`)
+
+// said says whether Compose has nothing against a file but that variables are missing which the problems name already.
+func said(reason string, problems []string) bool {
+	found := required.FindAllStringSubmatch(reason, -1)
+	_, said, _ := strings.Cut(reason, " is refused by Compose: ")
+	if len(found) == 0 || len(found) != strings.Count(reason, "error while interpolating ") || !strings.HasPrefix(said, "error while interpolating ") {
+		return false
+	}
+	all := strings.Join(problems, " ")
+	return !slices.ContainsFunc(found, func(one []string) bool { return !regexp.MustCompile(`\b` + one[1] + `\b`).MatchString(all) })
+}
+
+// lacking are the variables that the compose file takes and nobody sets, as located sentences; those that were asked for already
+// are left out.
+func lacking(cfg *config.Config, folder string, variables map[string]string, asked []string) []string {
+	text, err := readIn(folder, cfg.ComposeFile)
+	if err != nil {
+		return nil // Whoever reads it next says so.
+	}
+	of := map[string][]compose.Gap{}
+	for _, gap := range gaps(compose.ReadSource(text), variables) {
+		if !slices.Contains(asked, gap.Name) {
+			of[gap.Service] = append(of[gap.Service], gap)
+		}
+	}
+	var found []located
+	for _, all := range of {
+		found = append(found, located{line: all[0].Line, text: gapsAdvice(all)})
+	}
+	slices.SortFunc(found, func(a, b located) int { return strings.Compare(a.text, b.text) })
+	return sentences(cfg.ComposeFile, found)
 }
 
 // laptop matches env files that are meant for a developer's machine.
@@ -109,12 +175,12 @@ func outOf(root, text string) string {
 	return regexp.MustCompile(regexp.QuoteMeta(root)+`(/up)*/`).ReplaceAllString(text, "../")
 }
 
-// planCommit plans the release of a commit; its model and its tree are filled in.
-func planCommit(ctx context.Context, cfg *config.Config, repo *git.Repository, commit Commit) (*Plan, error) {
+// planCommit plans the release of a commit, and looks at what the plan alone does not know; its model and its tree are filled in.
+func planCommit(ctx context.Context, cfg *config.Config, repo *git.Repository, variables map[string]string, commit Commit) (*findings, error) {
 	if _, err := os.Stat(filepath.Join(commit.Folder, filepath.FromSlash(cfg.ComposeFile))); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("it has no %s; name the file: pulumi config set berth:composeFile compose.yaml", cfg.ComposeFile)
 	}
-	model, err := compose.Load(ctx, commit.Folder, cfg.ComposeFile, cfg.Variables())
+	model, err := compose.Load(ctx, commit.Folder, cfg.ComposeFile, variables, cfg.Secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +203,11 @@ func planCommit(ctx context.Context, cfg *config.Config, repo *git.Repository, c
 	}
 	made.Problems = append(made.Problems, filesOut(cfg, commit.Root, model.EnvFiles)...)
 	made.Problems = append(made.Problems, filesOut(cfg, commit.Root, model.LabelFiles)...)
-	return made, nil
+	submodules, err := repo.Submodules(ctx, commit.SHA)
+	if err != nil {
+		return nil, err
+	}
+	return examine(cfg, commit, model, made, variables, submodules)
 }
 
 // filesOut says which of the files that services read (by the services' names) do not go out with the commit.

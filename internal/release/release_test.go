@@ -155,8 +155,7 @@ func TestAVariableThatTheStackLacksIsNoticed(t *testing.T) {
 	release, err := Make(t.Context(), s.cfg, s.repo, s.git("rev-parse", "HEAD"))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		"compose.yaml:5: web takes the variable SESSION_SECRET, which the stack lacks, so it is empty; set it: pulumi config set --secret --path berth:secrets.SESSION_SECRET; or write ${SESSION_SECRET:-} there if that is meant",
-		"compose.yaml:5: web takes the variable LANGUAGE, which the stack lacks, so it is not set there; set it: pulumi config set --path berth:environment.LANGUAGE VALUE; or take it out if that is meant",
+		"compose.yaml:5: web takes the variables SESSION_SECRET, LANGUAGE, which the stack lacks, so they are empty; set them: pulumi config set --secret --path berth:secrets.SESSION_SECRET && pulumi config set --path berth:environment.LANGUAGE VALUE; or give them a default: ${NAME:-}",
 	}, release.Advice)
 }
 
@@ -176,11 +175,11 @@ func TestAdviceNamesTheLine(t *testing.T) {
 	text := strings.Join(release.Advice, "\n")
 	for _, line := range []string{
 		"compose.yaml: the repository has no .env.example", "compose.yaml:4: the published ports of web stay closed", "compose.yaml:5: worker has no restart policy",
-		"compose.yaml:6: the image x of worker", "compose.yaml:8: the value of PASSWORD of worker can be read by everyone",
+		"compose.yaml:6: the image x of worker", "compose.yaml:5: while a release takes over, two of worker run beside each other", "compose.yaml:8: the value of PASSWORD of worker can be read by everyone",
 	} {
 		assert.Contains(t, text, line)
 	}
-	assert.Len(t, release.Advice, 5, "the image has a health check of its own:\n%s", text)
+	assert.Len(t, release.Advice, 6, "the image has a health check of its own:\n%s", text)
 	assert.NotContains(t, text, "hunter2")
 	s.commit("an example", map[string]string{".env.example": "PASSWORD=\n"})
 	release, err = Make(t.Context(), s.cfg, s.repo, s.git("rev-parse", "HEAD"))

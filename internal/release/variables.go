@@ -7,15 +7,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"berth/internal/config"
 )
 
 // Fingerprints are short hashes of the app's variables by their names, by which a later preview tells what changed. They are
 // secret: a short value might be guessed from its hash.
-func Fingerprints(cfg *config.Config) map[string]string {
+func Fingerprints(variables map[string]string) map[string]string {
 	all := map[string]string{}
-	for name, value := range cfg.Variables() {
+	for name, value := range variables {
 		sum := sha256.Sum256([]byte(name + "\x00" + value))
 		all[name] = hex.EncodeToString(sum[:8])
 	}
@@ -41,11 +39,11 @@ func changedVariables(before, now map[string]string) (changed, added, gone []str
 
 // describeVariables says which of the app's variables change, and which of them is a password that a database does not know; before
 // are the fingerprints of what is released, nil where they are not known.
-func (r *Release) describeVariables(cfg *config.Config, before map[string]string) (lines []string) {
+func (r *Release) describeVariables(before map[string]string) (lines []string) {
 	if before == nil {
 		return nil
 	}
-	changed, added, gone := changedVariables(before, Fingerprints(cfg))
+	changed, added, gone := changedVariables(before, Fingerprints(r.Variables))
 	for _, one := range []struct {
 		what  string
 		names []string
@@ -54,10 +52,9 @@ func (r *Release) describeVariables(cfg *config.Config, before map[string]string
 			lines = append(lines, fmt.Sprintf("variables that %s: %s", one.what, strings.Join(one.names, ", ")))
 		}
 	}
-	values := cfg.Variables()
 	for _, password := range r.Plan.Passwords() {
 		for _, name := range changed {
-			if name != password.From && (values[name] == "" || !strings.Contains(password.Value, values[name])) {
+			if name != password.From && (r.Variables[name] == "" || !strings.Contains(password.Value, r.Variables[name])) {
 				continue
 			}
 			lines = append(lines, fmt.Sprintf("WARNING: the password of database %s (%s) changes, and a database takes one from there only when its volume is made. The release tries it first; where the database refuses it, the release ends and nothing changes. "+

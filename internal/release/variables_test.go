@@ -24,7 +24,7 @@ func TestAChangedVariableIsAnnouncedByItsName(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSource(t)
 			s.cfg.Secrets = map[string]string{"PASSWORD": "canary-old", "OTHER": "canary-two", "STAYS": "canary-three", "GONE": "canary-four"}
-			before := Fingerprints(s.cfg)
+			before := Fingerprints(s.cfg.Variables())
 			s.cfg.Secrets[test.change] += "-new"
 			delete(s.cfg.Secrets, "GONE")
 			s.cfg.Secrets["ADDED"] = "canary-five"
@@ -36,7 +36,7 @@ func TestAChangedVariableIsAnnouncedByItsName(t *testing.T) {
 				"\nvolumes: {data: {}}\nsecrets: {pw: {environment: PASSWORD}}\n"})
 			release, err := Make(t.Context(), s.cfg, s.repo, sha)
 			require.NoError(t, err)
-			text := strings.Join(release.describeVariables(s.cfg, before), "\n")
+			text := strings.Join(release.describeVariables(before), "\n")
 			assert.Contains(t, text, "variables that change: "+test.change+"\nvariables that are new: ADDED\nvariables that are gone: GONE")
 			assert.NotContains(t, text, "canary")
 			assert.NotContains(t, text, "STAYS")
@@ -46,8 +46,8 @@ func TestAChangedVariableIsAnnouncedByItsName(t *testing.T) {
 				assert.Contains(t, text, "WARNING: "+test.warning)
 				assert.Contains(t, text, "berth:secrets."+test.change)
 			}
-			assert.Empty(t, release.describeVariables(s.cfg, Fingerprints(s.cfg)))
-			assert.Empty(t, release.describeVariables(s.cfg, nil), "nothing is known of them")
+			assert.Empty(t, release.describeVariables(Fingerprints(s.cfg.Variables())))
+			assert.Empty(t, release.describeVariables(nil), "nothing is known of them")
 		})
 	}
 }

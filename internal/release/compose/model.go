@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sync"
 
@@ -28,10 +29,17 @@ type Model struct {
 	// JSON is what `docker compose config --format json` prints: interpolated, with defaults, env files resolved, every
 	// $ doubled and paths absolute, below the folder that was loaded. It holds the values of variables, secrets too.
 	JSON []byte
+	// Project is the same as compose-go has it.
+	Project *types.Project
 	// EnvFiles are the env files that each service names, in its order; a service without has no entry. Their paths
 	// are relative to the folder that was loaded, with slashes, and absolute where they lie outside of it. LabelFiles are
 	// those with labels.
 	EnvFiles, LabelFiles map[string][]string
+	// StandIns are those of EnvFiles that the commit does not hold and that the stack's variables stand in for; Absent are those of
+	// both that it does not hold and that nothing stands in for.
+	StandIns, Absent map[string][]string
+	// SSH are the services whose build wants keys of the operator's.
+	SSH []string
 }
 
 // silence keeps compose-go's warnings out of Pulumi's output; it logs nowhere else.
@@ -41,11 +49,11 @@ var silence = sync.OnceFunc(func() { logrus.SetOutput(io.Discard) })
 // the operator's own environment, without override files, and with the profiles that COMPOSE_PROFILES among the
 // variables names. The compose file's path is relative to the folder dir, with slashes.
 //
-// Load writes .env.production beside the compose file, as the server does, so dir has to be thrown away afterwards. Nothing
-// outside of dir is read: a file there that is included or extended is an error, env files and label files are left out of the
-// model. The error says in one sentence what Compose has against the file; where a variable's whole value would stand in it,
-// there stands its name.
-func Load(ctx context.Context, dir, composeFile string, variables map[string]string) (*Model, error) {
+// Load writes .env.production beside the compose file, and the same to where a committed .env or an env file is that the commit
+// does not hold, so dir has to be thrown away afterwards. Nothing outside of dir is read: a file there that is included or
+// extended is an error, env files and label files are left out of the model. The error says in one sentence what Compose has
+// against the file; where a secret's whole value would stand in it, there stands its name.
+func Load(ctx context.Context, dir, composeFile string, variables, secrets map[string]string) (*Model, error) {
 	silence()
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -55,12 +63,18 @@ func Load(ctx context.Context, dir, composeFile string, variables map[string]str
 	if err != nil {
 		return nil, err
 	}
-	if err := writeEnvironment(filepath.Join(filepath.Dir(path), ".env.production"), variables); err != nil {
-		return nil, fmt.Errorf("write the variables beside %s: %w", composeFile, err)
+	written := []string{".env.production"}
+	if info, err := os.Lstat(filepath.Join(filepath.Dir(path), ".env")); err == nil && !info.IsDir() {
+		written = append(written, ".env")
+	}
+	for _, name := range written {
+		if err := writeEnvironment(filepath.Join(filepath.Dir(path), name), variables); err != nil {
+			return nil, fmt.Errorf("write the variables beside %s: %w", composeFile, err)
+		}
 	}
 	model, err := load(ctx, dir, path, variables)
 	if err != nil {
-		return nil, fmt.Errorf("%s is refused by Compose: %s", composeFile, reason(err, dir, path, variables))
+		return nil, fmt.Errorf("%s is refused by Compose: %s", composeFile, reason(err, dir, path, secrets))
 	}
 	return model, nil
 }
@@ -110,13 +124,22 @@ func load(ctx context.Context, dir, path string, variables map[string]string) (*
 	if err != nil {
 		return nil, err
 	}
-	model := &Model{EnvFiles: map[string][]string{}, LabelFiles: map[string][]string{}}
+	model := &Model{EnvFiles: map[string][]string{}, LabelFiles: map[string][]string{}, StandIns: map[string][]string{}, Absent: map[string][]string{}}
 	for name, service := range loaded.Services {
-		model.sortOut(dir, name, &service.ContainerSpec)
+		if err := model.sortOut(dir, name, &service.ContainerSpec, variables); err != nil {
+			return nil, err
+		}
 		for i := range service.PreStart {
-			model.sortOut(dir, name, &service.PreStart[i].ContainerSpec)
+			if err := model.sortOut(dir, name, &service.PreStart[i].ContainerSpec, variables); err != nil {
+				return nil, err
+			}
 		}
 		atHome(dir, &service)
+		service.Develop = nil // It is the laptop's.
+		if service.Build != nil && len(service.Build.SSH) > 0 {
+			model.SSH = append(model.SSH, name)
+			service.Build.SSH = nil // compose-go writes some of them down as no JSON.
+		}
 		loaded.Services[name] = service
 	}
 	for name, secret := range loaded.Secrets {
@@ -142,21 +165,67 @@ func load(ctx context.Context, dir, path string, variables map[string]string) (*
 	if err != nil {
 		return nil, err
 	}
+	model.Project = loaded
 	model.JSON = bytes.ReplaceAll(text, []byte("$"), []byte("$$"))
 	return model, nil
 }
 
-// sortOut notes the env and label files of a service and drops those that lie outside of dir: on the server they are the
-// server's, here the operator's.
-func (m *Model) sortOut(dir, service string, spec *types.ContainerSpec) {
+// sortOut notes the env and label files of a service. It drops those that lie outside of dir: on the server they are the
+// server's, here the operator's. For env files that are not there it writes the stack's variables.
+func (m *Model) sortOut(dir, service string, spec *types.ContainerSpec, variables map[string]string) error {
 	for _, file := range spec.EnvFiles {
-		m.EnvFiles[service] = append(m.EnvFiles[service], shown(dir, onServer(dir, file.Path)))
+		name := shown(dir, onServer(dir, file.Path))
+		m.EnvFiles[service] = append(m.EnvFiles[service], name)
+		if outside(dir, file.Path) || !bool(file.Required) || !gone(file.Path) {
+			continue
+		}
+		if !variablesFile.MatchString(filepath.Base(file.Path)) || len(variables) == 0 {
+			m.Absent[service] = append(m.Absent[service], name)
+			continue
+		}
+		m.StandIns[service] = append(m.StandIns[service], name)
+		if err := standIn(dir, file.Path, variables); err != nil {
+			return err
+		}
 	}
 	for _, file := range spec.LabelFiles {
-		m.LabelFiles[service] = append(m.LabelFiles[service], shown(dir, onServer(dir, file)))
+		name := shown(dir, onServer(dir, file))
+		m.LabelFiles[service] = append(m.LabelFiles[service], name)
+		if !outside(dir, file) && gone(file) {
+			m.Absent[service] = append(m.Absent[service], name)
+		}
 	}
-	spec.EnvFiles = slices.DeleteFunc(spec.EnvFiles, func(file types.EnvFile) bool { return outside(dir, file.Path) })
-	spec.LabelFiles = slices.DeleteFunc(spec.LabelFiles, func(file string) bool { return outside(dir, file) })
+	spec.EnvFiles = slices.DeleteFunc(spec.EnvFiles, func(file types.EnvFile) bool { return outside(dir, file.Path) || gone(file.Path) })
+	spec.LabelFiles = slices.DeleteFunc(spec.LabelFiles, func(file string) bool { return outside(dir, file) || gone(file) })
+	return nil
+}
+
+// standIn writes the stack's variables to an env file below dir, along no link that leads out.
+func standIn(dir, path string, variables map[string]string) error {
+	relative, err := filepath.Rel(dir, path)
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.MkdirAll(filepath.Dir(relative), 0o700); err != nil {
+		return err
+	}
+	if err := root.Remove(relative); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return root.WriteFile(relative, []byte(Environment(variables)), 0o600)
+}
+
+// variablesFile matches the names of env files that git often leaves on the laptop.
+var variablesFile = regexp.MustCompile(`^\.env(\..+)?$|\.env$`)
+
+func gone(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // atHome has a service's paths name the server's home folder where they name the operator's.

@@ -67,10 +67,10 @@ services:
 volumes: {data: , unused: }
 `})
 	t.Setenv("GREETING", "the operator's own")
-	_, err := Load(t.Context(), dir, "deploy/compose.yaml", map[string]string{"SECRET": "a$b"})
+	_, err := Load(t.Context(), dir, "deploy/compose.yaml", map[string]string{"SECRET": "a$b"}, nil)
 	require.ErrorContains(t, err, `depends on undefined service`)
 
-	model, err := Load(t.Context(), dir, "deploy/compose.yaml", map[string]string{"SECRET": "a$b", "COMPOSE_PROFILES": "other, never"})
+	model, err := Load(t.Context(), dir, "deploy/compose.yaml", map[string]string{"SECRET": "a$b", "COMPOSE_PROFILES": "other, never"}, nil)
 	require.NoError(t, err)
 	// The order of the keys is compose-go's, which differs between its versions.
 	want := `{
@@ -162,14 +162,14 @@ services:
 		"compose.override.yaml": "services: {web: {image: overridden}}",
 		".env":                  "DOTENV=read\n",
 	})
-	model, err := Load(t.Context(), dir, "compose.yaml", map[string]string{"GIVEN": "it's $5"})
+	model, err := Load(t.Context(), dir, "compose.yaml", map[string]string{"GIVEN": "it's $5"}, nil)
 	require.NoError(t, err)
 	d := read(t, model)
 	assert.Equal(t, "app", d.Name)
 	assert.Equal(t, "web:none", d.Services["web"].Image)
 	assert.NotContains(t, d.Services, "debug")
 	assert.Equal(t, "unset", d.variable("web", "OWN"))
-	assert.Equal(t, "none", d.variable("web", "DOTENV"), "on the server --env-file takes the place of .env")
+	assert.Equal(t, "none", d.variable("web", "DOTENV"), "who has read it says what it has among the variables")
 	assert.Equal(t, "it's $$5", d.variable("web", "GIVEN"))
 }
 
@@ -195,7 +195,7 @@ services:
 	})
 	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "deploy/linked.env")))
 	require.NoError(t, os.Symlink(".env.production", filepath.Join(dir, "deploy/later.env")))
-	model, err := Load(t.Context(), dir, "deploy/compose.yaml", map[string]string{"A": "it's $5", "B": "given"})
+	model, err := Load(t.Context(), dir, "deploy/compose.yaml", map[string]string{"A": "it's $5", "B": "given"}, nil)
 	require.NoError(t, err)
 	up := filepath.Dir(dir)
 	assert.Equal(t, map[string][]string{
@@ -225,7 +225,7 @@ services:
 	})
 	require.NoError(t, os.Symlink("compose.yaml", filepath.Join(dir, "linked.yaml")))
 	for _, file := range []string{"compose.yaml", "linked.yaml"} {
-		model, err := Load(t.Context(), dir, file, map[string]string{"TAG": "7"})
+		model, err := Load(t.Context(), dir, file, map[string]string{"TAG": "7"}, nil)
 		require.NoError(t, err, file)
 		d := read(t, model)
 		assert.Equal(t, "web:7", d.Services["web"].Image)
@@ -239,33 +239,33 @@ services:
 
 func TestLoadSaysWhatComposeHasAgainstAFile(t *testing.T) {
 	for name, test := range map[string]struct{ file, want string }{
-		"unknown key":      {"services: {web: {image: web, prots: []}}", "compose.yaml is refused by Compose: services.web.prots is not known to Compose"},
-		"not YAML":         {"services: {web: [", "compose.yaml is refused by Compose: "},
-		"a tab":            {"services:\n\tweb: {}\n", "compose.yaml is refused by Compose: "},
-		"empty":            {"", "compose.yaml is refused by Compose: empty compose file"},
-		"a list":           {"[services]", "compose.yaml is refused by Compose: top-level object must be a mapping"},
-		"a word":           {"services", "compose.yaml is refused by Compose: top-level object must be a mapping"},
-		"services a list":  {"services: []", "compose.yaml is refused by Compose: services must be a mapping"},
-		"a service a list": {"services: {web: []}", "compose.yaml is refused by Compose: services.web must be a mapping"},
-		"a service's null": {"services: {web: }", "compose.yaml is refused by Compose: "},
-		"no image":         {"services: {web: {}}", `service "web" has neither an image nor a build context`},
-		"unset variable":   {`services: {web: {image: "${TAG:?set a tag}"}}`, "required variable TAG is missing a value: set a tag"},
-		"no env file":      {"services: {web: {image: web, env_file: web.env}}", "env file web.env not found: the commit does not hold it; name .env.production there, which the stack's variables become, or both: env_file: [{path: web.env, required: false}, {path: .env.production, required: false}]"},
-		"broken env file":  {"services: {web: {image: web, env_file: broken.env}}", "failed to read broken.env: line 1"},
-		"no include":       {"include: [absent.yaml]", "absent.yaml: no such file"},
-		"a remote include": {"include: [oci://docker.io/example/app]", "no such file"},
-		"broken include":   {"include: [broken.yaml]", "validating broken.yaml: services.api.prots is not known to Compose"},
-		"no extended":      {"services: {web: {extends: {file: broken.yaml, service: absent}}}", `service "absent" not found in broken.yaml`},
-		"a cycle":          {"services: {a: {image: a, depends_on: [b]}, b: {image: b, depends_on: [a]}}", "cycle"},
-		"one name twice":   {"services: {a: {image: a, container_name: one}, b: {image: b, container_name: one}}", "container name"},
-		"a secret value":   {`services: {web: {image: web, ports: ["${SECRET}"]}}`, "${SECRET}"},
-		"an alias bomb":    {"x-a: &a [1,1,1,1,1,1,1,1,1]\n" + bomb(), "compose.yaml is refused by Compose: "},
+		"unknown key":       {"services: {web: {image: web, prots: []}}", "compose.yaml is refused by Compose: services.web.prots is not known to Compose"},
+		"not YAML":          {"services: {web: [", "compose.yaml is refused by Compose: "},
+		"a tab":             {"services:\n\tweb: {}\n", "compose.yaml is refused by Compose: "},
+		"empty":             {"", "compose.yaml is refused by Compose: empty compose file"},
+		"a list":            {"[services]", "compose.yaml is refused by Compose: top-level object must be a mapping"},
+		"a word":            {"services", "compose.yaml is refused by Compose: top-level object must be a mapping"},
+		"services a list":   {"services: []", "compose.yaml is refused by Compose: services must be a mapping"},
+		"a service a list":  {"services: {web: []}", "compose.yaml is refused by Compose: services.web must be a mapping"},
+		"a service's null":  {"services: {web: }", "compose.yaml is refused by Compose: "},
+		"no image":          {"services: {web: {}}", `service "web" has neither an image nor a build context`},
+		"unset variable":    {`services: {web: {image: "${TAG:?set a tag}"}}`, "required variable TAG is missing a value: set a tag"},
+		"broken env file":   {"services: {web: {image: web, env_file: broken.env}}", "failed to read broken.env: line 1"},
+		"no include":        {"include: [absent.yaml]", "absent.yaml: no such file"},
+		"a remote include":  {"include: [oci://docker.io/example/app]", "include: oci://docker.io/example/app is not in the repository, and Berth fetches nothing else"},
+		"an include by git": {"include: [\"https://github.com/you/app.git\"]", "include: https://github.com/you/app.git is not in the repository"},
+		"broken include":    {"include: [broken.yaml]", "validating broken.yaml: services.api.prots is not known to Compose"},
+		"no extended":       {"services: {web: {extends: {file: broken.yaml, service: absent}}}", `service "absent" not found in broken.yaml`},
+		"a cycle":           {"services: {a: {image: a, depends_on: [b]}, b: {image: b, depends_on: [a]}}", "cycle"},
+		"one name twice":    {"services: {a: {image: a, container_name: one}, b: {image: b, container_name: one}}", "container name"},
+		"a secret value":    {`services: {web: {image: web, ports: ["${SECRET}"]}}`, "${SECRET}"},
+		"an alias bomb":     {"x-a: &a [1,1,1,1,1,1,1,1,1]\n" + bomb(), "compose.yaml is refused by Compose: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := checkout(t, map[string]string{
 				"compose.yaml": test.file, "broken.yaml": "services: {api: {image: api, prots: []}}", "broken.env": "not a variable!\n",
 			})
-			_, err := Load(t.Context(), dir, "compose.yaml", map[string]string{"SECRET": "hunter2\x1b[31m", "WORD": "web"})
+			_, err := Load(t.Context(), dir, "compose.yaml", map[string]string{"SECRET": "hunter2\x1b[31m", "WORD": "web"}, map[string]string{"SECRET": "hunter2\x1b[31m", "SHORT": "a", "SAID": "services"})
 			require.ErrorContains(t, err, test.want)
 			assert.ErrorContains(t, err, "compose.yaml is refused by Compose: ")
 			assert.NotContains(t, err.Error(), "\n")
@@ -295,7 +295,7 @@ func TestLoadFindsTheFileInsideTheRepository(t *testing.T) {
 		"../" + filepath.Base(filepath.Dir(outside)) + "/compose.yaml": "the repository has no",
 		"folder": "is a directory",
 	} {
-		_, err := Load(t.Context(), dir, file, nil)
+		_, err := Load(t.Context(), dir, file, nil, nil)
 		assert.ErrorContains(t, err, want, file)
 	}
 	assert.NoFileExists(t, filepath.Join(filepath.Dir(outside), ".env.production"))
@@ -304,7 +304,7 @@ func TestLoadFindsTheFileInsideTheRepository(t *testing.T) {
 func TestLoadTakesTheSampleApp(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, os.DirFS("../../../tests/sample-app")))
-	model, err := Load(t.Context(), dir, "compose.yaml", map[string]string{"DATABASE_PASSWORD": "it's $5"})
+	model, err := Load(t.Context(), dir, "compose.yaml", map[string]string{"DATABASE_PASSWORD": "it's $5"}, nil)
 	require.NoError(t, err)
 	assert.Contains(t, string(model.JSON), "it's $$5")
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -70,6 +71,9 @@ func (r *reach) followDocument(ctx context.Context, at drawn, document any) erro
 	if !isMap {
 		return errors.New("top-level object must be a mapping")
 	}
+	if !drawsIn(document) {
+		return nil
+	}
 	details := types.ConfigDetails{WorkingDir: at.base, Environment: at.variables, ConfigFiles: []types.ConfigFile{{Filename: at.file, Config: config}}}
 	model, err := loader.LoadModelWithContext(ctx, details, func(o *loader.Options) {
 		o.SetProjectName(project, true)
@@ -104,6 +108,28 @@ func (r *reach) followDocument(ctx context.Context, at drawn, document any) erro
 		}
 	}
 	return nil
+}
+
+// drawsIn says whether a document has a key by which it draws in others, wherever that may be. Reading it as Compose does takes
+// its time.
+func drawsIn(node any) bool {
+	switch node := node.(type) {
+	case map[string]any:
+		for key, value := range node {
+			if key == "include" || key == "extends" || drawsIn(value) {
+				return true
+			}
+		}
+	case map[any]any:
+		for key, value := range node {
+			if key == "include" || key == "extends" || drawsIn(value) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(node, drawsIn)
+	}
+	return false
 }
 
 // include follows an entry of a file's include, as compose-go's ApplyInclude reads it.
@@ -164,6 +190,9 @@ func (r *reach) include(ctx context.Context, at drawn, entry any) error {
 
 // inside is the absolute path of what a file names, which has to lie in the checkout, links followed.
 func (r *reach) inside(base, name string) (string, error) {
+	if elsewhere.MatchString(name) {
+		return "", fmt.Errorf("%s is not in the repository, and Berth fetches nothing else; Fix: commit the file and name it by its path there", name)
+	}
 	path := name
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(base, path)
@@ -173,6 +202,9 @@ func (r *reach) inside(base, name string) (string, error) {
 	}
 	return path, nil
 }
+
+// elsewhere matches what Compose would fetch by itself.
+var elsewhere = regexp.MustCompile(`^([a-z][a-z0-9+.-]*://|git@|github\.com[/:])`)
 
 // texts are those of a key that takes one or a list.
 func texts(value any) (all []string) {

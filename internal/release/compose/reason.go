@@ -1,25 +1,26 @@
 package compose
 
 import (
+	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"berth/internal/plain"
 )
 
-// reason is compose-go's error as one sentence, without the folder's own path and without the values of variables.
-func reason(err error, dir, path string, variables map[string]string) string {
+// reason is compose-go's error as one sentence, without the folder's own path and without the values of secrets.
+func reason(err error, dir, path string, secrets map[string]string) string {
 	text := strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), "")
 	own := shown(dir, path) + ": "
 	for _, prefix := range []string{"validating ", "failed to parse "} {
 		text = strings.TrimPrefix(text, prefix+own)
 	}
-	text = absentEnvFile.ReplaceAllString(text, "$1: the commit does not hold it; name .env.production there, which the stack's variables become, or both: "+
-		"env_file: [{path: $2, required: false}, {path: .env.production, required: false}]")
+	// What the file itself says tells nothing of a secret, and a message without the file's own words is of no use.
+	written, _ := os.ReadFile(path)
+	text = hideValues(text, secrets, string(written)+composeWords)
 	// The words of its JSON Schema library for a key that no schema allows.
-	text = strings.ReplaceAll(hideValues(text, variables), " false schema", " is not known to Compose")
+	text = strings.ReplaceAll(text, " false schema", " is not known to Compose")
 	var lines []string
 	for line := range strings.Lines(text) {
 		if line = plain.Line(line); line != "" {
@@ -29,17 +30,17 @@ func reason(err error, dir, path string, variables map[string]string) string {
 	return strings.Join(lines, "; ")
 }
 
-// absentEnvFile matches what compose-go says of an env file that is not there: most often one that git leaves on the laptop.
-var absentEnvFile = regexp.MustCompile(`(env file (\S+) not found): stat .*`)
+// composeWords are those of the specification that stand in messages about every file.
+const composeWords = " services networks volumes secrets configs include environment env_file image build context dockerfile ports healthcheck depends_on deploy labels command required"
 
 // shortestHidden is the length from which a value is told from an ordinary word, in bytes.
 const shortestHidden = 4
 
-// hideValues puts the variables' names where their values stood, the longest values first.
-func hideValues(text string, variables map[string]string) string {
+// hideValues puts the secrets' names where their values stood, the longest values first; not for those that the file itself has.
+func hideValues(text string, variables map[string]string, written string) string {
 	var names []string
 	for name, value := range variables {
-		if len(value) >= shortestHidden {
+		if len(value) >= shortestHidden && !strings.Contains(written, value) {
 			names = append(names, name)
 		}
 	}

@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,7 +9,7 @@ import (
 )
 
 // Source is a compose file as its author wrote it, to point at lines of. What it includes or extends is not in it.
-type Source struct{ services *yaml.Node }
+type Source struct{ whole, services *yaml.Node }
 
 // ReadSource reads a compose file's text. One that is not YAML has no lines to point at; Load says what is wrong with it.
 func ReadSource(text []byte) *Source {
@@ -18,8 +17,93 @@ func ReadSource(text []byte) *Source {
 	if err := yaml.Unmarshal(text, &document); err != nil || len(document.Content) == 0 {
 		return &Source{}
 	}
+	// Whoever reads a source follows its aliases; Compose refuses what leads back to itself, or is without bounds.
+	if expanded(&document, map[*yaml.Node]int{}) > mostNodes {
+		return &Source{}
+	}
 	_, services := field(document.Content[0], "services")
-	return &Source{services: services}
+	return &Source{whole: document.Content[0], services: services}
+}
+
+// mostNodes is how many nodes a source has at most, aliases followed.
+const mostNodes = 1_000_000
+
+// expanded counts the nodes below one, aliases followed, to mostNodes and a bit more; known has those that were counted, 0 while they
+// are.
+func expanded(node *yaml.Node, known map[*yaml.Node]int) int {
+	if count, seen := known[node]; seen {
+		if count == 0 {
+			return mostNodes + 1 // It leads back to itself.
+		}
+		return count
+	}
+	known[node] = 0
+	count := 1
+	if node.Alias != nil {
+		count += expanded(node.Alias, known)
+	}
+	for _, one := range node.Content {
+		count = min(count+expanded(one, known), mostNodes+1)
+	}
+	known[node] = count
+	return count
+}
+
+// Services are the names of the services, in their order.
+func (s *Source) Services() (names []string) {
+	if services := resolved(s.services); services != nil && services.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(services.Content); i += 2 {
+			names = append(names, services.Content[i].Value)
+		}
+	}
+	return names
+}
+
+// At is the line of the key that a path of keys leads to, that of the last one there is, or 0 where there is none.
+func (s *Source) At(path ...string) int {
+	line, _ := s.reach(path)
+	return line
+}
+
+// Holding is the first line below a path of keys that holds a text, or that of the path.
+func (s *Source) Holding(text string, path ...string) int {
+	line, node := s.reach(path)
+	found := 0
+	everyText(node, func(one *yaml.Node) {
+		if found == 0 && text != "" && strings.Contains(one.Value, text) {
+			found = one.Line
+		}
+	})
+	if found > 0 {
+		return found
+	}
+	return line
+}
+
+// Unset lists the variables that are taken below a path of keys without a default and that have has no value for.
+func (s *Source) Unset(have func(name string) bool, path ...string) (names []string) {
+	_, node := s.reach(path)
+	everyText(node, func(one *yaml.Node) {
+		for _, found := range taken.FindAllStringSubmatch(one.Value, -1) {
+			if name := found[1] + found[3]; name != "" && found[2] == "" && !have(name) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	})
+	return names
+}
+
+// reach is the line of the last key of a path that is there, and the value of the whole path, nil for none.
+func (s *Source) reach(path []string) (line int, node *yaml.Node) {
+	node = s.whole
+	for _, key := range path {
+		var at *yaml.Node
+		if at, node = field(node, key); at == nil {
+			return line, nil
+		}
+		line = at.Line
+	}
+	return line, node
 }
 
 // Line is where a service has a key, from 1: the key's own line, that of the service where it lacks the key, or 0 where
@@ -72,8 +156,10 @@ func resolved(node *yaml.Node) *yaml.Node {
 
 var (
 	// secretName matches variables that hold a secret by the words that end their name; NAME_FILE holds a path.
-	secretName = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|PASS|SECRET|TOKEN|KEY|CREDENTIALS?)$`)
-	publicName = regexp.MustCompile(`(?i)(PUBLIC|PUBLISHABLE|SITE)_?KEY$`)
+	secretName = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|PASSPHRASE|PASS|SECRET|TOKEN|KEY|CREDENTIALS?|SECRET_KEY_BASE)$|(^|_)(PW|SALT|PEPPER|PAT|DSN)$|_PWD$`)
+	// publicName matches what ends so and is none: what browsers are given, what names something in a store, how many there may be.
+	publicName = regexp.MustCompile(`(?i)(PUBLIC|PUBLISHABLE|SITE|ANON)_?KEY$|^(NEXT_PUBLIC|NUXT_PUBLIC|EXPO_PUBLIC|PUBLIC|VITE|REACT_APP|GATSBY)_|` +
+		`(^|_)(CACHE|SORT|PARTITION|PRIMARY|FOREIGN|ROUTING|LOOKUP|INDEX|OBJECT|GROUP|QUEUE|SHORTCUT|HOT|SORTING|IDEMPOTENCY|SESSION_COOKIE)_KEY$|(^|_)(MAX|MIN|NUM)(_[A-Z]+)*_TOKEN$|(BY|COM|SUR|TRES)PASS$`)
 	// flagName matches what databases take as a flag about a password, whatever its value.
 	flagName = regexp.MustCompile(`(?i)(^|_)(RANDOM|ALLOW_EMPTY|ONETIME)_(ROOT_)?PASSWORD$`)
 	// flag matches the value of what is on or off, and switchName the name of what 1 and 0 turn on and off.
@@ -85,20 +171,57 @@ var (
 	reference = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)(?::?-([^}]*))?[^}]*\}?`)
 )
 
-// Exposed lists the services' variables whose secret stands in the file itself, as "SERVICE NAME", with their lines.
-// A reference to the environment is none, but its default is.
-func (s *Source) Exposed() map[string]int {
-	found := map[string]int{}
+// Exposure is a variable of a service whose secret stands in the file itself.
+type Exposure struct {
+	Service, Name string
+	// By is the variable that its value should come from: the one whose default it is, or the first that has the same value; its
+	// own name where there is none.
+	By   string
+	Line int
+	// InURL says that it is a password in a URL.
+	InURL bool
+}
+
+// Exposed lists the services' variables whose secret stands in the file itself, in their order. A reference to the environment is
+// none; its default is, unless have has a value for it.
+func (s *Source) Exposed(have func(name string) bool) (found []Exposure) {
 	services := resolved(s.services)
 	if services == nil || services.Kind != yaml.MappingNode {
-		return found
+		return nil
 	}
+	first := map[string]string{}
+	type place struct {
+		at      int
+		literal string
+	}
+	var later []place
 	for i := 0; i+1 < len(services.Content); i += 2 {
 		_, environment := field(services.Content[i+1], "environment")
 		for _, variable := range variables(environment) {
-			if exposes(variable.name, variable.value) {
-				found[fmt.Sprintf("%s %s", services.Content[i].Value, variable.name)] = variable.line
+			if !exposes(variable.name, variable.value) {
+				continue
 			}
+			one := Exposure{Service: services.Content[i].Value, Name: variable.name, By: variable.name, Line: variable.line}
+			literal := variable.value
+			if inside := inURL.FindStringSubmatch(literal); inside != nil {
+				literal, one.InURL = inside[1], true
+			}
+			if references := reference.FindAllStringSubmatch(literal, -1); len(references) > 0 {
+				one.By = references[0][1]
+				if have(one.By) {
+					continue
+				}
+				literal = references[0][2]
+			} else if !one.InURL && first[literal] == "" {
+				first[literal] = variable.name
+			}
+			later = append(later, place{len(found), literal})
+			found = append(found, one)
+		}
+	}
+	for _, one := range later {
+		if by := first[one.literal]; by != "" && found[one.at].By == found[one.at].Name {
+			found[one.at].By = by
 		}
 	}
 	return found
@@ -167,8 +290,9 @@ type Gap struct {
 	Service, Name string
 	// Line is where the file takes it, from 1.
 	Line int
-	// Passed says that it is passed through by its name alone, so that it is not there instead of empty.
-	Passed bool
+	// Passed says that it is passed through by its name alone, so that it is not there instead of empty; Required, that
+	// Compose refuses the file without it.
+	Passed, Required bool
 }
 
 // taken matches what Compose puts a variable for: its groups are the name in braces, what follows it there, and the name
@@ -178,40 +302,65 @@ var taken = regexp.MustCompile(`\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)([^}]*)\}|\$([A
 // plainName matches a variable's name that is one as it stands, and no reference to another.
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// Gaps lists the variables that the services take without a default and that have has no value for, each at its first
-// line. Compose makes them empty and warns of it, where nobody looks. A service of a profile does not run.
-func (s *Source) Gaps(have func(name string) bool) (gaps []Gap) {
-	services := resolved(s.services)
-	if services == nil || services.Kind != yaml.MappingNode {
-		return nil
-	}
-	seen := map[string]bool{}
+// Gaps lists the variables that the file takes without a default and that have has no value for, each at its first line, in the
+// order of the lines. Compose makes them empty and warns of it, where nobody looks, or refuses the file (:?). A service of a
+// profile that is not among those that run does not count.
+func (s *Source) Gaps(have func(name string) bool, running ...string) (gaps []Gap) {
+	seen := map[string]int{}
 	add := func(gap Gap) {
-		if !seen[gap.Name] && !strings.HasPrefix(gap.Name, "COMPOSE_") && !have(gap.Name) {
-			seen[gap.Name] = true
-			gaps = append(gaps, gap)
+		if strings.HasPrefix(gap.Name, "COMPOSE_") || have(gap.Name) {
+			return
 		}
+		if at, known := seen[gap.Name]; known {
+			gaps[at].Required = gaps[at].Required || gap.Required
+			return
+		}
+		seen[gap.Name] = len(gaps)
+		gaps = append(gaps, gap)
 	}
-	for i := 0; i+1 < len(services.Content); i += 2 {
-		name, definition := services.Content[i].Value, services.Content[i+1]
-		if at, _ := field(definition, "profiles"); at != nil {
-			continue
-		}
-		everyText(definition, func(node *yaml.Node) {
+	texts := func(service string, node *yaml.Node) {
+		everyText(node, func(node *yaml.Node) {
 			for _, found := range taken.FindAllStringSubmatch(node.Value, -1) {
-				if variable := found[1] + found[3]; variable != "" && found[2] == "" {
-					add(Gap{Service: name, Name: variable, Line: node.Line})
+				required := strings.HasPrefix(found[2], ":?") || strings.HasPrefix(found[2], "?")
+				if variable := found[1] + found[3]; variable != "" && (found[2] == "" || required) {
+					add(Gap{Service: service, Name: variable, Line: node.Line, Required: required})
 				}
 			}
 		})
-		_, environment := field(definition, "environment")
-		for _, one := range variables(environment) {
-			if one.bare && plainName.MatchString(one.name) {
-				add(Gap{Service: name, Name: one.name, Line: one.line, Passed: true})
+	}
+	if services := resolved(s.services); services != nil && services.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(services.Content); i += 2 {
+			name, definition := services.Content[i].Value, services.Content[i+1]
+			if !runs(definition, running) {
+				continue
+			}
+			texts(name, definition)
+			_, environment := field(definition, "environment")
+			for _, one := range variables(environment) {
+				if one.bare && plainName.MatchString(one.name) {
+					add(Gap{Service: name, Name: one.name, Line: one.line, Passed: true})
+				}
 			}
 		}
 	}
+	for _, section := range []string{"networks", "volumes", "secrets", "configs"} {
+		_, node := field(s.whole, section)
+		texts("", node)
+	}
+	slices.SortStableFunc(gaps, func(a, b Gap) int { return a.Line - b.Line })
 	return gaps
+}
+
+// runs says whether a service runs with these profiles.
+func runs(definition *yaml.Node, running []string) bool {
+	_, node := field(definition, "profiles")
+	of := 0
+	found := false
+	everyText(node, func(one *yaml.Node) {
+		of++
+		found = found || slices.Contains(running, one.Value)
+	})
+	return of == 0 || found || slices.Contains(running, "*")
 }
 
 // everyText visits the texts below a node, in their order; keys are none that Compose looks into.

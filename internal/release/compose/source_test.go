@@ -48,13 +48,20 @@ func TestLine(t *testing.T) {
 	}
 	for _, broken := range []string{"", "\t", "services: 3", "- a", "services:\n  web"} {
 		assert.Zero(t, ReadSource([]byte(broken)).Line("web", "image"), broken)
-		assert.Empty(t, ReadSource([]byte(broken)).Exposed(), broken)
+		assert.Empty(t, ReadSource([]byte(broken)).Exposed(nobody), broken)
 	}
 }
 
 func TestExposed(t *testing.T) {
-	assert.Equal(t, map[string]int{"web API_KEY": 4, "api API_KEY": 4, "api DATABASE_URL": 16, "db POSTGRES_PASSWORD": 26}, ReadSource([]byte(written)).Exposed())
+	assert.Equal(t, []Exposure{{"web", "API_KEY", "API_KEY", 4, false}, {"api", "API_KEY", "API_KEY", 4, false}, {"api", "DATABASE_URL", "DATABASE_URL", 16, true}, {"db", "POSTGRES_PASSWORD", "PASSWORD", 26, false}},
+		ReadSource([]byte(written)).Exposed(nobody))
+	assert.Len(t, ReadSource([]byte(written)).Exposed(func(name string) bool { return name == "PASSWORD" }), 3, "the default of what is set is never taken")
+	assert.Equal(t, []Exposure{{"app", "DATABASE_URL", "DB_PASS", 2, true}, {"app", "PGPASSWORD", "DB_PASSWORD", 2, false}, {"app", "DB_PASS", "DB_PASS", 2, false}, {"db", "POSTGRES_PASSWORD", "DB_PASS", 3, false}},
+		ReadSource([]byte("services:\n  app: {environment: {DATABASE_URL: \"postgres://app:hunter2@db/app\", PGPASSWORD: \"${DB_PASSWORD:-x}\", DB_PASS: hunter2}}\n  db: {environment: {POSTGRES_PASSWORD: hunter2}}\n")).Exposed(nobody),
+		"what is the same stays the same")
 }
+
+func nobody(string) bool { return false }
 
 // TestFlagsAreNoSecrets: what says whether there is a password is none.
 func TestFlagsAreNoSecrets(t *testing.T) {
@@ -65,17 +72,17 @@ func TestFlagsAreNoSecrets(t *testing.T) {
 			if !strings.HasPrefix(environment, "[") {
 				environment = "{" + environment + "}"
 			}
-			assert.Empty(t, ReadSource([]byte("services:\n  db:\n    environment: "+environment+"\n")).Exposed(), environment)
+			assert.Empty(t, ReadSource([]byte("services:\n  db:\n    environment: "+environment+"\n")).Exposed(nobody), environment)
 		}
 	}
 	for _, variable := range strings.Fields("MYSQL_ROOT_PASSWORD=1 PASSWORD=0 DB_PASSWORD=truest MY_RANDOM_SECRET=x USE_TOKEN=abc MYSQL_PASSWORD=yes-1 RANDOM_ROOT_TOKEN=k") {
-		assert.Len(t, ReadSource([]byte("services:\n  db:\n    environment: [\""+variable+"\"]\n")).Exposed(), 1, variable)
+		assert.Len(t, ReadSource([]byte("services:\n  db:\n    environment: [\""+variable+"\"]\n")).Exposed(nobody), 1, variable)
 	}
 }
 
 func TestGaps(t *testing.T) {
 	have := func(name string) bool { return name == "TOKEN" }
-	assert.Equal(t, []Gap{{Service: "api", Name: "PASSWORD", Line: 17}}, ReadSource([]byte(written)).Gaps(have), "what has a default or is asked for with :? is none")
+	assert.Equal(t, []Gap{{Service: "api", Name: "PASSWORD", Line: 17}, {Service: "api", Name: "SECRET", Line: 19, Required: true}}, ReadSource([]byte(written)).Gaps(have), "what has a default is none")
 	text := `x-all: &all {command: "serve $PORT"}
 services:
   web:
@@ -88,9 +95,27 @@ services:
   tool: {image: "tool:${NEVER}", profiles: [tools]}
 `
 	assert.Equal(t, []Gap{
-		{"web", "PORT", 1, false}, {"web", "TAG", 5, false}, {"web", "NAME", 6, false}, {"web", "PASSED", 6, true}, {"api", "ALSO_PASSED", 9, true},
+		{Service: "web", Name: "PORT", Line: 1}, {Service: "web", Name: "TAG", Line: 5}, {Service: "web", Name: "NAME", Line: 6},
+		{Service: "web", Name: "PASSED", Line: 6, Passed: true}, {Service: "api", Name: "ALSO_PASSED", Line: 9, Passed: true},
 	}, ReadSource([]byte(text)).Gaps(have))
+	assert.Len(t, ReadSource([]byte(text)).Gaps(have, "debug", "tools"), 6, "a profile that runs")
+	assert.Equal(t, []Gap{{Service: "", Name: "OUT", Line: 2}, {Service: "", Name: "IN", Line: 3, Required: true}},
+		ReadSource([]byte("services: {web: {image: x}}\nnetworks: {out: {name: \"${OUT}\"}}\nsecrets: {s: {file: \"${IN?no}/s\"}}\n")).Gaps(have), "beside the services")
 	for _, broken := range []string{"", "\t", "services: 3", "- a", "services:\n  web", "services: {web: }"} {
 		assert.Empty(t, ReadSource([]byte(broken)).Gaps(have), broken)
 	}
+}
+
+// TestASourceWithoutBoundsIsNone: before Compose has refused it, nobody follows its aliases.
+func TestASourceWithoutBoundsIsNone(t *testing.T) {
+	for _, text := range []string{
+		"x-a: &a\n  b: *a\nservices: {web: {image: x, x-l: *a}}\n", "services: &s\n  web: {image: x, deploy: *s}\n", "services: {web: &w {environment: {<<: *w}}}\n",
+		"x-a: &a [1,1,1,1,1,1,1,1,1]\n" + bomb() + "services: {web: {image: x, command: *j}}\n",
+	} {
+		source := ReadSource([]byte(text))
+		assert.Empty(t, source.Gaps(nobody), text)
+		assert.Empty(t, source.Services(), text)
+		assert.Zero(t, source.At("services", "web", "deploy"), text)
+	}
+	assert.NotEmpty(t, ReadSource([]byte("x-a: &a {A: \"${B}\"}\nservices: {web: {environment: *a}, api: {environment: *a}}\n")).Gaps(nobody))
 }

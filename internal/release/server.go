@@ -1,0 +1,193 @@
+package release
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// size is what an instance type has.
+type size struct {
+	name   string
+	vCPUs  float64
+	memory int64
+}
+
+const gibibyte = 1 << 30
+
+// serverSizes are those of t3 and t3a, from small to large. Source: AWS, "Specifications for general purpose instances".
+var serverSizes = []size{
+	{"nano", 2, gibibyte / 2}, {"micro", 2, gibibyte}, {"small", 2, 2 * gibibyte}, {"medium", 2, 4 * gibibyte},
+	{"large", 2, 8 * gibibyte}, {"xlarge", 4, 16 * gibibyte}, {"2xlarge", 8, 32 * gibibyte},
+}
+
+// loggingDrivers are those of Debian 13's Docker. Source: moby v26.1.5, daemon/logdrivers_linux.go.
+var loggingDrivers = []string{"awslogs", "fluentd", "gcplogs", "gelf", "journald", "json-file", "local", "none", "splunk", "syslog"}
+
+// missingDevice matches devices that no server of t3 or t3a has.
+var missingDevice = regexp.MustCompile(`^/dev/(dri|kvm|kfd|nvidia|video|snd|tty(USB|ACM|AMA|S[1-9])|bus/usb|serial|apex|dvb|i2c|spi|gpio|mem$|hidraw|sgx|vfio|accel)`)
+
+// unlike finds what services want of a server and the stack's own does not have.
+func (f *findings) unlike() {
+	for _, name := range slices.Sorted(maps.Keys(f.model.Project.Services)) {
+		service := f.model.Project.Services[name]
+		at := func(keys ...string) int { return f.source.At(append([]string{"services", name}, keys...)...) }
+		if !runsHere(service.Platform) {
+			f.problem(at("platform"), "service %s is for the platform %s, and the server is linux/amd64; take platform out, or name an image for linux/amd64", name, service.Platform)
+		}
+		f.limits(name, service, at)
+		f.devices(name, service, at)
+		if driver := logDriver(service); driver != "" && !slices.Contains(loggingDrivers, driver) {
+			f.problem(at("logging", "driver"), "service %s logs with %s, a plugin that the server's Docker does not have; take logging out: the server keeps its output within bounds, or name one of: json-file, local, journald, none", name, driver)
+			f.better = append(f.better, fmt.Sprintf("service %s has its output sent in the server's own network (logging.", name))
+		}
+		if service.Runtime != "" && service.Runtime != "runc" && service.Runtime != "io.containerd.runc.v2" {
+			f.problem(at("runtime"), "service %s wants the runtime %s, which the server does not have; take runtime out", name, service.Runtime)
+			f.better = append(f.better, fmt.Sprintf("service %s chooses the runtime %s", name, service.Runtime))
+		}
+	}
+	for name, volume := range f.model.Project.Volumes {
+		if volume.Driver != "" && volume.Driver != "local" && !bool(volume.External) {
+			f.problem(f.source.At("volumes", name, "driver"), "volume %s has the driver %s, a plugin that the server's Docker does not have; take driver out, and Docker keeps the files on the data volume", name, volume.Driver)
+			f.better = append(f.better, fmt.Sprintf("volume %s has the driver %s", name, volume.Driver))
+		}
+	}
+	for name, network := range f.model.Project.Networks {
+		if !slices.Contains([]string{"", "default", "bridge", "host", "none", "macvlan", "ipvlan"}, network.Driver) && !bool(network.External) {
+			f.problem(f.source.At("networks", name, "driver"), "network %s has the driver %s, which a single server does not have; take driver out", name, network.Driver)
+			f.better = append(f.better, fmt.Sprintf("network %s has the driver %s", name, network.Driver))
+		}
+	}
+}
+
+// runsHere says whether the server runs what is for a platform.
+func runsHere(platform string) bool {
+	parts := strings.Split(strings.ToLower(platform), "/")
+	if len(parts) > 1 {
+		return parts[0] == "linux" && (parts[1] == "amd64" || parts[1] == "x86_64" || parts[1] == "x86-64" || parts[1] == "386")
+	}
+	return slices.Contains([]string{"", "linux", "amd64", "x86_64", "x86-64", "386"}, parts[0])
+}
+
+func logDriver(service types.ServiceConfig) string {
+	if service.Logging != nil && service.Logging.Driver != "" {
+		return service.Logging.Driver
+	}
+	return service.LogDriver
+}
+
+// limits finds services that want more processors or memory than the server has: Docker starts no container with more processors,
+// and one with more memory never gets it.
+func (f *findings) limits(name string, service types.ServiceConfig, at func(...string) int) {
+	family, sizeName, _ := strings.Cut(f.cfg.InstanceType, ".")
+	here := slices.IndexFunc(serverSizes, func(one size) bool { return one.name == sizeName })
+	if here < 0 {
+		return
+	}
+	server := serverSizes[here]
+	larger := func(vCPUs float64, memory int64) string {
+		for _, one := range serverSizes {
+			if one.vCPUs >= vCPUs && one.memory >= memory {
+				return fmt.Sprintf("lower it, or take a larger server: pulumi config set berth:instanceType %s.%s", family, one.name)
+			}
+		}
+		return "lower it: no server of the family has as much"
+	}
+	processors := func(wanted float64, keys ...string) {
+		if wanted > server.vCPUs {
+			f.problem(at(keys...), "service %s may take %s CPUs (%s), and a %s has %g, so Docker would not start it; %s", name, strconv.FormatFloat(wanted, 'g', 4, 64), strings.Join(keys, "."), f.cfg.InstanceType, server.vCPUs, larger(wanted, 0))
+		}
+	}
+	memory := func(wanted int64, keys ...string) {
+		if wanted > server.memory {
+			f.problem(at(keys...), "service %s is to have %s of memory (%s), and a %s has %s; %s", name, bytes(wanted), strings.Join(keys, "."), f.cfg.InstanceType, bytes(server.memory), larger(0, wanted))
+		}
+	}
+	processors(float64(service.CPUS), "cpus")
+	if last := lastProcessor(service.CPUSet); last >= server.vCPUs {
+		f.problem(at("cpuset"), "service %s is to run on the CPUs %s, and a %s has 0 to %g, so Docker would not start it; take cpuset out, or %s", name, service.CPUSet, f.cfg.InstanceType, server.vCPUs-1, larger(last+1, 0))
+	}
+	memory(int64(service.MemLimit), "mem_limit")
+	memory(int64(service.MemReservation), "mem_reservation")
+	if service.Deploy == nil {
+		return
+	}
+	if limits := service.Deploy.Resources.Limits; limits != nil {
+		processors(float64(limits.NanoCPUs), "deploy", "resources", "limits", "cpus")
+		memory(int64(limits.MemoryBytes), "deploy", "resources", "limits", "memory")
+	}
+	if reserved := service.Deploy.Resources.Reservations; reserved != nil {
+		processors(float64(reserved.NanoCPUs), "deploy", "resources", "reservations", "cpus")
+		memory(int64(reserved.MemoryBytes), "deploy", "resources", "reservations", "memory")
+	}
+}
+
+// lastProcessor is the highest number of a list such as 0-3,6; -1 for none.
+func lastProcessor(set string) float64 {
+	last := -1.0
+	for _, part := range strings.FieldsFunc(set, func(r rune) bool { return r < '0' || r > '9' }) {
+		if number, err := strconv.ParseFloat(part, 64); err == nil {
+			last = max(last, number)
+		}
+	}
+	return last
+}
+
+func bytes(count int64) string {
+	if count >= gibibyte {
+		return strconv.FormatFloat(float64(count)/gibibyte, 'g', 4, 64) + " GiB"
+	}
+	return strconv.FormatInt(count>>20, 10) + " MiB"
+}
+
+// devices finds hardware that the server does not have, so that allowing it would help nobody.
+func (f *findings) devices(name string, service types.ServiceConfig, at func(...string) int) {
+	gpus := func(keys []string, wanted []types.DeviceRequest) {
+		if len(wanted) == 0 {
+			return
+		}
+		f.problem(at(keys...), "service %s wants devices of the server (%s), and a t3 or t3a has no GPU or the like; take that out if the app runs without it", name, strings.Join(keys, "."))
+		f.better = append(f.better, fmt.Sprintf("service %s wants devices of the server (%s)", name, strings.Join(keys, ".")))
+	}
+	gpus([]string{"gpus"}, service.Gpus)
+	if service.Deploy != nil && service.Deploy.Resources.Reservations != nil {
+		gpus([]string{"deploy", "resources", "reservations", "devices"}, service.Deploy.Resources.Reservations.Devices)
+	}
+	var gone []string
+	for _, device := range service.Devices {
+		if missingDevice.MatchString(device.Source) || strings.Contains(device.Source, "=") && !strings.HasPrefix(device.Source, "/") {
+			gone = append(gone, device.Source)
+		}
+	}
+	if len(gone) > 0 {
+		f.problem(at("devices"), "service %s wants the device %s, which the server does not have; take it out if the app runs without it", name, strings.Join(gone, ", "))
+	}
+	if len(gone) > 0 && len(gone) == len(service.Devices) {
+		f.better = append(f.better, fmt.Sprintf("service %s wants devices of the server (devices)", name))
+	}
+}
+
+// across finds services that share what belongs to one project with a service of the other.
+func (f *findings) across() {
+	for _, name := range slices.Sorted(maps.Keys(f.model.Project.Services)) {
+		service := f.model.Project.Services[name]
+		for _, shares := range []struct{ key, value, what string }{{"pid", service.Pid, "processes"}, {"ipc", service.Ipc, "shared memory"}} {
+			other, ok := strings.CutPrefix(shares.value, "service:")
+			if !ok || (f.plan.Because[name] == "") == (f.plan.Because[other] == "") {
+				continue
+			}
+			lasting, because := name, f.plan.Because[name]
+			if because == "" {
+				lasting, because = other, f.plan.Because[other]
+			}
+			f.problem(f.source.At("services", name, shares.key), "service %s shares the %s of %s (%s: service:%s), but only %s is persistent, because %s, so they live in different projects; label both berth.stateful: \"true\", or both \"false\", in the compose file",
+				name, shares.what, other, shares.key, other, lasting, cmp.Or(because, "it is labelled"))
+		}
+	}
+}
