@@ -154,7 +154,7 @@ func TestAPlanIsOfItsCommit(t *testing.T) {
 		"another tree":                 {`"hash":"` + tree, `"hash":"` + strings.Repeat("b", 40), "holds something else at web than the plan of the release was made from"},
 		"a path that the commit lacks": {`"path":"@SOURCE@/web"`, `"path":"@SOURCE@/nowhere"`, "nothing is done on a guess"},
 		"not a plan":                   {"{", "", "nothing is done on a guess"},
-		"empty":                        {plan, "", "nothing is done on a guess"},
+		"empty":                        {plan, "", "is not one of version 1"},
 	} {
 		h.write("etc/plan.json", strings.Replace(plan, test.from, test.to, 1))
 		h.write("etc/app.env", "A=1\n")

@@ -25,6 +25,8 @@ type Commit struct {
 	SHA, Folder, Root string
 	// Model is Compose's normalised model of it, JSON with absolute paths.
 	Model []byte
+	// EnvFiles and LabelFiles are what services read, by their names; those of the server are absolute paths, and not in the model.
+	EnvFiles, LabelFiles map[string][]string
 	// Links are its symbolic links, by their paths in the checkout.
 	Links []string
 	// Tree gives git's hash of the file or folder at a path relative to the checkout, "" for what the commit does not
@@ -42,7 +44,7 @@ func MakePlan(cfg *config.Config, commit Commit) (*Plan, error) {
 	}
 	given := &plan.Given{
 		Commit: commit.SHA, Source: commit.Folder, Root: commit.Root, Binds: "/data/binds", Files: "/data/files",
-		ImageVolumes: commit.ImageVolumes, Links: commit.Links, Settings: settingsOf(cfg),
+		ImageVolumes: commit.ImageVolumes, Links: commit.Links, EnvFiles: ofTheServer(commit.EnvFiles), LabelFiles: ofTheServer(commit.LabelFiles), Settings: settingsOf(cfg),
 	}
 	if err := commit.contents(model, given); err != nil {
 		return nil, err
@@ -65,6 +67,19 @@ func MakePlan(cfg *config.Config, commit Commit) (*Plan, error) {
 	}
 	made.Document, err = document.Text(commit.Folder)
 	return made, err
+}
+
+// ofTheServer are the files that lie on the server.
+func ofTheServer(files map[string][]string) map[string][]string {
+	all := map[string][]string{}
+	for service, paths := range files {
+		for _, path := range paths {
+			if filepath.IsAbs(path) {
+				all[service] = append(all[service], path)
+			}
+		}
+	}
+	return all
 }
 
 // contents tells of the checkout: the hash of what the commit holds at each absolute path of the model that lies in it, which of

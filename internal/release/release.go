@@ -184,7 +184,7 @@ func planCommit(ctx context.Context, cfg *config.Config, repo *git.Repository, v
 	if err != nil {
 		return nil, err
 	}
-	commit.Model = model.JSON
+	commit.Model, commit.EnvFiles, commit.LabelFiles = model.JSON, model.EnvFiles, model.LabelFiles
 	if commit.Links, err = repo.Links(ctx, commit.SHA); err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ const (
 var nowhere = regexp.MustCompile(`^$`)
 
 // ofTheApp is where the app's own variables are: as they came, in the release's files, in Docker's own.
-var ofTheApp = regexp.MustCompile(`^(/etc/berth/app\.env|/data/releases/[^/]+/(\.env\.production|app\.json|data\.json)|/data/docker/containers/[^/]+/config\.v2\.json|/(run|var/lib)/containerd/.*)$`)
+var ofTheApp = regexp.MustCompile(`^(/etc/berth/(app\.env|plan\.json)|/data/releases/[^/]+/(\.env\.production|app\.json|data\.json)|/data/docker/containers/[^/]+/config\.v2\.json|/(run|var/lib)/containerd/.*)$`)
 
 // keyLine is the line of a PEM key that holds most of what is private, counted from its head.
 func keyLine(t *testing.T, pem string, number int) string {

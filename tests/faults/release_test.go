@@ -34,6 +34,7 @@ func TestReleasesCut(t *testing.T) {
 	release := func(r *harness.Rehearsal, greeting, cutAt, how string) string {
 		r.SSHInput("sudo tee /opt/berth-cut-release.sh >/dev/null && sudo chmod 755 /opt/berth-cut-release.sh", cutRelease)
 		r.SSH("sudo sed -i 's/^GREETING=.*/GREETING='\"'" + greeting + "'\"'/' /etc/berth/app.env")
+		r.Replan(greeting)
 		return fmt.Sprintf("sudo /opt/berth-cut-release.sh %s %s", cutAt, how)
 	}
 	steps := regexp.MustCompile(`(?m)^--- step (\S+)$`).FindAllStringSubmatch(r.SSH(release(r, "whole", "none", "none")), -1)

@@ -21,6 +21,9 @@ type Given struct {
 	// Links are the commit's symbolic links, by their paths in the checkout; Dockerfiles the texts of services' Dockerfiles.
 	Links       []string          `json:"links"`
 	Dockerfiles map[string]string `json:"dockerfiles"`
+	// EnvFiles and LabelFiles are the files of the server that services read.
+	EnvFiles   map[string][]string `json:"env_files"`
+	LabelFiles map[string][]string `json:"label_files"`
 	// ImageVolumes are the volumes that images declare themselves, by service, as far as they are known.
 	ImageVolumes map[string][]string `json:"image_volumes"`
 	// Binds is where uncommitted files are kept, Files where committed files of stateful services are.

@@ -117,6 +117,11 @@ func (p *planner) common(name string) object {
 	}
 	delete(labels, "berth.release")
 	definition["labels"] = labels
+	// What the server's own files say, only its Compose can read.
+	for _, path := range p.EnvFiles[name] {
+		files, _ := definition["env_file"].([]any)
+		definition["env_file"] = append(files, object{"path": strings.ReplaceAll(path, "$", "$$"), "required": true})
+	}
 	impatient(p.service(name), definition)
 	older(definition)
 	return definition

@@ -22,6 +22,9 @@ func (p *planner) tooNew() (all []string) {
 	}
 	for _, name := range p.services {
 		service := p.service(name)
+		for _, file := range p.LabelFiles[name] {
+			add("service "+name, "label_file "+file+", a file of the server")
+		}
 		for _, key := range newKeys {
 			if isSet(service.raw[key]) {
 				add("service "+name, key)

@@ -83,6 +83,20 @@ func TestWhatTheServerKnowsIsNamed(t *testing.T) {
 	assert.NotContains(t, made.Builds[0].Material, "/tmp/x", "another checkout of the same commit builds nothing anew")
 }
 
+// TestFilesOfTheServerAreReadThere: variables by its Compose; labels it does not know how.
+func TestFilesOfTheServerAreReadThere(t *testing.T) {
+	read, err := ReadModel([]byte(`{"services":{"web":{"image":"x:1","environment":{"A":"b"}},"db":{"image":"postgres:17"}}}`), nil)
+	require.NoError(t, err)
+	known := given()
+	known.EnvFiles = map[string][]string{"web": {"/srv/web.env", "/srv/more.env"}, "db": {"/srv/db.env"}}
+	made := MakeDocument(read, known)
+	assert.Empty(t, made.Problems)
+	assert.Equal(t, []any{object{"path": "/srv/web.env", "required": true}, object{"path": "/srv/more.env", "required": true}}, made.App.Services["web"]["env_file"])
+	assert.Equal(t, []any{object{"path": "/srv/db.env", "required": true}}, made.Data.Services["db"]["env_file"])
+	known.LabelFiles = map[string][]string{"web": {"/srv/labels"}}
+	assert.Contains(t, strings.Join(MakeDocument(read, known).Problems, "\n"), "service web has label_file /srv/labels, a file of the server, which the server's Compose")
+}
+
 // TestTheSameCommitGivesTheSameText, so that an update without a change runs nothing.
 func TestTheSameCommitGivesTheSameText(t *testing.T) {
 	const model = `{"services":{"web":{"build":{"context":"FOLDER/web","secrets":[{"source":"s"}]},"depends_on":{"b":{},"a":{}}},"a":{"image":"a:1","links":["db:x","db:y"]},"b":{"image":"b:1"},"db":{"image":"postgres:17","networks":{"n":null}}},"networks":{"n":{}},"secrets":{"s":{"file":"FOLDER/s"}}}`

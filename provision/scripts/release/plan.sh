@@ -97,6 +97,10 @@ refuse() {
 # is touched. Until the images are there, plan.json holds values of the app's variables.
 plan() {
   local folder=$1 ports slot text
+  # shellcheck disable=SC2016,SC2310 # jq's variables; holds is true or false, or the end
+  if [ ! -s "$BERTH_ETC/plan.json" ] || ! holds --arg commit "$COMMIT" --argjson version "$PLAN_VERSION" '.version == $version and .commit == $commit' "$BERTH_ETC/plan.json"; then
+    fail "the plan in $BERTH_ETC/plan.json is not one of version $PLAN_VERSION for commit ${COMMIT:0:12}; what runs is left as it was; run 'pulumi up' again, which writes both"
+  fi
   rm -rf "$folder"
   mkdir -p "$folder"
   read_text slot free_slot
@@ -114,13 +118,11 @@ plan() {
   follow "$folder"
 }
 
-# check_plan refuses a plan that is not of this commit, or takes addresses of the server's own.
+# check_plan refuses the plan of the release in folder $1 where the commit holds something else, or it takes addresses of the server's
+# own.
 check_plan() {
   local own found
   local -a trees=() taken=()
-  # shellcheck disable=SC2016,SC2310 # jq's variables; holds is true or false, or the end
-  holds --arg commit "$COMMIT" --argjson version "$PLAN_VERSION" '.version == $version and .commit == $commit' "$1/plan.json" ||
-    fail "the plan in $BERTH_ETC/plan.json is not one of version $PLAN_VERSION for commit ${COMMIT:0:12}; what runs is left as it was; run 'pulumi up' again, which writes both"
   read_json trees "$1/plan.json" '.trees[] | select(.hash != "") | "\(.hash) \(.path)"'
   check_trees "$1/source" "${trees[@]}"
   read_text own own_networks
