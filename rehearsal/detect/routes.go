@@ -52,7 +52,7 @@ var (
 		"alertmanager", "collector", "otel", "opentelemetry", "statsd", "telegraf", "localstack", "selenium", "chrome", "browserless", "playwright", "whoami", "docs", "debug", "debugger", "test", "tests", "e2e", "worker", "scheduler",
 		"cron", "celery", "beat", "queue", "sidekiq", "dns", "unbound", "ftp", "sftp", "registry", "coturn", "turn", "stun", "dashboard-traefik", "docker", "dockerproxy", "gotenberg", "tika", "migrate", "init", "backup", "kafdrop", "akhq"}
 	// webStores are words of images of what keeps data and has pages of its own, with the port of these; 0 is the one it says.
-	webStores = map[string]int{"minio": 9001, "rabbitmq": 15672, "couchdb": 0, "neo4j": 7474, "influxdb": 0, "pocketbase": 0, "meilisearch": 0, "elasticsearch": 0, "opensearch": 0, "solr": 0, "typesense": 0, "qdrant": 0, "weaviate": 0, "clickhouse": 8123, "registry": 0}
+	webStores = map[string]int{"minio": 9001, "nocodb": 0, "rabbitmq": 15672, "couchdb": 0, "neo4j": 7474, "influxdb": 0, "pocketbase": 0, "meilisearch": 0, "elasticsearch": 0, "opensearch": 0, "solr": 0, "typesense": 0, "qdrant": 0, "weaviate": 0, "clickhouse": 8123, "registry": 0}
 
 	// notHTTP are ports of other protocols.
 	notHTTP = []int{20, 21, 22, 23, 25, 53, 67, 68, 69, 88, 110, 111, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 445, 465, 514, 515, 548, 554, 587, 631, 636, 853, 873, 993, 995, 1025, 1433, 1521, 1812, 1883, 1935, 2049, 2222,

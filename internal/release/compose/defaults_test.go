@@ -40,7 +40,7 @@ func TestTheStacksVariablesStandInForEnvFiles(t *testing.T) {
 		require.NoError(t, err, service)
 		return model, read(t, model)
 	}
-	for _, file := range []string{".env", "../.env", ".db.env", ".env.prod", "config/web.env", ".envs/.production/.django.env"} {
+	for _, file := range []string{".env", "../.env", ".db.env", ".env.prod", "config/web.env", ".envs/.production/.django"} {
 		model, d := load("env_file: [\""+file+"\"]", map[string]string{}, given)
 		assert.Len(t, model.StandIns["web"], 1, file)
 		assert.Empty(t, model.Absent, file)

@@ -179,7 +179,7 @@ func (m *Model) sortOut(dir, service string, spec *types.ContainerSpec, variable
 		if outside(dir, file.Path) || !bool(file.Required) || !gone(file.Path) {
 			continue
 		}
-		if !variablesFile.MatchString(filepath.Base(file.Path)) || len(variables) == 0 {
+		if !variablesFile.MatchString(filepath.ToSlash(name)) || len(variables) == 0 {
 			m.Absent[service] = append(m.Absent[service], name)
 			continue
 		}
@@ -210,7 +210,7 @@ func standIn(dir, path string, variables map[string]string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	if err := root.MkdirAll(filepath.Dir(relative), 0o700); err != nil {
 		return err
 	}
@@ -220,8 +220,8 @@ func standIn(dir, path string, variables map[string]string) error {
 	return root.WriteFile(relative, []byte(Environment(variables)), 0o600)
 }
 
-// variablesFile matches the names of env files that git often leaves on the laptop.
-var variablesFile = regexp.MustCompile(`^\.env(\..+)?$|\.env$`)
+// variablesFile matches env files that git often leaves on the laptop, by their names or their folder's.
+var variablesFile = regexp.MustCompile(`(^|/)\.env(\.[^/]+)?$|\.env$|(^|/)\.?envs?/`)
 
 func gone(path string) bool {
 	_, err := os.Stat(path)
