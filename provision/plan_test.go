@@ -174,13 +174,13 @@ func TestAPlanIsOfItsCommit(t *testing.T) {
 // TestBuildsAreComposesOwn: what the compose file says of a build reaches Compose as it stands there, in a file that root alone reads.
 func TestBuildsAreComposesOwn(t *testing.T) {
 	var input, want any
-	require.NoError(t, json.Unmarshal([]byte(`{"app":{"secrets":{"s":{"file":"/src/s"},"other":{"file":"/src/o"}}},"builds":[{"build":{"context":"/src/web","dockerfile":"docker/Dockerfile","target":"final",
-	  "args":{"GREETING":"it's $$5","LD_PRELOAD":"x","HTTPS_PROXY":"y","NONE":null},"labels":{"a":"b c"},"extra_hosts":["x=1.2.3.4"],"secrets":[{"source":"s"}]}}]}`), &input))
-	require.NoError(t, json.Unmarshal([]byte(`{"name":"build","secrets":{"s":{"file":"/src/s"}},"services":{"build":{"image":"berth/web:1","build":{"context":"/src/web","dockerfile":"docker/Dockerfile","target":"final",
-	  "args":{"GREETING":"it's $$5","LD_PRELOAD":"x","HTTPS_PROXY":"y","NONE":null},"labels":{"a":"b c","berth.content":"abc"},"extra_hosts":["x=1.2.3.4"],"secrets":[{"source":"s"}]}}}}`), &want))
+	require.NoError(t, json.Unmarshal([]byte(`{"app":{"secrets":{"s":{"file":"/src/s"},"other":{"file":"/src/o"},"npm":{"environment":"NPM_TOKEN"}}},"builds":[{"build":{"context":"/src/web","dockerfile":"docker/Dockerfile","target":"final",
+	  "args":{"GREETING":"it's $$5","LD_PRELOAD":"x","HTTPS_PROXY":"y","NONE":null},"labels":{"a":"b c"},"extra_hosts":["x=1.2.3.4"],"platforms":["linux/arm64","linux/amd64"],"secrets":[{"source":"s"},{"source":"npm"}]}}]}`), &input))
+	require.NoError(t, json.Unmarshal([]byte(`{"name":"build","secrets":{"s":{"file":"/src/s"},"npm":{"file":"/new/build-secrets/npm"}},"services":{"build":{"image":"berth/web:1","build":{"context":"/src/web","dockerfile":"docker/Dockerfile","target":"final",
+	  "args":{"GREETING":"it's $$5","LD_PRELOAD":"x","HTTPS_PROXY":"y","NONE":null},"labels":{"a":"b c","berth.content":"abc"},"extra_hosts":["x=1.2.3.4"],"platforms":["linux/amd64"],"secrets":[{"source":"s"},{"source":"npm"}]}}}}`), &want))
 	given, err := json.Marshal(input)
 	require.NoError(t, err)
-	text, err := runJQ(t, "build.jq", string(given), "--argjson", "i", "0", "--arg", "image", "berth/web:1", "--arg", "content", "abc")
+	text, err := runJQ(t, "build.jq", string(given), "--argjson", "i", "0", "--arg", "image", "berth/web:1", "--arg", "content", "abc", "--arg", "folder", "/new/build-secrets")
 	require.NoError(t, err, text)
 	var made any
 	require.NoError(t, json.Unmarshal([]byte(text), &made))

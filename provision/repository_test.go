@@ -217,14 +217,15 @@ func TestNoContainersLinkIsMounted(t *testing.T) {
 func TestABuildsEnvironmentIsOurs(t *testing.T) {
 	for name, code := range map[string]string{"built": "0", "failed": "7"} {
 		h := newHosted(t)
-		h.write("data/releases/new/plan.json", `{"app":{},"builds":[{"services":["web"],"build":{"context":"/src","args":{
+		h.write("data/releases/new/.env.production", "OTHER='no'\nNPM_TOKEN=\"it's \\\\ \\\"secret\\\" \\$1\"\n")
+		h.write("data/releases/new/plan.json", `{"app":{"secrets":{"npm":{"environment":"NPM_TOKEN"}}},"builds":[{"services":["web"],"build":{"context":"/src","secrets":[{"source":"npm"}],"args":{
 		  "GREETING":"it's $$5","GIT_SSH_COMMAND":"touch pwned","LD_PRELOAD":"/src/evil.so","HTTPS_PROXY":"x","HOME":"/src","PATH":"/src","DOCKER_HOST":"tcp://x"}}}]}`)
 		script := filepath.Join(h.dir, "scripts", "release", "images.sh")
 		text, err := os.ReadFile(script)
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(script, []byte(strings.Replace(string(text), "/usr/bin/docker", "\"$DIR/bin/told\"", 1)), 0o600))
 		require.NoError(t, os.WriteFile(filepath.Join(h.dir, "bin", "told"), []byte("#!/bin/bash\nprintf '%s\\n' \"$@\" >'"+h.dir+"/arguments'\ntr '\\0' '\\n' </proc/$$/environ >'"+h.dir+
-			"/environment'\nstat --format %a '"+h.data+"/releases/new/build.json' >'"+h.dir+"/mode'\nexit "+code+"\n"), 0o755))
+			"/environment'\nstat --format %a '"+h.data+"/releases/new/build.json' >'"+h.dir+"/mode'\n(stat --format %a '"+h.data+"/releases/new/build-secrets/npm'; cat '"+h.data+"/releases/new/build-secrets/npm') >'"+h.dir+"/secret'\nexit "+code+"\n"), 0o755))
 		said, err := h.deploy("c0ffee", "export GIT_DIR=/nowhere SECRET_OF_ROOT=1 LD_LIBRARY_PATH=/nowhere; code=0; build "+h.data+"/releases/new 0 image key || code=$?; echo \"code $code\"")
 		require.NoError(t, err, said)
 		assert.Contains(t, said, "code "+code, name)
@@ -236,6 +237,8 @@ func TestABuildsEnvironmentIsOurs(t *testing.T) {
 		assert.ElementsMatch(t, []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "BUILDX_GIT_INFO=false", "BUILDKIT_PROGRESS=plain"}, strings.Split(read("environment"), "\n"), name)
 		assert.Equal(t, "compose --env-file /dev/null --file "+h.data+"/releases/new/build.json build build", strings.ReplaceAll(read("arguments"), "\n", " "), name)
 		assert.Equal(t, "600", read("mode"), name)
+		assert.Equal(t, "600\nit's \\ \"secret\" $1", read("secret"), name)
 		assert.NoFileExists(t, filepath.Join(h.data, "releases", "new", "build.json"), name)
+		assert.NoDirExists(t, filepath.Join(h.data, "releases", "new", "build-secrets"), name)
 	}
 }

@@ -93,16 +93,36 @@ not_built() {
   fail "the image of $2 does not build (the lines above say why); what runs is left as it was"
 }
 
+# build_secrets writes the secrets of build number $2 that come from the app's variables to files of root's in folder $1/build-secrets.
+build_secrets() {
+  local line name variable
+  local -a lines=()
+  # shellcheck disable=SC2016 # jq's variables
+  read_json lines "$1/plan.json" '(.app.secrets // {}) as $secrets | .builds[$i].build.secrets // [] | [.[].source] | unique[] | select($secrets[.].environment) | "\(.) \($secrets[.].environment)"' --argjson i "$2"
+  [ "${#lines[@]}" -gt 0 ] || return 0
+  install -d -m 0700 "$1/build-secrets"
+  for line in "${lines[@]}"; do
+    name=${line%% *} variable=${line#* }
+    [[ $name =~ ^[A-Za-z0-9._-]+$ && $name != .* ]] || fail "the build has a secret of the name $name; use letters, digits, . _ and - in it"
+    # As the operator's machine quotes it: in single quotes as it is, in double quotes with backslashes.
+    # shellcheck disable=SC2016 # jq's variables
+    jq --null-input --join-output --arg name "$variable" --rawfile variables "$1/.env.production" 'first($variables | split("\n")[] | select(startswith($name + "=")) | ltrimstr($name + "=")
+      | if startswith("\"") then .[1:-1] | gsub("\\\\(?<one>.)"; .one) else .[1:-1] end) // error("no variable \($name)")' >"$1/build-secrets/$name" ||
+      fail "the build has the secret $name of the variable $variable, which the stack lacks; set it: pulumi config set --secret --path berth:secrets.$variable"
+  done
+}
+
 # build runs number $2 of the plan's builds, of content $4, for the image $3. Its environment is ours, and small. git is not asked
 # about the context, which can hold what git takes for a repository, with commands in its settings.
 build() {
   local text code=0
   # shellcheck disable=SC2016 # jq's variables
-  read_text text jq --argjson i "$2" --arg image "$3" --arg content "$4" -f /opt/berth/release/build.jq "$1/plan.json"
+  read_text text jq --argjson i "$2" --arg image "$3" --arg content "$4" --arg folder "$1/build-secrets" -f /opt/berth/release/build.jq "$1/plan.json"
   put "$1/build.json" 0600 <<<"$text"
+  build_secrets "$1" "$2"
   env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root BUILDX_GIT_INFO=false BUILDKIT_PROGRESS=plain \
     timeout "$BUILD_WITHIN" /usr/bin/docker compose --env-file /dev/null --file "$1/build.json" build build 8>&- || code=$?
-  rm "$1/build.json"
+  rm -rf "$1/build.json" "$1/build-secrets"
   return "$code"
 }
 
