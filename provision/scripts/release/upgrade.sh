@@ -106,7 +106,7 @@ check_version() {
 # upgrade_databases moves the databases of TO_UPGRADE to the version that release $1 has. Nobody writes meanwhile: what serves and
 # what else persists is stopped, and starts again with the new version, or with the old one where this fails.
 upgrade_databases() {
-  local database service
+  local database service left=$LEFT
   local -a services=()
   [ "${#TO_UPGRADE[@]}" -gt 0 ] || return 0
   step upgrade
@@ -119,9 +119,14 @@ upgrade_databases() {
   read_lines services docker_table ps --filter "label=com.docker.compose.project=$DATA_PROJECT" --format 'table {{.Label "com.docker.compose.service"}}'
   for service in "${services[@]}"; do
     # shellcheck disable=SC2016,SC2310 # jq's variables; holds is true or false, or the end
-    holds --arg s "$service" '[.databases[]?.service] | index([$s]) != null' "$RELEASES/$OLD/plan.json" || stop_for_good "$DATA_PROJECT" "$service"
+    if ! holds --arg s "$service" '[.databases[]?.service] | index([$s]) != null' "$RELEASES/$OLD/plan.json"; then
+      stop_for_good "$DATA_PROJECT" "$service"
+      # Nobody waits for it until the databases are there.
+      LEFT+=" $service"
+    fi
   done
   for database in "${TO_UPGRADE[@]}"; do upgrade_one "$1" "${database% *}" "${database##* }"; done
+  LEFT=$left
   find_changed_data "$1"
 }
 
