@@ -124,15 +124,28 @@ readonly LEAVING='^nginx: worker process is shutting down$'
 
 gone_workers() { ! pgrep --parent "$(</run/nginx.pid)" --full "$LEAVING" >/dev/null; }
 
+# in_circles says whether redirects of $2, on port $1 of this server, come back to it for ever; a first one may be for a cookie. 47 is
+# curl's code for too many.
+in_circles() {
+  local code=0
+  curl --silent --output /dev/null --max-time 20 --insecure --connect-to "$DOMAIN:443:127.0.0.1:$1" --cookie '' --location --max-redirs 5 "$2" || code=$?
+  [ "$code" -eq 47 ]
+}
+
 # site_answers asks for every route of release $1 as a visitor would, by the public name, on port $2 of this server.
 site_answers() {
-  local route path health code
+  local route path health code said
   local -a routes=()
   UNWELL=""
   read_json routes "$RELEASES/$1/plan.json" '.routes[] | [.path, .health] | @tsv'
   for route in "${routes[@]}"; do
     path=${route%%$'\t'*} health=${route#*$'\t'}
-    code=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 20 --insecure --connect-to "$DOMAIN:443:127.0.0.1:$2" "https://$DOMAIN${health:-$path}") || code=000
+    said=$(curl --silent --output /dev/null --write-out '%{http_code} %{redirect_url}' --max-time 20 --insecure --connect-to "$DOMAIN:443:127.0.0.1:$2" "https://$DOMAIN${health:-$path}") || said=000
+    code=${said%% *}
+    # shellcheck disable=SC2310 # it is one test
+    if [ "$said" = "$code https://$DOMAIN${health:-$path}" ] && in_circles "$2" "https://$DOMAIN${health:-$path}"; then
+      code="$code, a redirect to itself; Fix: nginx ends TLS here, so have the route lead to what is behind this service: pulumi config set --path 'berth:routes[0].service' NAME"
+    fi
     # The front page of a site is there.
     if [ "$path" = / ] && [ -z "$health" ] && [[ $code == 404 ]]; then code="404, not a page"; fi
     # shellcheck disable=SC2310 # answers is one test
