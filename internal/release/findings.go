@@ -53,6 +53,9 @@ func examine(cfg *config.Config, commit Commit, model *compose.Model, plan *Plan
 	f.across()
 	f.builds()
 	f.newer()
+	if err := f.withoutEffect(); err != nil {
+		return nil, err
+	}
 	f.settle(cfg.ComposeFile)
 	return f, nil
 }

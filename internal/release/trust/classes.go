@@ -24,9 +24,11 @@ type Class struct {
 	Names  string `json:"names"`
 	Not    string `json:"not"`
 	// Path: the value has to be a file of the checkout. Refuse: none is harmless. Build: it is about how an image is built.
-	Path   bool `json:"path"`
-	Refuse bool `json:"refuse"`
-	Build  bool `json:"build"`
+	Path bool `json:"path"`
+	// Ignored: it has no effect on the server.
+	Ignored bool `json:"ignored"`
+	Refuse  bool `json:"refuse"`
+	Build   bool `json:"build"`
 	// Says is what is said of what is not harmless, by value where there are several; Allow is the name that lets it through,
 	// without which nothing does.
 	Says  sentences `json:"says"`
