@@ -147,7 +147,7 @@ func testCertificates(t *testing.T, r *harness.Rehearsal, address string) {
 		r := r.In(t)
 		serial, orders := age(r, address, 90, 70), ordered(r)
 		r.SSH("sudo cp /etc/hosts /root/hosts && echo 192.0.2.1 www." + harness.Domain + " | sudo tee -a /etc/hosts")
-		assert.Contains(t, renew(r, false), "www."+harness.Domain+" does not lead to "+address+" (it leads to: 192.0.2.1)")
+		assert.Contains(t, renew(r, false), "www."+harness.Domain+" does not resolve to "+address+" (it resolves to: 192.0.2.1)")
 		r.SSH("sudo cp /root/hosts /etc/hosts")
 		r.SSH("sudo cp /etc/nginx/conf.d/berth.conf /root/berth.conf && sudo sed -i 's/\\(listen .*\\)\\b80\\b/\\18081/' /etc/nginx/conf.d/berth.conf && sudo systemctl reload nginx")
 		require.Eventually(t, func() bool {

@@ -48,7 +48,7 @@ func TestReleasesNobodyNotices(t *testing.T) {
 		{name: "a crash loop", files: map[string]string{"behaviour": "crash"}, fails: "web starts again and again", version: "v2"},
 		{name: "never healthy", files: map[string]string{"behaviour": "never-healthy"}, fails: "the release did not become ready: web is", version: "v2"},
 		{name: "a migration that fails", files: map[string]string{"behaviour": "ok", "migration": "fail"}, fails: "the migration failed", version: "v2"},
-		{name: "failing only behind nginx", files: map[string]string{"behaviour": "broken-after", "migration": "ok"}, fails: "nobody was led there", version: "v2"},
+		{name: "failing only behind nginx", files: map[string]string{"behaviour": "broken-after", "migration": "ok"}, fails: "it got no traffic", version: "v2"},
 		{name: "failing after the switch", files: map[string]string{"behaviour": "sick-after"}, fails: "/healthz answers 503, for", version: "v2"},
 		{name: "the next release works", files: map[string]string{"behaviour": "ok", "VERSION": "v4"}, version: "v4"},
 	} {

@@ -110,7 +110,7 @@ func next(cfg *config.Config, output pulumi.StringOutput) pulumi.StringOutput {
 		if issuer, _ := parseCertificate(text); issuer != placeholderIssuer {
 			return fmt.Sprintf("open https://%s/", cfg.Domain)
 		}
-		advice := fmt.Sprintf("the site answers with a self-signed certificate; the certificate step's lines say why. Most often a name does not lead to 'address' yet: %s", strings.Join(cfg.Names(), ", "))
+		advice := fmt.Sprintf("the site answers with a self-signed certificate; the certificate step's lines say why. Most often a name does not resolve to 'address' yet: %s", strings.Join(cfg.Names(), ", "))
 		if cfg.CreateZone {
 			advice = fmt.Sprintf("the site answers with a self-signed certificate until %s is delegated: enter 'nameServers' for it at your registrar", cfg.Zone)
 		}

@@ -230,7 +230,7 @@ func TestWhatCannotBeReleasedIsFoundBeforeAnythingIsTouched(t *testing.T) {
 	err := pulumi.RunErr(Run(settings("berth:secrets", `{"OTHER":"x"}`, "berth:routes", `[{"path":"/","service":"wbe","port":80}]`)),
 		pulumi.WithMocks("berth", "test", r), func(info *pulumi.RunInfo) { info.ConfigSecretKeys = []string{"berth:secrets"} })
 	require.ErrorContains(t, err, "pulumi config set --secret --path berth:secrets.TOKEN")
-	require.ErrorContains(t, err, "route / leads to service wbe, which the compose file does not have; it has: web")
+	require.ErrorContains(t, err, "route / names service wbe, which the compose file does not have; it has: web")
 	assert.Empty(t, r.declared)
 }
 

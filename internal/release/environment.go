@@ -68,10 +68,10 @@ func (f *findings) profiles() {
 		}
 		said[what] = true
 		f.problem(f.source.At("services", service, "profiles"), "service %s, which %s, runs only with the profiles %s; %s", service, what, strings.Join(off[service].Profiles, ", "), turnOn(service))
-		f.better = append(f.better, "names service "+service+", which the compose file does not have", "leads to service "+service+", which the compose file does not have")
+		f.better = append(f.better, "names service "+service+", which the compose file does not have")
 	}
 	for _, route := range f.cfg.Routes {
-		named("route "+route.Path+" leads to", route.Service)
+		named("route "+route.Path+" names", route.Service)
 	}
 	if f.cfg.Migration != nil {
 		named("berth:migration names", f.cfg.Migration.Service)

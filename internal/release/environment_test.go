@@ -31,13 +31,13 @@ func TestFilesOfVariables(t *testing.T) {
 		"keys of the agent":          {compose: other("build: {context: ., ssh: [default]}"), files: []string{"Dockerfile FROM x"}, refused: []string{"is built with keys for SSH"}},
 
 		// Profiles.
-		"all in profiles":             {compose: "services:\n  web: {image: \"x:1\", profiles: [prod, full]}\n", refused: []string{"compose.yaml:2: service web, which route / leads to, runs only with the profiles prod, full; turn one on: pulumi config set --path berth:environment.COMPOSE_PROFILES prod"}, silent: []string{"does not have", "no service that runs"}},
-		"the routed one":              {compose: "services:\n  web: {image: \"x:1\", profiles: [prod]}\n  other: {image: \"x:1\", restart: always}\n", refused: []string{"service web, which route / leads to, runs only with the profiles prod"}, silent: []string{"does not have"}},
+		"all in profiles":             {compose: "services:\n  web: {image: \"x:1\", profiles: [prod, full]}\n", refused: []string{"compose.yaml:2: service web, which route / names, runs only with the profiles prod, full; turn one on: pulumi config set --path berth:environment.COMPOSE_PROFILES prod"}, silent: []string{"does not have", "no service that runs"}},
+		"the routed one":              {compose: "services:\n  web: {image: \"x:1\", profiles: [prod]}\n  other: {image: \"x:1\", restart: always}\n", refused: []string{"service web, which route / names, runs only with the profiles prod"}, silent: []string{"does not have"}},
 		"one that a profile turns on": {compose: "services:\n  web: {image: \"x:1\", profiles: [prod]}\n", stack: with(map[string]string{"COMPOSE_PROFILES": "a,prod"})},
 		"the migration": {compose: routed + "  migrate: {image: \"x:1\", profiles: [tools]}\n", stack: func(cfg *config.Config) {
 			cfg.Migration = &config.Migration{Service: "migrate"}
 		}, refused: []string{"service migrate, which berth:migration names, runs only with the profiles tools"}, silent: []string{"does not have"}},
-		"all in profiles, another routed": {compose: "services:\n  api: {image: \"x:1\", profiles: [prod]}\n", refused: []string{"every service runs only with a profile (api with prod), and none is on; turn one on", "route / leads to service web, which the compose file does not have"}},
+		"all in profiles, another routed": {compose: "services:\n  api: {image: \"x:1\", profiles: [prod]}\n", refused: []string{"every service runs only with a profile (api with prod), and none is on; turn one on", "route / names service web, which the compose file does not have"}},
 	})
 }
 

@@ -196,7 +196,7 @@ func TestPlanNamesWhatCannotBeReleased(t *testing.T) {
 		services string
 		changes  map[string]any
 	}{
-		"route / leads to service web, which the compose file does not have; it has: api": {`"api":{"image":"x:1"}`, nil},
+		"route / names service web, which the compose file does not have; it has: api": {`"api":{"image":"x:1"}`, nil},
 		"the compose file has no service that runs":                                       {``, nil},
 		"berth:migration names service nowhere":                                           {web, map[string]any{"migration": map[string]any{"service": "nowhere", "command": "x"}}},
 		"berth:images names service nowhere":                                              {web, map[string]any{"images": map[string]any{"nowhere": "x:1"}}},

@@ -77,7 +77,7 @@ func TestMakeNamesEverythingThatIsInTheWay(t *testing.T) {
 	_, err := Make(t.Context(), s.cfg, s.repo, sha)
 	require.ErrorContains(t, err, "nothing was touched")
 	require.ErrorContains(t, err, "pulumi config set --secret --path berth:secrets.TOKEN")
-	require.ErrorContains(t, err, "route / leads to service web")
+	require.ErrorContains(t, err, "route / names service web")
 	assert.NotContains(t, err.Error(), "OPTIONAL")
 	assert.NotContains(t, err.Error(), "$secret")
 

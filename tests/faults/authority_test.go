@@ -75,7 +75,7 @@ func TestTheAuthorityFails(t *testing.T) {
 					}
 				}
 			},
-			says: []string{"www." + harness.Domain + " does not lead to 198.51.100.16 (it leads to: 192.0.2.1); point it there"},
+			says: []string{"www." + harness.Domain + " does not resolve to 198.51.100.16 (it resolves to: 192.0.2.1); point it there"},
 			fixes: func(r *harness.Rehearsal) {
 				r.Run("refresh")
 				r.Run("up")
@@ -146,7 +146,7 @@ func undelegated(t *testing.T, r *harness.Rehearsal) {
 	r.Console("change", zone, id(r, zone), `{"undelegated": true}`)
 	output, err := r.Try("up")
 	require.Error(t, err, "a rehearsal wants a certificate that it can trust")
-	require.Contains(t, output, "does not lead to 198.51.100.16 (it leads to: ); point it there, or delegate the zone to the name servers that")
+	require.Contains(t, output, "does not resolve to 198.51.100.16 (it resolves to: ); point it there, or delegate the zone to the name servers that")
 	require.Contains(t, output, "the site answers with a self-signed certificate")
 	require.Contains(t, output, "the server tries again twice a day, or at once: sudo /opt/berth/ssl-manager.sh generate")
 	r.Console("change", zone, id(r, zone), `{"undelegated": false}`)

@@ -53,7 +53,7 @@ func (p *planner) unknownServices() (all []string) {
 	there := strings.Join(p.services, ", ")
 	for i, route := range p.Given.Routes {
 		if p.service(route.Service) == nil {
-			all = append(all, fmt.Sprintf("route %s leads to service %s, which the compose file does not have; it has: %s; Fix: pulumi config set --path 'berth:routes[%d].service' NAME", route.Path, route.Service, there, i))
+			all = append(all, fmt.Sprintf("route %s names service %s, which the compose file does not have; it has: %s; Fix: pulumi config set --path 'berth:routes[%d].service' NAME", route.Path, route.Service, there, i))
 		}
 	}
 	settings := map[string]string{}

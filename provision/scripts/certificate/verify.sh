@@ -14,7 +14,7 @@ verify_dns() {
   for name in $NAMES; do
     await "$1" resolves "$name" || {
       where=$(getent ahostsv4 "$name" | cut -d ' ' -f 1 | sort -u | paste -sd ' ') || true
-      say "$name does not lead to $ADDRESS (it leads to: $where); point it there, or delegate the zone to the name servers that 'pulumi stack output nameServers' shows"
+      say "$name does not resolve to $ADDRESS (it resolves to: $where); point it there, or delegate the zone to the name servers that 'pulumi stack output nameServers' shows"
       return 1
     }
   done

@@ -144,7 +144,7 @@ site_answers() {
     code=${said%% *}
     # shellcheck disable=SC2310 # it is one test
     if [ "$said" = "$code https://$DOMAIN${health:-$path}" ] && in_circles "$2" "https://$DOMAIN${health:-$path}"; then
-      code="$code, a redirect to itself; Fix: nginx ends TLS here, so have the route lead to what is behind this service: pulumi config set --path 'berth:routes[0].service' NAME"
+      code="$code, a redirect to itself; Fix: nginx ends TLS here, so route to what is behind this service: pulumi config set --path 'berth:routes[0].service' NAME"
     fi
     # The front page of a site is there.
     if [ "$path" = / ] && [ -z "$health" ] && [[ $code == 404 ]]; then code="404, not a page"; fi
@@ -159,7 +159,7 @@ readonly ADVICE="its containers are healthy, so look at what they say: sudo /opt
 rehearse() {
   switch_traffic next "$1"
   # shellcheck disable=SC2310 # site_answers checks each of its commands
-  await "$ANSWERS_WITHIN" site_answers "$1" "$NEXT_PORT" || fail "$UNWELL behind nginx, for $ANSWERS_WITHIN seconds, and nobody was led there; $ADVICE"
+  await "$ANSWERS_WITHIN" site_answers "$1" "$NEXT_PORT" || fail "$UNWELL behind nginx, for $ANSWERS_WITHIN seconds, and it got no traffic; $ADVICE"
 }
 
 # verify asks the site itself.
