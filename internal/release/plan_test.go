@@ -197,15 +197,15 @@ func TestPlanNamesWhatCannotBeReleased(t *testing.T) {
 		changes  map[string]any
 	}{
 		"route / names service web, which the compose file does not have; it has: api": {`"api":{"image":"x:1"}`, nil},
-		"the compose file has no service that runs":                                       {``, nil},
-		"berth:migration names service nowhere":                                           {web, map[string]any{"migration": map[string]any{"service": "nowhere", "command": "x"}}},
-		"berth:images names service nowhere":                                              {web, map[string]any{"images": map[string]any{"nowhere": "x:1"}}},
-		"service web uses the host's network":                                             {`"web":{"image":"x:1","network_mode":"host"}`, nil},
-		"uses the network of a container by name":                                         {web + `,"a":{"image":"x:1","network_mode":"container:b"}`, nil},
-		"only one of them is stateful":                                                    {web + `,"a":{"image":"x:1","network_mode":"service:db"},"db":{"image":"postgres:17"}`, nil},
-		"has a fixed address":                                                             {web + `,"a":{"image":"x:1","networks":{"n":{"ipv4_address":"10.0.0.2"}}}`, nil},
-		"uses volumes_from":                                                               {web + `,"a":{"image":"x:1","volumes_from":["b"]}`, nil},
-		"has neither an image nor a build":                                                {`"web":{}`, nil},
+		"the compose file has no service that runs":                                    {``, nil},
+		"berth:migration names service nowhere":                                        {web, map[string]any{"migration": map[string]any{"service": "nowhere", "command": "x"}}},
+		"berth:images names service nowhere":                                           {web, map[string]any{"images": map[string]any{"nowhere": "x:1"}}},
+		"service web uses the host's network":                                          {`"web":{"image":"x:1","network_mode":"host"}`, nil},
+		"uses the network of a container by name":                                      {web + `,"a":{"image":"x:1","network_mode":"container:b"}`, nil},
+		"only one of them is stateful":                                                 {web + `,"a":{"image":"x:1","network_mode":"service:db"},"db":{"image":"postgres:17"}`, nil},
+		"has a fixed address":                                                          {web + `,"a":{"image":"x:1","networks":{"n":{"ipv4_address":"10.0.0.2"}}}`, nil},
+		"uses volumes_from":                                                            {web + `,"a":{"image":"x:1","volumes_from":["b"]}`, nil},
+		"has neither an image nor a build":                                             {`"web":{}`, nil},
 	} {
 		made, _ := planned(t, `{"services":{`+test.services+`}}`, test.changes)
 		assert.Contains(t, strings.Join(made.Problems, "\n"), problem)
