@@ -11,7 +11,7 @@ func TestARedirectToItselfIsNoAnswer(t *testing.T) {
 	for name, test := range map[string]struct{ said, code, unwell string }{
 		"a page":                   {"200 ", "0", ""},
 		"to another page":          {"302 https://app.example.com/login", "0", ""},
-		"to itself, for ever":      {"301 https://app.example.com/", "47", "https://app.example.com/ answers 301, a redirect to itself; Fix: nginx ends TLS here"},
+		"to itself, for ever":      {"301 https://app.example.com/", "47", "https://app.example.com/ answers 301, a redirect to itself (nginx ends TLS here"},
 		"to itself, for a cookie":  {"302 https://app.example.com/", "0", ""},
 		"an error":                 {"502 ", "0", "https://app.example.com/ answers 502"},
 		"nothing":                  {"", "7", "https://app.example.com/ answers nothing"},

@@ -122,3 +122,20 @@ func TestWhatServesIsNotStopped(t *testing.T) {
 		assert.Contains(t, said, "is served by abc, as before")
 	})
 }
+
+// TestNothingStartsOnHalfAnUpgrade: where the old data of a database did not come back, the maintenance page stays.
+func TestNothingStartsOnHalfAnUpgrade(t *testing.T) {
+	r := newReleases(t, "abc", "abc")
+	said, err := r.source("deploy.sh", releases+`undo_upgrades() { return 3; }; : >"$MAINTENANCE"; STOPPED_FIRST=yes RESTORING=yes; trap finish EXIT; fail "it does not restore"`)
+	require.Error(t, err)
+	assert.NotRegexp(t, `(?m)^(start_again|restore_data|stop_release|remove_release)`, r.did())
+	assert.Contains(t, said, "the upgrade could not be taken back")
+	assert.Contains(t, said, "the maintenance page stays on; after the fix, run again")
+	assert.NotContains(t, said, "is served by abc")
+
+	r = newReleases(t, "abc", "abc")
+	said, err = r.source("deploy.sh", releases+`undo_upgrades() { told undo_upgrades "$@"; }; : >"$MAINTENANCE"; STOPPED_FIRST=yes RESTORING=yes; trap finish EXIT; fail "it does not restore"`)
+	require.Error(t, err)
+	assert.Regexp(t, `^undo_upgrades abc\nstart_again abc\n`, r.did(), "the old data first")
+	assert.Contains(t, said, "is served by abc, as before")
+}

@@ -93,7 +93,7 @@ func upgraded(t *testing.T, lines string) (string, error) {
 	return withDocker(t, `case $1 in inspect) echo "[{\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"$PLACE\",\"Destination\":\"/var/lib/postgresql\",\"RW\":true},{\"Type\":\"bind\",\"Source\":\"/\",\"Destination\":\"/var\",\"RW\":true}]}]" ;; esac`, `
 export PLACE=$DATA/binds/pg
 mkdir -p "$PLACE"; echo old >"$PLACE/PG_VERSION"; NEW=0123456789ab-cdef MAINTENANCE=$DATA/maintenance
-source scripts/release/upgrade.sh; stop_for_good() { echo "stopped $2"; }; RESTORING=""
+source scripts/release/upgrade.sh; stop_for_good() { echo "stopped $2"; }; running() { :; }; RESTORING=""
 keep() { keep_old_data db postgres id 16.9 /var/lib/postgresql/data; }
 `+lines, map[string]string{"bin/mv": exchange})
 }
@@ -115,6 +115,12 @@ func TestTheDataOfBeforeAnUpgradeIsKept(t *testing.T) {
 		"confirmed":              {`keep; echo new >"$PLACE/PG_VERSION"; seal_upgrades; tell_kept; confirm_upgrade; ` + look, false, []string{"is kept in", "place: new\nnothing beside"}},
 		"not confirmed before":   {`keep; confirm_upgrade`, true, []string{"no data is kept from before an upgrade"}},
 		"neither is the old one": {`keep; mkdir "$PLACE".other; rm -r "$PLACE".before_*; mv "$PLACE".other "$PLACE".before_0123456789ab; undo_upgrades ""`, true, []string{"nothing is done on a guess"}},
+		"the server still runs":  {`keep; running() { echo 0123456789abcdef; }; undo_upgrades ""`, true, []string{"still runs, so its files were not moved; stop it: sudo docker stop 0123456789ab"}},
+		"done is nonsense":       {`keep; sed -i 's/"done": false/"done": null/' "$UPGRADES"/db.json; undo_upgrades ""`, true, []string{"does not say whether its upgrade is done"}},
+		"another folder is kept": {`keep; seal_upgrades; mkdir "$PLACE".other; rm -r "$PLACE".before_*; mv "$PLACE".other "$PLACE".before_0123456789ab; confirm_upgrade`, true, []string{"is not the data of db from before its upgrade, so it was not removed"}},
+		"a dump meanwhile":       {`keep; refuse_interrupted`, true, []string{"is not dumped; take the upgrade back: sudo /opt/berth/deploy.sh"}},
+		"a dump after it":        {`keep; seal_upgrades; refuse_interrupted; ` + look, false, []string{"before_0123456789ab"}},
+		"upgraded and changed":   {`TO_UPGRADE=("db postgres") NEW_PASSWORDS=("db postgres" "other mysql") ANEW="db web"; keep_upgraded; echo "[$ANEW] [${NEW_PASSWORDS[*]}]"`, false, []string{"[ web ] [other mysql]"}},
 		"another one waits":      {`keep; seal_upgrades; check_upgrade db`, true, []string{"confirm-upgrade"}},
 		"no volume":              {`keep_old_data db postgres id 16.9 /opt/data`, true, []string{"which is no volume"}},
 		"no room":                {`free_mib() { echo 400; }; keep`, true, []string{"there is no room for a second copy"}},

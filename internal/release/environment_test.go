@@ -94,7 +94,7 @@ func TestACommittedEnvReachesTheServer(t *testing.T) {
 	require.NoError(t, err)
 	want := map[string]string{"VERSION": "1.2", "PASSWORD": "it's $secret", "COMPOSE_PROFILES": "full"}
 	assert.Equal(t, want, release.Variables)
-	variables, err := Variables(t.Context(), s.cfg, s.repo, sha)
+	variables, err := appVariables(t.Context(), s.cfg, s.repo, sha)
 	require.NoError(t, err)
 	assert.Equal(t, want, variables, "an update does not plan again")
 	assert.Equal(t, "ghcr.io/you/shop:1.2", release.Plan.Pulls[0].Reference)

@@ -59,7 +59,7 @@ func makeWith(ctx context.Context, cfg *config.Config, repo *git.Repository, sha
 	if err := repo.Checkout(ctx, sha, folder); err != nil {
 		return nil, err
 	}
-	variables, err := Variables(ctx, cfg, repo, sha)
+	variables, err := appVariables(ctx, cfg, repo, sha)
 	if err != nil {
 		return nil, err
 	}
@@ -87,12 +87,9 @@ func refusal(sha string, problems []string) error {
 	return fmt.Errorf("commit %.12s cannot be released as it is; nothing was touched:\n  - %s", sha, strings.Join(problems, "\n  - "))
 }
 
-// Variables are those that the app gets with a commit: the stack's, and below them what the commit's own .env sets, which Compose
+// appVariables are those that the app gets with a commit: the stack's, and below them what the commit's own .env sets, which Compose
 // reads on a laptop.
-func Variables(ctx context.Context, cfg *config.Config, repo *git.Repository, sha string) (map[string]string, error) {
-	if err := repo.Fetch(ctx, sha); err != nil {
-		return nil, err
-	}
+func appVariables(ctx context.Context, cfg *config.Config, repo *git.Repository, sha string) (map[string]string, error) {
 	file := path.Join(path.Dir(cfg.ComposeFile), ".env")
 	text, err := repo.File(ctx, sha, file)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -256,6 +256,7 @@ rollback() {
 dump() {
   OLD=$(current)
   [ -n "$OLD" ] || fail "nothing was released yet; release with: pulumi up"
+  refuse_interrupted
   dump_databases "$OLD" "$OLD"
   prune_dumps
   # A copy of many gigabytes takes long, and a release need not wait for it: what is copied is kept.
@@ -308,7 +309,7 @@ finish() {
   (set -e; audit failed "$STEP" "$REASON")
   free=$(free_mib)
   if [ "${free:-0}" -lt "$SCARCE_MIB" ] && [[ $REASON != *"MiB are free"* ]]; then say "only ${free:-0} MiB are free on $DATA; $MORE_ROOM; then run 'pulumi up' again"; fi
-  if [ -n "$OLD" ] && [ "$RELEASES/current" -ef "$RELEASES/$OLD" ]; then say "the site is served by $OLD, as before"; fi
+  if [ -n "$OLD" ] && [ ! -e "$MAINTENANCE" ] && [ "$RELEASES/current" -ef "$RELEASES/$OLD" ]; then say "the site is served by $OLD, as before"; fi
   [ -z "$BY_HAND" ] || say "the whole log: $LOG"
   exit "$code"
 }
@@ -326,7 +327,18 @@ ended() {
 put_back() {
   local back=0
   # Before the switch nobody has written to a new version; after it the new version stays, which the release before can use as well.
-  if [ -n "$SWITCHED" ]; then keep_upgraded; else (set -e; undo_upgrades "$OLD"); fi
+  if [ -n "$SWITCHED" ]; then
+    keep_upgraded
+  else
+    (set -e; undo_upgrades "$OLD")
+    back=$?
+    if [ "$back" -ne 0 ]; then
+      # On a new version's half-filled data nothing of the old one starts.
+      RESTORING=""
+      say "the upgrade could not be taken back (the lines above say why), so nothing was started, and the maintenance page stays on; after the fix, run again, which takes it back first: sudo /opt/berth/deploy.sh"
+      return
+    fi
+  fi
   if [ -n "$OLD" ] && [ -n "$STOPPED_FIRST$SWITCHED" ]; then
     (set -e; start_again "$OLD")
     back=$?

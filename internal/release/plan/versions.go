@@ -13,7 +13,7 @@ var (
 	// leading matches the version that a tag begins with.
 	leading = regexp.MustCompile(`^v?(\d+)(?:\.(\d+))?`)
 	// ownVersion matches images whose tags begin with the version of Postgres, MySQL or MariaDB itself.
-	ownVersion = regexp.MustCompile(`(^|/)(postgres|postgresql|postgis|mysql|mysql-server|mariadb|percona|percona-server|pgvector)$`)
+	ownVersion = regexp.MustCompile(`(^|/)(postgres|postgresql|postgis|mysql|mysql-server|mariadb|percona|percona-server)$`)
 )
 
 // nameAndTag splits an image's reference, without its digest.
@@ -35,7 +35,7 @@ func series(kind, reference string) string {
 		if found := ofPostgres.FindStringSubmatch(tag); found != nil {
 			return "Postgres " + found[1]
 		}
-		if found := leading.FindStringSubmatch(tag); found != nil && ownVersion.MatchString(name) && !strings.HasSuffix(name, "pgvector") {
+		if found := leading.FindStringSubmatch(tag); found != nil && ownVersion.MatchString(name) {
 			return "Postgres " + found[1]
 		}
 	case "mysql":

@@ -105,13 +105,7 @@ func asText(value any) string {
 	if text, ok := value.(string); ok {
 		return text
 	}
-	var text strings.Builder
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return fmt.Sprint(value)
-	}
-	return strings.TrimSuffix(text.String(), "\n")
+	return asJSON(value)
 }
 
 // longest is how many characters of a value are shown.
@@ -129,12 +123,13 @@ func shown(value any) string {
 	return text
 }
 
-func asJSON(text string) string {
-	var quoted strings.Builder
-	encoder := json.NewEncoder(&quoted)
+// asJSON is a value as JSON, for a sentence.
+func asJSON(value any) string {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(text); err != nil {
-		return fmt.Sprintf("%q", text)
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Sprintf("%q", value)
 	}
-	return strings.TrimSuffix(quoted.String(), "\n")
+	return strings.TrimSuffix(text.String(), "\n")
 }

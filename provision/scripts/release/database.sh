@@ -35,6 +35,16 @@ in_database() {
   docker exec --interactive ${BERTH_COMMAND:+--env BERTH_COMMAND} "${ids[0]:-none}" timeout "$4" sh -c "$script" "$2" "$3"
 }
 
+# server_settled is true when the new server of service $2 in project $1 answers to what is called by $3 and on, and no script of its
+# image is at work any more: while one makes a new database, a server answers that ends again.
+server_settled() {
+  local project=$1 service=$2 id processes
+  shift 2
+  "$@" </dev/null >/dev/null 2>&1 || return 1
+  id=$(running "$project" "$service") && processes=$(docker top "$id" -eo pid,comm) || return 1
+  [[ -n $processes && $processes != *entrypoi* && $processes != *setup* ]]
+}
+
 # in_volumes does the same with the SQLite files of the volumes of service $1, which may be down.
 in_volumes() {
   local volume folder

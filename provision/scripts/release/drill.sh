@@ -140,21 +140,11 @@ start_drill() {
   put "$DRILL/compose.json" 0600 <<<"$text"
   timeout "$DRILL_STARTS" docker compose --progress plain --env-file "$RELEASES/$1/.env.production" --file "$DRILL/compose.json" --project-name "$DRILL_PROJECT" up --detach 7>&- ||
     fail "no server of $2 starts beside the site (the lines above say why)"
-  # shellcheck disable=SC2310 # drill_answers is a test
-  if ! await "$DRILL_STARTS" drill_answers "$1" "$2" "$3"; then
+  # shellcheck disable=SC2310 # server_settled is a test
+  if ! await "$DRILL_STARTS" server_settled "$DRILL_PROJECT" "$2" drill_database "$1" "$2" "$3" ping 10; then
     docker compose --file "$DRILL/compose.json" --project-name "$DRILL_PROJECT" logs --no-color --tail 20 2>&1 | show "$2"
     fail "the server of $2 beside the site does not answer within $DRILL_STARTS seconds"
   fi
-}
-
-# drill_answers is true when the server answers and no script of its image is at work any more: while one makes a new database, a
-# server answers that ends again.
-# shellcheck disable=SC2310 # drill_database checks each of its commands
-drill_answers() {
-  local id processes
-  drill_database "$1" "$2" "$3" ping 10 </dev/null >/dev/null 2>&1 || return 1
-  id=$(running "$DRILL_PROJECT" "$2") && processes=$(docker top "$id" -eo pid,comm) || return 1
-  [[ -n $processes && $processes != *entrypoi* && $processes != *setup* ]]
 }
 
 # drill_database is in_database for what the drill restored. SQLite files need no server.

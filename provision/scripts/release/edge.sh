@@ -144,7 +144,7 @@ site_answers() {
     code=${said%% *}
     # shellcheck disable=SC2310 # it is one test
     if [ "$said" = "$code https://$DOMAIN${health:-$path}" ] && in_circles "$2" "https://$DOMAIN${health:-$path}"; then
-      code="$code, a redirect to itself; Fix: nginx ends TLS here, so route to what is behind this service: pulumi config set --path 'berth:routes[0].service' NAME"
+      code="$code, a redirect to itself (nginx ends TLS here, so berth:routes has to name the service behind this one),"
     fi
     # The front page of a site is there.
     if [ "$path" = / ] && [ -z "$health" ] && [[ $code == 404 ]]; then code="404, not a page"; fi

@@ -93,6 +93,14 @@ not_built() {
   fail "the image of $2 does not build (the lines above say why); what runs is left as it was"
 }
 
+# app_variable prints the app's variable $2 of the release in folder $1, and fails where there is none. The operator's machine quotes a
+# value in single quotes as it is, or in double quotes with backslashes.
+app_variable() {
+  # shellcheck disable=SC2016 # jq's variables
+  jq --null-input --join-output --arg name "$2" --rawfile variables "$1/.env.production" 'first($variables | split("\n")[] | select(startswith($name + "=")) | ltrimstr($name + "=")
+    | if startswith("\"") then .[1:-1] | gsub("\\\\(?<one>.)"; .one) else .[1:-1] end) // error("the release has no variable \($name)")'
+}
+
 # build_secrets writes the secrets of build number $2 that come from the app's variables to files of root's in folder $1/build-secrets.
 build_secrets() {
   local line name variable
@@ -104,10 +112,8 @@ build_secrets() {
   for line in "${lines[@]}"; do
     name=${line%% *} variable=${line#* }
     [[ $name =~ ^[A-Za-z0-9._-]+$ && $name != .* ]] || fail "the build has a secret of the name $name; use letters, digits, . _ and - in it"
-    # As the operator's machine quotes it: in single quotes as it is, in double quotes with backslashes.
-    # shellcheck disable=SC2016 # jq's variables
-    jq --null-input --join-output --arg name "$variable" --rawfile variables "$1/.env.production" 'first($variables | split("\n")[] | select(startswith($name + "=")) | ltrimstr($name + "=")
-      | if startswith("\"") then .[1:-1] | gsub("\\\\(?<one>.)"; .one) else .[1:-1] end) // error("no variable \($name)")' >"$1/build-secrets/$name" ||
+    # shellcheck disable=SC2310 # app_variable is one command
+    app_variable "$1" "$variable" >"$1/build-secrets/$name" ||
       fail "the build has the secret $name of the variable $variable, which the stack lacks; set it: pulumi config set --secret --path berth:secrets.$variable"
   done
 }

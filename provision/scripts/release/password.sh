@@ -6,19 +6,16 @@ set -euo pipefail
 NEW_PASSWORDS=() CHANGED_PASSWORDS=()
 
 # credentials prints NAME and VALUE, each ended by a NUL, for the variables of service $2 of release $1 that an image of a database
-# takes its users from. A value of a file's is read from the secret that is mounted there.
+# takes its users from. For a value of a secret that is mounted, it prints NAME_FILE and the file, or NAME_VARIABLE and the app's
+# variable that the secret is made from.
 credentials() {
   # shellcheck disable=SC2016 # jq's variables; in a compose file a $ is written twice
-  jq --join-output --arg s "$2" --rawfile variables "$RELEASES/$1/.env.production" '
-    # As the operator'"'"'s machine quotes it: in single quotes as it is, in double quotes with backslashes.
-    def variable($name): first($variables | split("\n")[] | select(startswith($name + "=")) | ltrimstr($name + "=")
-      | if startswith("\"") then .[1:-1] | gsub("\\\\(?<one>.)"; .one) else .[1:-1] end) // "";
-    .secrets as $secrets | .services[$s] as $service | $service.environment // {} | to_entries[]
+  jq --join-output --arg s "$2" '.secrets as $secrets | .services[$s] as $service | $service.environment // {} | to_entries[]
     | select(.key | test("^(POSTGRES|POSTGRESQL|MYSQL|MARIADB)_([A-Z]+_)?(PASSWORD|USER|USERNAME|DB|DATABASE)(_FILE)?$"))
     | (.value // "" | tostring | gsub("\\$\\$"; "$")) as $value
     | if .key | endswith("_FILE") | not then .key, $value
       else (first($service.secrets[]? | select((.target // .source | if startswith("/") then . else "/run/secrets/" + . end) == $value) | $secrets[.source]) // {}) as $secret
-        | if $secret.environment then (.key | rtrimstr("_FILE")), variable($secret.environment) else .key, ($secret.file // "") end end
+        | if $secret.environment then (.key | sub("_FILE$"; "_VARIABLE")), $secret.environment else .key, ($secret.file // "") end end
     | "\(.)\u0000"' "$RELEASES/$1/data.json"
 }
 
@@ -36,6 +33,9 @@ hand_over() {
       if [ -z "$value" ] || [ ! -f "$value" ]; then continue; fi
       read_text value cat "$value"
       name=${name%_FILE}
+    elif [[ $name == *_VARIABLE ]]; then
+      read_text value app_variable "$RELEASES/$1" "$value"
+      name=${name%_VARIABLE}
     fi
     export "$3$name=$value"
     HANDED+=(--env "$3$name")

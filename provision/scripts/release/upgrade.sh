@@ -11,6 +11,8 @@ set -euo pipefail
 readonly UPGRADES=$DATA/upgrades
 # "SERVICE KIND" of the databases that this release is to upgrade.
 TO_UPGRADE=()
+# MAINTAINED is yes where an interrupted upgrade left the maintenance page on.
+MAINTAINED=""
 
 # server_version prints the version of the running server of kind $2 in container $1, and the folder of its data.
 server_version() {
@@ -144,7 +146,7 @@ upgrade_one() {
   id=${ids[0]:-}
   [ -n "$id" ] || fail "the database of $2 stopped meanwhile; why: sudo /opt/berth/log-monitor.sh view $2"
   read_lines there server_version "$id" "$3"
-  before=$(in_database "$2" "$3" rows "$COUNT_WITHIN" "$OLD" </dev/null | sort) || fail "the rows of $2 cannot be counted (the lines above say why)"
+  read_text before counted "$2" "$3" "$OLD"
   dump_one "$OLD" "$OLD" "$2" "$3"
   for file in "$DUMPS"/*"_${OLD}_$2.$3"; do newest=$file; done
   stop_for_good "$DATA_PROJECT" "$2"
@@ -153,23 +155,25 @@ upgrade_one() {
   # shellcheck disable=SC2034 # for data.sh
   CHANGED="$2 changes"
   start_data "$1"
-  # shellcheck disable=SC2310 # settled_server is a test
-  await "$HEALTHY_WITHIN" settled_server "$1" "$2" "$3" || fail "the new version of $2 does not answer within $HEALTHY_WITHIN seconds; why: sudo /opt/berth/log-monitor.sh view $2"
+  # shellcheck disable=SC2310 # server_settled is a test
+  await "$HEALTHY_WITHIN" server_settled "$DATA_PROJECT" "$2" in_database "$2" "$3" ping 10 "$1" || fail "the new version of $2 does not answer within $HEALTHY_WITHIN seconds; why: sudo /opt/berth/log-monitor.sh view $2"
   dumped=${newest##*/}
   say "restoring $dumped into it"
   gzip --decompress --stdout --force "$newest" | in_database "$2" "$3" restore "$RESTORE_WITHIN" "$1" >/dev/null || fail "$newest does not restore into the new version (the lines above say why)"
-  after=$(in_database "$2" "$3" rows "$COUNT_WITHIN" "$1" </dev/null | sort) || fail "the rows of $2 cannot be counted in the new version (the lines above say why)"
+  read_text after counted "$2" "$3" "$1"
   [ "$before" = "$after" ] || fail "the new version of $2 does not hold what the old one held; rows before, by database: ${before//$'\n'/, }; after: ${after//$'\n'/, }"
   say "the new version of $2 holds what the old one held, by database: ${after//$'\n'/, } rows"
 }
 
-# settled_server is true when the new server of service $2, of kind $3, answers and no script of its image is at work any more.
-settled_server() {
-  local id processes
-  # shellcheck disable=SC2310 # in_database checks each of its commands
-  in_database "$2" "$3" ping 10 "$1" </dev/null >/dev/null 2>&1 || return 1
-  id=$(running "$DATA_PROJECT" "$2") && processes=$(docker top "$id" -eo pid,comm) || return 1
-  [[ -n $processes && $processes != *entrypoi* && $processes != *setup* ]]
+# counted prints the rows of the database of service $1, of kind $2, in release $3, one line per database.
+counted() { in_database "$1" "$2" rows "$COUNT_WITHIN" "$3" </dev/null | sort; }
+
+# exchange puts folder $1 in the place of folder $2 of service $3, and $2 in that of $1, in one step. Nothing may run on either.
+exchange() {
+  local -a ids=()
+  read_lines ids running "$DATA_PROJECT" "$3"
+  [ "${#ids[@]}" -eq 0 ] || fail "the database of $3 still runs, so its files were not moved; stop it: sudo docker stop ${ids[0]:0:12}; then run this again"
+  mv --exchange --no-copy --no-target-directory "$1" "$2" || fail "$1 and $2 could not be exchanged (the lines above say why); each is where it was"
 }
 
 # keep_old_data puts an empty folder in the place of the data of service $1, of kind $2, which container $3, now stopped, had of
@@ -208,7 +212,16 @@ keep_old_data() {
   install -d -m 0700 "$UPGRADES"
   put "$UPGRADES/$1.json" 0600 <<<"$text"
   sync "$UPGRADES/$1.json"
-  mv --exchange --no-copy --no-target-directory "$kept" "$place"
+  exchange "$kept" "$place" "$1"
+}
+
+# remove_kept removes folder $1, or volume $2 where it is one's.
+remove_kept() {
+  if [ -z "$2" ]; then
+    rm -rf "$1"
+  else
+    docker volume rm "$2" >/dev/null || fail "the volume $2 cannot be removed (the lines above say why); what uses it: sudo docker ps --all --filter volume=$2; then run this again"
+  fi
 }
 
 # upgrades prints the files of upgrades, those that are done with "true", those that are not with "false".
@@ -217,6 +230,7 @@ upgrades() {
   for file in "$UPGRADES"/*.json; do
     [ -e "$file" ] || continue
     read_text sealed jq -r .done "$file"
+    [[ $sealed == true || $sealed == false ]] || fail "$file does not say whether its upgrade is done, and nothing is done on a guess; look with: sudo jq . $file"
     [ "$sealed" != "$1" ] || printf '%s\n' "$file"
   done
 }
@@ -249,13 +263,13 @@ undo_upgrades() {
     if [ "$now" != "$inode" ]; then
       read_text there stat --format '%i %W' "$kept"
       [ "$there" = "$inode" ] || fail "neither $place nor $kept is the data of $service from before its upgrade, and nothing is done on a guess; look at both, put the right one to $place, then: sudo rm $file"
-      mv --exchange --no-copy --no-target-directory "$kept" "$place"
+      exchange "$kept" "$place" "$service"
     fi
     # What is there now is the new version's, which nobody wrote to but the restore.
-    if [ -n "$volume" ]; then docker volume rm "$volume" >/dev/null; else rm -rf "$kept"; fi
+    remove_kept "$kept" "$volume"
     rm -f "$file"
     ANEW+=" $service"
-    [ "$maintenance" != true ] || RESTORING=yes
+    [ "$maintenance" != true ] || MAINTAINED=yes
   done
   [ -n "$1" ] || return 0
   DATA_TOUCHED=yes
@@ -271,16 +285,27 @@ finish_interrupted() {
   step undo
   undo_upgrades "$1"
   [ -z "$1" ] || start_again "$1"
-  [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
+  [ -z "$MAINTAINED" ] || rm -f "$MAINTENANCE"
   # shellcheck disable=SC2034 # for data.sh
-  RESTORING="" DATA_TOUCHED="" ANEW=""
+  DATA_TOUCHED="" ANEW=""
 }
 
-# keep_upgraded takes the services whose upgrade is final out of ANEW: the older version cannot read their data.
+# refuse_interrupted ends what takes the databases for whole while an upgrade of one did not come to its end.
+refuse_interrupted() {
+  local -a files=()
+  read_lines files upgrades false
+  [ "${#files[@]}" -eq 0 ] || fail "an upgrade of ${files[*]##*/} was interrupted, so what the database holds now is not whole, and is not dumped; take the upgrade back: sudo /opt/berth/deploy.sh"
+}
+
+# keep_upgraded has the services whose upgrade is final stay as they are on the way back: the older version cannot read their data.
 keep_upgraded() {
   local database rest=" $ANEW "
+  local -a passwords=()
   for database in "${TO_UPGRADE[@]}"; do rest=${rest/" ${database% *} "/ }; done
-  ANEW=$rest
+  for database in "${NEW_PASSWORDS[@]}"; do
+    [[ " ${TO_UPGRADE[*]} " == *" $database "* ]] || passwords+=("$database")
+  done
+  ANEW=$rest NEW_PASSWORDS=("${passwords[@]}")
 }
 
 # tell_kept says which data is kept from before an upgrade.
@@ -298,14 +323,16 @@ tell_kept() {
 
 # confirm_upgrade removes the data from before upgrades. Nothing may use it.
 confirm_upgrade() {
-  local file service kept volume
+  local file service kept volume inode now
   local -a files=() fields=()
   read_lines files upgrades true
   [ "${#files[@]}" -gt 0 ] || fail "no data is kept from before an upgrade"
   for file in "${files[@]}"; do
-    read_json fields "$file" '.service, .kept, .volume'
-    service=${fields[0]} kept=${fields[1]} volume=${fields[2]}
-    if [ -n "$volume" ]; then docker volume rm "$volume" >/dev/null; else rm -rf "$kept"; fi
+    read_json fields "$file" '.service, .kept, .volume, .inode'
+    service=${fields[0]} kept=${fields[1]} volume=${fields[2]} inode=${fields[3]}
+    read_text now stat --format '%i %W' "$kept"
+    [ "$now" = "$inode" ] || fail "$kept is not the data of $service from before its upgrade, so it was not removed; look at it, remove it by hand if nothing needs it, then: sudo rm $file"
+    remove_kept "$kept" "$volume"
     rm -f "$file"
     say "removed the data of $service from before its upgrade"
   done
