@@ -159,7 +159,7 @@ func TestTheReadmesCommandsTakeEverySettingOfTheSample(t *testing.T) {
 	c.environment = append(c.environment, "EDITOR="+editor)
 	require.NoError(t, os.WriteFile(filepath.Join(c.folder, "Pulumi.production.yaml"), []byte(read(t, "../../Pulumi.production.yaml")), 0o600))
 	home := t.TempDir()
-	_, block, _ := strings.Cut(read(t, "../../README.md"), "## To a real account, in six commands\n")
+	_, block, _ := strings.Cut(read(t, "../../README.md"), "## Quick start\n")
 	ran := 0
 	for _, line := range regexp.MustCompile(`(?m)^    (\S.*)$`).FindAllStringSubmatch(block, 6) {
 		if strings.HasPrefix(line[1], "git clone ") || strings.HasPrefix(line[1], "make doctor") || line[1] == "pulumi up" {
