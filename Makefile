@@ -106,6 +106,8 @@ pictures: test-machine tools
 
 lint: test-machine
 	shellcheck --external-sources $(SCRIPTS)
+	@mkdir -p $(BIN) && cd tools/lint && go build -o $(BIN)/ mvdan.cc/sh/v3/cmd/shfmt
+	@unformatted=$$($(BIN)/shfmt --list $(SCRIPTS)) && { [ -z "$$unformatted" ] || { echo "shfmt --write "$$unformatted; exit 1; }; }
 	@for folder in $(GO_FOLDERS); do \
 	  echo "gofmt, go vet, errcheck, staticcheck: $$folder"; \
 	  (cd $$folder && unformatted=$$(gofmt -l .) && { [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }; } && \

@@ -12,7 +12,10 @@ say() { printf 'runner-ssh.sh: %s\n' "$*"; }
 project() {
   local name
   name=$(sed -n 's/^name: *//p' "$(dirname "${BASH_SOURCE[0]}")/../Pulumi.yaml")
-  [[ $name =~ ^[A-Za-z0-9_.-]+$ ]] || { say "Pulumi.yaml has no name of a project: $name" >&2; exit 1; }
+  [[ $name =~ ^[A-Za-z0-9_.-]+$ ]] || {
+    say "Pulumi.yaml has no name of a project: $name" >&2
+    exit 1
+  }
   printf '%s\n' "$name"
 }
 
@@ -39,7 +42,10 @@ close_all() {
 open() {
   local address now
   address=$(curl --silent --show-error --fail --max-time 20 https://checkip.amazonaws.com)
-  [[ $address =~ ^[0-9]+(\.[0-9]+){3}$ ]] || { say "cannot tell this runner's address: $address" >&2; exit 1; }
+  [[ $address =~ ^[0-9]+(\.[0-9]+){3}$ ]] || {
+    say "cannot tell this runner's address: $address" >&2
+    exit 1
+  }
   now=$(date --utc +%Y-%m-%dT%H:%M:%SZ)
   aws ec2 authorize-security-group-ingress --group-id "$1" \
     --ip-permissions "IpProtocol=tcp,FromPort=22,ToPort=22,IpRanges=[{CidrIp=$address/32,Description=The runner that deploys}]" \
@@ -49,7 +55,10 @@ open() {
 
 main() {
   local action=${1:-} stack=${2:-} project id
-  [[ $action =~ ^(open|close)$ && -n $stack ]] || { say "usage: runner-ssh.sh open | close STACK" >&2; exit 1; }
+  [[ $action =~ ^(open|close)$ && -n $stack ]] || {
+    say "usage: runner-ssh.sh open | close STACK" >&2
+    exit 1
+  }
   project=$(project)
   id=$(group "$project" "$stack")
   if [ -z "$id" ]; then
@@ -57,7 +66,10 @@ main() {
     say "stack $stack of project $project has no security group yet; the first 'pulumi up' is an operator's, from a network of berth:operatorCidrs" >&2
     exit 1
   fi
-  [[ $id != *[[:space:]]* ]] || { say "more than one security group has the tags of stack $stack of project $project: $id" >&2; exit 1; }
+  [[ $id != *[[:space:]]* ]] || {
+    say "more than one security group has the tags of stack $stack of project $project: $id" >&2
+    exit 1
+  }
   close_all "$id"
   if [ "$action" = open ]; then open "$id"; fi
 }

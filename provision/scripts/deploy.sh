@@ -286,9 +286,15 @@ finish() {
   trap - EXIT
   # What fails here ends its own part, and no more.
   if [ "$code" -eq 0 ]; then
-    (set -e; audit released)
+    (
+      set -e
+      audit released
+    )
     code=$?
-    (set -e; prune)
+    (
+      set -e
+      prune
+    )
     code=$((code + $?))
     # It looks at once, not at the next minute.
     systemctl start --no-block berth-health.service 2>/dev/null
@@ -306,7 +312,10 @@ finish() {
   fi
   [ -z "$NEW" ] || [ "$NEW" = "$OLD" ] || put_back
   [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
-  (set -e; audit failed "$STEP" "$REASON")
+  (
+    set -e
+    audit failed "$STEP" "$REASON"
+  )
   free=$(free_mib)
   if [ "${free:-0}" -lt "$SCARCE_MIB" ] && [[ $REASON != *"MiB are free"* ]]; then say "only ${free:-0} MiB are free on $DATA; $MORE_ROOM; then run 'pulumi up' again"; fi
   if [ -n "$OLD" ] && [ ! -e "$MAINTENANCE" ] && [ "$RELEASES/current" -ef "$RELEASES/$OLD" ]; then say "the site is served by $OLD, as before"; fi
@@ -330,7 +339,10 @@ put_back() {
   if [ -n "$SWITCHED" ]; then
     keep_upgraded
   else
-    (set -e; undo_upgrades "$OLD")
+    (
+      set -e
+      undo_upgrades "$OLD"
+    )
     back=$?
     if [ "$back" -ne 0 ]; then
       # On a new version's half-filled data nothing of the old one starts.
@@ -340,30 +352,57 @@ put_back() {
     fi
   fi
   if [ -n "$OLD" ] && [ -n "$STOPPED_FIRST$SWITCHED" ]; then
-    (set -e; start_again "$OLD")
+    (
+      set -e
+      start_again "$OLD"
+    )
     back=$?
     [ "$back" -eq 0 ] || say "release $OLD does not start by itself; the lines above say why"
   fi
   if [ -n "$SWITCHED" ]; then
     say "going back to ${OLD:-the starting page}"
-    (set -e; switch_traffic current "${OLD:-starting}")
+    (
+      set -e
+      switch_traffic current "${OLD:-starting}"
+    )
     if [ "$RELEASES/current" -ef "$RELEASES/$NEW" ]; then
       say "going back failed (the lines above say why): $NEW still serves and keeps running, with the data as it is now; look with: sudo nft list table ip berth_upstreams; after the fix, release again: sudo /opt/berth/deploy.sh${OLD:+; or return to $OLD: sudo /opt/berth/deploy.sh rollback $OLD}"
       return
     fi
-    (set -e; drain "$NEW" "$OLD")
+    (
+      set -e
+      drain "$NEW" "$OLD"
+    )
   fi
-  (set -e; switch_traffic next "${OLD:-starting}")
-  [ "${#CHANGED_PASSWORDS[@]}" -eq 0 ] || (set -e; restore_passwords "$NEW" "$OLD")
+  (
+    set -e
+    switch_traffic next "${OLD:-starting}"
+  )
+  [ "${#CHANGED_PASSWORDS[@]}" -eq 0 ] || (
+    set -e
+    restore_passwords "$NEW" "$OLD"
+  )
   # A database has to run again before its content comes back.
-  [ -z "$OLD" ] || (set -e; restore_data "$OLD")
-  [ -z "$RESTORED" ] || (set -e; restore_databases "$OLD")
+  [ -z "$OLD" ] || (
+    set -e
+    restore_data "$OLD"
+  )
+  [ -z "$RESTORED" ] || (
+    set -e
+    restore_databases "$OLD"
+  )
   if [ "$RELEASES/next" -ef "$RELEASES/$NEW" ]; then
     say "$RELEASES/next still leads to $NEW (the lines above say why), so it is neither stopped nor removed; look with: sudo nft list table ip berth_upstreams; after the fix, release again, which does both: sudo /opt/berth/deploy.sh"
     return
   fi
-  (set -e; stop_release "$NEW")
-  [ -e "$RELEASES/$NEW/released.json" ] || (set -e; remove_release "$NEW")
+  (
+    set -e
+    stop_release "$NEW"
+  )
+  [ -e "$RELEASES/$NEW/released.json" ] || (
+    set -e
+    remove_release "$NEW"
+  )
 }
 
 # logged says whether what was said last is in the log, and so all that was printed before it.

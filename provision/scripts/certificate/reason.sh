@@ -75,10 +75,12 @@ explain() {
       WHY="the CA's rate limit was reached ($detail): it is asked again from $next on, not sooner, and the site goes on with what it has"
       ;;
     unauthorized | connection | incorrectResponse | dns | tls)
-      WHY="it did not find this server behind the names ($detail): see which other server, proxy or IPv6 address answers for them on port 80 from outside (docs/runbook/dns.md)$retry" ;;
+      WHY="it did not find this server behind the names ($detail): see which other server, proxy or IPv6 address answers for them on port 80 from outside (docs/runbook/dns.md)$retry"
+      ;;
     caa) WHY="a CAA record forbids it ($detail): look in the zone and in the zones above it$retry" ;;
     rejectedIdentifier | unsupportedIdentifier)
-      WHY="it signs for no such name ($detail): take another (berth:domain, berth:aliases), or another authority (berth:acmeDirectory), and run 'pulumi up'" ;;
+      WHY="it signs for no such name ($detail): take another (berth:domain, berth:aliases), or another authority (berth:acmeDirectory), and run 'pulumi up'"
+      ;;
     invalidContact | unsupportedContact) WHY="it does not take the address in berth:acmeEmail ($detail): set another, and run 'pulumi up'" ;;
     invalidProfile) WHY="it has no such profile ($detail): set another berth:acmeProfile, and run 'pulumi up'" ;;
     "") WHY="the log says why: sudo tail -n 30 /var/log/berth/certificate.log; sudo /opt/berth/log-monitor.sh view certbot$retry" ;;

@@ -41,7 +41,10 @@ send() {
   sum=$(openssl md5 -binary "$1" | base64) && [ -n "$sum" ] || return 1
   answer=$(printf '%s\n' "url = \"$2\"" "upload-file = \"$1\"" "header = \"Content-MD5: $sum\"" 'write-out = "\n%header{etag}"' | s3 "$COPY_WITHIN") || return 1
   answer=${answer##*$'\n'}
-  [ -n "$answer" ] || { say "S3 took $1 without an ETag"; return 1; }
+  [ -n "$answer" ] || {
+    say "S3 took $1 without an ETag"
+    return 1
+  }
   printf '%s\n' "$answer"
 }
 
@@ -83,7 +86,10 @@ begin_parts() {
   local answer id
   answer=$(printf '%s\n' "url = \"$1?uploads=\"" 'request = "POST"' 'data = ""' | s3 60) || return 1
   id=$(sed -n 's:.*<UploadId>\([A-Za-z0-9._~-]*\)</UploadId>.*:\1:p' <<<"$answer")
-  [ -n "$id" ] || { say "S3 did not begin an upload in parts: ${answer:0:300}"; return 1; }
+  [ -n "$id" ] || {
+    say "S3 did not begin an upload in parts: ${answer:0:300}"
+    return 1
+  }
   printf '%s\n' "$id"
 }
 
@@ -92,5 +98,8 @@ begin_parts() {
 end_parts() {
   local answer
   answer=$(printf '%s\n' "url = \"$1\"" "data-binary = \"@$2\"" 'header = "Content-Type: application/xml"' | s3 "$COPY_WITHIN") || return 1
-  [[ $answer == *"<CompleteMultipartUploadResult"* ]] || { say "S3 made no object of the parts: ${answer:0:300}"; return 1; }
+  [[ $answer == *"<CompleteMultipartUploadResult"* ]] || {
+    say "S3 made no object of the parts: ${answer:0:300}"
+    return 1
+  }
 }

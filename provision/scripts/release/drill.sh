@@ -63,8 +63,14 @@ end_drill() {
   set +e
   [ "$code" -eq 0 ] || [ -n "$FAILED" ] || say "the drill ended with exit code $code; the lines above say why"
   local reason=$SAID
-  (set -e; forget_drill)
-  (set -e; record_drill "$code" "$reason")
+  (
+    set -e
+    forget_drill
+  )
+  (
+    set -e
+    record_drill "$code" "$reason"
+  )
   [ "$code" -eq 0 ] || say "no dump is known to restore until a drill succeeds; the log: $LOG; again: sudo /opt/berth/deploy.sh drill"
   exit "$code"
 }
@@ -153,7 +159,10 @@ drill_database() {
   local volume
   local -a volumes=() folders=()
   if [ "$3" != sqlite ]; then
-    (DATABASES_OF=$DRILL_PROJECT; in_database "$2" "$3" "$4" "$5" "$1")
+    (
+      DATABASES_OF=$DRILL_PROJECT
+      in_database "$2" "$3" "$4" "$5" "$1"
+    )
     return
   fi
   # shellcheck disable=SC2016 # jq's variables

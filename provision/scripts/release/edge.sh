@@ -87,7 +87,10 @@ open_connections() {
   read_json ports "$RELEASES/$1/plan.json" '[.routes[].upstream] - if $other[0].id == .id then [] else [$other[0].routes[].upstream] end | .[]' \
     --slurpfile other "$RELEASES/${2:-$1}/plan.json"
   for port in "${ports[@]}"; do filter+="${filter:+ or }sport = :$port"; done
-  [ -n "$filter" ] || { echo 0; return; }
+  [ -n "$filter" ] || {
+    echo 0
+    return
+  }
   read_text table ss --numeric --tcp state established "( $filter )"
   mapfile -t open <<<"$table"
   echo $((${#open[@]} - 1))
@@ -149,7 +152,10 @@ site_answers() {
     # The front page of a site is there.
     if [ "$path" = / ] && [ -z "$health" ] && [[ $code == 404 ]]; then code="404, not a page"; fi
     # shellcheck disable=SC2310 # answers is one test
-    answers "$code" "$health" || { UNWELL="https://$DOMAIN${health:-$path} answers ${code/#000/nothing}"; return 1; }
+    answers "$code" "$health" || {
+      UNWELL="https://$DOMAIN${health:-$path} answers ${code/#000/nothing}"
+      return 1
+    }
   done
 }
 
@@ -164,7 +170,10 @@ rehearse() {
 
 # verify asks the site itself.
 verify() {
-  [ ! -e "$MAINTENANCE" ] || { say "the maintenance page is on, so the site was not asked; turn it off: sudo /opt/berth/deploy.sh maintenance off"; return; }
+  [ ! -e "$MAINTENANCE" ] || {
+    say "the maintenance page is on, so the site was not asked; turn it off: sudo /opt/berth/deploy.sh maintenance off"
+    return
+  }
   # shellcheck disable=SC2310 # site_answers checks each of its commands
   await "$VERIFIED_WITHIN" site_answers "$1" 443 || fail "$UNWELL, for $VERIFIED_WITHIN seconds; $ADVICE"
 }

@@ -25,7 +25,8 @@ first() { if command -v "$1" >/dev/null; then line "$1"; else line "$2"; fi; }
 as_root() {
   program=$1
   shift
-  escaped=$(sed 's/[\\"]/\\&/g' <<END
+  escaped=$(
+    sed 's/[\\"]/\\&/g' <<END
 $PASSWORD
 END
   )
@@ -284,11 +285,13 @@ rows() {
 
 # enters says whether user $1 gets in with password $2 over the network, by the server's own answer: yes, no or unknown.
 enters() {
-  escaped=$(sed 's/[\\"]/\\&/g' <<END
+  escaped=$(
+    sed 's/[\\"]/\\&/g' <<END
 $2
 END
   )
-  if said=$("$CLIENT" --defaults-extra-file=/dev/fd/3 --protocol=tcp --connect-timeout=10 --execute 'DO 0' 2>&1 3<<END
+  if said=$(
+    "$CLIENT" --defaults-extra-file=/dev/fd/3 --protocol=tcp --connect-timeout=10 --execute 'DO 0' 2>&1 3<<END
 [client]
 host=$BERTH_HOST
 user="$1"

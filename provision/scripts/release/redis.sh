@@ -13,7 +13,10 @@ line() { printf '%s\n' "$@"; }
 # program finds one of this server's programs, which end with $1.
 program() {
   for name in "valkey-$1" "redis-$1" "keydb-$1"; do
-    ! command -v "$name" >/dev/null || { line "$name"; return; }
+    ! command -v "$name" >/dev/null || {
+      line "$name"
+      return
+    }
   done
   line "there is none of valkey-$1, redis-$1 and keydb-$1 in the container; set berth:database" >&2
   return 1
@@ -40,7 +43,10 @@ passwords() {
   line "" "${REDISCLI_AUTH:-}"
   setting requirepass
   env | sed -n 's/^[A-Z_]*\(PASSWORD\|PASS\|AUTH\)=//p'
-  env | sed -n 's/^[A-Z_]*PASSWORD_FILE=//p' | while IFS= read -r file; do [ ! -r "$file" ] || cat "$file"; line ""; done
+  env | sed -n 's/^[A-Z_]*PASSWORD_FILE=//p' | while IFS= read -r file; do
+    [ ! -r "$file" ] || cat "$file"
+    line ""
+  done
 }
 
 # ask runs a command of the server's.
