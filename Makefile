@@ -28,7 +28,7 @@ GO_FOLDERS := . cmd/doctor rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
 .PHONY: doctor rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
-        rehearse-snapshot rehearse-dashboard push test test-faults test-runbook test-unit test-e2e test-one test-one-clean test-attackers test-wild bench pictures lint outdated vulnerabilities sbom tools machine test-machine settings-table help
+        rehearse-snapshot rehearse-dashboard push test test-all test-e2e-all test-faults test-runbook test-unit test-e2e test-one test-one-clean test-attackers test-wild bench pictures lint outdated vulnerabilities sbom tools machine test-machine settings-table help
 
 help:
 	@echo 'make doctor             what blocks pulumi up on this machine and in the account (STACK=production)'
@@ -38,7 +38,8 @@ help:
 	@echo 'make rehearse-ssh       log in to the host         make rehearse-status   what stands'
 	@echo 'make rehearse-shell     pulumi and aws on it       make push              scripts onto the host, in seconds'
 	@echo 'make rehearse-destroy   pulumi destroy             make rehearse-clean    take everything away'
-	@echo 'make test               every test                 make test-unit         the fast ones'
+	@echo 'make test               what every change passes   make test-unit         its fast part'
+	@echo 'make test-all           that, and what takes longer: releases under load, renewals, snapshots, mails, apps of all kinds'
 	@echo 'make test-one TEST=NAME a part of one, in seconds   make test-one-clean   take down what it leaves standing'
 	@echo 'make test-attackers     what attackers get, longer than in make test'
 	@echo 'make test-faults        that, and everything interrupted and broken; writes docs/reliability.md'
@@ -64,7 +65,15 @@ rehearse-preview rehearse-refresh rehearse-destroy: rehearse-%: machine tools
 rehearse-clean rehearse-status rehearse-ssh rehearse-shell rehearse-snapshot rehearse-dashboard: rehearse-%: machine tools
 	@$(REHEARSAL) $*
 
-test: lint test-unit test-e2e
+# Each part, and how long it took.
+TIMED = @total=$$SECONDS; for part in $(1); do began=$$SECONDS; $(MAKE) --no-print-directory $$part || exit; \
+	  took+="$$part: $$((SECONDS - began)) s"$$'\n'; done; printf '%sin all: %s s\n' "$$took" "$$((SECONDS - total))"
+
+test: test-machine
+	$(call TIMED,lint test-unit test-e2e)
+
+test-all: test-machine
+	$(call TIMED,lint test-unit test-e2e-all)
 
 test-unit: test-machine tools
 	@# The last of them read files above their module, of which Go's cache of results knows by this sum alone.
@@ -72,9 +81,12 @@ test-unit: test-machine tools
 	for folder in . rehearsal cmd/doctor; do (cd $$folder && go test ./...) || exit 1; done
 	cd tests && go test -count=1 ./databases ./failclosed ./report ./runbook ./volume ./workflows
 
+# Go prints what several packages say only when each is done.
 test-e2e: test-machine tools
-	@# Go prints what several packages say only when each is done.
 	cd tests && go test -count=1 ./load && BERTH_BIN=$(BIN) go test -count=1 -timeout 65m -v .
+
+test-e2e-all: test-machine tools
+	cd tests && go test -count=1 ./load && BERTH_BIN=$(BIN) BERTH_ALL=1 go test -count=1 -timeout 120m -v .
 
 # All the apps of tests/apps/wild, of which make test releases some.
 test-wild: test-machine tools

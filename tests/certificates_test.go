@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -117,113 +118,167 @@ func unset(r *harness.Rehearsal, path string) {
 	require.NoError(r.T(), os.WriteFile(file, text, 0o600))
 }
 
-// testCertificates goes through what happens to a certificate in its life. Alarms are on.
-func testCertificates(t *testing.T, r *harness.Rehearsal, address string) {
-	t.Run("renewal is looked at twice a day, not by all servers at once", func(t *testing.T) {
-		timer := r.In(t).SSH("systemctl cat berth-certificate.timer")
-		for _, line := range []string{"OnCalendar=*-*-* 0,12:0:00", "RandomizedDelaySec=21600", "Persistent=true"} {
-			assert.Contains(t, timer, line)
-		}
-		assert.Equal(t, "active", r.In(t).SSH("systemctl is-active berth-certificate.timer"))
-	})
-	for _, life := range []struct{ days, early, due int }{{90, 65, 68}, {45, 65, 68}, {6, 48, 52}} {
-		t.Run(fmt.Sprintf("a certificate of %d days is renewed by fraction of its life", life.days), func(t *testing.T) {
-			r := r.In(t)
-			// The timer comes twice a day, at a time that nobody knows, and would ask as well.
-			r.SSH("sudo systemctl stop berth-certificate.timer")
-			defer r.SSH("sudo systemctl start berth-certificate.timer")
-			serial, orders := age(r, address, life.days, life.early), ordered(r)
-			renew(r, true)
-			assert.Equal(t, orders, ordered(r), "nobody was asked")
-			serves(t, address, serial, true)
-			serial = age(r, address, life.days, life.due)
-			renew(r, true)
-			assert.Equal(t, orders+1, ordered(r))
-			serves(t, address, serial, false)
-			assert.Contains(t, served(address, harness.Domain).Issuer.CommonName, "Pebble")
-		})
+func renewalTimer(t *testing.T, s scene) {
+	r := s.r
+	timer := r.SSH("systemctl cat berth-certificate.timer")
+	for _, line := range []string{"OnCalendar=*-*-* 0,12:0:00", "RandomizedDelaySec=21600", "Persistent=true"} {
+		assert.Contains(t, timer, line)
 	}
-	t.Run("the authority is not asked while DNS or HTTP is wrong", func(t *testing.T) {
-		r := r.In(t)
-		serial, orders := age(r, address, 90, 70), ordered(r)
-		r.SSH("sudo cp /etc/hosts /root/hosts && echo 192.0.2.1 www." + harness.Domain + " | sudo tee -a /etc/hosts")
-		assert.Contains(t, renew(r, false), "www."+harness.Domain+" does not resolve to "+address+" (it resolves to: 192.0.2.1)")
-		r.SSH("sudo cp /root/hosts /etc/hosts")
-		r.SSH("sudo cp /etc/nginx/conf.d/berth.conf /root/berth.conf && sudo sed -i 's/\\(listen .*\\)\\b80\\b/\\18081/' /etc/nginx/conf.d/berth.conf && sudo systemctl reload nginx")
-		require.Eventually(t, func() bool {
-			_, err := r.TrySSH("curl --silent --max-time 3 http://"+harness.Domain+"/", "")
-			return err != nil
-		}, 20*time.Second, 100*time.Millisecond)
-		assert.Contains(t, renew(r, false), "http://"+harness.Domain+"/ does not answer from this server")
-		assert.Equal(t, orders, ordered(r))
+	assert.Equal(t, "active", r.SSH("systemctl is-active berth-certificate.timer"))
+}
+
+// renewedInTime is the part for a certificate of so many days: with early per cent of its life over it is kept, with due it is renewed.
+func renewedInTime(days, early, due int) func(*testing.T, scene) {
+	return func(t *testing.T, s scene) {
+		r, address := s.r, s.address
+		// The timer comes twice a day, at a time that nobody knows, and would ask as well.
+		r.SSH("sudo systemctl stop berth-certificate.timer")
+		defer r.SSH("sudo systemctl start berth-certificate.timer")
+		serial, orders := age(r, address, days, early), ordered(r)
+		renew(r, true)
+		assert.Equal(t, orders, ordered(r), "nobody was asked")
 		serves(t, address, serial, true)
-		r.SSH("sudo cp /root/berth.conf /etc/nginx/conf.d/berth.conf && sudo systemctl reload nginx")
-		require.Eventually(t, func() bool {
-			_, err := r.TrySSH("curl --silent --max-time 3 http://"+harness.Domain+"/", "")
-			return err == nil
-		}, 20*time.Second, 100*time.Millisecond)
+		serial = age(r, address, days, due)
 		renew(r, true)
 		assert.Equal(t, orders+1, ordered(r))
-	})
-	t.Run("a renewal that fails leaves the old certificate, is mailed when it is late, and is made up for", func(t *testing.T) {
-		r := r.In(t)
-		authority(r, false)
-		away := true
-		t.Cleanup(func() {
-			if away {
-				_ = exec.Command("docker", "network", "connect", "--ip", "198.51.100.3", r.Name+"-internet", r.Name+"-acme").Run()
-			}
-		})
-		serial := age(r, address, 90, 70)
-		assert.Contains(t, renew(r, false), "renewal failed; the site stays on the certificate it has; the next try: ")
-		serves(t, address, serial, true)
-		assert.Equal(t, "ok", r.Health()["certificate"], "there is a month left")
-		assert.Equal(t, "warning", r.Health()["units"])
-
-		before := len(r.Mails())
-		serial = age(r, address, 6, 88)
-		renew(r, false)
-		serves(t, address, serial, true)
-		output, err := r.TrySSH("sudo /opt/berth/ssl-manager.sh check", "")
-		require.Error(t, err)
-		assert.Regexp(t, `1[67] hours are left, and it was due for renewal 2 days ago; why that failed`, output)
-		mailed(r, before, "ALARM", "certificate")
-
-		authority(r, true)
-		away = false
-		renew(r, true)
 		serves(t, address, serial, false)
-		assert.Equal(t, "ok", r.Health()["certificate"])
-		mailed(r, before, "OK", "certificate")
-		_, err = r.TrySSH("sudo test -e /data/tls/refused", "")
-		assert.Error(t, err, "an authority that was not there has not refused")
-	})
-	t.Run("a site that is left with the placeholder is mailed", func(t *testing.T) {
-		r, before := r.In(t), len(r.Mails())
-		r.SSH("sudo /opt/berth/ssl-manager.sh revert")
-		mailed(r, before, "ALARM", "certificate")
-		r.SSH("sudo /opt/berth/ssl-manager.sh install")
-		mailed(r, before, "OK", "certificate")
-	})
-	t.Run("another name or another kind of certificate asks for another, and so does the way back", func(t *testing.T) {
-		r := r.In(t)
-		blog := "blog." + harness.Domain
-		orders := ordered(r)
-		output := r.Run("up", "--set", "aliases[1]="+blog, "--set", "acmeProfile=shortlived")
-		assert.Subset(t, harness.Changed(output), []string{"edge", "certificate"})
-		certificate := served(address, blog)
-		require.NotNil(t, certificate)
-		assert.ElementsMatch(t, []string{harness.Domain, "www." + harness.Domain, blog}, certificate.DNSNames)
-		assert.Less(t, certificate.NotAfter.Sub(certificate.NotBefore), 7*24*time.Hour)
-		assert.Equal(t, orders+2, ordered(r), "one of staging, one of the authority")
-		renew(r, true)
-		assert.Equal(t, orders+2, ordered(r))
+		assert.Contains(t, served(address, harness.Domain).Issuer.CommonName, "Pebble")
+	}
+}
 
-		unset(r, "aliases[1]")
-		r.Run("up", "--set", "acmeProfile=classic")
-		certificate = served(address, harness.Domain)
-		assert.ElementsMatch(t, []string{harness.Domain, "www." + harness.Domain}, certificate.DNSNames)
-		assert.Greater(t, certificate.NotAfter.Sub(certificate.NotBefore), 80*24*time.Hour)
-		assert.Nil(t, served(address, blog), "the name is no longer the site's")
+func wrongDNSOrHTTP(t *testing.T, s scene) {
+	r, address := s.r, s.address
+	serial, orders := age(r, address, 90, 70), ordered(r)
+	r.SSH("sudo cp /etc/hosts /root/hosts && echo 192.0.2.1 www." + harness.Domain + " | sudo tee -a /etc/hosts")
+	assert.Contains(t, renew(r, false), "www."+harness.Domain+" does not resolve to "+address+" (it resolves to: 192.0.2.1)")
+	r.SSH("sudo cp /root/hosts /etc/hosts")
+	r.SSH("sudo cp /etc/nginx/conf.d/berth.conf /root/berth.conf && sudo sed -i 's/\\(listen .*\\)\\b80\\b/\\18081/' /etc/nginx/conf.d/berth.conf && sudo systemctl reload nginx")
+	require.Eventually(t, func() bool {
+		_, err := r.TrySSH("curl --silent --max-time 3 http://"+harness.Domain+"/", "")
+		return err != nil
+	}, 20*time.Second, 100*time.Millisecond)
+	assert.Contains(t, renew(r, false), "http://"+harness.Domain+"/ does not answer from this server")
+	assert.Equal(t, orders, ordered(r))
+	serves(t, address, serial, true)
+	r.SSH("sudo cp /root/berth.conf /etc/nginx/conf.d/berth.conf && sudo systemctl reload nginx")
+	require.Eventually(t, func() bool {
+		_, err := r.TrySSH("curl --silent --max-time 3 http://"+harness.Domain+"/", "")
+		return err == nil
+	}, 20*time.Second, 100*time.Millisecond)
+	renew(r, true)
+	assert.Equal(t, orders+1, ordered(r))
+}
+
+func failingRenewal(t *testing.T, s scene) {
+	r, address := s.r, s.address
+	alarmsOn(r)
+	authority(r, false)
+	away := true
+	t.Cleanup(func() {
+		if away {
+			_ = exec.Command("docker", "network", "connect", "--ip", "198.51.100.3", r.Name+"-internet", r.Name+"-acme").Run()
+		}
 	})
+	serial := age(r, address, 90, 70)
+	assert.Contains(t, renew(r, false), "renewal failed; the site stays on the certificate it has; the next try: ")
+	serves(t, address, serial, true)
+	assert.Equal(t, "ok", r.Health()["certificate"], "there is a month left")
+	assert.Equal(t, "warning", r.Health()["units"])
+
+	before := len(r.Mails())
+	serial = age(r, address, 6, 88)
+	renew(r, false)
+	serves(t, address, serial, true)
+	output, err := r.TrySSH("sudo /opt/berth/ssl-manager.sh check", "")
+	require.Error(t, err)
+	assert.Regexp(t, `1[67] hours are left, and it was due for renewal 2 days ago; why that failed`, output)
+	mailed(r, before, "ALARM", "certificate")
+
+	authority(r, true)
+	away = false
+	renew(r, true)
+	serves(t, address, serial, false)
+	assert.Equal(t, "ok", r.Health()["certificate"])
+	mailed(r, before, "OK", "certificate")
+	_, err = r.TrySSH("sudo test -e /data/tls/refused", "")
+	assert.Error(t, err, "an authority that was not there has not refused")
+}
+
+func placeholderMailed(t *testing.T, s scene) {
+	r := s.r
+	alarmsOn(r)
+	before := len(r.Mails())
+	r.SSH("sudo /opt/berth/ssl-manager.sh revert")
+	mailed(r, before, "ALARM", "certificate")
+	r.SSH("sudo /opt/berth/ssl-manager.sh install")
+	mailed(r, before, "OK", "certificate")
+}
+
+func anotherName(t *testing.T, s scene) {
+	r, address := s.r, s.address
+	blog := "blog." + harness.Domain
+	orders := ordered(r)
+	output := r.Run("up", "--set", "aliases[1]="+blog, "--set", "acmeProfile=shortlived")
+	assert.Subset(t, harness.Changed(output), []string{"edge", "certificate"})
+	certificate := served(address, blog)
+	require.NotNil(t, certificate)
+	assert.ElementsMatch(t, []string{harness.Domain, "www." + harness.Domain, blog}, certificate.DNSNames)
+	assert.Less(t, certificate.NotAfter.Sub(certificate.NotBefore), 7*24*time.Hour)
+	assert.Equal(t, orders+2, ordered(r), "one of staging, one of the authority")
+	renew(r, true)
+	assert.Equal(t, orders+2, ordered(r))
+
+	unset(r, "aliases[1]")
+	r.Run("up", "--set", "acmeProfile=classic")
+	certificate = served(address, harness.Domain)
+	assert.ElementsMatch(t, []string{harness.Domain, "www." + harness.Domain}, certificate.DNSNames)
+	assert.Greater(t, certificate.NotAfter.Sub(certificate.NotBefore), 80*24*time.Hour)
+	assert.Nil(t, served(address, blog), "the name is no longer the site's")
+}
+
+func renewalByTimer(t *testing.T, s scene) {
+	r, site, address := s.r, s.site, s.address
+	serial := func() string {
+		site.Client.CloseIdleConnections()
+		return site.Do(http.MethodGet, "https://"+harness.Domain+"/", "").TLS.PeerCertificates[0].SerialNumber.String()
+	}
+	before := serial()
+	r.SSH("sudo systemctl start berth-certificate.service")
+	assert.Equal(t, before, serial(), "a certificate with most of its life left is kept")
+	old := age(r, address, 90, 70)
+	renew(r, true)
+	serves(t, address, old, false)
+	assert.NotEqual(t, before, serial(), "the new certificate is served")
+	assert.Contains(t, r.SSH("systemctl list-timers --all --no-legend berth-certificate.timer"), "berth-certificate.timer")
+}
+
+func certificateState(t *testing.T, s scene) {
+	r, site := s.r, s.site
+	var status struct {
+		Severity int
+		Names    []string
+		Issuer   string
+	}
+	require.NoError(t, json.Unmarshal([]byte(r.SSH("sudo /opt/berth/ssl-manager.sh check --json")), &status))
+	assert.Equal(t, 0, status.Severity)
+	assert.ElementsMatch(t, []string{harness.Domain, "www." + harness.Domain}, status.Names)
+	r.SSH("sudo /opt/berth/ssl-manager.sh revert")
+	output, err := r.TrySSH("sudo /opt/berth/ssl-manager.sh check", "")
+	require.Error(t, err, "the exit code is a warning's")
+	assert.Contains(t, output, `issued by "placeholder"`)
+	assert.Contains(t, output, "sudo /opt/berth/ssl-manager.sh generate")
+	r.SSH("sudo /opt/berth/ssl-manager.sh install")
+	// nginx puts a reload through in its own time.
+	assert.Eventually(t, func() bool { _, err := r.TrySSH("sudo /opt/berth/ssl-manager.sh check", ""); return err == nil }, 10*time.Second, 100*time.Millisecond)
+	site.Client.CloseIdleConnections()
+	assert.Equal(t, http.StatusOK, site.Do(http.MethodGet, "https://"+harness.Domain+"/", "").StatusCode)
+}
+
+func refusedAuthority(t *testing.T, s scene) {
+	r := s.r
+	output, err := r.TrySSH(`sudo bash -c 'printf "%s\n1\n%s\n" "$(date +%s)" "$(jq -r .NAMES /etc/berth/certificate.json)" >/data/tls/refused
+mv /data/letsencrypt/live /data/letsencrypt/away; trap "mv /data/letsencrypt/away /data/letsencrypt/live; rm /data/tls/refused" EXIT
+/opt/berth/ssl-manager.sh generate'`, "")
+	require.Error(t, err)
+	assert.Contains(t, output, "the authority refused before, so it is asked again from")
 }

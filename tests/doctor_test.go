@@ -14,10 +14,11 @@ import (
 	"berth/tests/harness"
 )
 
-// testDoctor has the doctor and AWS's own command look at a rehearsal's account, with no more rights than docs/iam gives.
-func testDoctor(t *testing.T, r *harness.Rehearsal) {
+// doctor has the doctor and AWS's own command look at a rehearsal's account, with no more rights than docs/iam gives.
+func doctor(t *testing.T, s scene) {
+	r := s.r
 	// The Makefile's folder of programs is the one below its cache.
-	doctor := "make --silent --no-print-directory -C " + r.Project + " doctor CACHE=" + filepath.Dir(r.Bin)
+	command := "make --silent --no-print-directory -C " + r.Project + " doctor CACHE=" + filepath.Dir(r.Bin)
 	defer func() {
 		require.NoError(t, os.RemoveAll(filepath.Join(r.Dir, "aws", "operator.json")))
 		// The next shell begins with the settings that the rehearsal has.
@@ -26,7 +27,7 @@ func testDoctor(t *testing.T, r *harness.Rehearsal) {
 	t.Run("the doctor finds that nothing blocks it, by AWS's own answers", func(t *testing.T) {
 		r := r.In(t)
 		allow(t, r, nil)
-		text, err := r.Try("shell", "--", "bash", "-euc", doctor+"; "+doctor+" JSON=yes >report.json; aws ec2 describe-instances --filters Name=tag:Stack,Values=rehearsal --query 'Reservations[].Instances[].InstanceId' --output text")
+		text, err := r.Try("shell", "--", "bash", "-euc", command+"; "+command+" JSON=yes >report.json; aws ec2 describe-instances --filters Name=tag:Stack,Values=rehearsal --query 'Reservations[].Instances[].InstanceId' --output text")
 		require.NoError(t, err, text)
 		lines := regexp.MustCompile(`(?m)^(ok|warning|fails) +(\w+) +(.*)$`).FindAllStringSubmatch(text, -1)
 		require.Greater(t, len(lines), 15, text)
@@ -53,7 +54,7 @@ func testDoctor(t *testing.T, r *harness.Rehearsal) {
 		allow(t, r, []string{"ec2:RunInstances"})
 		text, err := r.Try("shell", "--", "bash", "-euc", `ssh-keygen -q -t ed25519 -N '' -f another_key && pulumi config set --secret berth:deployKey <another_key
 pulumi config set berth:volumeSize 4
-BERTH_RESOLVER=127.0.0.1:1 `+doctor)
+BERTH_RESOLVER=127.0.0.1:1 `+command)
 		require.Error(t, err, text)
 		for _, sentence := range []string{
 			`fails    permissions  these credentials may not ec2:RunInstances, which an update needs. Fix: attach the policies of docs/iam`,
@@ -70,7 +71,7 @@ BERTH_RESOLVER=127.0.0.1:1 `+doctor)
 		require.NotNil(t, fix)
 		deployKey := filepath.Join(r.Dir, "git", "deploy_key")
 		allow(t, r, nil)
-		text, err = r.Try("shell", "--", "bash", "-euc", fix[1]+"; pulumi config set --secret berth:deployKey <"+deployKey+"; rm another_key; "+doctor+"; AWS_ACCESS_KEY_ID=AKIASOMEBODYELSE2345 "+doctor)
+		text, err = r.Try("shell", "--", "bash", "-euc", fix[1]+"; pulumi config set --secret berth:deployKey <"+deployKey+"; rm another_key; "+command+"; AWS_ACCESS_KEY_ID=AKIASOMEBODYELSE2345 "+command)
 		require.Error(t, err, text)
 		fixed, others, _ := strings.Cut(text, "nothing blocks pulumi up")
 		assert.NotRegexp(t, `(?m)^(warning|fails)`, fixed)

@@ -14,6 +14,7 @@ import (
 
 // TestAnAppOfYourOwn rehearses an app that knows nothing of Berth, from a git URL, as make rehearse APP=… does.
 func TestAnAppOfYourOwn(t *testing.T) {
+	harness.Long(t)
 	r := harness.New(t, "berth-test")
 	// No --app: what try was given is meant from then on.
 	source := filepath.Join(r.Project, "tests", "apps", "own")

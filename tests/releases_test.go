@@ -18,6 +18,7 @@ import (
 // TestReleasesNobodyNotices releases, rolls back and fails to release under load: 100 requests a second, open WebSockets,
 // 5 s downloads, writes. Nothing of it may fail, and the right version answers at the end.
 func TestReleasesNobodyNotices(t *testing.T) {
+	harness.Long(t)
 	r := harness.New(t, "berth-load")
 	settings := r.LoadApp()
 	r.Commit(map[string]string{"VERSION": "v1"})

@@ -277,8 +277,9 @@ grep 'failed to load checkpoint: EOF' said
 	})
 }
 
-// runTheRunbookOnTheServer runs what the pages have for the server.
-func runTheRunbookOnTheServer(t *testing.T, r *harness.Rehearsal) {
+// runbookOnServer runs what the pages have for the server.
+func runbookOnServer(t *testing.T, s scene) {
+	r := s.r
 	pages, err := filepath.Glob("../docs/runbook/*.md")
 	require.NoError(t, err)
 	require.Greater(t, len(pages), 10)

@@ -13,12 +13,11 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"berth/tests/harness"
 )
 
 // statusPage looks at status.sh in a terminal of 80 columns and in a browser, on a wide screen and on a telephone.
-func statusPage(t *testing.T, r *harness.Rehearsal) {
+func statusPage(t *testing.T, s scene) {
+	r := s.r
 	text := r.SSH("sudo /opt/berth/status.sh")
 	for line := range strings.Lines(text) {
 		assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimRight(line, "\n")), 80, line)

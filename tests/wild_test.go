@@ -36,7 +36,7 @@ type wildApp struct {
 	Allow                   []string
 }
 
-// everyTime are the apps that 'make test' releases. 'make test-wild' releases all.
+// everyTime are the apps that 'make test-all' releases. 'make test-wild' releases all.
 var everyTime = []string{"anonymous-volume", "container-name-and-ports", "image-volume", "job-with-data", "mariadb", "stateful-web", "two-routes", "web-api-db"}
 
 // testWild deploys, redeploys and rolls back apps of apps/wild on a rehearsal's host, by the script that 'pulumi up' runs

@@ -45,6 +45,14 @@ func New(t *testing.T, name string) *Rehearsal {
 	return r
 }
 
+// Long leaves a test, or a part of one, to make test-all and to whoever names one: BERTH_ALL is set there.
+func Long(t *testing.T) {
+	t.Helper()
+	if os.Getenv("BERTH_ALL") == "" && os.Getenv("BERTH_REUSE") == "" {
+		t.Skip("make test-all runs it")
+	}
+}
+
 // T is the test that the rehearsal is used in.
 func (r *Rehearsal) T() *testing.T { return r.t }
 
