@@ -118,9 +118,9 @@ func restoreDrill(r *harness.Rehearsal, s *harness.Site) {
 func changedPassword(r *harness.Rehearsal, s *harness.Site) {
 	const set, second, third = "!secrets.DATABASE_PASSWORD=", "a-second-Secret_9", "a-third-Secret_9"
 	const change = "sudo /opt/berth/deploy.sh deploy --change-password"
+	assert.Contains(r.T(), r.Run("preview", "--set", set+second), "the password of database db (POSTGRES_PASSWORD) changes")
 	output, err := r.Try("up", "--set", set+second)
 	require.Error(r.T(), err, output)
-	assert.Contains(r.T(), output, "the password of database db (POSTGRES_PASSWORD) changes")
 	assert.Contains(r.T(), output, "its database refuses user load with it")
 	assert.Contains(r.T(), output, change)
 	awaitRows(r.T(), s, len(s.Rows())+50)
