@@ -111,7 +111,8 @@ deploy() {
 resume() {
   say "release $NEW serves already"
   tell_volumes "$NEW"
-  switch_traffic current "$NEW"
+  learn_routes "$NEW"
+  switch_traffic "$NEW"
   find_changed_data "$NEW"
   keep_persistent "$NEW"
   prepare_binds "$NEW"
@@ -176,7 +177,7 @@ activate() {
   step switch
   seal_upgrades
   SWITCHED=yes
-  switch_traffic current "$NEW"
+  switch_traffic "$NEW"
   [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
   step verify
   verify "$NEW"
@@ -331,8 +332,8 @@ ended() {
   esac
 }
 
-# put_back undoes what a release did that failed. Whoever was led to it may finish. A release that a link still leads to is
-# neither stopped nor removed: visitors would be led to nothing, and the rules that name its files would not load.
+# put_back undoes what a release did that failed. Visitors who are there may finish. A release that still serves is neither stopped
+# nor removed.
 put_back() {
   local back=0
   # Before the switch nobody has written to a new version; after it the new version stays, which the release before can use as well.
@@ -363,10 +364,10 @@ put_back() {
     say "going back to ${OLD:-the starting page}"
     (
       set -e
-      switch_traffic current "${OLD:-starting}"
+      switch_traffic "${OLD:-starting}"
     )
     if [ "$RELEASES/current" -ef "$RELEASES/$NEW" ]; then
-      say "going back failed (the lines above say why): $NEW still serves and keeps running, with the data as it is now; look with: sudo nft list table ip berth_upstreams; after the fix, release again: sudo /opt/berth/deploy.sh${OLD:+; or return to $OLD: sudo /opt/berth/deploy.sh rollback $OLD}"
+      say "going back failed (the lines above say why): $NEW still serves and keeps running, with the data as it is now; look with: readlink /run/berth-edge/current; after the fix, release again: sudo /opt/berth/deploy.sh${OLD:+; or return to $OLD: sudo /opt/berth/deploy.sh rollback $OLD}"
       return
     fi
     (
@@ -374,10 +375,6 @@ put_back() {
       drain "$NEW" "$OLD"
     )
   fi
-  (
-    set -e
-    switch_traffic next "${OLD:-starting}"
-  )
   [ "${#CHANGED_PASSWORDS[@]}" -eq 0 ] || (
     set -e
     restore_passwords "$NEW" "$OLD"
@@ -391,10 +388,6 @@ put_back() {
     set -e
     restore_databases "$OLD"
   )
-  if [ "$RELEASES/next" -ef "$RELEASES/$NEW" ]; then
-    say "$RELEASES/next still leads to $NEW (the lines above say why), so it is neither stopped nor removed; look with: sudo nft list table ip berth_upstreams; after the fix, release again, which does both: sudo /opt/berth/deploy.sh"
-    return
-  fi
   (
     set -e
     stop_release "$NEW"
