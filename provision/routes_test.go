@@ -69,7 +69,7 @@ func TestReleasesOfTheSameRoutesNeedNoReload(t *testing.T) {
 
 // TestEachReleaseHasItsOwnRoutes while two of other routes are there.
 func TestEachReleaseHasItsOwnRoutes(t *testing.T) {
-	r := newRoutes(t, map[string]string{"a": "1:/ 20100,/api/ 20101", "b": "2:/ 20201,/api/v2/ 20200", "only": "3:/app/ 20300", "host": "5:/ 8080,/api/ 20500"})
+	r := newRoutes(t, map[string]string{"a": "1:/ 20100,/api/ 20101", "b": "2:/ 20201,/api/v2/ 20200", "only": "3:/app 20300", "host": "5:/ 8080,/api/ 20500"})
 	said, err := r.source("deploy.sh", nginx+`learn_routes a b`)
 	require.NoError(t, err, said)
 	assert.Equal(t, "20101", upstream(t, r, "1", "/api/"))
@@ -88,6 +88,25 @@ func TestEachReleaseHasItsOwnRoutes(t *testing.T) {
 	kept, err := os.ReadDir(filepath.Join(r.data, "edge"))
 	require.NoError(t, err)
 	assert.Len(t, kept, 2, "what nginx includes, and the link")
+}
+
+// TestAPathIsThatOfItsFolder, with and without a slash at its end, and of nothing that begins alike.
+func TestAPathIsThatOfItsFolder(t *testing.T) {
+	r := newRoutes(t, map[string]string{"a": "1:/ 20100,/docs 20101,/api/ 20102", "b": "2:/ 20200,/docs/ 20201,/api 20202"})
+	said, err := r.source("deploy.sh", nginx+`learn_routes a b`)
+	require.NoError(t, err, said)
+	for slot, ports := range map[string][2]string{"1": {"20101", "20102"}, "2": {"20201", "20202"}} {
+		for _, path := range []string{"/docs/", "= /docs"} {
+			assert.Equal(t, ports[0], upstream(t, r, slot, path))
+		}
+		for _, path := range []string{"/api/", "= /api"} {
+			assert.Equal(t, ports[1], upstream(t, r, slot, path))
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(r.data, "edge", "now", "routes.conf"))
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), "location /docs {")
+	assert.Equal(t, 5, strings.Count(string(text), "location "))
 }
 
 // TestRoutesThatNginxRefusesAreNotLeft where it would meet them with its next reload.

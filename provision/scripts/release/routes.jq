@@ -8,8 +8,11 @@
 def starting: 18480;
 def missing: 18481;
 
+# A path is that of its folder, with and without the slash at its end: /docs has /docs and /docs/page, not /docsearch.
+def folder: rtrimstr("/") + "/";
+
 def shape: ($first + 100 * .slot) as $base
-  | .routes |= map(if .upstream >= $base and .upstream < $base + 100 then {path, offset: (.upstream - $base)} else {path, port: .upstream} end);
+  | .routes |= map(if .upstream >= $base and .upstream < $base + 100 then {offset: (.upstream - $base)} else {port: .upstream} end + {path: (.path | folder)});
 
 # The loopback port of path $path in slot $slot, by the longest of its routes that begins it.
 def port($path; $slot): [.routes[] | select(.path as $own | $path | startswith($own))] | max_by(.path | length)
@@ -27,5 +30,6 @@ map(shape) as $releases
         | ([$releases[] | select(.slot == $slot)][0] // $releases[-1])
         | upstream("berth_\($slot)_\($number)"; port($path; $slot)))] as $upstreams
 | {upstreams: ($upstreams | add),
-   routes: ([$paths | to_entries[]
-     | "location \(.value) {\n\tproxy_pass http://berth_${berth_slot}_\(.key);\n\tinclude /etc/nginx/berth/proxy.conf;\n}\n"] | add)}
+   routes: ([$paths | to_entries[] | .key as $number
+     | (.value, if .value == "/" then empty else "= " + (.value | rtrimstr("/")) end)
+     | "location \(.) {\n\tproxy_pass http://berth_${berth_slot}_\($number);\n\tinclude /etc/nginx/berth/proxy.conf;\n}\n"] | add)}
