@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Releases the app: deploy.sh [deploy] | rollback | status | history | dump | drill | maintenance. See usage.
+# Releases the app, and what is done by hand in it. See usage.
 #
 # Settings: /etc/berth/release.json, written by 'pulumi up': DOMAIN, REPOSITORY, COMMIT, COMPOSE_FILE, KEEP, HEALTHY_WITHIN
 # and DRAIN_WITHIN (seconds), STRATEGY, and APP, an object {routes, images, strategy, migration, database}. The app's
@@ -37,6 +37,8 @@ source /opt/berth/release/bucket.sh
 source /opt/berth/release/upstreams.sh
 # shellcheck source=provision/scripts/release/edge.sh
 source /opt/berth/release/edge.sh
+# shellcheck source=provision/scripts/release/commands.sh
+source /opt/berth/release/commands.sh
 # shellcheck source=provision/scripts/release/prune.sh
 source /opt/berth/release/prune.sh
 
@@ -56,6 +58,11 @@ deploy.sh status                                what runs, what is kept
 deploy.sh history                               the last 30 releases
 deploy.sh dump                                  dump the databases now, as a timer does every night
 deploy.sh drill [due]                           restore the newest dumps beside the site and count their rows; due: if it is time
+deploy.sh exec SERVICE COMMAND…                 run a command in the container of a service
+deploy.sh shell SERVICE                         open a shell there
+deploy.sh run SERVICE COMMAND…                  run a command in a container of its own, as the release that serves has it
+deploy.sh db [SERVICE]                          open the database's own client, as its administrator
+deploy.sh env                                   the names of the app's variables
 deploy.sh maintenance on | off                  answer every page with 503 and the maintenance page
 EOF
 }
@@ -451,6 +458,14 @@ main() {
       drill "${2:-}"
       ;;
     status | history) "$1" ;;
+    exec)
+      [ $# -ge 3 ] || fail "usage: deploy.sh exec SERVICE COMMAND…; a shell: deploy.sh shell SERVICE"
+      execute "${@:2}"
+      ;;
+    shell) shell "${2:-}" ;;
+    run) run_once "${@:2}" ;;
+    db) client "${2:-}" ;;
+    env) variables ;;
     maintenance) maintenance "${2:-}" ;;
     help | --help) usage ;;
     *)
