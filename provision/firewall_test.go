@@ -33,6 +33,7 @@ SSH from veth: closed
 the site from veth: closed
 metadata from veth: closed
 the world from veth: closed
+the server's loopback from bridge: closed
 bridge from the world: reached
 veth from the world: closed
 `, string(output))

@@ -125,7 +125,7 @@ func sequence(cfg *config.Config, environment *infra.Environment, stack string, 
 		{name: "volume", seconds: 300, settings: volume, scripts: []string{"volume/zeros.pl"}},
 		{name: "packages", seconds: 900, scripts: []string{"reboot.sh", "edge/replace-nginx.sh"}},
 		{name: "firewall", seconds: 60, scripts: []string{"edge/firewall.nft"}},
-		{name: "edge", seconds: 120, scripts: append(slices.Clone(certificate), "edge/starting.conf", "edge/starting.html", "edge/maintenance.html", "edge/proxy.conf", "edge/upstreams.nft", "edge/spool.sh"), settings: edge},
+		{name: "edge", seconds: 120, scripts: append(slices.Clone(certificate), "edge/starting.html", "edge/maintenance.html", "edge/proxy.conf", "edge/slots.sh", "edge/spool.sh", "release/plan.sh", "release/upstreams.sh", "release/routes.jq"), settings: edge},
 		{name: "release", seconds: 3600, scripts: append(slices.Clone(parts), "deploy.sh", "aws.sh"), settings: release},
 		{name: "operations", seconds: 600, settings: operations, scripts: append(slices.Clone(parts), append(checks, "health-check.sh", "log-monitor.sh", "aws.sh")...)},
 		// The certificate follows the edge's settings: another name asks for another certificate.

@@ -32,7 +32,7 @@ func newRebooted(t *testing.T) *rebooted {
 		text, err := scripts.Read(path)
 		require.NoError(t, err)
 		text = strings.NewReplacer("/opt/berth/", filepath.Join(r.dir, "scripts")+"/", "/var/log/berth", filepath.Join(r.dir, "log"), "DATA=/data\n", "DATA="+r.data+"\n", "BERTH_ETC=/etc/berth ", "BERTH_ETC="+filepath.Join(r.dir, "etc")+" ", "/run/berth-release.lock", filepath.Join(r.dir, "lock"), "/run/berth-drill.lock", filepath.Join(r.dir, "drill.lock"),
-			"/run/berth/", filepath.Join(r.dir, "run")+"/", "/run/nginx.pid", filepath.Join(r.dir, "nginx.pid"), "/etc/letsencrypt", filepath.Join(r.dir, "letsencrypt"), "\nmain \"$@\"\n", "\n[ \"${BASH_SOURCE[0]}\" != \"$0\" ] || main \"$@\"\n").Replace(text)
+			"/run/berth/", filepath.Join(r.dir, "run")+"/", "/run/berth-edge", filepath.Join(r.dir, "slots"), "/run/nginx.pid", filepath.Join(r.dir, "nginx.pid"), "/etc/letsencrypt", filepath.Join(r.dir, "letsencrypt"), "\nmain \"$@\"\n", "\n[ \"${BASH_SOURCE[0]}\" != \"$0\" ] || main \"$@\"\n").Replace(text)
 		return os.WriteFile(target, []byte(text), 0o600)
 	}))
 	for name, text := range map[string]string{

@@ -92,31 +92,19 @@ func TestBodiesAreKnownByWhatTheyAnnounce(t *testing.T) {
 	assert.NotContains(t, regexp.MustCompile(`limit_conn_zone \S+`).FindAllString(text, -1), "limit_conn_zone $binary_remote_addr", "an IPv6 network is one address")
 }
 
-// TestTheFirewallComesBeforeTheNetwork runs nft_service as its callers do: rules that need no mount are loaded before there
-// is a network, and wait for nothing that comes after it.
+// TestTheFirewallComesBeforeTheNetwork runs nft_service as its caller does: the rules are loaded before there is a network, and wait
+// for nothing that comes after it.
 func TestTheFirewallComesBeforeTheNetwork(t *testing.T) {
-	for mount, want := range map[string][]string{
-		"":      {"DefaultDependencies=no\n", "Before=network-pre.target shutdown.target\n", "Wants=network-pre.target\n", "Before=docker.service nginx.service\n"},
-		"/data": {"RequiresMountsFor=/data\n", "Before=docker.service nginx.service\n"},
-	} {
-		unit := nftUnit(t, mount)
-		for _, line := range want {
-			assert.Contains(t, unit, "\n"+line)
-		}
-		assert.Equal(t, mount == "", strings.Contains(unit, "DefaultDependencies=no"))
-	}
-}
-
-func nftUnit(t *testing.T, mount string) string {
-	t.Helper()
 	folder := t.TempDir()
 	command := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `source <(sed "s|/etc/systemd/system/|$1/|" scripts/lib.sh); systemctl() { :; }
-nft_service berth-x "A description" /etc/berth/x.nft "docker.service nginx.service" $2`, "bash", folder, mount)
+nft_service berth-x "A description" /etc/berth/x.nft "docker.service nginx.service"`, "bash", folder)
 	output, err := command.CombinedOutput()
 	require.NoErrorf(t, err, "%s", output)
 	unit, err := os.ReadFile(filepath.Join(folder, "berth-x.service"))
 	require.NoError(t, err)
-	return string(unit)
+	for _, line := range []string{"DefaultDependencies=no\n", "Before=docker.service nginx.service network-pre.target shutdown.target\n", "Wants=network-pre.target\n", "Conflicts=shutdown.target\n"} {
+		assert.Contains(t, string(unit), "\n"+line)
+	}
 }
 
 // TestLogsThatDoNotMountAreKept beside the file system that takes their place; what visitors send is made again at every start.

@@ -66,11 +66,11 @@ led $(addresses)`
 const benchHost = `set -eu
 addresses() { for c in $(sudo docker ps --quiet --filter label=com.docker.compose.project=bench --filter label=com.docker.compose.service=web); do sudo docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}:8000' "$c"; done; }
 led() {
-  sudo mkdir -p /data/releases/bench
-  { for path in / ; do echo "location $path { proxy_pass http://bench; include /etc/nginx/berth/proxy.conf; }"; done; } | sudo tee /data/releases/bench/current.conf /data/releases/bench/next.conf >/dev/null
-  { echo "upstream bench {"; for a in "$@"; do echo "server $a;"; done; echo "}"; } | sudo tee /etc/nginx/conf.d/bench.conf >/dev/null
-  sudo rm -f /run/berth/routes.*
-  sudo ln -sfn bench /data/releases/current; sudo ln -sfn bench /data/releases/next
+  sudo mkdir -p /data/edge/bench
+  echo 'location / { proxy_pass http://bench; include /etc/nginx/berth/proxy.conf; }' | sudo tee /data/edge/bench/routes.conf >/dev/null
+  { echo "upstream bench {"; for a in "$@"; do echo "server $a;"; done; echo "}"; } | sudo tee /data/edge/bench/upstreams.conf >/dev/null
+  sudo rm -f /run/berth/routes
+  sudo ln -sfn bench /data/edge/now
   sudo nginx -s reload
 }
 `
@@ -106,7 +106,7 @@ func TestBench(t *testing.T) {
 	results := map[string][]measured{}
 	for round := range rounds {
 		for _, w := range ways {
-			r.SSH(wildAway + "; sudo rm -rf /srv/bench /etc/nginx/conf.d/bench.conf /data/releases/bench")
+			r.SSH(wildAway + "; sudo rm -rf /srv/bench")
 			// The app as a repository of two versions, neither built before.
 			first, second := fmt.Sprintf("%d-%s-1", round, w.name), fmt.Sprintf("%d-%s-2", round, w.name)
 			repository, commits := wildRepository(t, r, versions(t, r.App, first, second))

@@ -61,6 +61,7 @@ func TestFromNothingToHTTPSAndBack(t *testing.T) {
 		{name: "a second up changes nothing and opens no connection", run: secondUp},
 		{name: "refresh and preview find nothing to do", run: refreshAndPreview},
 		{name: "a changed variable runs the release step alone, and is gone back on with the database", run: changedVariable},
+		{name: "commands run in the app by hand", run: commandsByHand},
 		{name: "the maintenance page is served and nothing else, but for the authority", run: maintenancePage},
 		{name: "an image built elsewhere is pulled by digest with the stack's credentials", run: imageByDigest, long: true},
 		{name: "another stack's release does not go out on this server", run: anotherStacksRelease, long: true},

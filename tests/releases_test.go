@@ -3,6 +3,9 @@ package tests
 import (
 	"context"
 	"crypto/x509"
+	"io"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -101,6 +104,37 @@ func TestReleasesNobodyNotices(t *testing.T) {
 			assert.Equal(t, acknowledged, harness.NewSite(t, address, r.File("root.pem")).Count(), "every write that was acknowledged is there")
 		})
 	}
+	t.Run("long headers pass, one header says HTTPS alone, and a POST stays one", func(t *testing.T) {
+		site := harness.NewSite(t, address, r.File("root.pem")).In(t)
+		base := "https://" + harness.Domain
+		response := site.Do(http.MethodGet, base+"/headers?X-Large=*32", "")
+		assert.Equal(t, http.StatusOK, response.StatusCode)
+		assert.Len(t, response.Header.Get("X-Large"), 32<<10)
+		for said, want := range map[string]string{
+			"": "max-age=31536000", "max-age=60": "max-age=31536000", "max-age=0": "max-age=31536000",
+			"max-age=63072000; includeSubDomains": "max-age=63072000; includeSubDomains", "max-age=31536000; preload": "max-age=31536000; preload",
+		} {
+			query := ""
+			if said != "" {
+				query = "?Strict-Transport-Security=" + url.QueryEscape(said)
+			}
+			assert.Equal(t, []string{want}, site.Do(http.MethodGet, base+"/headers"+query, "").Header.Values("Strict-Transport-Security"), said)
+		}
+		// The app takes 8 kB in a line, and says so itself.
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/echo", nil)
+		require.NoError(t, err)
+		request.Header.Set("Cookie", "long="+strings.Repeat("x", 16<<10))
+		response, err = site.Client.Do(request)
+		require.NoError(t, err)
+		defer func() { _ = response.Body.Close() }()
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		assert.NotContains(t, string(text), "nginx")
+		assert.Equal(t, http.StatusPermanentRedirect, site.Do(http.MethodPost, "http://"+harness.Domain+"/count", "{}").StatusCode)
+		// /count is a route: with its slash it is the app's, without a redirect, and what begins alike is not.
+		assert.Equal(t, http.StatusNotFound, site.Do(http.MethodPost, base+"/count/", "{}").StatusCode)
+		assert.Equal(t, http.StatusNotFound, site.Do(http.MethodGet, base+"/counter", "").StatusCode)
+	})
 	t.Run("three releases are kept, and nothing of any other", func(t *testing.T) {
 		r := r.In(t)
 		kept := strings.Fields(r.SSH("sudo find /data/releases -mindepth 1 -maxdepth 1 -type d -not -name starting -printf '%f\n'"))

@@ -22,7 +22,7 @@ func pageAnswers(t *testing.T, s scene) {
 		assert.Equal(t, 2, response.ProtoMajor)
 		assert.NotEmpty(t, response.Header.Get("Strict-Transport-Security"))
 		response = site.Do(http.MethodGet, "http://"+name+"/x?y=1", "")
-		assert.Equal(t, http.StatusMovedPermanently, response.StatusCode)
+		assert.Equal(t, http.StatusPermanentRedirect, response.StatusCode)
 		assert.Equal(t, "https://"+name+"/x?y=1", response.Header.Get("Location"))
 	}
 }

@@ -131,3 +131,19 @@ func killedUpdate(t *testing.T, s scene) {
 	r.Run("up")
 	assert.Equal(t, "taken up", harness.Greeting(t, site.Do(http.MethodGet, "https://"+harness.Domain+"/api/version", "")))
 }
+
+func commandsByHand(t *testing.T, s scene) {
+	r := s.r
+	const deploy = "sudo /opt/berth/deploy.sh "
+	assert.Equal(t, "42", r.SSH(deploy+`exec api python3 -c 'print(6 * 7)'`))
+	assert.Equal(t, "bash or sh", r.SSHInput(deploy+"shell db", "echo bash or sh\n"))
+	assert.Contains(t, r.SSH(deploy+"run api python3 -c 'print(\"once\")'"), "once")
+	assert.Empty(t, r.SSH("sudo docker ps --all --quiet --filter label=com.docker.compose.oneoff=True"), "it is gone when it ends")
+	assert.Contains(t, r.SSHInput(deploy+"db", "SELECT 6 * 7 AS answer;\n"), "42")
+	names := r.SSH(deploy + "env")
+	assert.Contains(t, names, "DATABASE_PASSWORD")
+	assert.NotContains(t, names, r.File("database-password"))
+	output, err := r.TrySSH(deploy+"run db postgres", "")
+	require.Error(t, err)
+	assert.Contains(t, output, "db is no service that every release replaces")
+}

@@ -195,9 +195,8 @@ docker network prune --force >/dev/null
 docker volume ls --quiet | xargs --no-run-if-empty docker volume rm >/dev/null
 find /data/releases -mindepth 1 -maxdepth 1 -not -name starting -exec rm -rf {} +
 ln -s starting /data/releases/current
-ln -s starting /data/releases/next
-rm -rf /data/app.git /data/dumps /data/binds /data/files /run/berth/routes.*
-systemctl reload nginx'`
+systemctl restart berth-slots
+rm -rf /data/app.git /data/dumps /data/binds /data/files'`
 
 // configure leaves on the host what 'pulumi up' does for the release of a commit.
 func (a *wildApp) configure(t *testing.T, r *harness.Rehearsal, repository, commit string) {

@@ -194,6 +194,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"routes", `[{"path":"/","service":"web","port":"80"}]`, "routes[0].port", "without quotes", "pulumi config set --path 'berth:routes[0].port' 80"},
 		{"routes", `[{"path":"/","service":"web","port":80.5}]`, "routes[0].port", "whole number", "pulumi config set --path 'berth:routes[0].port' 80"},
 		{"routes", `[{"path":"/","service":"web","port":80},{"path":"/","service":"b","port":80}]`, "routes[1].path", "a route already", "pulumi config rm --path 'berth:routes[1]'"},
+		{"routes", `[{"path":"/","service":"web","port":80},{"path":"/a","service":"b","port":80},{"path":"/a/","service":"b","port":80}]`, "routes[2].path", "a route already", "pulumi config rm --path 'berth:routes[2]'"},
 		{"routes", `[{"path":"/","service":"web","port":80},{"path":"/a/../b","service":"b","port":80}]`, "routes[1].path", "begins with /", "pulumi config set"},
 		{"routes", `[{"path":"/","service":"web","port":80},{"path":"/a//b","service":"b","port":80}]`, "routes[1].path", "begins with /", "pulumi config set"},
 		{"routes", `[{"path":"/","service":"web","port":80},{"path":"api","service":"b","port":80}]`, "routes[1].path", "begins with /", "pulumi config set"},

@@ -30,6 +30,9 @@ func setRoute(i int, path, service, port string) string {
 // maxUpload in MiB lets an address send two at a time; more does not fit a small server's disk.
 const maxUpload = 256
 
+// folder is a route's path with a slash at its end: with and without one it is the same route.
+func folder(path string) string { return strings.TrimSuffix(path, "/") + "/" }
+
 // routes reads which paths lead where, and how much may be sent there.
 func (l *loader) routes() {
 	l.config.UploadLimit = l.number("uploadLimit", 100, 1, maxUpload, "MiB")
@@ -49,7 +52,7 @@ func (l *loader) routes() {
 	for i, element := range elements {
 		route, ok := l.route(i, element)
 		if !ok {
-			seen[route.Path] = true
+			seen[folder(route.Path)] = true
 			continue
 		}
 		at := fmt.Sprintf("routes[%d]", i)
@@ -58,10 +61,10 @@ func (l *loader) routes() {
 			l.problem(at+".path", route.Path, "a path begins with / and holds letters, digits and . _ ~ - /", set(at+".path", "/"))
 		case strings.HasPrefix(route.Path, challenges):
 			l.problem(at+".path", route.Path, "the certificate authority asks there", set(at+".path", "/"))
-		case seen[route.Path]:
+		case seen[folder(route.Path)]:
 			l.problem(at+".path", route.Path, "the path has a route already", remove(at))
 		}
-		seen[route.Path] = true
+		seen[folder(route.Path)] = true
 		if !serviceText.MatchString(route.Service) {
 			l.problem(at+".service", route.Service, "a service of the compose file is required", set(at+".service", "web"))
 		}

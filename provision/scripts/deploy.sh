@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Releases the app: deploy.sh [deploy] | rollback | status | history | dump | drill | maintenance. See usage.
+# Releases the app, and what is done by hand in it. See usage.
 #
 # Settings: /etc/berth/release.json, written by 'pulumi up': DOMAIN, REPOSITORY, COMMIT, COMPOSE_FILE, KEEP, HEALTHY_WITHIN
 # and DRAIN_WITHIN (seconds), STRATEGY, and APP, an object {routes, images, strategy, migration, database}. The app's
@@ -37,6 +37,8 @@ source /opt/berth/release/bucket.sh
 source /opt/berth/release/upstreams.sh
 # shellcheck source=provision/scripts/release/edge.sh
 source /opt/berth/release/edge.sh
+# shellcheck source=provision/scripts/release/commands.sh
+source /opt/berth/release/commands.sh
 # shellcheck source=provision/scripts/release/prune.sh
 source /opt/berth/release/prune.sh
 
@@ -56,6 +58,11 @@ deploy.sh status                                what runs, what is kept
 deploy.sh history                               the last 30 releases
 deploy.sh dump                                  dump the databases now, as a timer does every night
 deploy.sh drill [due]                           restore the newest dumps beside the site and count their rows; due: if it is time
+deploy.sh exec SERVICE COMMAND…                 run a command in the container of a service
+deploy.sh shell SERVICE                         open a shell there
+deploy.sh run SERVICE COMMAND…                  run a command in a container of its own, as the release that serves has it
+deploy.sh db [SERVICE]                          open the database's own client, as its administrator
+deploy.sh env                                   the names of the app's variables
 deploy.sh maintenance on | off                  answer every page with 503 and the maintenance page
 EOF
 }
@@ -111,7 +118,8 @@ deploy() {
 resume() {
   say "release $NEW serves already"
   tell_volumes "$NEW"
-  switch_traffic current "$NEW"
+  learn_routes "$NEW"
+  switch_traffic "$NEW"
   find_changed_data "$NEW"
   keep_persistent "$NEW"
   prepare_binds "$NEW"
@@ -176,7 +184,7 @@ activate() {
   step switch
   seal_upgrades
   SWITCHED=yes
-  switch_traffic current "$NEW"
+  switch_traffic "$NEW"
   [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
   step verify
   verify "$NEW"
@@ -331,8 +339,8 @@ ended() {
   esac
 }
 
-# put_back undoes what a release did that failed. Whoever was led to it may finish. A release that a link still leads to is
-# neither stopped nor removed: visitors would be led to nothing, and the rules that name its files would not load.
+# put_back undoes what a release did that failed. Visitors who are there may finish. A release that still serves is neither stopped
+# nor removed.
 put_back() {
   local back=0
   # Before the switch nobody has written to a new version; after it the new version stays, which the release before can use as well.
@@ -363,10 +371,10 @@ put_back() {
     say "going back to ${OLD:-the starting page}"
     (
       set -e
-      switch_traffic current "${OLD:-starting}"
+      switch_traffic "${OLD:-starting}"
     )
     if [ "$RELEASES/current" -ef "$RELEASES/$NEW" ]; then
-      say "going back failed (the lines above say why): $NEW still serves and keeps running, with the data as it is now; look with: sudo nft list table ip berth_upstreams; after the fix, release again: sudo /opt/berth/deploy.sh${OLD:+; or return to $OLD: sudo /opt/berth/deploy.sh rollback $OLD}"
+      say "going back failed (the lines above say why): $NEW still serves and keeps running, with the data as it is now; look with: readlink /run/berth-edge/current; after the fix, release again: sudo /opt/berth/deploy.sh${OLD:+; or return to $OLD: sudo /opt/berth/deploy.sh rollback $OLD}"
       return
     fi
     (
@@ -374,10 +382,6 @@ put_back() {
       drain "$NEW" "$OLD"
     )
   fi
-  (
-    set -e
-    switch_traffic next "${OLD:-starting}"
-  )
   [ "${#CHANGED_PASSWORDS[@]}" -eq 0 ] || (
     set -e
     restore_passwords "$NEW" "$OLD"
@@ -391,10 +395,6 @@ put_back() {
     set -e
     restore_databases "$OLD"
   )
-  if [ "$RELEASES/next" -ef "$RELEASES/$NEW" ]; then
-    say "$RELEASES/next still leads to $NEW (the lines above say why), so it is neither stopped nor removed; look with: sudo nft list table ip berth_upstreams; after the fix, release again, which does both: sudo /opt/berth/deploy.sh"
-    return
-  fi
   (
     set -e
     stop_release "$NEW"
@@ -458,6 +458,14 @@ main() {
       drill "${2:-}"
       ;;
     status | history) "$1" ;;
+    exec)
+      [ $# -ge 3 ] || fail "usage: deploy.sh exec SERVICE COMMAND…; a shell: deploy.sh shell SERVICE"
+      execute "${@:2}"
+      ;;
+    shell) shell "${2:-}" ;;
+    run) run_once "${@:2}" ;;
+    db) client "${2:-}" ;;
+    env) variables ;;
     maintenance) maintenance "${2:-}" ;;
     help | --help) usage ;;
     *)

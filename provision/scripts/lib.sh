@@ -259,22 +259,17 @@ put_nginx() {
 # apply_nginx has nginx take its configuration, and starts it where it does not run.
 apply_nginx() { systemctl reload-or-restart nginx; }
 
-# nft_service has the rules in file $3 loaded now, and before unit $4 whenever the server starts; $1 is its name, described by
-# $2, and $5 a mount that the rules need. Those that need none are loaded before there is a network.
+# nft_service has the rules in file $3 loaded now, and before there is a network and unit $4 whenever the server starts; $1 is its
+# name, described by $2.
 nft_service() {
-  local when=RequiresMountsFor=${5:-}
-  if [ -z "${5:-}" ]; then
-    when="DefaultDependencies=no
-Conflicts=shutdown.target
-Wants=network-pre.target
-Before=network-pre.target shutdown.target"
-  fi
   put "/etc/systemd/system/$1.service" 0644 <<EOF
 [Unit]
 Description=$2
-Before=$4
+Before=$4 network-pre.target shutdown.target
 After=nftables.service
-$when
+DefaultDependencies=no
+Conflicts=shutdown.target
+Wants=network-pre.target
 
 [Service]
 Type=oneshot

@@ -74,6 +74,12 @@ main() {
     ask "metadata from $kind" "$kind" 169.254.169.254 80
     ask "the world from $kind" "$kind" 10.1.0.2 80
   done
+  # As Docker does for the ports that it publishes on loopback; the container has no loopback of its own, to ask the server's.
+  sysctl -q -w net.ipv4.conf.bridge0.route_localnet=1
+  ip netns exec bridge sysctl -q -w net.ipv4.conf.eth0.route_localnet=1
+  ip -n bridge addr del 127.0.0.1/8 dev lo
+  ip -n bridge route add 127.0.0.1/32 via 10.9.1.1
+  ask "the server's loopback from bridge" bridge 127.0.0.1 80
   ask "bridge from the world" world 10.9.1.2 80
   ask "veth from the world" world 10.9.2.2 80
 }

@@ -56,7 +56,7 @@ func (s *Scene) try(t *testing.T, port, name string, attempts []attempt) int {
 // Names asks for the site by names that are not its own.
 func (s *Scene) Names(t *testing.T) {
 	const path = "/smuggled/name"
-	refused, own := []string{"400", "421", "closed"}, []string{"200", "301", "404", "405"}
+	refused, own := []string{"400", "421", "closed"}, []string{"200", "308", "404", "405"}
 	attempts := []attempt{
 		{"an unknown name", get(path, "evil.test"), refused},
 		{"a name that begins like the site's", get(path, domain+".evil.test"), refused},
@@ -101,7 +101,7 @@ func (s *Scene) Paths(t *testing.T) {
 	r.SSH("echo there | sudo tee /var/lib/berth/acme" + folder + "token")
 	defer r.SSH("sudo rm -f /var/lib/berth/acme" + folder + "token")
 	require.Contains(t, s.exchange(t, "80", "", strings.NewReader(get(folder+"token", domain))), "there")
-	sane := []string{"301", "400", "403", "404", "405", "414"}
+	sane := []string{"308", "400", "403", "404", "405", "414"}
 	var attempts []attempt
 	for _, path := range []string{
 		"", ".", "..", "../", "../../../pages/starting.html", "..%2f..%2f..%2fpages%2fstarting.html", "%2e%2e/%2e%2e/%2e%2e/pages/starting.html",

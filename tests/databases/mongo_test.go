@@ -38,6 +38,7 @@ func TestMongoAsksTheRightTools(t *testing.T) {
 		assert.Equal(t, "mongorestore --quiet"+login+" --archive --drop --stopOnError\n"+config+"an archive", in.does("restore", "an archive"), name)
 		assert.Equal(t, shell+"5 shop\n", in.does("rows", ""), name)
 		in.does("ping", "")
+		assert.Equal(t, shell, in.does("client", ""), name)
 		assert.False(t, strings.Contains(in.does("rows", ""), "auth("), name)
 	}
 }

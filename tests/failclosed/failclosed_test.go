@@ -176,14 +176,9 @@ func states(t *testing.T, stand string) map[string]world {
 	w.put(t, "data/stack", "production\n")
 	w.put(t, "etc/berth/app.env", "SECRET_KEY=geheim\n")
 	w.put(t, "etc/berth/deploy_key", "")
-	w.put(t, "etc/berth/upstreams.nft", "table ip berth_upstreams {}\n")
 	w.put(t, "etc/berth/operations.json", operationsSettings)
 	w.put(t, "etc/berth/certificate.json", certificateSettings)
-	for _, link := range []string{"current", "next"} {
-		w.put(t, "data/releases/starting/"+link+".conf", "location / { return 503; }\n")
-		w.put(t, "data/releases/starting/"+link+".nft", "\n")
-		require.NoError(t, os.Symlink("starting", w.of("data/releases", link)))
-	}
+	require.NoError(t, os.Symlink("starting", w.of("data/releases/current")))
 	certificate(t, w, "world/certificate", 80)
 	w.put(t, "world/settings/edge", `{"DOMAIN":"site.example","NGINX":"server {}","CERTIFICATE":`+certificateSettings+`,"ACCOUNT_BINDING":"","ACME_ROOTS":""}`)
 	w.put(t, "world/settings/operations", `{"SSH_USER":"admin","OPERATIONS":`+operationsSettings+`}`)

@@ -77,12 +77,12 @@ func answers(t *testing.T, s *harness.Site, row string) {
 }
 
 // whole is what a server has to have, as text: what it mounts, what runs, what is scheduled.
-const whole = `systemctl is-system-running; systemctl is-active nginx docker berth-firewall berth-upstreams ssh data.mount
+const whole = `systemctl is-system-running; systemctl is-active nginx docker berth-firewall berth-slots ssh data.mount
 findmnt --noheadings --output TARGET,FSTYPE /data
 sudo docker ps --format '{{.Label "com.docker.compose.project"}} {{.Label "com.docker.compose.service"}} {{.State}}' | sort
 systemctl list-timers --all --no-legend | grep -o '[a-z-]*\.timer' | sort
 sudo nft list table inet berth | grep -c drop
-sudo nft list table ip berth_upstreams | grep 127
+readlink /run/berth-edge/current
 cat /proc/sys/net/ipv4/tcp_tw_reuse /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_time_wait`
 
 // hardReset cuts the power while everything runs, and waits until everything is as it was.

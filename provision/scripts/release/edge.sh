@@ -2,66 +2,55 @@
 # shellcheck shell=bash
 set -euo pipefail
 
-# Seconds in which a release has to answer behind nginx, and, with visitors led to it, goes on to.
+# Seconds in which a release has to answer behind nginx, and, with visitors there, goes on to.
 readonly ANSWERS_WITHIN=15 VERIFIED_WITHIN=5
-# Where nginx serves the release that comes next, on loopback. The site's configuration has the other end.
+# Where nginx serves the slot that SLOTS/next points at, on loopback. The site's configuration has the other end.
 readonly NEXT_PORT=18443
 readonly MAINTENANCE=$DATA/maintenance
 # What did not answer when the site was asked last, and the releases that were drained.
 UNWELL="" DRAINED=""
 
-# switch_traffic points link $1 ("current" or "next") at release $2 ("starting" before any). When it returns, every new request goes
-# there; open ones finish where they are. nginx is reloaded only where the paths differ from those that it knows.
+# switch_traffic has every request from now on go to release $1 ("starting" before any); open ones finish where they are. The volume
+# has it for the next boot.
 switch_traffic() {
-  local before known routes
-  before=$(readlink "$RELEASES/$1" || true)
-  known=$(knows "$1")
-  read_text routes sha256sum <"$RELEASES/$2/$1.conf"
-  link "$1" "$2"
-  if [ "$known" = "$routes" ]; then
-    switch_kernel "$1" "$2" "$before"
-  else
-    tell_nginx "$1" "$2" "$before"
-  fi
-  put "$KNOWN.$1" 0600 <<<"$routes"
+  point current "$1"
+  ln -sfn "$1" "$RELEASES/current.new"
+  mv -T "$RELEASES/current.new" "$RELEASES/current"
 }
 
-# tell_nginx has nginx load the paths of release $2. Until its old workers are done, those of release $3 stay routed where they
-# differ.
-tell_nginx() {
-  local old also="$RELEASES/$3/$1.nft"
-  if [ ! -e "$also" ] || cmp --silent "$RELEASES/$2/$1.conf" "$RELEASES/$3/$1.conf"; then also=""; fi
+# KNOWN says which routes nginx has taken up since the server started. It is not there while that is not certain.
+readonly KNOWN=/run/berth/routes
+
+# learn_routes has nginx know the routes of the releases that are named, the one that serves and the one that comes next. It is
+# reloaded only where they are others than those it knows.
+learn_routes() {
+  local folder before old known
+  write_routes folder "$((KEEP + 1))" "$@"
+  before=$(readlink "$INCLUDED/now" || true)
+  known=$(cat "$KNOWN" 2>/dev/null || true)
+  if [ "$before" = "$folder" ] && [ "$known" = "$folder" ]; then return; fi
+  rm -f "$KNOWN"
+  include_routes "$folder"
   if ! nginx -t -q; then
-    link "$1" "$3"
-    fail "nginx refuses the routes of $2 (the lines above say where); what is served now stays; the routes are: pulumi config get berth:routes"
+    [ -z "$before" ] || include_routes "$before"
+    fail "nginx refuses the routes of ${!#} (the lines above say where); what is served now stays; the routes are: pulumi config get berth:routes"
   fi
-  switch_kernel "$1" "$2" "$3" "$also"
   old=$(workers)
   apply_nginx
   # shellcheck disable=SC2310 # retired checks each of its commands
   await 30 retired "$old" || fail "nginx did not take up its configuration within 30 seconds; look with: sudo /opt/berth/log-monitor.sh view nginx"
+  put "$KNOWN" 0600 <<<"$folder"
+  forget_routes "$folder"
 }
 
-# switch_kernel has the kernel route the upstreams as the links say, and those of file $4, too. Where it refuses, link $1 points at
-# release $3 again, not at $2.
-switch_kernel() {
-  # shellcheck disable=SC2310 # route_upstreams checks each of its commands
-  if route_upstreams "${4:-}"; then return; fi
-  link "$1" "$3"
-  fail "the kernel does not take the routes of $2 (the lines above say why); what is served now stays; look with: sudo nft list table ip berth_upstreams; then run it again"
-}
-
-# KNOWN.current and KNOWN.next say which routes nginx has taken up since the server started. Neither is there while that is
-# not certain.
-readonly KNOWN=/run/berth/routes
-
-knows() { cat "$KNOWN.$1" 2>/dev/null || true; }
-
-# link points link $1 at release $2, of which nginx knows nothing yet.
-link() {
-  rm -f "$KNOWN.$1"
-  ln -sfn "$2" "$RELEASES/$1.new"
-  mv -T "$RELEASES/$1.new" "$RELEASES/$1"
+# forget_routes removes what nginx no longer includes.
+forget_routes() {
+  local folder
+  for folder in "$INCLUDED"/*/; do
+    folder=${folder%/}
+    if [ -L "$folder" ] || [ "${folder##*/}" = "$1" ]; then continue; fi
+    rm -r "$folder"
+  done
 }
 
 # workers are nginx's processes that take new connections.
@@ -78,20 +67,20 @@ retired() {
   [ "${#now[@]}" -gt 0 ]
 }
 
-# open_connections counts those that the loopback ports of release $1 and no other hold. Where ss prints not even its head,
-# nobody knows how many there are.
+# open_connections counts nginx's connections to the loopback ports that release $1 and no other has. Where ss prints not even its
+# head, nobody knows how many there are.
 open_connections() {
   local port filter="" table
   local -a ports=() open
   # shellcheck disable=SC2016 # jq's variables
   read_json ports "$RELEASES/$1/plan.json" '[.routes[].upstream] - if $other[0].id == .id then [] else [$other[0].routes[].upstream] end | .[]' \
     --slurpfile other "$RELEASES/${2:-$1}/plan.json"
-  for port in "${ports[@]}"; do filter+="${filter:+ or }sport = :$port"; done
+  for port in "${ports[@]}"; do filter+="${filter:+ or }dport = :$port"; done
   [ -n "$filter" ] || {
     echo 0
     return
   }
-  read_text table ss --numeric --tcp state established "( $filter )"
+  read_text table ss --numeric --tcp state established "dst 127.0.0.1 and ( $filter )"
   mapfile -t open <<<"$table"
   echo $((${#open[@]} - 1))
 }
@@ -108,8 +97,10 @@ drain() {
   # Once: what has not ended by itself then is ended with the containers.
   [[ $DRAINED != *" $1 "* ]] || return 0
   DRAINED+=" $1 "
-  read_text open open_connections "$1" "$2"
-  if [ "$open" -gt 0 ]; then
+  # What nginx keeps without a request is gone in a second.
+  # shellcheck disable=SC2310 # drained checks each of its commands
+  if ! await 2 drained "$1" "$2"; then
+    read_text open open_connections "$1" "$2"
     say "draining $open open connections, at most $DRAIN_WITHIN seconds"
     # shellcheck disable=SC2310 # drained checks each of its commands
     if ! await "$DRAIN_WITHIN" drained "$1" "$2"; then
@@ -117,8 +108,8 @@ drain() {
       say "$open connections are still open and end now"
     fi
   fi
-  # A worker of before the switch leads nowhere once release $1 has stopped, and a busy HTTP/2 connection may stay with it for
-  # a thousand requests: between two of them it is ended, and comes back to a worker of now.
+  # A worker of before a reload may not know the routes of release $2, and a busy HTTP/2 connection may stay with it for a thousand
+  # requests: between two of them it is ended, and comes back to a worker of now.
   # shellcheck disable=SC2310 # gone_workers is one command; one that fails has nothing to end
   await 2 gone_workers || pkill --parent "$(</run/nginx.pid)" --full "$LEAVING" || true
 }
@@ -161,9 +152,10 @@ site_answers() {
 
 readonly ADVICE="its containers are healthy, so look at what they say: sudo /opt/berth/log-monitor.sh view; or name a path that tells: pulumi config set --path 'berth:routes[0].health' /healthz"
 
-# rehearse asks release $1 behind nginx before anybody is led to it.
+# rehearse asks release $1 behind nginx before any visitor gets there.
 rehearse() {
-  switch_traffic next "$1"
+  learn_routes "${OLD:-starting}" "$1"
+  point next "$1"
   # shellcheck disable=SC2310 # site_answers checks each of its commands
   await "$ANSWERS_WITHIN" site_answers "$1" "$NEXT_PORT" || fail "$UNWELL behind nginx, for $ANSWERS_WITHIN seconds, and it got no traffic; $ADVICE"
 }

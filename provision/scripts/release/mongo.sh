@@ -1,4 +1,4 @@
-# A whole MongoDB server: dump | restore | ping | rows. Runs in the server's own container, whose environment is that of the
+# A whole MongoDB server: dump | restore | ping | rows | client. Runs in the server's own container, whose environment is that of the
 # official image, or of Bitnami's. A dump is an archive of mongodump's: every database but local, with users and roles.
 # mongorestore checks what it reads as it goes, and replaces one collection after the other.
 # shellcheck shell=sh
@@ -44,5 +44,6 @@ case $1 in
   const one = db.getSiblingDB(n);
   print(one.getCollectionInfos({type: 'collection'}).reduce((sum, c) => sum + one.getCollection(c.name).countDocuments({}), 0) + ' ' + n); })"
     ;;
+  client) exec mongosh --norc --shell --eval "if (process.env.NAME) db.getSiblingDB('admin').auth(process.env.NAME, process.env.BERTH_PASSWORD);" ;;
   ping) shell "if (!db.adminCommand({listDatabases: 1, nameOnly: true}).ok) quit(1)" >/dev/null ;;
 esac

@@ -1,4 +1,4 @@
-# A whole MySQL or MariaDB server: dump | restore | ping | rows | login | change | version. Runs in the server's own container, whose environment is that
+# A whole MySQL or MariaDB server: dump | restore | ping | rows | login | change | version | client. Runs in the server's own container, whose environment is that
 # of the official images, or of Bitnami's.
 #
 # A dump is SQL. It restores the tables of every database beside those in use, in berth_restoring_N, and then has them take the
@@ -353,5 +353,10 @@ case $1 in
   dump) dump ;;
   restore) restore ;;
   rows) rows ;;
+  client)
+    database=$(given MARIADB_DATABASE)
+    database=${database:-$(given MYSQL_DATABASE)}
+    as_root "$CLIENT" ${database:+"$database"}
+    ;;
   ping) ;;
 esac

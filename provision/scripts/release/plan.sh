@@ -1,14 +1,12 @@
 # What a release consists of: its folder, its plan, its two compose files. Sourced by deploy.sh.
 #
 # A release's folder holds source/ (the checkout), plan.json, images.json, app.json and data.json (compose files),
-# .env.production (the app's variables), current.conf and next.conf (nginx), current.nft and next.nft (where its routes
-# lead), and, once it has served, released.json. All of it is root's alone.
+# .env.production (the app's variables), slot (which loopback ports it has) and, once it has served, released.json. All of it is
+# root's alone.
 # shellcheck shell=bash
 set -euo pipefail
 
 readonly RELEASES=$DATA/releases
-# A release has the loopback ports from FIRST_PORT + 100 x its slot on. Below them are those of stateful services.
-readonly FIRST_PORT=20000
 # The version of plans that this code follows.
 readonly PLAN_VERSION=1
 
@@ -139,7 +137,6 @@ follow() {
   found=$(printf '%s\n' "${problems[@]}")
   refuse "$found"
   keep_files "$1"
-  write_routes "$1"
 }
 
 # keep_files copies the committed files that stateful services of the release in folder $1 mount to where later commits find

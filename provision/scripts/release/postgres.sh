@@ -1,4 +1,4 @@
-# A whole Postgres server: dump | restore | ping | rows | login | change | version. Runs in the server's own container, whose environment is that of the
+# A whole Postgres server: dump | restore | ping | rows | login | change | version | client. Runs in the server's own container, whose environment is that of the
 # official image, or of Bitnami's.
 #
 # A dump is a script for psql. It restores every database but template0 and template1 beside those in use, as
@@ -352,5 +352,12 @@ case $1 in
   dump) dump ;;
   restore) restore ;;
   rows) rows ;;
+  client)
+    unset PGOPTIONS
+    PGDATABASE=$(given POSTGRES_DB)
+    PGDATABASE=${PGDATABASE:-$(given POSTGRESQL_DATABASE)}
+    export PGDATABASE="${PGDATABASE:-$PGUSER}"
+    exec psql
+    ;;
   ping) ;;
 esac

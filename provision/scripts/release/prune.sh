@@ -20,7 +20,7 @@ leftovers() {
   for folder in "$RELEASES"/*/; do
     folder=${folder%/}
     name=${folder##*/}
-    case $name in current | next | starting | "$OLD") continue ;; esac
+    case $name in current | starting | "$OLD") continue ;; esac
     [ ! -e "$folder/released.json" ] || continue
     say "removing what an interrupted release left: $name"
     remove_release "$name"

@@ -1,4 +1,4 @@
-# A whole Redis, Valkey or KeyDB server: dump | restore | ping | rows. Runs in the server's own container. $BERTH_COMMAND is the
+# A whole Redis, Valkey or KeyDB server: dump | restore | ping | rows | client. Runs in the server's own container. $BERTH_COMMAND is the
 # container's command, one word per line: a password is often in it, or in the file that it names.
 #
 # A dump is an RDB file, as the server sends it to a replica. To restore it, a second server loads it beside, and the one in use
@@ -149,5 +149,6 @@ case $1 in
   dump) dump ;;
   restore) restore ;;
   rows) rows ;;
+  client) "$CLI" -p "$PORT" ;;
   ping) ;;
 esac

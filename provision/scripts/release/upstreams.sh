@@ -1,41 +1,58 @@
-# The routes of a release, for nginx and for the kernel. Sourced by deploy.sh. edge/upstreams.nft says what an upstream is.
+# Which release nginx sends a request to. Sourced by deploy.sh, the edge step and edge/slots.sh.
+#
+# Every release has a slot, and nginx has upstreams for all of them. With each request nginx asks where the link SLOTS/current
+# points: renaming it is the switch, for connections that are open as well, and without a reload.
 # shellcheck shell=bash
 set -euo pipefail
 
-readonly UPSTREAMS=$BERTH_ETC/upstreams.nft
-# The first of the upstreams' ports.
-readonly UPSTREAM_PORT=16000
+readonly SLOTS=/run/berth-edge
+# What nginx includes, in a folder of the content's name, with the link "now".
+readonly INCLUDED=$DATA/edge
+# A release has the loopback ports from FIRST_PORT + 100 x its slot on. Below them are those of stateful services.
+readonly FIRST_PORT=20000
 
-# upstream_address prints the loopback address of the upstreams of plan $1, for link $2. Other paths have another address, so that a
-# request that nginx holds while the paths change reaches the release it was meant for.
-upstream_address() {
-  local paths sum network=2
-  read_text paths jq -c '[.routes[].path]' "$1"
-  read_text sum sha256sum <<<"$paths"
-  [ "$2" != current ] || network=1
-  printf '127.%d.%d.%d\n' "$network" "$((16#${sum:0:2}))" "$((16#${sum:2:2}))"
+# slot_of prints the slot of release $1.
+slot_of() {
+  local slot
+  read_text slot cat "$RELEASES/$1/slot"
+  [[ $slot =~ ^[1-9][0-9]{0,3}$ ]] || fail "$RELEASES/$1/slot holds no slot, so nobody knows which ports the release has; nothing was changed; release again: sudo /opt/berth/deploy.sh"
+  printf '%s\n' "$slot"
 }
 
-# write_routes writes into folder $1 what nginx includes (current.conf) and the ports of the upstreams (current.nft), and the same
-# for the next release.
+# point points link $1 ("current", or "next" for this server alone) at the slot of release $2, "starting" before any.
+point() {
+  local slot=starting
+  if [ "$2" != starting ]; then read_text slot slot_of "$2"; fi
+  install -d -m 0755 "$SLOTS" "$SLOTS/slots" "$SLOTS/slots/$slot"
+  ln -sfn "slots/$slot" "$SLOTS/$1.new"
+  mv -T "$SLOTS/$1.new" "$SLOTS/$1"
+}
+
+# write_routes writes what nginx includes for the releases that are named, and puts the folder's name into variable $1. There are $2
+# slots at least.
 write_routes() {
-  local link address
-  local -a lines=()
-  # shellcheck disable=SC2016 # jq's variables
-  for link in current next; do
-    read_text address upstream_address "$1/plan.json" "$link"
-    read_json lines "$1/plan.json" '.routes | to_entries[]
-      | "location \(.value.path) {\n\tproxy_pass http://\($address):\($port + .key);\n\tinclude /etc/nginx/berth/proxy.conf;\n}"' --arg address "$address" --argjson port "$UPSTREAM_PORT"
-    printf '%s\n' "${lines[@]}" >"$1/$link.conf"
-    read_json lines "$1/plan.json" '.routes | to_entries[]
-      | "add element ip berth_upstreams \($map) { \($address) . \($port + .key) : \(.value.upstream) }"' --arg address "$address" --argjson port "$UPSTREAM_PORT" --arg map "$link"
-    printf '%s\n' "${lines[@]}" >"$1/$link.nft"
+  local -n written=$1
+  local slots=$2 others='[]' release slot text sum part
+  for release in "${@:3}"; do
+    [ "$release" != starting ] || continue
+    read_text slot slot_of "$release"
+    [ "$slot" -le "$slots" ] || slots=$slot
+    # shellcheck disable=SC2016 # jq's variables
+    read_text others jq -c --argjson slot "$slot" --argjson before "$others" '$before + [{slot: $slot, routes: .routes}]' "$RELEASES/$release/plan.json"
+  done
+  read_text text jq --argjson first "$FIRST_PORT" --argjson slots "$slots" -f /opt/berth/release/routes.jq <<<"$others"
+  read_text sum sha256sum <<<"$text"
+  # shellcheck disable=SC2034 # the caller's variable
+  written=${sum:0:16}
+  for part in upstreams routes; do
+    read_text others jq -r ".$part" <<<"$text"
+    mkdir -p "$INCLUDED/${sum:0:16}"
+    put "$INCLUDED/${sum:0:16}/$part.conf" 0600 <<<"$others"
   done
 }
 
-# route_upstreams has the kernel route every upstream as the links say, at once, and those of file $1 where one is given.
-route_upstreams() {
-  local rules
-  read_text rules cat "$UPSTREAMS" ${1:+"$1"}
-  nft --file - <<<"$rules"
+# include_routes has nginx include folder $1 when it is reloaded.
+include_routes() {
+  ln -sfn "$1" "$INCLUDED/now.new"
+  mv -T "$INCLUDED/now.new" "$INCLUDED/now"
 }

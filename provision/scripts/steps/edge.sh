@@ -3,10 +3,14 @@
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
+# shellcheck source=provision/scripts/release/plan.sh
+source /opt/berth/release/plan.sh
+# shellcheck source=provision/scripts/release/upstreams.sh
+source /opt/berth/release/upstreams.sh
 
-# remember_connections makes room for them in the kernel. Every request is a connection to the app, whose port rests for a
-# minute when it ends: from 470 requests a second on there would be none left, were they not used again. The kernel also
-# follows each on its two ways to the container, for two minutes after its end; with 1 GB of memory its table has room for
+# remember_connections makes room for them in the kernel. nginx keeps connections to the app, and above what it keeps a request is one
+# of its own, whose port rests for a minute when it ends: from 470 such a second on there would be none left, were they not used again.
+# The kernel also follows each on its way to the container, for two minutes after its end; with 1 GB of memory its table has room for
 # fewer than 8000 (memory / 16384 / 8: Documentation/networking/nf_conntrack-sysctl), which 30 requests a second fill, and
 # what is not in it is dropped. 65536 of them take 20 MB while they are there.
 remember_connections() {
@@ -61,14 +65,37 @@ EOF
   systemctl reload-or-restart berth-spool.service
 }
 
-# route_upstreams leads the routes to the release that serves, now and before nginx starts after a reboot.
-route_upstreams() {
-  put "$BERTH_ETC/upstreams.nft" 0644 <"/opt/berth/edge/upstreams.nft"
-  nft_service berth-upstreams "Lead the site's routes to the release that serves" "$BERTH_ETC/upstreams.nft" nginx.service "$DATA"
+# point_nginx has nginx find the release that serves, now and before it starts after a reboot.
+point_nginx() {
+  put /etc/systemd/system/berth-slots.service 0644 <<EOF
+[Unit]
+Description=Point nginx at the release that serves
+Before=nginx.service
+RequiresMountsFor=$DATA
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/opt/berth/edge/slots.sh
+
+[Install]
+WantedBy=multi-user.target
+EOF
+  systemctl daemon-reload
+  systemctl enable --quiet berth-slots.service
+  systemctl restart berth-slots.service
+}
+
+# provide_routes leaves nginx something to include before the first release.
+provide_routes() {
+  local folder serving
+  [ ! -e "$INCLUDED/now/routes.conf" ] || return 0
+  read_text serving readlink "$RELEASES/current"
+  write_routes folder 1 "$serving"
+  include_routes "$folder"
 }
 
 main() {
-  local link serving
   step_settings DOMAIN NGINX CERTIFICATE:object ACCOUNT_BINDING ACME_ROOTS
   # What nginx's workers read; a file with a secret in it has its own mode.
   umask 022
@@ -80,17 +107,11 @@ main() {
   if [ -n "$ACCOUNT_BINDING" ]; then put "$BERTH_ETC/account-binding.ini" 0600 <<<"$ACCOUNT_BINDING"; else rm -f "$BERTH_ETC/account-binding.ini"; fi
   put "$BERTH_ETC/acme-roots.pem" 0644 <<<"$ACME_ROOTS"
   /opt/berth/ssl-manager.sh placeholder
-  # What nginx leads to is a folder on the volume, so that a replaced server serves what the one before did.
-  install -d -m 0700 "$DATA/releases"
-  for link in current next; do
-    put "$DATA/releases/starting/$link.conf" 0600 <"/opt/berth/edge/starting.conf"
-    put "$DATA/releases/starting/$link.nft" 0600 </dev/null
-    rm -f "/run/berth/routes.$link"
-  done
-  [ -e "$DATA/releases/current/current.conf" ] || ln -sfn starting "$DATA/releases/current"
-  read_text serving readlink "$DATA/releases/current"
-  ln -sfn "$serving" "$DATA/releases/next"
-  route_upstreams
+  # What nginx serves is a folder on the volume, so that a replaced server serves what the one before did.
+  install -d -m 0700 "$RELEASES" "$RELEASES/starting" "$INCLUDED"
+  [ -e "$RELEASES/current" ] || ln -sfn starting "$RELEASES/current"
+  provide_routes
+  point_nginx
   bound_spool
   # The two need one another: the site's routes, which a replaced server finds on the volume, include the file, and it uses
   # what the site defines. Where it is not there yet, nothing includes it yet either.

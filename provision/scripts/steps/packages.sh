@@ -25,6 +25,7 @@ configure_docker() {
   "data-root": "$DATA/docker",
   "cgroup-parent": "builds.slice",
   "live-restore": true,
+  "userland-proxy": false,
   "log-driver": "json-file",
   "log-opts": { "max-size": "10m", "max-file": "3" }
 }

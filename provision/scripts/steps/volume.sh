@@ -286,7 +286,7 @@ grow() {
 # catch_up starts what waits on a server that booted without its volume.
 catch_up() {
   local unit
-  for unit in docker berth-upstreams nginx; do
+  for unit in docker berth-slots nginx; do
     if systemctl is-enabled --quiet "$unit.service" 2>/dev/null; then systemctl start "$unit.service"; fi
   done
 }

@@ -75,6 +75,15 @@ async def reflect(request):
     return web.json_response({"method": request.method, "path": request.raw_path, "headers": {name.lower(): value for name, value in request.headers.items()}, "body": body})
 
 
+@routes.get("/headers")
+async def headers(request):
+    # What of the answer's headers is asked for: NAME=VALUE, or NAME=*KIB for one that is large.
+    answer = web.Response(text="headers")
+    for name, value in request.query.items():
+        answer.headers[name] = "x" * (int(value[1:]) << 10) if value.startswith("*") else value
+    return answer
+
+
 @routes.get("/seen")
 async def seen(request):
     paths = list(request.app[SMUGGLED])

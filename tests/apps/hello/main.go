@@ -1,0 +1,44 @@
+// Command hello is what make bench puts edges in front of: pages, downloads, uploads and WebSockets that cost next to nothing.
+package main
+
+import (
+	"io"
+	"log"
+	"net/http"
+	"strconv"
+)
+
+func main() {
+	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello\n") })
+	// A download of as many MiB as are asked for.
+	http.HandleFunc("/download", func(w http.ResponseWriter, r *http.Request) {
+		size, _ := strconv.Atoi(r.FormValue("mib"))
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Length", strconv.Itoa(size<<20))
+		block := make([]byte, 1<<20)
+		for range size {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	})
+	http.HandleFunc("/upload", func(w http.ResponseWriter, r *http.Request) {
+		size, err := io.Copy(io.Discard, r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		_, _ = io.WriteString(w, strconv.FormatInt(size, 10))
+	})
+	// A WebSocket on which nothing is said. A handshake's key is looked at by nobody here.
+	http.HandleFunc("/idle", func(w http.ResponseWriter, _ *http.Request) {
+		connection, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		_, _ = io.WriteString(connection, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+		_, _ = io.Copy(io.Discard, connection)
+		_ = connection.Close()
+	})
+	log.Fatal(http.ListenAndServe(":8080", nil)) //nolint:gosec // nobody but the bench asks it
+}
