@@ -60,9 +60,19 @@ func TestAdviceIsNeverFalse(t *testing.T) {
 		"a job without a restart policy":  {compose: routed + "  job: {image: \"x:1\", command: ./manage.py migrate}\n", silent: []string{"no restart policy"}},
 		"a job by its name":               {compose: routed + "  createbuckets: {image: \"minio/mc:1\", entrypoint: /x}\n", silent: []string{"no restart policy"}},
 		"a worker without one":            {compose: routed + "  worker: {image: \"x:1\"}\n", advised: []string{"worker has no restart policy"}},
-		"a file for production beside it": {compose: routed, files: []string{"compose.prod.yaml services: {}"}, advised: []string{"compose.yaml: compose.prod.yaml beside it is not read: Berth reads one file, compose.yaml; where the app is started with both, commit them as one: docker compose -f compose.yaml -f compose.prod.yaml config"}},
-		"in other words":                  {compose: routed, files: []string{"docker-compose.production.yml services: {}"}, advised: []string{"docker-compose.production.yml beside it is not read"}},
-		"the laptop's own":                {compose: routed, files: []string{"compose.override.yaml services: {}", "compose.dev.yaml services: {}", "compose.test.yml services: {}"}, silent: []string{"is not read"}},
+		"a file for production beside it": {compose: routed, files: []string{"compose.prod.yaml services: {}"}, advised: []string{"compose.yaml: compose.prod.yaml beside it is not read; where the app is started with both: pulumi config set --path 'berth:composeFile[0]' compose.yaml && pulumi config set --path 'berth:composeFile[1]' compose.prod.yaml"}},
+		"which is in the list": {compose: routed, files: []string{"compose.prod.yaml services: {web: {restart: always}}", "compose.live.yaml services: {}", "compose.override.yaml services: {web: {image: \"laptop:1\"}}"}, stack: func(cfg *config.Config) {
+			cfg.ComposeFiles = append(cfg.ComposeFiles, "compose.prod.yaml")
+		}, silent: []string{"is not read", "laptop:1"}},
+		"lines of the second file": {compose: routed + "  a: {image: \"x:1\"}\n", files: []string{"compose.prod.yaml services:\n  web: {image: \"${TAG}\"}\n  b: {image: \"x:1\"}\n"}, stack: func(cfg *config.Config) {
+			cfg.ComposeFiles = append(cfg.ComposeFiles, "compose.prod.yaml")
+			cfg.Environment = map[string]string{"TAG": "x"}
+		}, advised: []string{"compose.prod.yaml:2: the image x of web can be another one tomorrow", "compose.yaml:3: a has no restart policy", "the same is true of b (compose.prod.yaml:3)"}},
+		"refused in the second file": {compose: routed, files: []string{"compose.prod.yaml services:\n  web:\n    secrets: [s]\nsecrets:\n  s: {file: ./s.txt}\n"}, stack: func(cfg *config.Config) {
+			cfg.ComposeFiles = append(cfg.ComposeFiles, "compose.prod.yaml")
+		}, refused: []string{"compose.prod.yaml:5: secret s (of web) is the file ./s.txt, which the commit does not hold"}},
+		"in other words":   {compose: routed, files: []string{"docker-compose.production.yml services: {}"}, advised: []string{"docker-compose.production.yml beside it is not read"}},
+		"the laptop's own": {compose: routed, files: []string{"compose.override.yaml services: {}", "compose.dev.yaml services: {}", "compose.test.yml services: {}"}, silent: []string{"is not read"}},
 	})
 }
 

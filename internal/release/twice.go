@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"berth/internal/release/compose"
 )
 
 var (
@@ -42,7 +44,7 @@ func (f *findings) twice() {
 			byQueue = append(byQueue, name)
 		}
 	}
-	line := func(names []string) int { return f.source.At("services", names[0]) }
+	line := func(names []string) compose.Place { return f.source.At("services", names[0]) }
 	const out = "to have the old one stopped before the new one starts, write at it: labels: {berth.stateful: \"true\"}"
 	if len(byClock) > 0 {
 		f.advise(aboutTwice, line(byClock), "while a release takes over, two of %s run beside each other, and both start what is due; %s", strings.Join(byClock, ", "), out)
