@@ -133,7 +133,7 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 	}
 	planned, err := release.Settings(cfg)
 	require.NoError(t, err)
-	released, err := releaseSettings(cfg, "production", Release{Commit: "abc", App: planned, Plan: `{"version":1}`, Variables: compose.Environment(cfg.Variables()), KnownHosts: git.KnownHosts(cfg)})
+	released, err := releaseSettings(cfg, "production", Release{Commit: "abc", App: planned, Plan: `{"version":2}`, Variables: compose.Environment(cfg.Variables()), KnownHosts: git.KnownHosts(cfg)})
 	require.NoError(t, err)
 	edge, err := edgeSettings(cfg, "192.0.2.7")
 	require.NoError(t, err)

@@ -10,7 +10,7 @@ readonly RELEASES=$DATA/releases
 # A release has the loopback ports from FIRST_PORT + 100 x its slot on. Below them are those of stateful services.
 readonly FIRST_PORT=20000
 # The version of plans that this code follows.
-readonly PLAN_VERSION=1
+readonly PLAN_VERSION=2
 
 # current prints the release that nginx is pointed at, nothing before the first.
 current() {
