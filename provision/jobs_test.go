@@ -36,7 +36,7 @@ containers() { echo "$*"; }; running() { echo "$*"; }; follow() { echo "followed
 // TestAnImagesOwnVolumesAreHeeded: what they are goes to the plan, and a Docker that says nothing ends the release.
 func TestAnImagesOwnVolumesAreHeeded(t *testing.T) {
 	const docker = `case ${*: -1} in wp) echo '{"/var/www/html":{},"/tmp":{}}' ;; web) echo null ;; *) exit 1 ;; esac`
-	const plan = `{"version":1,"commit":"c","trees":[],"watched":{"a":[],"b":[]},"persistent":{"a":{"because":{"a":"its image declares the volume @VOLUME:a@"},"problems":[],"mountpoints":[],"fixed":[]}},"because":{},"problems":[],"mountpoints":[],"fixed":[]}`
+	const plan = `{"version":2,"commit":"c","trees":[],"watched":{"a":[],"b":[]},"persistent":{"a":{"because":{"a":"its image declares the volume @VOLUME:a@"},"problems":[],"mountpoints":[],"fixed":[]}},"because":{},"problems":[],"mountpoints":[],"fixed":[]}`
 	heed := func(images string) (string, error) {
 		return withDocker(t, docker, `heed_volumes "$RELEASES/abc"; jq -c .because "$RELEASES/abc/plan.json"`, map[string]string{"abc/images.json": images, "abc/plan.json": plan})
 	}
@@ -160,8 +160,8 @@ esac`
 		assert.Contains(t, output, `labels: {berth.stateful: "false"}; nothing was changed`, name)
 	}
 
-	output, err := withDocker(t, ``, `docker() { echo "docker $*" >&3; }; await_ready() { echo "ready $*"; }; HEALTHY_WITHIN=9
-stop_moving old new; echo "[$STOPPED_FIRST]"; start_again old; MOVED=(); stop_moving "" new; echo "none: ${#MOVED[@]}"`, map[string]string{
+	output, err := withDocker(t, ``, `docker() { echo "docker $*" >&3; }; await_ready() { echo "ready $*"; }; HEALTHY_WITHIN=9 OLD=old NEW=new STOPPED_FIRST=""
+stop_moving old new; echo "[$STOPPED_FIRST]"; start_again old new; stop_moving "" new`, map[string]string{
 		"old/plan.json": `{"stateless":["it","web"],"stateful":[]}`, "new/plan.json": `{"stateless":["web"],"stateful":["it"]}`,
 		"old/app.json": `{"services":{"it":{"restart":"unless-stopped"}}}`, "old/released.json": `{"running":["it","web"]}`,
 	})
@@ -171,7 +171,60 @@ stop_moving old new; echo "[$STOPPED_FIRST]"; start_again old; MOVED=(); stop_mo
 	assert.Contains(t, before, "docker stop release-old it\n")
 	assert.NotContains(t, before, "docker stop release-old\n", "the others serve on")
 	assert.Regexp(t, `(?s)docker stop app it\n.*docker update --restart unless-stopped release-old it\n.*docker start release-old it release-old web\n`, after)
-	assert.Contains(t, after, "none: 0")
+	assert.NotContains(t, after, "becomes persistent")
+}
+
+// TestWhatNeverRunsTwice is stopped before the new one starts, by the label in either release, and started again where the release
+// fails or is interrupted: never beside the other one.
+func TestWhatNeverRunsTwice(t *testing.T) {
+	const stand = `docker() { echo "docker $*" >&3; }; await_ready() { echo "ready $*"; }; HEALTHY_WITHIN=9 OLD=old NEW=new STOPPED_FIRST=""
+docker_table() { printf '%s\n' "release-old web" "release-old beat" "app beat" "app db" "release-left beat" "release-new beat" "berth-drill beat" "somebody beat" "release-old beats"; }
+source scripts/release/upgrade.sh; upgrades() { :; }; step() { :; }
+`
+	files := func(old, new string) map[string]string {
+		return map[string]string{
+			"old/plan.json": `{"stateless":["web","beat"],"stateful":[],` + old + `"routes":[]}`, "new/plan.json": `{"stateless":["web","beat"],"stateful":[],` + new + `"routes":[]}`,
+			"old/app.json": `{"services":{"beat":{"restart":"unless-stopped"}}}`, "old/released.json": `{"running":["beat","web"]}`,
+		}
+	}
+	const beat, none = `"alone":["beat"],`, `"alone":[],`
+	for name, of := range map[string][2]string{"in the new one": {none, beat}, "in the old one": {beat, none}, "in both": {beat, beat}} {
+		output, err := withDocker(t, ``, stand+`stop_alone new old; echo "[$STOPPED_FIRST $DATA_TOUCHED]"; cat "$STOPPED"; start_again old new; [ -e "$STOPPED" ] || echo "no mark"`, files(of[0], of[1]))
+		require.NoError(t, err, "%s: %s", name, output)
+		before, after, found := strings.Cut(output, "[yes yes]\nold new\n")
+		require.True(t, found, "%s: %s", name, output)
+		for _, stopped := range []string{"release-old beat", "app beat", "release-left beat"} {
+			assert.Contains(t, before, "docker stop "+stopped+"\n", name)
+		}
+		for _, other := range []string{"web", "db", "release-new", "drill", "somebody", "beats"} {
+			assert.NotRegexp(t, `docker (stop|update) .*`+other, before, name)
+		}
+		assert.Regexp(t, `(?s)docker stop release-new beat\n.*docker update --restart unless-stopped release-old beat\n.*docker start release-old beat release-old web\n.*ready release-old old`, after, name)
+		assert.Contains(t, after, "no mark", name)
+	}
+
+	output, err := withDocker(t, ``, stand+`stop_alone new old; echo "[$STOPPED_FIRST]"`, files(none, none))
+	require.NoError(t, err, output)
+	assert.Equal(t, "[]\n", output, "without a label nothing is stopped")
+
+	// Power was cut after the stop; the next release of whatever commit begins with it.
+	output, err = withDocker(t, ``, stand+`stop_alone new old; echo cut; STOPPED_FIRST="" NEW=""; finish_interrupted old; [ -e "$STOPPED" ] || echo "no mark"; finish_interrupted old; echo end`, files(none, beat))
+	require.NoError(t, err, output)
+	_, after, _ := strings.Cut(output, "cut\n")
+	assert.Regexp(t, `(?s)release new was interrupted; what it stopped of old is started again.*docker stop release-new beat\n.*docker start release-old beat release-old web\nno mark\nend\n$`, after)
+
+	// After the switch the other one serves, and what it stopped stays stopped.
+	output, err = withDocker(t, ``, stand+`stop_alone new old; echo cut; finish_interrupted new; [ -e "$STOPPED" ] || echo "no mark"`, files(none, beat))
+	require.NoError(t, err, output)
+	_, after, _ = strings.Cut(output, "cut\n")
+	assert.Equal(t, "no mark\n", after)
+
+	// On the way back to the release that serves already nothing is noted.
+	output, err = withDocker(t, ``, stand+`OLD=old NEW=old; stop_alone old; [ -e "$STOPPED" ] || echo "no mark"`, files(beat, none))
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "docker stop release-new beat\n")
+	assert.NotContains(t, output, "docker stop release-old beat\n")
+	assert.Contains(t, output, "no mark")
 }
 
 // TestNoReleaseWithoutADump: a database that is down is not passed over, unless the release that serves does not have it or

@@ -122,7 +122,7 @@ func TestVolumesOfImagesChooseThePlan(t *testing.T) {
 
 // TestPlacesForVolumesOfImagesAreMade where a folder of the commit is only read.
 func TestPlacesForVolumesOfImagesAreMade(t *testing.T) {
-	plan := `{"version":1,"commit":"c","trees":[],"watched":{},"persistent":{},"problems":[],"mountpoints":[{"path":"/src/a/one","source":""}],"fixed":[{"service":"web","source":"/src/a","target":"/app","inner":["/app/deep"]}]}`
+	plan := `{"version":2,"commit":"c","trees":[],"watched":{},"persistent":{},"problems":[],"mountpoints":[{"path":"/src/a/one","source":""}],"fixed":[{"service":"web","source":"/src/a","target":"/app","inner":["/app/deep"]}]}`
 	text, err := runJQ(t, "heed.jq", plan, "--argjson", "found", `{"web":["/app/node_modules/","/app/deep/er","/app","/apple","/app/one"],"other":["/app/x"]}`)
 	require.NoError(t, err, text)
 	var made map[string]any
@@ -149,12 +149,12 @@ func TestAPlanIsOfItsCommit(t *testing.T) {
 	plan := strings.ReplaceAll(strings.ReplaceAll(planOf(t, `{"services":{"web":{"build":{"context":"FOLDER/web"},"restart":"always"}}}`, config.Route{Path: "/", Service: "web", Port: 80}), "c0ffee", commit), "hash-web", tree)
 	for name, test := range map[string]struct{ from, to, says string }{
 		"as it is":                     {"", "", ""},
-		"another commit":               {commit, strings.Repeat("a", 40), "is not one of version 1 for commit " + commit[:12]},
-		"another version":              {`"version":1`, `"version":2`, "is not one of version 1"},
+		"another commit":               {commit, strings.Repeat("a", 40), "is not one of version 2 for commit " + commit[:12]},
+		"another version":              {`"version":2`, `"version":1`, "is not one of version 2"},
 		"another tree":                 {`"hash":"` + tree, `"hash":"` + strings.Repeat("b", 40), "holds something else at web than the plan of the release was made from"},
 		"a path that the commit lacks": {`"path":"@SOURCE@/web"`, `"path":"@SOURCE@/nowhere"`, "nothing is done on a guess"},
 		"not a plan":                   {"{", "", "nothing is done on a guess"},
-		"empty":                        {plan, "", "is not one of version 1"},
+		"empty":                        {plan, "", "is not one of version 2"},
 	} {
 		h.write("etc/plan.json", strings.Replace(plan, test.from, test.to, 1))
 		h.write("etc/app.env", "A=1\n")

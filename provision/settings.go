@@ -65,7 +65,7 @@ func releaseSettings(cfg *config.Config, stack string, release Release) (string,
 		return "", err
 	}
 	script := settings{
-		"DOMAIN": cfg.Domain, "REPOSITORY": cfg.Repository, "COMMIT": release.Commit, "COMPOSE_FILE": cfg.ComposeFile, "STRATEGY": cfg.ReleaseStrategy,
+		"DOMAIN": cfg.Domain, "REPOSITORY": cfg.Repository, "COMMIT": release.Commit, "COMPOSE_FILE": strings.Join(cfg.ComposeFiles, ":"), "STRATEGY": cfg.ReleaseStrategy,
 		"HEALTHY_WITHIN": cfg.HealthyWithin, "DRAIN_WITHIN": cfg.DrainWithin, "KEEP": cfg.KeepReleases, "APP": json.RawMessage(release.App),
 	}
 	return settings{

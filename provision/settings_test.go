@@ -126,14 +126,14 @@ var asked = regexp.MustCompile(`(?m)^ *(step_settings|load_settings (\w+)) ([A-Z
 func TestSettingsNestWithoutLoss(t *testing.T) {
 	cfg := &config.Config{
 		Domain: "app.example.com", Aliases: []string{"www.example.com"}, Repository: "ssh://git@git.example.com:2222/a.git", RepositoryHostKey: "ssh-ed25519 AAAA", DeployKey: "key\nof lines\n",
-		ComposeFile: "deploy/my compose.yaml", Routes: []config.Route{{Path: "/", Service: "web", Port: 80}, {Path: "/api/", Service: "api", Port: 8000}},
+		ComposeFiles: []string{"deploy/my compose.yaml"}, Routes: []config.Route{{Path: "/", Service: "web", Port: 80}, {Path: "/api/", Service: "api", Port: 8000}},
 		Environment: map[string]string{"B": hostile[0]}, Secrets: map[string]string{"A": "it's"}, KeepReleases: 3, HealthyWithin: 60, AlarmEmail: "a@example.com", Region: "eu-central-1",
 		Migration: &config.Migration{Service: "api", Command: "echo \"it's\" $HOME <&>"}, Registries: map[string]string{"registry.example.com": "you:pass:word", "docker.io": "a:b"},
 		ACME: config.ACME{EABKey: "geheim", EABKeyID: "1"}, UploadLimit: 100, RestoreDrill: 5,
 	}
 	planned, err := release.Settings(cfg)
 	require.NoError(t, err)
-	released, err := releaseSettings(cfg, "production", Release{Commit: "abc", App: planned, Plan: `{"version":1}`, Variables: compose.Environment(cfg.Variables()), KnownHosts: git.KnownHosts(cfg)})
+	released, err := releaseSettings(cfg, "production", Release{Commit: "abc", App: planned, Plan: `{"version":2}`, Variables: compose.Environment(cfg.Variables()), KnownHosts: git.KnownHosts(cfg)})
 	require.NoError(t, err)
 	edge, err := edgeSettings(cfg, "192.0.2.7")
 	require.NoError(t, err)

@@ -79,7 +79,7 @@ func TestARollbackOutlivesTheConnection(t *testing.T) {
 	assert.Equal(t, 141, bash.ProcessState.ExitCode(), "%s", output)
 	did := strings.Split(strings.TrimSpace(r.did()), "\n")
 	require.Len(t, did, 6, "%s", output)
-	assert.Equal(t, []string{"start_again abc", "drain new abc", "restore_data abc", "stop_release new", "remove_release new"}, did[:5])
+	assert.Equal(t, []string{"start_again abc new", "drain new abc", "restore_data abc", "stop_release new", "remove_release new"}, did[:5])
 	assert.Contains(t, did[5], "audit failed verify ")
 	target, err := os.Readlink(filepath.Join(r.data, "releases", "current"))
 	require.NoError(t, err)
@@ -122,6 +122,6 @@ func TestNothingStartsOnHalfAnUpgrade(t *testing.T) {
 	r = newReleases(t, "abc")
 	said, err = r.source("deploy.sh", releases+`undo_upgrades() { told undo_upgrades "$@"; }; : >"$MAINTENANCE"; STOPPED_FIRST=yes RESTORING=yes; trap finish EXIT; fail "it does not restore"`)
 	require.Error(t, err)
-	assert.Regexp(t, `^undo_upgrades abc\nstart_again abc\n`, r.did(), "the old data first")
+	assert.Regexp(t, `^undo_upgrades abc\nstart_again abc new\n`, r.did(), "the old data first")
 	assert.Contains(t, said, "is served by abc, as before")
 }

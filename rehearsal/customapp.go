@@ -142,6 +142,9 @@ func (r *rehearsal) own(ctx context.Context, name string) (*ownApp, error) {
 // isRoute matches a setting of routes.
 var isRoute = regexp.MustCompile(`^routes(\[|$)`)
 
+// isComposeFile matches a setting of compose files.
+var isComposeFile = regexp.MustCompile(`^composeFile(\[\d+\])?$`)
+
 // guess looks at what would be released, the files that git takes, beside the settings that were said.
 func (r *rehearsal) guess(ctx context.Context, said []stack.Setting) (*detect.Settings, error) {
 	folder, err := os.MkdirTemp("", "berth-guess-")
@@ -159,8 +162,8 @@ func (r *rehearsal) guess(ctx context.Context, said []stack.Setting) (*detect.Se
 				given.Variables[name] = setting.Value
 			}
 		}
-		if setting.Path == "composeFile" {
-			given.ComposeFile = setting.Value
+		if isComposeFile.MatchString(setting.Path) {
+			given.ComposeFiles = append(given.ComposeFiles, setting.Value)
 		}
 		given.Routed = given.Routed || isRoute.MatchString(setting.Path)
 	}
@@ -172,7 +175,10 @@ func (r *rehearsal) guess(ctx context.Context, said []stack.Setting) (*detect.Se
 //
 // Routes that were said as a whole leave no guessed one; single keys are those of a guessed one.
 func (own *ownApp) take(guessed *detect.Settings, said []stack.Setting) {
-	settings := []stack.Setting{{Path: "composeFile", Value: guessed.ComposeFile}}
+	var settings []stack.Setting
+	for i, file := range guessed.ComposeFiles {
+		settings = append(settings, stack.Setting{Path: fmt.Sprintf("composeFile[%d]", i), Value: file})
+	}
 	if slices.ContainsFunc(said, func(s stack.Setting) bool { return s.Path == "routes" }) {
 		guessed.Routes = nil
 	}
@@ -204,7 +210,7 @@ func randomBytes(count int) []byte {
 
 // show says what was guessed, and what was said.
 func show(name string, guessed *detect.Settings, said []stack.Setting) {
-	fmt.Printf("\n%s, as far as %s and .env.example tell:\n", name, guessed.ComposeFile)
+	fmt.Printf("\n%s, as far as %s and .env.example tell:\n", name, strings.Join(guessed.ComposeFiles, ", "))
 	for _, route := range guessed.Routes {
 		fmt.Printf("  route      %-6s -> port %d of %s\n", route.Path, route.Port, route.Service)
 	}

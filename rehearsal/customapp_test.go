@@ -12,7 +12,7 @@ import (
 func TestAnAppsSecretsStay(t *testing.T) {
 	own := &ownApp{}
 	guessed := func() *detect.Settings {
-		return &detect.Settings{ComposeFile: "compose.yaml", Secrets: map[string]detect.Secret{
+		return &detect.Settings{ComposeFiles: []string{"compose.yaml"}, Secrets: map[string]detect.Secret{
 			"DB_PASSWORD": {Password: true}, "KEY": {}, "URL": {Before: "postgres://app:", After: "@db/app", Password: true},
 		}}
 	}

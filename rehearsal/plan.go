@@ -13,12 +13,12 @@ import (
 
 // planned is a commit, and the settings that its release follows.
 type planned struct {
-	Repository, Commit, ComposeFile, Strategy string
-	Routes                                    []config.Route
-	Images, Variables                         map[string]string
-	Migration                                 *config.Migration
-	Database                                  *config.Database
-	Allow                                     []string
+	Repository, Commit, Strategy string
+	ComposeFiles, Allow          []string
+	Routes                       []config.Route
+	Images, Variables            map[string]string
+	Migration                    *config.Migration
+	Database                     *config.Database
 }
 
 func planCommand() *cobra.Command {
@@ -27,7 +27,7 @@ func planCommand() *cobra.Command {
 		if err := json.NewDecoder(command.InOrStdin()).Decode(&of); err != nil {
 			return fmt.Errorf("read the settings: %w", err)
 		}
-		cfg := &config.Config{Repository: of.Repository, Ref: of.Commit, ComposeFile: of.ComposeFile, ReleaseStrategy: of.Strategy, Routes: of.Routes, Images: of.Images, Environment: of.Variables,
+		cfg := &config.Config{Repository: of.Repository, Ref: of.Commit, ComposeFiles: of.ComposeFiles, ReleaseStrategy: of.Strategy, Routes: of.Routes, Images: of.Images, Environment: of.Variables,
 			Migration: of.Migration, Database: of.Database, Allow: of.Allow}
 		repository, err := git.Open(cfg)
 		if err != nil {

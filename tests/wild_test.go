@@ -202,7 +202,7 @@ rm -rf /data/app.git /data/dumps /data/binds /data/files'`
 func (a *wildApp) configure(t *testing.T, r *harness.Rehearsal, repository, commit string) {
 	t.Helper()
 	settings := a.settings(t, commit)
-	given, err := json.Marshal(map[string]any{"repository": repository, "commit": commit, "composeFile": "compose.yaml", "strategy": a.Strategy, "routes": a.Routes,
+	given, err := json.Marshal(map[string]any{"repository": repository, "commit": commit, "composeFiles": []string{"compose.yaml"}, "strategy": a.Strategy, "routes": a.Routes,
 		"migration": a.Migration, "allow": a.Allow, "variables": a.Variables})
 	require.NoError(t, err)
 	plan, err := r.TryWith(string(given), "plan")

@@ -87,7 +87,7 @@ func (d *doctor) compose(ctx context.Context) finding {
 		return found
 	}
 	services := len(made.Plan.Stateless) + len(made.Plan.Stateful)
-	said := fmt.Sprintf("%s of %.12s can be released: %s, %s", cfg.ComposeFile, out.sha, counted(services, "service", "services"), counted(len(cfg.Routes), "route", "routes"))
+	said := fmt.Sprintf("%s of %.12s can be released: %s, %s", strings.Join(cfg.ComposeFiles, " with "), out.sha, counted(services, "service", "services"), counted(len(cfg.Routes), "route", "routes"))
 	if len(made.Advice) > 0 {
 		said += fmt.Sprintf("; %s in pulumi preview", counted(len(made.Advice), "piece of advice", "pieces of advice"))
 	}

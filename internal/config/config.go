@@ -39,8 +39,8 @@ type Config struct {
 	// DeployKey, a secret, opens a repository over SSH; RepositoryHostKey ("ssh-ed25519 AAAA…", without a comment)
 	// identifies its host, and is "" for one over https.
 	DeployKey, RepositoryHostKey string
-	// ComposeFile is the compose file's path inside the repository.
-	ComposeFile string
+	// ComposeFiles are the paths of the compose files inside the repository; a later one overrides those before it.
+	ComposeFiles []string
 	// Routes lead paths of the site to services of the compose file.
 	Routes []Route
 	// UploadLimit is the size of the largest request body that the edge takes, in MiB.

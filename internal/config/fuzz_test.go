@@ -30,7 +30,7 @@ func FuzzLoad(f *testing.F) {
 			}
 			return
 		}
-		for _, text := range append(cfg.Names(), cfg.Zone, cfg.Ref, cfg.ComposeFile, cfg.Repository, cfg.RepositoryHostKey, cfg.Region,
+		for _, text := range append(cfg.Names(), cfg.Zone, cfg.Ref, strings.Join(cfg.ComposeFiles, ","), cfg.Repository, cfg.RepositoryHostKey, cfg.Region,
 			cfg.AvailabilityZone, cfg.InstanceType, cfg.AMI, cfg.SubnetID, cfg.ACME.Email, cfg.ACME.Directory, cfg.ACME.StagingDirectory,
 			cfg.AlarmEmail, cfg.VolumeSnapshot,
 			cfg.Routes[0].Path, cfg.Routes[0].Service) {

@@ -115,7 +115,7 @@ func (l *loader) again(full, key string) string {
 		// Pulumi appends to a list and makes no gap in one.
 		index, err := strconv.Atoi(match[1])
 		known := l.settings[namespace+root(key)]
-		if err != nil || !unset(known) && json.Unmarshal([]byte(known), &elements) != nil || index > len(elements) {
+		if err != nil || !unset(known) && known != defaults[root(key)] && json.Unmarshal([]byte(known), &elements) != nil || index > len(elements) {
 			return ""
 		}
 	}
@@ -157,7 +157,7 @@ func unset(value string) bool {
 }
 
 // words are the lists that may be a text as well: `pulumi new` asks for texts alone.
-var words = []string{"operatorCidrs", "routes"}
+var words = []string{"composeFile", "operatorCidrs", "routes"}
 
 // word is the text of such a setting, "" where it is a list.
 func (l *loader) word(key string) string {

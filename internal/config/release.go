@@ -35,11 +35,32 @@ func (l *loader) release() {
 	if c.Ref = l.text("ref", "main"); !validRef(c.Ref) {
 		l.problem("ref", c.Ref, "a branch, a tag or a commit's SHA is required", set("ref", "main"))
 	}
-	if c.ComposeFile = l.text("composeFile", "compose.yaml"); !composeText.MatchString(c.ComposeFile) || path.Clean(c.ComposeFile) != c.ComposeFile || strings.Contains(c.ComposeFile, "..") {
-		l.problem("composeFile", c.ComposeFile, "a path inside the repository that ends in .yaml or .yml is required; it may not lead out of it", set("composeFile", "compose.yaml"))
-	}
+	l.composeFiles()
 	l.routes()
 	l.allow()
+}
+
+// composeFiles reads which compose files there are: one, or a list.
+func (l *loader) composeFiles() {
+	c := l.config
+	word := l.word("composeFile")
+	if word != "" {
+		c.ComposeFiles = []string{word}
+	} else if c.ComposeFiles, _ = l.list("composeFile", "the path of a compose file, or a list of such paths", set("composeFile", "compose.yaml")); len(c.ComposeFiles) == 0 {
+		c.ComposeFiles = []string{"compose.yaml"}
+	}
+	for i, file := range c.ComposeFiles {
+		at, fix := fmt.Sprintf("composeFile[%d]", i), ""
+		if fix = remove(at); len(c.ComposeFiles) == 1 {
+			at, fix = "composeFile", set("composeFile", "compose.yaml")
+		}
+		switch {
+		case !composeText.MatchString(file) || path.Clean(file) != file || strings.Contains(file, ".."):
+			l.problem(at, file, "a path inside the repository that ends in .yaml or .yml is required; it may not lead out of it", fix)
+		case slices.Index(c.ComposeFiles, file) < i:
+			l.problem(at, file, "the file is in the list already", fix)
+		}
+	}
 }
 
 // Allowable are the names that allow takes: what internal/release/trust refuses otherwise.

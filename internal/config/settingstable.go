@@ -17,15 +17,15 @@ type setting struct {
 
 // kind is the type that a setting's default shows.
 func (s setting) kind(name string) string {
+	if slices.Contains(words, name) {
+		return "text or array"
+	}
 	switch s.Default.(type) {
 	case bool:
 		return "boolean"
 	case int:
 		return "integer"
 	case []any:
-		if slices.Contains(words, name) {
-			return "text or array"
-		}
 		return "array"
 	case map[string]any:
 		return "object"

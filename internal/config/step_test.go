@@ -52,7 +52,7 @@ func TestDefaultsAreThoseOfTheProjectFile(t *testing.T) {
 	assert.Equal(t, defaults("protect"), cfg.Protect)
 	assert.Equal(t, defaults("createZone"), cfg.CreateZone)
 	assert.Equal(t, defaults("ref"), cfg.Ref)
-	assert.Equal(t, defaults("composeFile"), cfg.ComposeFile)
+	assert.Equal(t, defaults("composeFile"), strings.Join(cfg.ComposeFiles, " "))
 	assert.Equal(t, defaults("acmeDirectory"), cfg.ACME.Directory)
 	assert.Equal(t, defaults("acmeProfile"), cfg.ACME.Profile)
 	assert.Equal(t, defaults("releaseStrategy"), cfg.ReleaseStrategy)

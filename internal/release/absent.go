@@ -14,6 +14,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/distribution/reference"
+
+	"berth/internal/release/compose"
 )
 
 // absent finds what the compose file names and neither the commit nor the server has.
@@ -115,7 +117,7 @@ func (f *findings) image(service, image string) {
 func (f *findings) build(service string, build *types.BuildConfig) {
 	at := []string{"services", service, "build"}
 	if folder, inside := f.in(build.Context); inside {
-		f.context(service, folder, "is built from "+dotted(folder), f.lineOf(folder, at...))
+		f.context(service, folder, "is built from "+dotted(folder), f.placeOf(folder, at...))
 		f.dockerfile(service, folder, build)
 	}
 	for _, name := range slices.Sorted(maps.Keys(build.AdditionalContexts)) {
@@ -126,7 +128,7 @@ func (f *findings) build(service string, build *types.BuildConfig) {
 }
 
 // context finds a folder that a build gets and that is not there, or lacks what git keeps elsewhere.
-func (f *findings) context(service, folder, what string, line int) {
+func (f *findings) context(service, folder, what string, line compose.Place) {
 	info, err := os.Stat(filepath.Join(f.commit.Folder, folder))
 	if err == nil && !info.IsDir() {
 		f.problem(line, "service %s %s, which is a file and no folder; name the folder", service, what)
@@ -209,7 +211,7 @@ func (f *findings) mounts(name string, service types.ServiceConfig) {
 		if mount.Type != types.VolumeTypeBind || !inside {
 			continue
 		}
-		line := f.lineOf(relative, "services", name, "volumes")
+		line := f.placeOf(relative, "services", name, "volumes")
 		if i := slices.IndexFunc(f.elsewhere, func(one kept) bool { return within(one.path, relative) || within(relative, one.path) }); i >= 0 {
 			f.problem(line, "service %s mounts %s, and git keeps %s %s, which Berth does not fetch; commit the files themselves", name, dotted(relative), f.elsewhere[i].path, f.elsewhere[i].where)
 		}
@@ -240,7 +242,7 @@ func (f *findings) written(at string) bool {
 
 // file finds secrets and configs that have no content.
 func (f *findings) file(kind, section, name string, file types.FileObjectConfig) {
-	at := func(key string) int { return f.source.At(section, name, key) }
+	at := func(key string) compose.Place { return f.source.At(section, name, key) }
 	used := f.users(section, name)
 	switch relative, inside := f.in(file.File); {
 	case bool(file.External):

@@ -47,16 +47,16 @@ func (f *findings) adviseAll() []string {
 	f.twice()
 	f.otherFiles()
 	if variables := len(f.cfg.Variables()); variables > 0 && !hasExample(f.cfg, f.commit.Folder) {
-		f.advise(aboutFiles, 0, "the repository has no .env.example beside it, so nobody notices when one of the stack's %d variables is missing; commit one that names them", variables)
+		f.advise(aboutFiles, compose.Place{}, "the repository has no .env.example beside it, so nobody notices when one of the stack's %d variables is missing; commit one that names them", variables)
 	}
 	all := slices.Clone(f.advice)
-	slices.SortStableFunc(all, func(a, b located) int { return cmp.Or(a.about-b.about, a.line-b.line) })
+	slices.SortStableFunc(all, func(a, b located) int { return cmp.Or(a.about-b.about, a.at.Compare(b.at)) })
 	var texts []string
 	for _, one := range all {
-		texts = append(texts, sentences(f.cfg.ComposeFile, []located{one})...)
+		texts = append(texts, sentences(f.cfg, []located{one})...)
 	}
 	if more := len(texts) - mostAdvice; more > 0 {
-		texts = append(texts[:mostAdvice-1], fmt.Sprintf("%s: %d more pieces of advice are shown when these are followed", f.cfg.ComposeFile, more+1))
+		texts = append(texts[:mostAdvice-1], fmt.Sprintf("%s: %d more pieces of advice are shown when these are followed", f.cfg.ComposeFiles[0], more+1))
 	}
 	return texts
 }
@@ -64,24 +64,28 @@ func (f *findings) adviseAll() []string {
 // fromPlan takes the plan's advice over. What differs in the service's name alone is said once.
 func (f *findings) fromPlan() {
 	type kind struct{ key, text string }
-	type place struct {
+	type piece struct {
 		located
 		others []string
 	}
 	var order []kind
-	found := map[kind]*place{}
+	found := map[kind]*piece{}
 	all := slices.Concat(f.plan.Advice, f.neverTwice())
-	slices.SortStableFunc(all, func(a, b Advice) int { return f.source.Line(a.Service, a.Key) - f.source.Line(b.Service, b.Key) })
+	slices.SortStableFunc(all, func(a, b Advice) int {
+		return f.source.At("services", a.Service, a.Key).Compare(f.source.At("services", b.Service, b.Key))
+	})
 	for _, one := range all {
 		if one.Key == "healthcheck" && hasHealthCheck(f.commit.Folder, f.plan, one.Service) || one.Key == "restart" && f.runsOnce(one.Service) {
 			continue
 		}
-		line := f.source.Line(one.Service, one.Key)
+		place := f.source.At("services", one.Service, one.Key)
 		of := kind{one.Key, general(one, f.model.Project.Services[one.Service].Image)}
 		if before := found[of]; before != nil {
 			other := one.Service
-			if line > 0 {
-				other += fmt.Sprintf(" (line %d)", line)
+			if place.Line > 0 && place.File == before.at.File {
+				other += fmt.Sprintf(" (line %d)", place.Line)
+			} else if place.Line > 0 {
+				other += fmt.Sprintf(" (%s:%d)", f.cfg.ComposeFiles[place.File], place.Line)
 			}
 			if !slices.Contains(before.others, other) {
 				before.others = append(before.others, other)
@@ -93,7 +97,7 @@ func (f *findings) fromPlan() {
 			about = aboutNames
 		}
 		order = append(order, of)
-		found[of] = &place{located: located{line: line, text: one.Text, about: about}}
+		found[of] = &piece{located: located{at: place, text: one.Text, about: about}}
 	}
 	for _, of := range order {
 		text := found[of].text
@@ -102,7 +106,7 @@ func (f *findings) fromPlan() {
 		} else if len(others) > 0 {
 			text += "; the same is true of " + strings.Join(others, ", ")
 		}
-		f.advise(found[of].about, found[of].line, "%s", text)
+		f.advise(found[of].about, found[of].at, "%s", text)
 	}
 }
 
@@ -163,14 +167,14 @@ func (f *findings) neverTwice() (all []Advice) {
 func (f *findings) exposed() {
 	type of struct {
 		names, written, by []string
-		line               int
+		at                 compose.Place
 	}
 	found := map[string]*of{}
 	var services []string
 	for _, one := range f.source.Exposed(f.have) {
 		at := found[one.Service]
 		if at == nil {
-			at = &of{line: one.Line}
+			at = &of{at: one.At}
 			found[one.Service] = at
 			services = append(services, one.Service)
 		}
@@ -200,7 +204,7 @@ func (f *findings) exposed() {
 		if len(set) > 0 {
 			text += ", and set " + fresh + ": " + strings.Join(set, " && ")
 		}
-		f.advise(aboutSecrets, at.line, "%s", text)
+		f.advise(aboutSecrets, at.at, "%s", text)
 	}
 }
 
@@ -215,7 +219,7 @@ func (f *findings) gaps() {
 		of[gap.Service] = append(of[gap.Service], gap)
 	}
 	for _, service := range services {
-		f.advise(aboutVariables, of[service][0].Line, "%s", gapsAdvice(of[service]))
+		f.advise(aboutVariables, of[service][0].At, "%s", gapsAdvice(of[service]))
 	}
 }
 
@@ -318,5 +322,5 @@ func hasExample(cfg *config.Config, folder string) bool {
 // examples are where an app's .env.example may be, the nearest to the compose file first.
 func examples(cfg *config.Config) []string {
 	const name = ".env.example"
-	return slices.Compact([]string{path.Join(path.Dir(cfg.ComposeFile), name), name})
+	return slices.Compact([]string{path.Join(path.Dir(cfg.ComposeFiles[0]), name), name})
 }

@@ -37,7 +37,8 @@ func TestWhatRunsTwiceIsNamed(t *testing.T) {
 		"celery beat":                   {compose: routed + "  celery-beat: {image: \"x:1\", restart: always, command: celery -A app beat}\n  celeryworker: {image: \"x:1\", restart: always, command: celery -A app worker}\n", advised: []string{"compose.yaml:3: while a release takes over, two of celery-beat run beside each other, " + clock, "compose.yaml:4: while a release takes over, two of celeryworker run"}},
 		"by its command":                {compose: other(`image: "x:1", command: php artisan schedule:work`), advised: []string{"two of other run beside each other, " + clock}},
 		"a queue by its command":        {compose: other(`image: "x:1", command: [bundle, exec, sidekiq]`), advised: []string{"two of other run beside each other, " + queue}},
-		"several in one line":           {compose: routed + "  queue-default: {image: \"x:1\", restart: always}\n  queue_mail: {image: \"x:1\", restart: always}\n", advised: []string{"two of queue-default, queue_mail run beside each other"}},
+		"labelled either way":           {compose: routed + "  celery-beat: {image: \"x:1\", restart: always, labels: {berth.overlap: \"false\"}}\n  worker: {image: \"x:1\", restart: always, labels: {berth.overlap: \"true\"}}\n", silent: []string{"beside each other"}},
+		"several in one line":           {compose: routed + "  queue-default: {image: \"x:1\", restart: always}\n  queue_mail: {image: \"x:1\", restart: always}\n", advised: []string{"two of queue-default, queue_mail run beside each other", `write at it: labels: {berth.overlap: "false"}; if two may run, "true"`}},
 		"a persistent one":              {compose: routed + "  scheduler: {image: \"x:1\", restart: always, labels: {berth.stateful: \"true\"}}\n", silent: []string{"run beside each other"}},
 		"one that may":                  {compose: routed + "  worker: {image: \"x:1\", restart: always, labels: {berth.stateful: \"false\"}}\n", silent: []string{"run beside each other"}},
 		"the old release stops first":   {compose: routed + "  worker: {image: \"x:1\", restart: always}\n", stack: func(c *config.Config) { c.ReleaseStrategy = "stop-first" }, silent: []string{"run beside each other"}},
@@ -60,9 +61,19 @@ func TestAdviceIsNeverFalse(t *testing.T) {
 		"a job without a restart policy":  {compose: routed + "  job: {image: \"x:1\", command: ./manage.py migrate}\n", silent: []string{"no restart policy"}},
 		"a job by its name":               {compose: routed + "  createbuckets: {image: \"minio/mc:1\", entrypoint: /x}\n", silent: []string{"no restart policy"}},
 		"a worker without one":            {compose: routed + "  worker: {image: \"x:1\"}\n", advised: []string{"worker has no restart policy"}},
-		"a file for production beside it": {compose: routed, files: []string{"compose.prod.yaml services: {}"}, advised: []string{"compose.yaml: compose.prod.yaml beside it is not read: Berth reads one file, compose.yaml; where the app is started with both, commit them as one: docker compose -f compose.yaml -f compose.prod.yaml config"}},
-		"in other words":                  {compose: routed, files: []string{"docker-compose.production.yml services: {}"}, advised: []string{"docker-compose.production.yml beside it is not read"}},
-		"the laptop's own":                {compose: routed, files: []string{"compose.override.yaml services: {}", "compose.dev.yaml services: {}", "compose.test.yml services: {}"}, silent: []string{"is not read"}},
+		"a file for production beside it": {compose: routed, files: []string{"compose.prod.yaml services: {}"}, advised: []string{"compose.yaml: compose.prod.yaml beside it is not read; where the app is started with both: pulumi config set --path 'berth:composeFile[0]' compose.yaml && pulumi config set --path 'berth:composeFile[1]' compose.prod.yaml"}},
+		"which is in the list": {compose: routed, files: []string{"compose.prod.yaml services: {web: {restart: always}}", "compose.live.yaml services: {}", "compose.override.yaml services: {web: {image: \"laptop:1\"}}"}, stack: func(cfg *config.Config) {
+			cfg.ComposeFiles = append(cfg.ComposeFiles, "compose.prod.yaml")
+		}, silent: []string{"is not read", "laptop:1"}},
+		"lines of the second file": {compose: routed + "  a: {image: \"x:1\"}\n", files: []string{"compose.prod.yaml services:\n  web: {image: \"${TAG}\"}\n  b: {image: \"x:1\"}\n"}, stack: func(cfg *config.Config) {
+			cfg.ComposeFiles = append(cfg.ComposeFiles, "compose.prod.yaml")
+			cfg.Environment = map[string]string{"TAG": "x"}
+		}, advised: []string{"compose.prod.yaml:2: the image x of web can be another one tomorrow", "compose.yaml:3: a has no restart policy", "the same is true of b (compose.prod.yaml:3)"}},
+		"refused in the second file": {compose: routed, files: []string{"compose.prod.yaml services:\n  web:\n    secrets: [s]\nsecrets:\n  s: {file: ./s.txt}\n"}, stack: func(cfg *config.Config) {
+			cfg.ComposeFiles = append(cfg.ComposeFiles, "compose.prod.yaml")
+		}, refused: []string{"compose.prod.yaml:5: secret s (of web) is the file ./s.txt, which the commit does not hold"}},
+		"in other words":   {compose: routed, files: []string{"docker-compose.production.yml services: {}"}, advised: []string{"docker-compose.production.yml beside it is not read"}},
+		"the laptop's own": {compose: routed, files: []string{"compose.override.yaml services: {}", "compose.dev.yaml services: {}", "compose.test.yml services: {}"}, silent: []string{"is not read"}},
 	})
 }
 

@@ -4,15 +4,38 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
 	"berth/internal/release/compose"
 )
 
+// laptop matches env files that are meant for a developer's machine.
+var laptop = regexp.MustCompile(`(^|/)\.env\.(dev|development|local|test)(\.local)?$`)
+
+// filesOut finds which of the files that services read, by a key of the services and by their names, do not go out with the commit.
+func (f *findings) filesOut(key string, files map[string][]string) {
+	for _, service := range slices.Sorted(maps.Keys(files)) {
+		for _, file := range files[service] {
+			at := f.source.Holding(path.Base(file), "services", service, key)
+			if out := outOf(f.commit.Root, file); out != file {
+				f.problem(at, "service %s reads %s, which leads out of the repository; name a file of the repository, or .env.production, there", service, out)
+			} else if path.IsAbs(file) && !slices.Contains(f.cfg.Allow, "host-mounts") {
+				f.problem(at, "service %s reads %s of the server; name a file of the repository, or .env.production, there; or, if you trust the repository: pulumi config set --path 'berth:allow[%d]' host-mounts", service, file, len(f.cfg.Allow))
+			}
+			if laptop.MatchString(file) {
+				f.problem(at, "service %s reads %s, which is meant for a laptop and does not reach the server; name .env.production there instead, which the stack's variables become", service, file)
+			}
+		}
+	}
+}
+
 // environment finds env files and labels' files that the commit does not hold, and says what stands in for them.
 func (f *findings) environment() {
-	line := func(service, file string) int {
+	f.filesOut("env_file", f.model.EnvFiles)
+	f.filesOut("label_file", f.model.LabelFiles)
+	line := func(service, file string) compose.Place {
 		return f.source.Holding(path.Base(file), "services", service, "env_file")
 	}
 	for _, service := range slices.Sorted(maps.Keys(f.model.Absent)) {
@@ -20,7 +43,7 @@ func (f *findings) environment() {
 			switch {
 			case laptop.MatchString(file): // Berth says that it does not reach the server, whether it is there or not.
 			case slices.Contains(f.model.LabelFiles[service], file):
-				f.problem(f.source.At("services", service, "label_file"), "service %s reads the labels in %s, which the commit does not hold; commit it, or write the labels into %s", service, file, f.cfg.ComposeFile)
+				f.problem(f.source.At("services", service, "label_file"), "service %s reads the labels in %s, which the commit does not hold; commit it, or write the labels at the service", service, file)
 			case len(f.variables) == 0:
 				f.problem(line(service, file), "service %s reads %s, which the commit does not hold; the stack's variables stand in for it, and it has none: pulumi config set --path berth:environment.NAME VALUE, for a secret: pulumi config set --secret --path berth:secrets.NAME; or, if the file may be missing: env_file: [{path: %s, required: false}]",
 					service, file, path.Base(file))
@@ -30,7 +53,10 @@ func (f *findings) environment() {
 		}
 	}
 	for _, service := range slices.Sorted(maps.Keys(f.model.StandIns)) {
-		files := f.model.StandIns[service]
+		files := slices.DeleteFunc(slices.Clone(f.model.StandIns[service]), laptop.MatchString)
+		if len(files) == 0 {
+			continue
+		}
 		f.advise(aboutFiles, line(service, files[0]), "%s reads %s, which the commit does not hold: the stack's variables stand in for it", service, strings.Join(files, ", "))
 	}
 	for _, service := range f.model.SSH {
@@ -50,8 +76,8 @@ func (f *findings) committedSecrets() {
 		}
 	}
 	if len(names) > 0 {
-		f.advise(aboutSecrets, 0, "%s holds the values of %s, which everyone can read who has the repository; set new ones, which come before them: %s",
-			path.Join(path.Dir(f.cfg.ComposeFile), ".env"), strings.Join(names, ", "), setVariables(names))
+		f.advise(aboutSecrets, compose.Place{}, "%s holds the values of %s, which everyone can read who has the repository; set new ones, which come before them: %s",
+			path.Join(path.Dir(f.cfg.ComposeFiles[0]), ".env"), strings.Join(names, ", "), setVariables(names))
 	}
 }
 

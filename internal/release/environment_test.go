@@ -23,7 +23,7 @@ func TestFilesOfVariables(t *testing.T) {
 		"it may be missing":          {compose: other("image: \"x:1\", env_file: [{path: .env, required: false}]"), silent: []string{"which the commit does not hold"}},
 		"it is there":                {compose: other("image: \"x:1\", env_file: web.env"), files: []string{"web.env A=1\n"}, silent: []string{"which the commit does not hold"}},
 		"labels":                     {compose: other("image: \"x:1\", label_file: labels"), refused: []string{"compose.yaml:3: service other reads the labels in labels, which the commit does not hold"}},
-		"meant for a laptop":         {compose: other("image: \"x:1\", env_file: .env.development"), silent: []string{"compose.yaml:3: service other reads .env.development, which"}},
+		"meant for a laptop":         {compose: other("image: \"x:1\", env_file: .env.development"), refused: []string{"compose.yaml:3: service other reads .env.development, which is meant for a laptop"}, silent: []string{"which the commit does not hold"}},
 		"a committed .env":           {compose: other("image: \"ghcr.io/you/shop:${VERSION}\", healthcheck: {test: [CMD, \"true\"], retries: $RETRIES}"), files: []string{".env VERSION=1.2\nRETRIES=3\n"}},
 		"a committed .env, profiles": {compose: other("image: \"x:1\", profiles: [full], labels: {berth.stateful: maybe}"), files: []string{".env COMPOSE_PROFILES=full\n"}, refused: []string{"service other has the label"}},
 		"a committed password":       {compose: other("image: \"x:1\""), files: []string{".env DB_PASSWORD=changethis\nPASSWORD=old\nPUBLIC_URL=x\nEMPTY_SECRET=\n"}, advised: []string{"compose.yaml: .env holds the values of DB_PASSWORD, which everyone can read who has the repository; set new ones, which come before them: pulumi config set --secret --path berth:secrets.DB_PASSWORD"}},
@@ -85,7 +85,7 @@ func TestOnlySecretsAreBlanked(t *testing.T) {
 // TestACommittedEnvReachesTheServer in the variables that are sent to it, below the stack's.
 func TestACommittedEnvReachesTheServer(t *testing.T) {
 	s := newSource(t)
-	s.cfg.ComposeFile = "deploy/compose.yaml"
+	s.cfg.ComposeFiles = []string{"deploy/compose.yaml"}
 	sha := s.commit("first", map[string]string{
 		"deploy/compose.yaml": "services:\n  web: {image: \"ghcr.io/you/shop:${VERSION}\", env_file: .env, profiles: [full]}\n",
 		"deploy/.env":         "VERSION=1.2\nPASSWORD=theirs\nCOMPOSE_PROFILES=full\nCOMPOSE_FILE=a.yaml:b.yaml\n", ".env": "VERSION=9\n", "deploy/.env.example": "VERSION=\n",

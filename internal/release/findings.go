@@ -27,9 +27,9 @@ type findings struct {
 	better []string
 }
 
-// located is a sentence about a line of the compose file, 0 for the file as a whole.
+// located is a sentence about a place in the compose files, the first file as a whole where it has none.
 type located struct {
-	line int
+	at   compose.Place
 	text string
 	// about is what advice is about.
 	about int
@@ -37,15 +37,11 @@ type located struct {
 
 // examine looks at a plan's commit once more, for what the plan does not know, and adds to its problems.
 func examine(cfg *config.Config, commit Commit, model *compose.Model, plan *Plan, variables map[string]string, submodules []string) (*findings, error) {
-	text, err := readIn(commit.Folder, cfg.ComposeFile)
-	if err != nil {
-		return nil, fmt.Errorf("read %s once more: %w", cfg.ComposeFile, err)
-	}
 	elsewhere, err := keptElsewhere(commit.Folder, submodules)
 	if err != nil {
 		return nil, fmt.Errorf("look for what git keeps elsewhere: %w", err)
 	}
-	f := &findings{cfg: cfg, commit: commit, model: model, source: compose.ReadSource(text), plan: plan, variables: variables, elsewhere: elsewhere}
+	f := &findings{cfg: cfg, commit: commit, model: model, source: readSource(cfg, commit.Folder), plan: plan, variables: variables, elsewhere: elsewhere}
 	f.profiles()
 	f.environment()
 	f.absent()
@@ -56,16 +52,25 @@ func examine(cfg *config.Config, commit Commit, model *compose.Model, plan *Plan
 	if err := f.withoutEffect(); err != nil {
 		return nil, err
 	}
-	f.settle(cfg.ComposeFile)
+	f.settle()
 	return f, nil
 }
 
-func (f *findings) problem(line int, format string, args ...any) {
-	f.problems = append(f.problems, located{line: line, text: fmt.Sprintf(format, args...)})
+// readSource reads the compose files of a checkout, as far as they are there.
+func readSource(cfg *config.Config, folder string) *compose.Source {
+	texts := make([][]byte, len(cfg.ComposeFiles))
+	for i, file := range cfg.ComposeFiles {
+		texts[i], _ = readIn(folder, file) // Load says of what cannot be read why.
+	}
+	return compose.ReadSource(texts...)
 }
 
-func (f *findings) advise(about, line int, format string, args ...any) {
-	f.advice = append(f.advice, located{line: line, text: fmt.Sprintf(format, args...), about: about})
+func (f *findings) problem(at compose.Place, format string, args ...any) {
+	f.problems = append(f.problems, located{at: at, text: fmt.Sprintf(format, args...)})
+}
+
+func (f *findings) advise(about int, at compose.Place, format string, args ...any) {
+	f.advice = append(f.advice, located{at: at, text: fmt.Sprintf(format, args...), about: about})
 }
 
 func (f *findings) have(variable string) bool {
@@ -79,8 +84,8 @@ func (f *findings) in(path string) (relative string, ok bool) {
 	return filepath.ToSlash(relative), err == nil && filepath.IsAbs(path) && filepath.IsLocal(relative)
 }
 
-// lineOf is the line where a service names a path, "./" before it or not.
-func (f *findings) lineOf(relative string, path ...string) int {
+// placeOf is where a service names a path, "./" before it or not.
+func (f *findings) placeOf(relative string, path ...string) compose.Place {
 	if relative == "." {
 		return f.source.At(path...)
 	}
@@ -88,21 +93,21 @@ func (f *findings) lineOf(relative string, path ...string) int {
 }
 
 // settle adds what was found to the plan's problems, in the order of the lines, and takes out what it says better.
-func (f *findings) settle(file string) {
+func (f *findings) settle() {
 	f.plan.Problems = slices.DeleteFunc(f.plan.Problems, func(problem string) bool {
 		return slices.ContainsFunc(f.better, func(part string) bool { return strings.Contains(problem, part) })
 	})
-	f.plan.Problems = append(f.plan.Problems, sentences(file, f.problems)...)
+	f.plan.Problems = append(f.plan.Problems, sentences(f.cfg, f.problems)...)
 }
 
 // sentences are located ones as "FILE:LINE: TEXT", in the order of the lines.
-func sentences(file string, all []located) (texts []string) {
+func sentences(cfg *config.Config, all []located) (texts []string) {
 	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b located) int { return a.line - b.line })
+	slices.SortStableFunc(all, func(a, b located) int { return a.at.Compare(b.at) })
 	for _, one := range all {
-		at := file
-		if one.line > 0 {
-			at = fmt.Sprintf("%s:%d", at, one.line)
+		at := cfg.ComposeFiles[one.at.File]
+		if one.at.Line > 0 {
+			at = fmt.Sprintf("%s:%d", at, one.at.Line)
 		}
 		if text := at + ": " + one.text; !slices.Contains(texts, text) {
 			texts = append(texts, text)

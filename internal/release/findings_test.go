@@ -35,7 +35,7 @@ func (a app) examined(t *testing.T) *findings {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(folder, at)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(folder, at), []byte(content), 0o644))
 	}
-	cfg := &config.Config{ComposeFile: "compose.yaml", ReleaseStrategy: config.BlueGreen, InstanceType: "t3.micro",
+	cfg := &config.Config{ComposeFiles: []string{"compose.yaml"}, ReleaseStrategy: config.BlueGreen, InstanceType: "t3.micro",
 		Routes: []config.Route{{Path: "/", Service: "web", Port: 80}}, Secrets: map[string]string{"PASSWORD": "it's $secret"}}
 	if a.stack != nil {
 		a.stack(cfg)
@@ -48,7 +48,7 @@ func (a app) examined(t *testing.T) *findings {
 			require.NoError(t, err)
 		}
 	}
-	model, err := compose.Load(t.Context(), folder, cfg.ComposeFile, variables, cfg.Secrets)
+	model, err := compose.Load(t.Context(), folder, cfg.ComposeFiles, variables, cfg.Secrets)
 	require.NoError(t, err)
 	commit := Commit{SHA: "c0ffee", Folder: folder, Root: root, Model: model.JSON, Tree: func(at string) (string, error) {
 		for _, file := range a.files {

@@ -36,7 +36,7 @@ func (f *findings) withoutEffect() error {
 	}
 	// The model is without it.
 	for name := range f.model.Project.Services {
-		if f.source.At("services", name, "develop") > f.source.At("services", name) {
+		if f.source.At("services", name, "develop") != f.source.At("services", name) {
 			services["develop"] = append(services["develop"], name)
 		}
 	}

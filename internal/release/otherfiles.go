@@ -1,13 +1,18 @@
 package release
 
 import (
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"berth/internal/config"
+	"berth/internal/release/compose"
 )
 
 // production matches names of compose files that are put over another one where it is not a laptop's.
@@ -16,33 +21,37 @@ var production = regexp.MustCompile(`(?i)^(docker-)?compose[.-]([\w-]+[.-])*(pro
 // override is a compose file that Compose takes without being asked, on a laptop.
 var override = regexp.MustCompile(`^(docker-)?compose\.override\.ya?ml$`)
 
-// filesBeside are the compose files beside the one that is read, whose names match.
+// filesBeside are the compose files beside the first that is read, whose names match and which are not read.
 func filesBeside(cfg *config.Config, folder string, names *regexp.Regexp) (found []string) {
-	entries, err := os.ReadDir(filepath.Join(folder, filepath.FromSlash(path.Dir(cfg.ComposeFile))))
+	beside := path.Dir(cfg.ComposeFiles[0])
+	entries, err := os.ReadDir(filepath.Join(folder, filepath.FromSlash(beside)))
 	if err != nil {
 		return nil // Then the compose file is not there either, which others say.
 	}
 	for _, entry := range entries {
-		if name := entry.Name(); !entry.IsDir() && name != path.Base(cfg.ComposeFile) && names.MatchString(name) {
-			found = append(found, path.Join(path.Dir(cfg.ComposeFile), name))
+		if file := path.Join(beside, entry.Name()); !entry.IsDir() && !slices.Contains(cfg.ComposeFiles, file) && names.MatchString(entry.Name()) {
+			found = append(found, file)
 		}
 	}
 	return found
 }
 
-// oneFile says how to have several files read.
-func oneFile(cfg *config.Config, files []string) string {
-	over := strings.Join(append([]string{cfg.ComposeFile}, files...), " -f ")
-	return "Berth reads one file, " + cfg.ComposeFile + "; where the app is started with both, commit them as one: docker compose -f " + over + " config --no-interpolate --no-path-resolution >compose.berth.yaml, and: pulumi config set berth:composeFile compose.berth.yaml"
+// readToo says how to have further files read: those of production alone, since each is for a place of its own.
+func readToo(cfg *config.Config, file string) string {
+	var commands []string
+	for i, one := range append(slices.Clone(cfg.ComposeFiles), file) {
+		commands = append(commands, fmt.Sprintf("pulumi config set --path 'berth:composeFile[%d]' %s", i, shellescape.Quote(one)))
+	}
+	return "where the app is started with both: " + strings.Join(commands, " && ")
 }
 
-// otherFiles points at a compose file for production beside the one that is read.
+// otherFiles points at a compose file for production beside those that are read.
 func (f *findings) otherFiles() {
-	if production.MatchString(path.Base(f.cfg.ComposeFile)) {
+	if slices.ContainsFunc(f.cfg.ComposeFiles, func(file string) bool { return production.MatchString(path.Base(file)) }) {
 		return
 	}
 	if files := filesBeside(f.cfg, f.commit.Folder, production); len(files) > 0 {
-		f.advise(aboutFiles, 0, "%s beside it is not read: %s", strings.Join(files, ", "), oneFile(f.cfg, files))
+		f.advise(aboutFiles, compose.Place{}, "%s beside it is not read; %s", strings.Join(files, ", "), readToo(f.cfg, files[0]))
 	}
 }
 
@@ -52,5 +61,5 @@ func beside(cfg *config.Config, folder string) string {
 	if len(files) == 0 {
 		return ""
 	}
-	return "; " + strings.Join(files, ", ") + " beside it is not read: " + oneFile(cfg, files)
+	return "; " + strings.Join(files, ", ") + " beside it is not read; " + readToo(cfg, files[0])
 }

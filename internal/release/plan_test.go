@@ -235,6 +235,12 @@ func TestChangesAreATable(t *testing.T) {
 		"web     is replaced               it keeps no data: the new one starts beside it and takes over",
 		"worker  starts                    it keeps no data, so every release replaces it",
 	}, after.Changes(before))
+	alone, _ := planned(t, `{"services":{`+web+`,"worker":{"image":"x:2","labels":{"berth.overlap":"false"}}}}`, nil)
+	assert.Equal(t, []string{"worker"}, alone.Alone)
+	const stops = "worker  is replaced  it is stopped before the new one starts, because berth.overlap is false"
+	assert.Contains(t, alone.Changes(after), stops)
+	assert.Contains(t, after.Changes(alone), stops, "the old one says so")
+	assert.Contains(t, alone.Changes(nil), "worker  starts  it keeps no data, so every release replaces it")
 	assert.Equal(t, []string{"web  starts  it keeps no data, so every release replaces it"}, func() []string {
 		only, _ := planned(t, `{"services":{`+web+`}}`, nil)
 		return only.Changes(nil)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -72,8 +71,10 @@ func makeWith(ctx context.Context, cfg *config.Config, repo *git.Repository, sha
 	found, err := planCommit(ctx, cfg, repo, variables, Commit{SHA: sha, Folder: folder, Root: root, ImageVolumes: volumes})
 	if err != nil {
 		problems = append(problems, gaps...)
-		if reason := outOf(root, err.Error()); !said(reason, problems) {
-			problems = append(problems, reason+beside(cfg, folder))
+		for _, one := range each(err) {
+			if reason := outOf(root, one.Error()); !said(reason, problems) {
+				problems = append(problems, reason+beside(cfg, folder))
+			}
 		}
 		return nil, refusal(sha, problems)
 	}
@@ -83,6 +84,14 @@ func makeWith(ctx context.Context, cfg *config.Config, repo *git.Repository, sha
 	return &Release{SHA: sha, Plan: found.plan, Advice: found.adviseAll(), Variables: variables, volumes: volumes}, nil
 }
 
+// each are the errors that one joins.
+func each(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
 func refusal(sha string, problems []string) error {
 	return fmt.Errorf("commit %.12s cannot be released as it is; nothing was touched:\n  - %s", sha, strings.Join(problems, "\n  - "))
 }
@@ -90,7 +99,7 @@ func refusal(sha string, problems []string) error {
 // appVariables are those that the app gets with a commit: the stack's, and below them what the commit's own .env sets, which Compose
 // reads on a laptop.
 func appVariables(ctx context.Context, cfg *config.Config, repo *git.Repository, sha string) (map[string]string, error) {
-	file := path.Join(path.Dir(cfg.ComposeFile), ".env")
+	file := path.Join(path.Dir(cfg.ComposeFiles[0]), ".env")
 	text, err := repo.File(ctx, sha, file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return cfg.Variables(), nil
@@ -146,26 +155,19 @@ func said(reason string, problems []string) bool {
 // lacking are the variables that the compose file takes and nobody sets, as located sentences; those that were asked for already
 // are left out.
 func lacking(cfg *config.Config, folder string, variables map[string]string, asked []string) []string {
-	text, err := readIn(folder, cfg.ComposeFile)
-	if err != nil {
-		return nil // Whoever reads it next says so.
-	}
 	of := map[string][]compose.Gap{}
-	for _, gap := range gaps(compose.ReadSource(text), variables) {
+	for _, gap := range gaps(readSource(cfg, folder), variables) {
 		if !slices.Contains(asked, gap.Name) {
 			of[gap.Service] = append(of[gap.Service], gap)
 		}
 	}
 	var found []located
 	for _, all := range of {
-		found = append(found, located{line: all[0].Line, text: gapsAdvice(all)})
+		found = append(found, located{at: all[0].At, text: gapsAdvice(all)})
 	}
 	slices.SortFunc(found, func(a, b located) int { return strings.Compare(a.text, b.text) })
-	return sentences(cfg.ComposeFile, found)
+	return sentences(cfg, found)
 }
-
-// laptop matches env files that are meant for a developer's machine.
-var laptop = regexp.MustCompile(`(^|/)\.env\.(dev|development|local|test)(\.local)?$`)
 
 // outOf has a text name what lies in a preview's folder and not in its checkout as a compose file would.
 func outOf(root, text string) string {
@@ -174,10 +176,7 @@ func outOf(root, text string) string {
 
 // planCommit plans the release of a commit, and looks at what the plan alone does not know; its model and its tree are filled in.
 func planCommit(ctx context.Context, cfg *config.Config, repo *git.Repository, variables map[string]string, commit Commit) (*findings, error) {
-	if _, err := os.Stat(filepath.Join(commit.Folder, filepath.FromSlash(cfg.ComposeFile))); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("it has no %s; name the file: pulumi config set berth:composeFile compose.yaml", cfg.ComposeFile)
-	}
-	model, err := compose.Load(ctx, commit.Folder, cfg.ComposeFile, variables, cfg.Secrets)
+	model, err := compose.Load(ctx, commit.Folder, cfg.ComposeFiles, variables, cfg.Secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -198,30 +197,11 @@ func planCommit(ctx context.Context, cfg *config.Config, repo *git.Repository, v
 	if err != nil {
 		return nil, err
 	}
-	made.Problems = append(made.Problems, filesOut(cfg, commit.Root, model.EnvFiles)...)
-	made.Problems = append(made.Problems, filesOut(cfg, commit.Root, model.LabelFiles)...)
 	submodules, err := repo.Submodules(ctx, commit.SHA)
 	if err != nil {
 		return nil, err
 	}
 	return examine(cfg, commit, model, made, variables, submodules)
-}
-
-// filesOut says which of the files that services read (by the services' names) do not go out with the commit.
-func filesOut(cfg *config.Config, root string, files map[string][]string) (problems []string) {
-	for _, service := range slices.Sorted(maps.Keys(files)) {
-		for _, file := range files[service] {
-			if out := outOf(root, file); out != file {
-				problems = append(problems, fmt.Sprintf("service %s reads %s, which leads out of the repository; name a file of the repository, or .env.production, in %s", service, out, cfg.ComposeFile))
-			} else if path.IsAbs(file) && !slices.Contains(cfg.Allow, "host-mounts") {
-				problems = append(problems, fmt.Sprintf("service %s reads %s of the server; name a file of the repository, or .env.production, in %s; or, if you trust the repository: pulumi config set --path 'berth:allow[%d]' host-mounts", service, file, cfg.ComposeFile, len(cfg.Allow)))
-			}
-			if laptop.MatchString(file) {
-				problems = append(problems, fmt.Sprintf("service %s reads %s, which is meant for a laptop and does not reach the server; name .env.production in %s instead, which the stack's variables become", service, file, cfg.ComposeFile))
-			}
-		}
-	}
-	return problems
 }
 
 // onlyKept says whether a path is a folder that only a hidden file keeps in git: what is in it on a server is data.

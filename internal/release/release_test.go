@@ -28,7 +28,7 @@ func newSource(t *testing.T) *source {
 	s := &source{t: t, folder: t.TempDir()}
 	s.git("init", "--quiet", "--initial-branch", "main")
 	s.cfg = &config.Config{
-		Repository: s.folder, Ref: "main", ComposeFile: "compose.yaml", ReleaseStrategy: config.BlueGreen,
+		Repository: s.folder, Ref: "main", ComposeFiles: []string{"compose.yaml"}, ReleaseStrategy: config.BlueGreen,
 		Routes: []config.Route{{Path: "/", Service: "web", Port: 80}}, Secrets: map[string]string{"PASSWORD": "it's $secret"},
 	}
 	var err error
@@ -82,7 +82,7 @@ func TestMakeNamesEverythingThatIsInTheWay(t *testing.T) {
 	assert.NotContains(t, err.Error(), "$secret")
 
 	for reason, text := range map[string]string{
-		"it has no compose.yaml":                                          "",
+		"the repository has no compose.yaml":                              "",
 		"compose.yaml is refused by Compose":                              "services: [\n",
 		"service web reads .env.development, which is meant for a laptop": strings.ReplaceAll(sample, ".env.production", ".env.development"),
 	} {
@@ -94,6 +94,11 @@ func TestMakeNamesEverythingThatIsInTheWay(t *testing.T) {
 		_, err := Make(t.Context(), s.cfg, s.repo, s.commit("next", files))
 		require.ErrorContains(t, err, reason)
 	}
+
+	s.cfg.ComposeFiles = []string{"a.yaml", "compose.yaml", "deploy/b.yaml"}
+	_, err = Make(t.Context(), s.cfg, s.repo, s.commit("two of three", map[string]string{"compose.yaml": sample}))
+	require.ErrorContains(t, err, "\n  - the repository has no a.yaml; name the file: pulumi config set --path 'berth:composeFile[0]' compose.yaml")
+	require.ErrorContains(t, err, "\n  - the repository has no deploy/b.yaml; name the file: pulumi config set --path 'berth:composeFile[2]' compose.yaml", "each is a problem of its own")
 }
 
 func TestDescribeSaysWhatGoesOutAndWhatHappensToServices(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"berth/internal/release/compose"
 )
 
 // size is what an instance type has.
@@ -37,7 +39,7 @@ var missingDevice = regexp.MustCompile(`^/dev/(dri|kvm|kfd|nvidia|video|snd|tty(
 func (f *findings) unlike() {
 	for _, name := range slices.Sorted(maps.Keys(f.model.Project.Services)) {
 		service := f.model.Project.Services[name]
-		at := func(keys ...string) int { return f.source.At(append([]string{"services", name}, keys...)...) }
+		at := func(keys ...string) compose.Place { return f.source.At(append([]string{"services", name}, keys...)...) }
 		if !runsHere(service.Platform) {
 			f.problem(at("platform"), "service %s is for the platform %s, and the server is linux/amd64; take platform out, or name an image for linux/amd64", name, service.Platform)
 		}
@@ -84,7 +86,7 @@ func logDriver(service types.ServiceConfig) string {
 
 // limits finds services that want more processors or memory than the server has: Docker starts no container with more processors,
 // and one with more memory never gets it.
-func (f *findings) limits(name string, service types.ServiceConfig, at func(...string) int) {
+func (f *findings) limits(name string, service types.ServiceConfig, at func(...string) compose.Place) {
 	family, sizeName, _ := strings.Cut(f.cfg.InstanceType, ".")
 	here := slices.IndexFunc(serverSizes, func(one size) bool { return one.name == sizeName })
 	if here < 0 {
@@ -147,7 +149,7 @@ func bytes(count int64) string {
 }
 
 // devices finds hardware that the server does not have, so that allowing it would help nobody.
-func (f *findings) devices(name string, service types.ServiceConfig, at func(...string) int) {
+func (f *findings) devices(name string, service types.ServiceConfig, at func(...string) compose.Place) {
 	gpus := func(keys []string, wanted []types.DeviceRequest) {
 		if len(wanted) == 0 {
 			return

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"berth/internal/release/compose"
 )
 
 var (
@@ -51,7 +53,7 @@ func (f *findings) ownTLS() {
 }
 
 // tlsLine is the line that says that a service ends TLS.
-func (f *findings) tlsLine(name string, service types.ServiceConfig, port int) (line int, ends bool) {
+func (f *findings) tlsLine(name string, service types.ServiceConfig, port int) (line compose.Place, ends bool) {
 	for _, published := range service.Ports {
 		if published.Protocol != "udp" && (published.Published == "443" || published.Target == 443) {
 			return f.source.Holding("443", "services", name, "ports"), true

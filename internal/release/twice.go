@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"berth/internal/release/compose"
 )
 
 var (
@@ -27,7 +29,7 @@ func (f *findings) twice() {
 	var byClock, byQueue []string
 	for _, name := range f.plan.Stateless {
 		service := f.model.Project.Services[name]
-		if routed[name] || service.Labels["berth.stateful"] != "" || f.runsOnce(name) || f.waitedFor(name) || f.cfg.ReleaseStrategy == "stop-first" {
+		if routed[name] || service.Labels["berth.stateful"]+service.Labels["berth.overlap"] != "" || f.runsOnce(name) || f.waitedFor(name) || f.cfg.ReleaseStrategy == "stop-first" {
 			continue
 		}
 		words := nameWords(name)
@@ -42,8 +44,8 @@ func (f *findings) twice() {
 			byQueue = append(byQueue, name)
 		}
 	}
-	line := func(names []string) int { return f.source.At("services", names[0]) }
-	const out = "to have the old one stopped before the new one starts, write at it: labels: {berth.stateful: \"true\"}"
+	line := func(names []string) compose.Place { return f.source.At("services", names[0]) }
+	const out = "to have the old one stopped before the new one starts, write at it: labels: {berth.overlap: \"false\"}; if two may run, \"true\""
 	if len(byClock) > 0 {
 		f.advise(aboutTwice, line(byClock), "while a release takes over, two of %s run beside each other, and both start what is due; %s", strings.Join(byClock, ", "), out)
 	}

@@ -126,6 +126,7 @@ resume() {
   start_data "$NEW"
   create "$NEW"
   join "$NEW"
+  stop_alone "$NEW"
   start_release "$NEW"
   verify "$NEW"
   stop_others "$NEW"
@@ -159,7 +160,7 @@ activate() {
   check_memory
   if [ "$STRATEGY" = stop-first ] && [ -n "$OLD" ]; then
     say "stopping release $OLD first, as berth:releaseStrategy wants; the site is away until the new one is ready"
-    STOPPED_FIRST=yes
+    note_stopped
     stop_release "$OLD"
   fi
   change_passwords "$NEW"
@@ -177,6 +178,7 @@ activate() {
   fi
   step start
   say "starting release $NEW, ready within $HEALTHY_WITHIN seconds"
+  stop_alone "$NEW" "$OLD"
   start_release "$NEW"
   step rehearse
   write_release_record
@@ -215,7 +217,10 @@ write_release_record() {
 }
 
 # record makes NEW a release that can be returned to.
-record() { mv -f "$RELEASES/$NEW/foreseen.json" "$RELEASES/$NEW/released.json"; }
+record() {
+  mv -f "$RELEASES/$NEW/foreseen.json" "$RELEASES/$NEW/released.json"
+  rm -f "$STOPPED"
+}
 
 # rollback [COMMIT] [--with-database] [--yes] [--change-password] returns to a kept release.
 rollback() {
@@ -362,7 +367,7 @@ put_back() {
   if [ -n "$OLD" ] && [ -n "$STOPPED_FIRST$SWITCHED" ]; then
     (
       set -e
-      start_again "$OLD"
+      start_again "$OLD" "$NEW"
     )
     back=$?
     [ "$back" -eq 0 ] || say "release $OLD does not start by itself; the lines above say why"

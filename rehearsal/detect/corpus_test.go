@@ -83,7 +83,7 @@ func (a corpusApp) made(t *testing.T, files map[string]string, guessed *Settings
 	sha, err := exec.CommandContext(t.Context(), "git", "-C", repository, "rev-parse", "HEAD").Output()
 	require.NoError(t, err)
 	cfg := &config.Config{
-		Repository: repository, Ref: "main", ComposeFile: guessed.ComposeFile, ReleaseStrategy: config.BlueGreen, InstanceType: "t3.micro",
+		Repository: repository, Ref: "main", ComposeFiles: guessed.ComposeFiles, ReleaseStrategy: config.BlueGreen, InstanceType: "t3.micro",
 		Routes: guessed.Routes, Environment: maps.Clone(guessed.Environment), Secrets: map[string]string{},
 	}
 	maps.Copy(cfg.Environment, a.Set)

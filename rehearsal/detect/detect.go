@@ -3,6 +3,7 @@
 package detect
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,9 +19,9 @@ import (
 
 // Settings are what was guessed.
 type Settings struct {
-	// ComposeFile is its path in the app's folder.
-	ComposeFile string
-	Routes      []config.Route
+	// ComposeFiles are their paths in the app's folder.
+	ComposeFiles []string
+	Routes       []config.Route
 	// Unrouted are services that answer on a port and that no route leads to, as "SERVICE:PORT".
 	Unrouted []string
 	// Environment are the variables of .env.example with its values.
@@ -45,8 +46,8 @@ var composeFiles = []string{"compose.yaml", "compose.yml", "docker-compose.yml",
 // Given is what is known already and need not be guessed.
 type Given struct {
 	Variables map[string]string
-	// ComposeFile is its path in the app's folder, "" where it is to be looked for.
-	ComposeFile string
+	// ComposeFiles are their paths in the app's folder, none where one is to be looked for.
+	ComposeFiles []string
 	// Routed says that there are routes.
 	Routed bool
 }
@@ -58,25 +59,27 @@ func From(ctx context.Context, folder string, given Given) (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	guessed := &Settings{Environment: map[string]string{}, Secrets: map[string]Secret{}, ComposeFile: given.ComposeFile}
+	guessed := &Settings{Environment: map[string]string{}, Secrets: map[string]Secret{}, ComposeFiles: given.ComposeFiles}
 	for _, name := range composeFiles {
-		if _, err := os.Stat(filepath.Join(folder, name)); err == nil && guessed.ComposeFile == "" {
-			guessed.ComposeFile = name
+		if _, err := os.Stat(filepath.Join(folder, name)); err == nil && len(guessed.ComposeFiles) == 0 {
+			guessed.ComposeFiles = []string{name}
 		}
 	}
-	if guessed.ComposeFile == "" {
+	if len(guessed.ComposeFiles) == 0 {
 		return nil, &Unguessed{Reason: fmt.Sprintf("the app has no compose file at its top; looked for %s", strings.Join(composeFiles, ", ")), Say: "composeFile=deploy/compose.yaml"}
 	}
-	text, err := readIn(folder, guessed.ComposeFile)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err // Load says of one that is not there how to name it.
+	texts := make([][]byte, len(guessed.ComposeFiles))
+	for i, file := range guessed.ComposeFiles {
+		if texts[i], err = readIn(folder, file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err // Load says of one that is not there how to name it.
+		}
 	}
-	source := compose.ReadSource(text)
-	known, err := guessed.variables(folder, text, source, given.Variables)
+	source := compose.ReadSource(texts...)
+	known, err := guessed.variables(folder, bytes.Join(texts, nil), source, given.Variables)
 	if err != nil {
 		return nil, err
 	}
-	model, err := compose.Load(ctx, folder, guessed.ComposeFile, known, nil)
+	model, err := compose.Load(ctx, folder, guessed.ComposeFiles, known, nil)
 	if err != nil {
 		return nil, err
 	}

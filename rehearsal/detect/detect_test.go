@@ -87,7 +87,7 @@ func TestRoutes(t *testing.T) {
 		}
 		assert.Equal(t, c.routes, strings.Join(routes, " "), name)
 		assert.Equal(t, c.unrouted, strings.Join(guessed.Unrouted, " "), name)
-		assert.Equal(t, "docker-compose.yml", guessed.ComposeFile)
+		assert.Equal(t, []string{"docker-compose.yml"}, guessed.ComposeFiles)
 	}
 }
 
@@ -143,7 +143,7 @@ func TestWhatTheComposeFileTakesIsGuessed(t *testing.T) {
 	guessed, err := From(t.Context(), folder(t, map[string]string{
 		"deploy/compose.yaml": "services: {web: {image: \"x:${VERSION}\", expose: [80], environment: [\"A=${SESSION_SECRET}\", \"B=${DB_PASSWORD:?}\", \"C=${GREETING}\", \"D=${SMTP_PASSWORD}\", \"E=${LICENSE_KEY:?}\", \"F=${GIVEN_SECRET}\"]}}\n",
 		"deploy/.env.example": "SESSION=x\n", ".env.example": "WRONG=\n", "deploy/.env": "VERSION=1\n",
-	}), Given{ComposeFile: "deploy/compose.yaml", Variables: map[string]string{"GIVEN_SECRET": "x"}})
+	}), Given{ComposeFiles: []string{"deploy/compose.yaml"}, Variables: map[string]string{"GIVEN_SECRET": "x"}})
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{"SESSION": "x"}, guessed.Environment, "the example beside the compose file; what .env sets is set")
 	assert.Equal(t, map[string]Secret{"SESSION_SECRET": {}, "DB_PASSWORD": {Password: true}, "LICENSE_KEY": {}}, guessed.Secrets)
@@ -192,14 +192,14 @@ func TestWhatIsGivenIsNotGuessed(t *testing.T) {
 	_, err := From(t.Context(), dir, Given{})
 	require.ErrorAs(t, err, &unguessed)
 	assert.Equal(t, "composeFile=deploy/compose.yaml", unguessed.Say)
-	_, err = From(t.Context(), dir, Given{ComposeFile: "deploy/stack.yaml"})
+	_, err = From(t.Context(), dir, Given{ComposeFiles: []string{"deploy/stack.yaml"}})
 	require.ErrorAs(t, err, &unguessed)
 	assert.Equal(t, "routes=web:80", unguessed.Say)
-	guessed, err := From(t.Context(), dir, Given{ComposeFile: "deploy/stack.yaml", Routed: true})
+	guessed, err := From(t.Context(), dir, Given{ComposeFiles: []string{"deploy/stack.yaml"}, Routed: true})
 	require.NoError(t, err)
-	assert.Equal(t, "deploy/stack.yaml", guessed.ComposeFile)
+	assert.Equal(t, []string{"deploy/stack.yaml"}, guessed.ComposeFiles)
 	assert.Empty(t, guessed.Routes)
-	_, err = From(t.Context(), dir, Given{ComposeFile: "elsewhere.yaml", Routed: true})
+	_, err = From(t.Context(), dir, Given{ComposeFiles: []string{"elsewhere.yaml"}, Routed: true})
 	require.ErrorContains(t, err, "the repository has no elsewhere.yaml")
 }
 

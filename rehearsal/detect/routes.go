@@ -293,19 +293,19 @@ func (s *Settings) unrouted(model *compose.Model, plan *release.Plan) error {
 		first := slices.Sorted(maps.Keys(project.DisabledServices))[0]
 		profiles := project.DisabledServices[first].Profiles
 		return &Unguessed{
-			Reason: fmt.Sprintf("every service of %s runs only with a profile (%s with %s), and none is on", s.ComposeFile, first, strings.Join(profiles, ", ")),
+			Reason: fmt.Sprintf("every service of %s runs only with a profile (%s with %s), and none is on", s.ComposeFiles[0], first, strings.Join(profiles, ", ")),
 			Say:    "environment.COMPOSE_PROFILES=" + profiles[0],
 		}
 	}
 	if len(plan.Stores) > 0 && len(plan.Stores) == len(project.Services) {
 		return &Unguessed{
-			Reason: fmt.Sprintf("the services of %s hold data (%s), and none of them has pages for visitors, so no route can be guessed", s.ComposeFile, strings.Join(plan.Stores, ", ")),
+			Reason: fmt.Sprintf("the services of %s hold data (%s), and none of them has pages for visitors, so no route can be guessed", s.ComposeFiles[0], strings.Join(plan.Stores, ", ")),
 			Say:    "routes=" + plan.Stores[0] + ":80",
 		}
 	}
 	return &Unguessed{
 		Reason: fmt.Sprintf("no service of %s says on which port it answers (ports:, expose:, or EXPOSE in its Dockerfile), so no route can be guessed; its services: %s",
-			s.ComposeFile, strings.Join(slices.Sorted(maps.Keys(project.Services)), ", ")),
+			s.ComposeFiles[0], strings.Join(slices.Sorted(maps.Keys(project.Services)), ", ")),
 		Say: "routes=web:80",
 	}
 }

@@ -59,7 +59,7 @@ var (
 
 // variables guesses those that .env.example and the compose file ask for and that nobody has given, and returns all that are known.
 func (s *Settings) variables(folder string, composeText []byte, source *compose.Source, given map[string]string) (known map[string]string, err error) {
-	beside := path.Dir(s.ComposeFile)
+	beside := path.Dir(s.ComposeFiles[0])
 	committed, err := readIn(folder, path.Join(beside, ".env"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -179,5 +179,5 @@ func (s *Settings) fromGaps(source *compose.Source, known map[string]string) err
 		return nil
 	}
 	names := strings.NewReplacer("environment.", "", "=VALUE", "").Replace(strings.Join(slices.Compact(say), ", "))
-	return &Unguessed{Reason: fmt.Sprintf("%s requires the variables %s, which no .env.example has a value for", s.ComposeFile, names), Say: strings.Join(say, " ")}
+	return &Unguessed{Reason: fmt.Sprintf("%s requires the variables %s, which no .env.example has a value for", s.ComposeFiles[0], names), Say: strings.Join(say, " ")}
 }

@@ -36,7 +36,7 @@ func TestTheStacksVariablesStandInForEnvFiles(t *testing.T) {
 	given := map[string]string{"A": "it's $5"}
 	load := func(service string, files map[string]string, variables map[string]string) (*Model, document) {
 		files["deploy/compose.yaml"] = "services: {web: {image: x, " + service + "}}\n"
-		model, err := Load(t.Context(), checkout(t, files), "deploy/compose.yaml", variables, nil)
+		model, err := Load(t.Context(), checkout(t, files), []string{"deploy/compose.yaml"}, variables, nil)
 		require.NoError(t, err, service)
 		return model, read(t, model)
 	}

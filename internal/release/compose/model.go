@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/compose-spec/compose-go/v2/cli"
@@ -45,71 +46,84 @@ type Model struct {
 // silence keeps compose-go's warnings out of Pulumi's output; it logs nowhere else.
 var silence = sync.OnceFunc(func() { logrus.SetOutput(io.Discard) })
 
-// Load reads the compose file of a checkout as the server would: interpolated with these variables and with nothing of
-// the operator's own environment, without override files, and with the profiles that COMPOSE_PROFILES among the
-// variables names. The compose file's path is relative to the folder dir, with slashes.
+// Load reads the compose files of a checkout, of which later ones override earlier ones, as `docker compose -f A -f B` does:
+// interpolated with these variables and with nothing of the operator's own environment, without override files that are not among
+// them, and with the profiles that COMPOSE_PROFILES among the variables names. Their paths are relative to the folder dir, with
+// slashes; the paths that they name are relative to the folder of the first.
 //
-// Load writes .env.production beside the compose file, and the same to where a committed .env or an env file is that the commit
+// Load writes .env.production beside the first, and the same to where a committed .env or an env file is that the commit
 // does not hold, so dir has to be thrown away afterwards. Nothing outside of dir is read: a file there that is included or
 // extended is an error, env files and label files are left out of the model. The error says in one sentence what Compose has
 // against the file; where a secret's whole value would stand in it, there stands its name.
-func Load(ctx context.Context, dir, composeFile string, variables, secrets map[string]string) (*Model, error) {
+func Load(ctx context.Context, dir string, composeFiles []string, variables, secrets map[string]string) (*Model, error) {
 	silence()
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
 	}
-	path, err := locate(dir, composeFile)
+	paths, err := locate(dir, composeFiles)
 	if err != nil {
 		return nil, err
 	}
+	beside := filepath.Dir(paths[0])
 	written := []string{".env.production"}
-	if info, err := os.Lstat(filepath.Join(filepath.Dir(path), ".env")); err == nil && !info.IsDir() {
+	if info, err := os.Lstat(filepath.Join(beside, ".env")); err == nil && !info.IsDir() {
 		written = append(written, ".env")
 	}
 	for _, name := range written {
-		if err := writeEnvironment(filepath.Join(filepath.Dir(path), name), variables); err != nil {
-			return nil, fmt.Errorf("write the variables beside %s: %w", composeFile, err)
+		if err := writeEnvironment(filepath.Join(beside, name), variables); err != nil {
+			return nil, fmt.Errorf("write the variables beside %s: %w", composeFiles[0], err)
 		}
 	}
-	model, err := load(ctx, dir, path, variables)
+	model, err := load(ctx, dir, paths, variables)
 	if err != nil {
-		return nil, fmt.Errorf("%s is refused by Compose: %s", composeFile, reason(err, dir, path, secrets))
+		return nil, fmt.Errorf("%s is refused by Compose: %s", strings.Join(composeFiles, " with "), reason(err, dir, paths, secrets))
 	}
 	return model, nil
 }
 
-// locate is where the compose file is in dir once symbolic links are followed.
-func locate(dir, composeFile string) (string, error) {
+// locate is where the compose files are in dir once symbolic links are followed. The error has one for each that is not there.
+func locate(dir string, composeFiles []string) (paths []string, err error) {
 	root, err := filepath.EvalSymlinks(dir)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	path, err := filepath.EvalSymlinks(filepath.Join(dir, filepath.FromSlash(composeFile)))
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("the repository has no %s; name the file: pulumi config set berth:composeFile compose.yaml", composeFile)
+	var wrong []error
+	for i, file := range composeFiles {
+		path, err := filepath.EvalSymlinks(filepath.Join(dir, filepath.FromSlash(file)))
+		relative, outside := filepath.Rel(root, path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			fix := "berth:composeFile compose.yaml"
+			if len(composeFiles) > 1 {
+				fix = fmt.Sprintf("--path 'berth:composeFile[%d]' compose.yaml", i)
+			}
+			wrong = append(wrong, fmt.Errorf("the repository has no %s; name the file: pulumi config set %s", file, fix))
+		case err != nil:
+			wrong = append(wrong, fmt.Errorf("find %s: %w", file, err))
+		case outside != nil || !filepath.IsLocal(relative):
+			wrong = append(wrong, fmt.Errorf("%s leads out of the repository; commit the file itself", file))
+		default:
+			paths = append(paths, filepath.Join(dir, relative))
+		}
 	}
-	if err != nil {
-		return "", fmt.Errorf("find %s: %w", composeFile, err)
-	}
-	relative, err := filepath.Rel(root, path)
-	if err != nil || !filepath.IsLocal(relative) {
-		return "", fmt.Errorf("%s leads out of the repository; commit the file itself", composeFile)
-	}
-	return filepath.Join(dir, relative), nil
+	return paths, errors.Join(wrong...)
 }
 
 // serverHome is the home folder of who runs Compose on the server.
 const serverHome = "/root"
 
-func load(ctx context.Context, dir, path string, variables map[string]string) (*Model, error) {
+func load(ctx context.Context, dir string, paths []string, variables map[string]string) (*Model, error) {
 	known := types.Mapping{"HOME": serverHome}
 	maps.Copy(known, variables)
+	base := filepath.Dir(paths[0])
 	checked := &reach{dir: dir}
-	if err := checked.follow(ctx, drawn{file: path, base: filepath.Dir(path), variables: known}); err != nil {
-		return nil, err
+	for _, path := range paths {
+		if err := checked.follow(ctx, drawn{file: path, base: base, variables: known}); err != nil {
+			return nil, err
+		}
 	}
-	options, err := cli.NewProjectOptions([]string{path}, cli.WithName(project), cli.WithWorkingDirectory(filepath.Dir(path)),
+	options, err := cli.NewProjectOptions(paths, cli.WithName(project), cli.WithWorkingDirectory(base),
 		func(o *cli.ProjectOptions) error {
 			maps.Copy(o.Environment, known)
 			return nil

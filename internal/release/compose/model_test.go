@@ -67,10 +67,10 @@ services:
 volumes: {data: , unused: }
 `})
 	t.Setenv("GREETING", "the operator's own")
-	_, err := Load(t.Context(), dir, "deploy/compose.yaml", map[string]string{"SECRET": "a$b"}, nil)
+	_, err := Load(t.Context(), dir, []string{"deploy/compose.yaml"}, map[string]string{"SECRET": "a$b"}, nil)
 	require.ErrorContains(t, err, `depends on undefined service`)
 
-	model, err := Load(t.Context(), dir, "deploy/compose.yaml", map[string]string{"SECRET": "a$b", "COMPOSE_PROFILES": "other, never"}, nil)
+	model, err := Load(t.Context(), dir, []string{"deploy/compose.yaml"}, map[string]string{"SECRET": "a$b", "COMPOSE_PROFILES": "other, never"}, nil)
 	require.NoError(t, err)
 	// The order of the keys is compose-go's, which differs between its versions.
 	want := `{
@@ -162,7 +162,7 @@ services:
 		"compose.override.yaml": "services: {web: {image: overridden}}",
 		".env":                  "DOTENV=read\n",
 	})
-	model, err := Load(t.Context(), dir, "compose.yaml", map[string]string{"GIVEN": "it's $5"}, nil)
+	model, err := Load(t.Context(), dir, []string{"compose.yaml"}, map[string]string{"GIVEN": "it's $5"}, nil)
 	require.NoError(t, err)
 	d := read(t, model)
 	assert.Equal(t, "app", d.Name)
@@ -195,7 +195,7 @@ services:
 	})
 	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "deploy/linked.env")))
 	require.NoError(t, os.Symlink(".env.production", filepath.Join(dir, "deploy/later.env")))
-	model, err := Load(t.Context(), dir, "deploy/compose.yaml", map[string]string{"A": "it's $5", "B": "given"}, nil)
+	model, err := Load(t.Context(), dir, []string{"deploy/compose.yaml"}, map[string]string{"A": "it's $5", "B": "given"}, nil)
 	require.NoError(t, err)
 	up := filepath.Dir(dir)
 	assert.Equal(t, map[string][]string{
@@ -225,7 +225,7 @@ services:
 	})
 	require.NoError(t, os.Symlink("compose.yaml", filepath.Join(dir, "linked.yaml")))
 	for _, file := range []string{"compose.yaml", "linked.yaml"} {
-		model, err := Load(t.Context(), dir, file, map[string]string{"TAG": "7"}, nil)
+		model, err := Load(t.Context(), dir, []string{file}, map[string]string{"TAG": "7"}, nil)
 		require.NoError(t, err, file)
 		d := read(t, model)
 		assert.Equal(t, "web:7", d.Services["web"].Image)
@@ -265,7 +265,7 @@ func TestLoadSaysWhatComposeHasAgainstAFile(t *testing.T) {
 			dir := checkout(t, map[string]string{
 				"compose.yaml": test.file, "broken.yaml": "services: {api: {image: api, prots: []}}", "broken.env": "not a variable!\n",
 			})
-			_, err := Load(t.Context(), dir, "compose.yaml", map[string]string{"SECRET": "hunter2\x1b[31m", "WORD": "web"}, map[string]string{"SECRET": "hunter2\x1b[31m", "SHORT": "a", "SAID": "services"})
+			_, err := Load(t.Context(), dir, []string{"compose.yaml"}, map[string]string{"SECRET": "hunter2\x1b[31m", "WORD": "web"}, map[string]string{"SECRET": "hunter2\x1b[31m", "SHORT": "a", "SAID": "services"})
 			require.ErrorContains(t, err, test.want)
 			assert.ErrorContains(t, err, "compose.yaml is refused by Compose: ")
 			assert.NotContains(t, err.Error(), "\n")
@@ -295,7 +295,7 @@ func TestLoadFindsTheFileInsideTheRepository(t *testing.T) {
 		"../" + filepath.Base(filepath.Dir(outside)) + "/compose.yaml": "the repository has no",
 		"folder": "is a directory",
 	} {
-		_, err := Load(t.Context(), dir, file, nil, nil)
+		_, err := Load(t.Context(), dir, []string{file}, nil, nil)
 		assert.ErrorContains(t, err, want, file)
 	}
 	assert.NoFileExists(t, filepath.Join(filepath.Dir(outside), ".env.production"))
@@ -304,7 +304,7 @@ func TestLoadFindsTheFileInsideTheRepository(t *testing.T) {
 func TestLoadTakesTheSampleApp(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, os.DirFS("../../../tests/sample-app")))
-	model, err := Load(t.Context(), dir, "compose.yaml", map[string]string{"DATABASE_PASSWORD": "it's $5"}, nil)
+	model, err := Load(t.Context(), dir, []string{"compose.yaml"}, map[string]string{"DATABASE_PASSWORD": "it's $5"}, nil)
 	require.NoError(t, err)
 	assert.Contains(t, string(model.JSON), "it's $$5")
 }

@@ -70,7 +70,7 @@ func TestLoadReadsNothingOutsideTheCheckout(t *testing.T) {
 					"sub/env.yaml":      deeper("services: {web: {image: x, env_file: \"PATHsecret.env\"}}\n"),
 				})
 				require.NoError(t, os.Symlink(home, filepath.Join(dir, "out")))
-				model, err := Load(t.Context(), dir, "compose.yaml", map[string]string{"OUT": home}, nil)
+				model, err := Load(t.Context(), dir, []string{"compose.yaml"}, map[string]string{"OUT": home}, nil)
 				if err != nil {
 					assert.NotContains(t, err.Error(), canary)
 				}
@@ -95,7 +95,7 @@ func TestLoadLooksForNothingWhereItRuns(t *testing.T) {
 		dir := checkout(t, map[string]string{
 			"compose.yaml": "include: [sub/a.yaml]\n", "sub/a.yaml": "include: [{path: b.yaml, " + key + "}]\n", "sub/b.yaml": "services: {web: {image: \"x:${SECRET:-1}\"}}\n",
 		})
-		_, err := Load(t.Context(), dir, "compose.yaml", nil, nil)
+		_, err := Load(t.Context(), dir, []string{"compose.yaml"}, nil, nil)
 		require.ErrorContains(t, err, "include from the compose file itself", key)
 	}
 }
@@ -117,7 +117,7 @@ secrets: {s: {file: ~/secret}}
 `,
 		".env": "COMPOSE_FILE=/etc/compose.yaml\nOPERATOR=committed\n",
 	})
-	model, err := Load(t.Context(), dir, "compose.yaml", nil, nil)
+	model, err := Load(t.Context(), dir, []string{"compose.yaml"}, nil, nil)
 	require.NoError(t, err)
 	d := read(t, model)
 	assert.Equal(t, "x:none", d.Services["web"].Image)
@@ -150,7 +150,7 @@ services:
 		"base/deeper/base.yaml": "services: {base: {image: base}}\n",
 	})
 	require.NoError(t, os.Symlink("b/b.yaml", filepath.Join(dir, "link.yaml")))
-	model, err := Load(t.Context(), dir, "deploy/compose.yaml", nil, nil)
+	model, err := Load(t.Context(), dir, []string{"deploy/compose.yaml"}, nil, nil)
 	require.NoError(t, err)
 	d := read(t, model)
 	for service, image := range map[string]string{"a": "a", "b": "b:7", "c": "c:named", "web": "base"} {

@@ -10,14 +10,22 @@ import (
 )
 
 // reason is compose-go's error as one sentence, without the folder's own path and without the values of secrets.
-func reason(err error, dir, path string, secrets map[string]string) string {
+func reason(err error, dir string, paths []string, secrets map[string]string) string {
 	text := strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), "")
-	own := shown(dir, path) + ": "
-	for _, prefix := range []string{"validating ", "failed to parse "} {
-		text = strings.TrimPrefix(text, prefix+own)
+	var written []byte
+	for _, path := range paths {
+		own := shown(dir, path) + ": "
+		for _, prefix := range []string{"validating ", "failed to parse "} {
+			// Of several files, it has to say which.
+			if len(paths) == 1 {
+				prefix += own
+			}
+			text = strings.TrimPrefix(text, prefix)
+		}
+		more, _ := os.ReadFile(path)
+		written = append(written, more...)
 	}
-	// What the file itself says tells nothing of a secret, and a message without the file's own words is of no use.
-	written, _ := os.ReadFile(path)
+	// What the files themselves say tells nothing of a secret, and a message without their own words is of no use.
 	text = hideValues(text, secrets, string(written)+composeWords)
 	// The words of its JSON Schema library for a key that no schema allows.
 	text = strings.ReplaceAll(text, " false schema", " is not known to Compose")

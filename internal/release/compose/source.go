@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -8,21 +9,44 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Source is a compose file as its author wrote it, to point at lines of. What it includes or extends is not in it.
-type Source struct{ whole, services *yaml.Node }
+// Source is the compose files as their author wrote them, merged, to point at lines of. What they include or extend is not in it.
+type Source struct {
+	whole, services *yaml.Node
+	// files says which file a node is of, where it is not the first.
+	files map[*yaml.Node]int
+}
 
-// ReadSource reads a compose file's text. One that is not YAML has no lines to point at; Load says what is wrong with it.
-func ReadSource(text []byte) *Source {
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil || len(document.Content) == 0 {
-		return &Source{}
+// Place is a line of a compose file: the file by its place in the list, from 0, and the line from 1, 0 for the file as a whole.
+type Place struct{ File, Line int }
+
+// Compare orders places as they are read.
+func (p Place) Compare(other Place) int {
+	return cmp.Or(cmp.Compare(p.File, other.File), cmp.Compare(p.Line, other.Line))
+}
+
+// ReadSource reads the texts of compose files, of which later ones override earlier ones. One that is not YAML has no lines to
+// point at; Load says what is wrong with it.
+func ReadSource(texts ...[]byte) *Source {
+	source := &Source{files: map[*yaml.Node]int{}}
+	nodes := 0
+	for i, text := range texts {
+		var document yaml.Node
+		if err := yaml.Unmarshal(text, &document); err != nil || len(document.Content) == 0 {
+			continue
+		}
+		// Whoever reads a source follows its aliases; Compose refuses what leads back to itself, or is without bounds.
+		if nodes += expanded(&document, map[*yaml.Node]int{}); nodes > mostNodes {
+			return &Source{}
+		}
+		source.note(&document, i)
+		if source.whole == nil {
+			source.whole = document.Content[0]
+		} else {
+			source.whole = source.merged(source.whole, document.Content[0])
+		}
 	}
-	// Whoever reads a source follows its aliases; Compose refuses what leads back to itself, or is without bounds.
-	if expanded(&document, map[*yaml.Node]int{}) > mostNodes {
-		return &Source{}
-	}
-	_, services := field(document.Content[0], "services")
-	return &Source{whole: document.Content[0], services: services}
+	_, source.services = field(source.whole, "services")
+	return source
 }
 
 // mostNodes is how many nodes a source has at most, aliases followed.
@@ -49,6 +73,129 @@ func expanded(node *yaml.Node, known map[*yaml.Node]int) int {
 	return count
 }
 
+// note says of the nodes of a file which one they are of.
+func (s *Source) note(node *yaml.Node, file int) {
+	if file == 0 {
+		return
+	}
+	s.files[node] = file
+	for _, one := range node.Content {
+		s.note(one, file)
+	}
+}
+
+// place is where a node is, none for none.
+func (s *Source) place(node *yaml.Node) Place {
+	if node == nil {
+		return Place{}
+	}
+	return Place{s.files[node], node.Line}
+}
+
+// replacing are the keys whose lists are replaced and not added to. Source: compose-go, override/merge.go.
+var replacing = []string{"command", "entrypoint", "test"}
+
+// naming are the keys that take a mapping or a list of NAME=value.
+var naming = []string{"annotations", "args", "environment", "labels", "sysctls"}
+
+// merged is a value with that of a later file over it, as Compose merges them.
+func (s *Source) merged(base, over *yaml.Node) *yaml.Node {
+	base, over = resolved(base), resolved(over)
+	switch {
+	case base == nil || over == nil || over.Tag == "!override":
+		return over
+	case base.Kind == yaml.MappingNode && over.Kind == yaml.MappingNode:
+		all := &yaml.Node{Kind: yaml.MappingNode, Line: base.Line, Content: pairs(base)}
+		s.files[all] = s.files[base]
+		for later := pairs(over); len(later) > 0; later = later[2:] {
+			all.Content = s.put(all.Content, later[0], later[1])
+		}
+		return all
+	case base.Kind == yaml.SequenceNode && over.Kind == yaml.SequenceNode:
+		all := &yaml.Node{Kind: yaml.SequenceNode, Line: base.Line, Content: slices.Concat(base.Content, over.Content)}
+		s.files[all] = s.files[base]
+		return all
+	}
+	return over
+}
+
+// put puts a later file's key over those of a mapping. What replaces another is where a reader has to look.
+func (s *Source) put(all []*yaml.Node, key, value *yaml.Node) []*yaml.Node {
+	at := 0
+	for at < len(all) && all[at].Value != key.Value {
+		at += 2
+	}
+	switch before := all[at:]; {
+	case value.Tag == "!reset":
+		return slices.Concat(all[:at], all[min(at+2, len(all)):])
+	case len(before) == 0:
+		return append(all, key, value)
+	case slices.Contains(naming, key.Value):
+		before[1] = s.merged(s.named(before[1]), s.named(value))
+	case slices.Contains(replacing, key.Value) || resolved(value).Kind == yaml.ScalarNode || value.Tag == "!override":
+		before[0], before[1] = key, value
+	default:
+		before[1] = s.merged(before[1], value)
+	}
+	return all
+}
+
+// named is a list of NAME=value as a mapping.
+func (s *Source) named(node *yaml.Node) *yaml.Node {
+	list := resolved(node)
+	if list == nil || list.Kind != yaml.SequenceNode {
+		return node
+	}
+	all := &yaml.Node{Kind: yaml.MappingNode, Line: list.Line, Tag: node.Tag}
+	s.files[all] = s.files[list]
+	for _, one := range list.Content {
+		one := resolved(one)
+		key, value := *one, *one
+		given := false
+		if key.Value, value.Value, given = strings.Cut(one.Value, "="); !given {
+			value.Tag = "!!null"
+		}
+		all.Content = append(all.Content, &key, &value)
+		s.files[&key], s.files[&value] = s.files[one], s.files[one]
+	}
+	return all
+}
+
+// pairs are the keys of a mapping, each followed by its value, through aliases and merges.
+func pairs(mapping *yaml.Node) (all []*yaml.Node) {
+	known := map[string]bool{}
+	var merges []*yaml.Node
+	add := func(key, value *yaml.Node) {
+		if !known[key.Value] {
+			known[key.Value] = true
+			all = append(all, key, value)
+		}
+	}
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Tag == "!!merge" {
+			merges = append(merges, mergedInto(mapping.Content[i+1])...)
+		} else {
+			add(mapping.Content[i], mapping.Content[i+1])
+		}
+	}
+	for _, one := range merges {
+		if one = resolved(one); one != nil && one.Kind == yaml.MappingNode {
+			for more := pairs(one); len(more) > 0; more = more[2:] {
+				add(more[0], more[1])
+			}
+		}
+	}
+	return all
+}
+
+// mergedInto are the mappings that a merge (<<) takes.
+func mergedInto(node *yaml.Node) []*yaml.Node {
+	if list := resolved(node); list != nil && list.Kind == yaml.SequenceNode {
+		return list.Content
+	}
+	return []*yaml.Node{node}
+}
+
 // Services are the names of the services, in their order.
 func (s *Source) Services() (names []string) {
 	if services := resolved(s.services); services != nil && services.Kind == yaml.MappingNode {
@@ -59,25 +206,25 @@ func (s *Source) Services() (names []string) {
 	return names
 }
 
-// At is the line of the key that a path of keys leads to, that of the last one there is, or 0 where there is none.
-func (s *Source) At(path ...string) int {
-	line, _ := s.reach(path)
-	return line
+// At is the place of the key that a path of keys leads to, that of the last one there is, or none.
+func (s *Source) At(path ...string) Place {
+	place, _ := s.reach(path)
+	return place
 }
 
-// Holding is the first line below a path of keys that holds a text, or that of the path.
-func (s *Source) Holding(text string, path ...string) int {
-	line, node := s.reach(path)
-	found := 0
+// Holding is the first place below a path of keys that holds a text, or that of the path.
+func (s *Source) Holding(text string, path ...string) Place {
+	place, node := s.reach(path)
+	found := Place{}
 	everyText(node, func(one *yaml.Node) {
-		if found == 0 && text != "" && strings.Contains(one.Value, text) {
-			found = one.Line
+		if found.Line == 0 && text != "" && strings.Contains(one.Value, text) {
+			found = s.place(one)
 		}
 	})
-	if found > 0 {
+	if found.Line > 0 {
 		return found
 	}
-	return line
+	return place
 }
 
 // Unset lists the variables that are taken below a path of keys without a default and that have has no value for.
@@ -93,30 +240,21 @@ func (s *Source) Unset(have func(name string) bool, path ...string) (names []str
 	return names
 }
 
-// reach is the line of the last key of a path that is there, and the value of the whole path, nil for none.
-func (s *Source) reach(path []string) (line int, node *yaml.Node) {
+// reach is the place of the last key of a path that is there, and the value of the whole path, nil for none.
+func (s *Source) reach(path []string) (place Place, node *yaml.Node) {
 	node = s.whole
-	for _, key := range path {
+	for i, key := range path {
 		var at *yaml.Node
 		if at, node = field(node, key); at == nil {
-			return line, nil
+			// A service that no file has is one of a file that they include.
+			if at, _ := field(s.whole, "include"); i == 1 {
+				return s.place(at), nil
+			}
+			return place, nil
 		}
-		line = at.Line
+		place = s.place(at)
 	}
-	return line, node
-}
-
-// Line is where a service has a key, from 1: the key's own line, that of the service where it lacks the key, or 0 where
-// the file does not have the service.
-func (s *Source) Line(service, key string) int {
-	name, definition := field(s.services, service)
-	if name == nil {
-		return 0
-	}
-	if at, _ := field(definition, key); at != nil {
-		return at.Line
-	}
-	return name.Line
+	return place, node
 }
 
 // field finds a key of a mapping, through aliases and merges (<<), as its key's and its value's node.
@@ -134,11 +272,7 @@ func field(mapping *yaml.Node, key string) (at, value *yaml.Node) {
 		if mapping.Content[i].Tag != "!!merge" {
 			continue
 		}
-		merged := []*yaml.Node{mapping.Content[i+1]}
-		if list := resolved(mapping.Content[i+1]); list != nil && list.Kind == yaml.SequenceNode {
-			merged = list.Content
-		}
-		for _, one := range merged {
+		for _, one := range mergedInto(mapping.Content[i+1]) {
 			if at, value := field(one, key); at != nil {
 				return at, value
 			}
@@ -176,8 +310,8 @@ type Exposure struct {
 	Service, Name string
 	// By is the variable that its value should come from: the one whose default it is, or the first that has the same value; its
 	// own name where there is none.
-	By   string
-	Line int
+	By string
+	At Place
 	// InURL says that it is a password in a URL.
 	InURL bool
 }
@@ -197,11 +331,11 @@ func (s *Source) Exposed(have func(name string) bool) (found []Exposure) {
 	var later []place
 	for i := 0; i+1 < len(services.Content); i += 2 {
 		_, environment := field(services.Content[i+1], "environment")
-		for _, variable := range variables(environment) {
+		for _, variable := range s.variables(environment) {
 			if !exposes(variable.name, variable.value) {
 				continue
 			}
-			one := Exposure{Service: services.Content[i].Value, Name: variable.name, By: variable.name, Line: variable.line}
+			one := Exposure{Service: services.Content[i].Value, Name: variable.name, By: variable.name, At: variable.at}
 			literal := variable.value
 			if inside := inURL.FindStringSubmatch(literal); inside != nil {
 				literal, one.InURL = inside[1], true
@@ -229,13 +363,13 @@ func (s *Source) Exposed(have func(name string) bool) (found []Exposure) {
 
 type variable struct {
 	name, value string
-	line        int
+	at          Place
 	// bare says that it stands there by its name alone.
 	bare bool
 }
 
 // variables are those of an environment, which is a mapping or a list of NAME=value.
-func variables(environment *yaml.Node) (all []variable) {
+func (s *Source) variables(environment *yaml.Node) (all []variable) {
 	if environment == nil {
 		return nil
 	}
@@ -243,22 +377,18 @@ func variables(environment *yaml.Node) (all []variable) {
 	case yaml.SequenceNode:
 		for _, node := range environment.Content {
 			name, value, given := strings.Cut(resolved(node).Value, "=")
-			all = append(all, variable{name, value, node.Line, !given})
+			all = append(all, variable{name, value, s.place(node), !given})
 		}
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(environment.Content); i += 2 {
 			key, value := environment.Content[i], resolved(environment.Content[i+1])
 			if key.Tag == "!!merge" {
-				merged := []*yaml.Node{value}
-				if value.Kind == yaml.SequenceNode {
-					merged = value.Content
-				}
-				for _, one := range merged {
-					all = append(all, variables(resolved(one))...)
+				for _, one := range mergedInto(value) {
+					all = append(all, s.variables(resolved(one))...)
 				}
 				continue
 			}
-			all = append(all, variable{key.Value, value.Value, key.Line, value.Tag == "!!null"})
+			all = append(all, variable{key.Value, value.Value, s.place(key), value.Tag == "!!null"})
 		}
 	}
 	return all
@@ -288,8 +418,8 @@ func literal(value string) bool {
 // Gap is a variable that a service takes and that nobody gave a value.
 type Gap struct {
 	Service, Name string
-	// Line is where the file takes it, from 1.
-	Line int
+	// At is where the file takes it.
+	At Place
 	// Passed says that it is passed through by its name alone, so that it is not there instead of empty; Required, that
 	// Compose refuses the file without it.
 	Passed, Required bool
@@ -323,7 +453,7 @@ func (s *Source) Gaps(have func(name string) bool, running ...string) (gaps []Ga
 			for _, found := range taken.FindAllStringSubmatch(node.Value, -1) {
 				required := strings.HasPrefix(found[2], ":?") || strings.HasPrefix(found[2], "?")
 				if variable := found[1] + found[3]; variable != "" && (found[2] == "" || required) {
-					add(Gap{Service: service, Name: variable, Line: node.Line, Required: required})
+					add(Gap{Service: service, Name: variable, At: s.place(node), Required: required})
 				}
 			}
 		})
@@ -336,9 +466,9 @@ func (s *Source) Gaps(have func(name string) bool, running ...string) (gaps []Ga
 			}
 			texts(name, definition)
 			_, environment := field(definition, "environment")
-			for _, one := range variables(environment) {
+			for _, one := range s.variables(environment) {
 				if one.bare && plainName.MatchString(one.name) {
-					add(Gap{Service: name, Name: one.name, Line: one.line, Passed: true})
+					add(Gap{Service: name, Name: one.name, At: one.at, Passed: true})
 				}
 			}
 		}
@@ -347,7 +477,7 @@ func (s *Source) Gaps(have func(name string) bool, running ...string) (gaps []Ga
 		_, node := field(s.whole, section)
 		texts("", node)
 	}
-	slices.SortStableFunc(gaps, func(a, b Gap) int { return a.Line - b.Line })
+	slices.SortStableFunc(gaps, func(a, b Gap) int { return a.At.Compare(b.At) })
 	return gaps
 }
 

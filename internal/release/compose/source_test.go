@@ -44,19 +44,19 @@ func TestLine(t *testing.T) {
 	}{
 		{"web", "image", 9}, {"web", "restart", 2}, {"web", "healthcheck", 7}, {"db", "image", 24}, {"gone", "image", 0},
 	} {
-		assert.Equal(t, c.line, source.Line(c.service, c.key), "%s %s", c.service, c.key)
+		assert.Equal(t, Place{0, c.line}, source.At("services", c.service, c.key), "%s %s", c.service, c.key)
 	}
 	for _, broken := range []string{"", "\t", "services: 3", "- a", "services:\n  web"} {
-		assert.Zero(t, ReadSource([]byte(broken)).Line("web", "image"), broken)
+		assert.Zero(t, ReadSource([]byte(broken)).At("services", "web", "image").Line, broken)
 		assert.Empty(t, ReadSource([]byte(broken)).Exposed(nobody), broken)
 	}
 }
 
 func TestExposed(t *testing.T) {
-	assert.Equal(t, []Exposure{{"web", "API_KEY", "API_KEY", 4, false}, {"api", "API_KEY", "API_KEY", 4, false}, {"api", "DATABASE_URL", "DATABASE_URL", 16, true}, {"db", "POSTGRES_PASSWORD", "PASSWORD", 26, false}},
+	assert.Equal(t, []Exposure{{"web", "API_KEY", "API_KEY", Place{0, 4}, false}, {"api", "API_KEY", "API_KEY", Place{0, 4}, false}, {"api", "DATABASE_URL", "DATABASE_URL", Place{0, 16}, true}, {"db", "POSTGRES_PASSWORD", "PASSWORD", Place{0, 26}, false}},
 		ReadSource([]byte(written)).Exposed(nobody))
 	assert.Len(t, ReadSource([]byte(written)).Exposed(func(name string) bool { return name == "PASSWORD" }), 3, "the default of what is set is never taken")
-	assert.Equal(t, []Exposure{{"app", "DATABASE_URL", "DB_PASS", 2, true}, {"app", "PGPASSWORD", "DB_PASSWORD", 2, false}, {"app", "DB_PASS", "DB_PASS", 2, false}, {"db", "POSTGRES_PASSWORD", "DB_PASS", 3, false}},
+	assert.Equal(t, []Exposure{{"app", "DATABASE_URL", "DB_PASS", Place{0, 2}, true}, {"app", "PGPASSWORD", "DB_PASSWORD", Place{0, 2}, false}, {"app", "DB_PASS", "DB_PASS", Place{0, 2}, false}, {"db", "POSTGRES_PASSWORD", "DB_PASS", Place{0, 3}, false}},
 		ReadSource([]byte("services:\n  app: {environment: {DATABASE_URL: \"postgres://app:hunter2@db/app\", PGPASSWORD: \"${DB_PASSWORD:-x}\", DB_PASS: hunter2}}\n  db: {environment: {POSTGRES_PASSWORD: hunter2}}\n")).Exposed(nobody),
 		"what is the same stays the same")
 }
@@ -82,7 +82,7 @@ func TestFlagsAreNoSecrets(t *testing.T) {
 
 func TestGaps(t *testing.T) {
 	have := func(name string) bool { return name == "TOKEN" }
-	assert.Equal(t, []Gap{{Service: "api", Name: "PASSWORD", Line: 17}, {Service: "api", Name: "SECRET", Line: 19, Required: true}}, ReadSource([]byte(written)).Gaps(have), "what has a default is none")
+	assert.Equal(t, []Gap{{Service: "api", Name: "PASSWORD", At: Place{0, 17}}, {Service: "api", Name: "SECRET", At: Place{0, 19}, Required: true}}, ReadSource([]byte(written)).Gaps(have), "what has a default is none")
 	text := `x-all: &all {command: "serve $PORT"}
 services:
   web:
@@ -95,11 +95,11 @@ services:
   tool: {image: "tool:${NEVER}", profiles: [tools]}
 `
 	assert.Equal(t, []Gap{
-		{Service: "web", Name: "PORT", Line: 1}, {Service: "web", Name: "TAG", Line: 5}, {Service: "web", Name: "NAME", Line: 6},
-		{Service: "web", Name: "PASSED", Line: 6, Passed: true}, {Service: "api", Name: "ALSO_PASSED", Line: 9, Passed: true},
+		{Service: "web", Name: "PORT", At: Place{0, 1}}, {Service: "web", Name: "TAG", At: Place{0, 5}}, {Service: "web", Name: "NAME", At: Place{0, 6}},
+		{Service: "web", Name: "PASSED", At: Place{0, 6}, Passed: true}, {Service: "api", Name: "ALSO_PASSED", At: Place{0, 9}, Passed: true},
 	}, ReadSource([]byte(text)).Gaps(have))
 	assert.Len(t, ReadSource([]byte(text)).Gaps(have, "debug", "tools"), 6, "a profile that runs")
-	assert.Equal(t, []Gap{{Service: "", Name: "OUT", Line: 2}, {Service: "", Name: "IN", Line: 3, Required: true}},
+	assert.Equal(t, []Gap{{Service: "", Name: "OUT", At: Place{0, 2}}, {Service: "", Name: "IN", At: Place{0, 3}, Required: true}},
 		ReadSource([]byte("services: {web: {image: x}}\nnetworks: {out: {name: \"${OUT}\"}}\nsecrets: {s: {file: \"${IN?no}/s\"}}\n")).Gaps(have), "beside the services")
 	for _, broken := range []string{"", "\t", "services: 3", "- a", "services:\n  web", "services: {web: }"} {
 		assert.Empty(t, ReadSource([]byte(broken)).Gaps(have), broken)

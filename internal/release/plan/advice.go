@@ -114,7 +114,7 @@ func (p *planner) adviseRestart(name string, service *Service) []Advice {
 // advisePassword points at what has a password as databases have, and would be replaced. An env file that all share is in
 // everybody's environment.
 func (p *planner) advisePassword(name string, service *Service) []Advice {
-	if p.persistent(name) || service.label("berth.stateful") != "" || p.routed(name) || p.isOnce(name) {
+	if p.persistent(name) || service.label(stateful) != "" || p.routed(name) || p.isOnce(name) {
 		return nil
 	}
 	for _, variable := range sorted(service.Environment) {
@@ -143,7 +143,7 @@ func (p *planner) adviseHealth(name string, service *Service) []Advice {
 }
 
 func (p *planner) adviseFiles(name string, service *Service) []Advice {
-	if service.Build == nil || !p.persistent(name) || service.label("berth.stateful") == "true" || p.isStore(name) {
+	if service.Build == nil || !p.persistent(name) || service.label(stateful) == "true" || p.isStore(name) {
 		return nil
 	}
 	return []Advice{{name, "volumes", fmt.Sprintf("%s never runs twice, because %s: a release that changes it stops it before the new one starts; if two may use its files at the same time, let it take over without a gap: labels: {berth.stateful: \"false\"}", name, p.Because[name])}}

@@ -40,6 +40,9 @@ func (p *Plan) Changes(before *Plan) []string {
 		if slices.Contains(was.Stateless, name) {
 			changes[name] = change{name, "is replaced", "it keeps no data: the new one starts beside it and takes over"}
 		}
+		if before != nil && (slices.Contains(p.Alone, name) || slices.Contains(was.Alone, name)) && has(changes, name) && changes[name].what == "is replaced" {
+			changes[name] = change{name, "is replaced", "it is stopped before the new one starts, because berth.overlap is false"}
+		}
 	}
 	for _, name := range p.Stateful {
 		changes[name] = p.persists(name, was)

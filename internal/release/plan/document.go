@@ -8,7 +8,7 @@ import (
 )
 
 // Version is that of the document. It changes when a field does.
-const Version = 1
+const Version = 2
 
 // Document is a plan as it goes to the server. docs/plan.md describes its fields.
 type Document struct {
@@ -130,7 +130,7 @@ func named(value any, folder string) any {
 func (p *planner) watched() map[string][]string {
 	all := map[string][]string{}
 	for _, name := range p.Stateless {
-		if service := p.service(name); service.label("berth.stateful") == "" && !p.isOnce(name) {
+		if service := p.service(name); service.label(stateful) == "" && !p.isOnce(name) {
 			all[name] = unique(covered(service))
 		}
 	}

@@ -22,6 +22,8 @@ type Plan struct {
 	Stateful  []string          `json:"stateful"`
 	Stateless []string          `json:"stateless"`
 	Because   map[string]string `json:"because"`
+	// Alone are those of Stateless that never run twice: the old one is stopped before the new one starts.
+	Alone []string `json:"alone"`
 	// Stores are those of Stateful that hold data in a format of their own, databases and the like. Once are the services that
 	// others wait for until they have run.
 	Stores []string `json:"stores"`
@@ -77,6 +79,7 @@ func Make(model *Model, given *Given) *Plan {
 	p.Because = p.because()
 	p.Stateful = append([]string{}, sorted(p.Because)...)
 	p.Stateless = append([]string{}, slices.DeleteFunc(slices.Clone(p.services), p.persistent)...)
+	p.Alone = append([]string{}, slices.DeleteFunc(slices.Clone(p.Stateless), func(name string) bool { return p.service(name).label(overlap) != "false" })...)
 	p.Ports, p.Routes = p.ports(), p.upstreams()
 	p.Watched, p.Addresses = p.watched(), p.addresses()
 	kinds := p.kindsOfDatabases()

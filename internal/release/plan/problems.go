@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/agext/levenshtein"
 )
 
 // problems are sentences about what keeps the app from being released.
@@ -73,6 +75,20 @@ func (p *planner) unknownServices() (all []string) {
 
 func ours(label string) bool { return strings.HasPrefix(strings.ToLower(label), "berth.") }
 
+// The labels by which a compose file overrides what is planned for a service.
+const (
+	stateful = "berth.stateful"
+	overlap  = "berth.overlap"
+)
+
+// nearestLabel is the one that a label which does not exist is most likely meant for.
+func nearestLabel(label string) string {
+	if levenshtein.Similarity(label, overlap, nil) > levenshtein.Similarity(label, stateful, nil) {
+		return overlap
+	}
+	return stateful
+}
+
 // labelProblems are about labels that look like Berth's own and are not, or are where they mean nothing.
 func (p *planner) labelProblems() (all []string) {
 	const right = "labels: {berth.stateful: \"true\"}"
@@ -82,10 +98,12 @@ func (p *planner) labelProblems() (all []string) {
 			value := labels[label]
 			switch {
 			case !ours(label):
-			case label != "berth.stateful":
-				all = append(all, fmt.Sprintf("service %s has the label %s, which does not exist; the nearest is berth.stateful, which takes true or false", name, label))
+			case label != stateful && label != overlap:
+				all = append(all, fmt.Sprintf("service %s has the label %s, which does not exist; the nearest is %s, which takes true or false", name, label, nearestLabel(label)))
 			case value != "true" && value != "false" && value != true && value != false:
-				all = append(all, fmt.Sprintf("service %s has the label berth.stateful: %s, which takes true or false; write: %s, or \"false\"", name, asJSON(value), right))
+				all = append(all, fmt.Sprintf("service %s has the label %s: %s, which takes true or false; write: labels: {%[2]s: \"true\"}, or \"false\"", name, label, asJSON(value)))
+			case label == overlap:
+				all = append(all, p.overlapProblems(name)...)
 			}
 		}
 		for _, label := range sorted(p.service(name).Deploy.Labels) {
@@ -104,6 +122,30 @@ func (p *planner) labelProblems() (all []string) {
 				if ours(label) {
 					all = append(all, fmt.Sprintf("%[1]s %[2]s has the label %[3]s, which is none of a %[1]s; write it at the service: %[4]s", kind.name, name, label, right))
 				}
+			}
+		}
+	}
+	return all
+}
+
+// overlapProblems are about a label by which a service does or does not run twice.
+func (p *planner) overlapProblems(name string) (all []string) {
+	if p.service(name).label(overlap) == "true" {
+		if p.persistent(name) {
+			all = append(all, fmt.Sprintf("service %s has the label %s: \"true\", but is persistent, because %s, so it never runs twice; take the label out, or have every release replace the service: labels: {%s: \"false\"}", name, overlap, p.Because[name], stateful))
+		}
+		return all
+	}
+	if p.routed(name) {
+		all = append(all, fmt.Sprintf("service %s has the label %s: \"false\", and a route leads to it, so visitors would get no answer between the old one and the new; take the label out, or move what must not run twice to a service of its own", name, overlap))
+	}
+	if p.persistent(name) {
+		return all // It never runs twice.
+	}
+	for _, other := range p.services {
+		for _, shares := range []struct{ key, value string }{{"network_mode", p.service(other).NetworkMode}, {"pid", asText(p.service(other).raw["pid"])}} {
+			if shares.value == "service:"+name && !slices.Contains(p.Alone, other) {
+				all = append(all, fmt.Sprintf("service %s has %s: %s, and goes down when %s is stopped before the new one starts (%s: \"false\"); give %[1]s the same label, or take %[2]s out", other, shares.key, shares.value, name, overlap))
 			}
 		}
 	}

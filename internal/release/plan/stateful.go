@@ -41,7 +41,7 @@ func (p *planner) jobsBefore(because map[string]string) map[string]string {
 	for _, name := range sorted(because) {
 		for _, job := range sorted(p.service(name).DependsOn) {
 			service := p.service(job)
-			if service == nil || has(because, job) || service.label("berth.stateful") == "false" || p.routed(job) {
+			if service == nil || has(because, job) || service.label(stateful) == "false" || p.routed(job) {
 				continue
 			}
 			if p.isOnce(job) || service.Restart == "no" {
@@ -55,7 +55,7 @@ func (p *planner) jobsBefore(because map[string]string) map[string]string {
 // statefulBecause says why a service is persistent by itself, "" where it is not.
 func (p *planner) statefulBecause(name string) string {
 	service := p.service(name)
-	switch service.label("berth.stateful") {
+	switch service.label(stateful) {
 	case "true":
 		return "it is labelled berth.stateful"
 	case "false":

@@ -7,6 +7,8 @@ set -euo pipefail
 readonly LOOPS_AFTER=3 STEADY_AFTER=2 TELL_EVERY=20
 # Seconds that reboot.sh has for its start.
 readonly REBOOTED_WITHIN=300
+# What release was stopped, as far as it was, and for which one.
+readonly STOPPED=$DATA/stopped
 # MiB of free memory from which on nobody counts.
 readonly ROOMY=512
 
@@ -179,19 +181,73 @@ start_release() {
   await_ready "release-$1" "$1" "$deadline" "$compose"
 }
 
-# start_again starts what served of release $1, after it was stopped for nothing. What became persistent is not to run twice.
-start_again() {
+# alone prints the stateless services of which release $1 and release $2 never run at the same time.
+alone() {
+  local -a names=()
+  # shellcheck disable=SC2016 # jq's variables
+  read_json names "$RELEASES/$1/plan.json" '[.alone[]?, $other[0].alone[]?] | unique[]' --slurpfile other "$RELEASES/$2/plan.json"
+  [ "${#names[@]}" -eq 0 ] || printf '%s\n' "${names[@]}"
+}
+
+# stop_alone stops those of release $2, if there is one, and of what an interrupted release left, before release $1 starts.
+stop_alone() {
+  local line project service
+  local -a services=() lines=()
+  read_lines services alone "$1" "${2:-$1}"
+  [ "${#services[@]}" -gt 0 ] || return 0
+  read_lines lines docker_table ps --format 'table {{.Label "com.docker.compose.project"}} {{.Label "com.docker.compose.service"}}' --filter label=com.docker.compose.project
+  for line in "${lines[@]}"; do
+    read -r project service <<<"$line"
+    if [ "$project" = "release-$1" ] || [[ " ${services[*]} " != *" $service "* ]]; then continue; fi
+    case $project in
+      "$DATA_PROJECT")
+        # shellcheck disable=SC2034 # for data.sh
+        DATA_TOUCHED=yes
+        note_stopped
+        ;;
+      "release-$OLD") note_stopped ;;
+      release-*) ;;
+      *) continue ;;
+    esac
+    say "service $service is stopped before the new one starts, because berth.overlap is false"
+    stop_for_good "$project" "$service"
+  done
+}
+
+# note_stopped writes down that something of OLD was stopped for NEW: a release that fails starts it again, and where one is
+# interrupted, the next does.
+note_stopped() {
+  if [ -z "$OLD" ] || [ "$OLD" = "$NEW" ]; then return; fi
+  # shellcheck disable=SC2034 # for deploy.sh
+  STOPPED_FIRST=yes
+  put "$STOPPED" 0600 <<<"$OLD $NEW"
+}
+
+# start_served starts the containers of release $1 that served, after some were stopped for release $2. What never runs twice is
+# stopped there first.
+start_served() {
   local service
   local -a services=() ids=() all=()
-  for service in "${MOVED[@]}"; do stop_for_good "$DATA_PROJECT" "$service"; done
+  if [ -n "${2:-}" ] && [ -e "$RELEASES/$2/plan.json" ]; then
+    read_lines services moving "$1" "$2"
+    for service in "${services[@]}"; do stop_for_good "$DATA_PROJECT" "$service"; done
+    read_lines services alone "$1" "$2"
+    for service in "${services[@]}"; do stop_for_good "release-$2" "$service"; done
+  fi
   allow_restarts "release-$1" "$RELEASES/$1/app.json"
   read_json services "$RELEASES/$1/released.json" '.running[]'
   for service in "${services[@]}"; do
     read_lines ids containers "release-$1" "$service"
     all+=("${ids[@]}")
   done
-  [ "${#all[@]}" -eq 0 ] || docker start "${all[@]}" >/dev/null
+  [ "${#all[@]}" -eq 0 ] || docker start "${all[@]}" >/dev/null || say "Docker does not start all of release $1; the lines above say why"
+}
+
+# start_again does so, and waits until the release is ready.
+start_again() {
+  start_served "$@"
   await_ready "release-$1" "$1" $((SECONDS + HEALTHY_WITHIN))
+  rm -f "$STOPPED"
 }
 
 # stop_others stops every release but $1: one that was interrupted may have left two.

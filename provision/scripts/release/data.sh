@@ -7,9 +7,9 @@ readonly DATA_PROJECT=app DRILL_PROJECT=berth-drill
 
 # CHANGED holds what changed_data printed of the release that goes out; DATA_TOUCHED is yes once one of these was started.
 # LEFT names the jobs that stay as they ended, whatever release that was for.
-# MOVED lists the services that were stateless and are stateful now, AS_IT_IS the databases that are down and start as they are.
+# AS_IT_IS are the databases that are down and start as they are.
 # ANEW names those that start_data was to change.
-CHANGED="" DATA_TOUCHED="" LEFT="" ANEW="" MOVED=() AS_IT_IS=()
+CHANGED="" DATA_TOUCHED="" LEFT="" ANEW="" AS_IT_IS=()
 
 # changed_data prints the stateful services of release $1 that are not running as that release defines them, each with
 # "starts" or "changes".
@@ -135,8 +135,7 @@ give_way() {
   for line in "${lines[@]}"; do
     read -r project service other place <<<"$line"
     say "service $service is stopped first: $other writes to the same files ($place), and two at a time would damage them; it is down until $other is ready"
-    # shellcheck disable=SC2034 # for deploy.sh
-    if [ "$project" = "$DATA_PROJECT" ]; then DATA_TOUCHED=yes; else STOPPED_FIRST=yes; fi
+    if [ "$project" = "$DATA_PROJECT" ]; then DATA_TOUCHED=yes; elif [ "$project" = "release-$OLD" ]; then note_stopped; fi
     stop_for_good "$project" "$service"
   done
 }
@@ -273,11 +272,11 @@ filled() {
 # stop_moving stops those services of release $1: in release $2 they persist, and never run twice.
 stop_moving() {
   local service
-  read_lines MOVED moving "$1" "$2"
-  for service in "${MOVED[@]}"; do
+  local -a services=()
+  read_lines services moving "$1" "$2"
+  for service in "${services[@]}"; do
     say "$service becomes persistent and never runs twice: that of release $1 is stopped first, and it is down until that of $2 is ready"
-    # shellcheck disable=SC2034 # for deploy.sh
-    STOPPED_FIRST=yes
+    note_stopped
     stop_for_good "release-$1" "$service"
   done
 }

@@ -8,7 +8,7 @@ set -euo pipefail
 
 readonly RELEASES=$DATA/releases
 # The version of plans that this code follows.
-readonly PLAN_VERSION=1
+readonly PLAN_VERSION=2
 
 # current prints the release that nginx is pointed at, nothing before the first.
 current() {

@@ -277,17 +277,27 @@ undo_upgrades() {
   await_ready "$DATA_PROJECT" "$1" $((SECONDS + HEALTHY_WITHIN))
 }
 
-# finish_interrupted takes back what an interrupted upgrade left, and has release $1 serve again.
+# finish_interrupted takes back what an interrupted release left, an upgrade above all, and has release $1 serve again.
 finish_interrupted() {
+  local text new=""
   local -a files=()
   read_lines files upgrades false
-  [ "${#files[@]}" -gt 0 ] || return 0
-  step undo
-  undo_upgrades "$1"
-  [ -z "$1" ] || start_again "$1"
-  [ -z "$MAINTAINED" ] || rm -f "$MAINTENANCE"
-  # shellcheck disable=SC2034 # for data.sh
-  DATA_TOUCHED="" ANEW=""
+  if [ -e "$STOPPED" ]; then
+    read_text text cat "$STOPPED"
+    [ "${text% *}" != "$1" ] || new=${text#* }
+  fi
+  if [ "${#files[@]}" -gt 0 ]; then
+    step undo
+    undo_upgrades "$1"
+    [ -z "$1" ] || start_again "$1" "$new"
+    [ -z "$MAINTAINED" ] || rm -f "$MAINTENANCE"
+    # shellcheck disable=SC2034 # for data.sh
+    DATA_TOUCHED="" ANEW=""
+  elif [ -n "$new" ]; then
+    say "release $new was interrupted; what it stopped of $1 is started again"
+    start_served "$1" "$new"
+  fi
+  rm -f "$STOPPED"
 }
 
 # refuse_interrupted ends what takes the databases for whole while an upgrade of one did not come to its end.
