@@ -27,7 +27,7 @@ PULUMI_OLDEST  := v3.217.0
 GO_FOLDERS := . cmd/doctor rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh') .ci/run
 
-.PHONY: doctor rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
+.PHONY: doctor ssh run rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
         rehearse-snapshot rehearse-dashboard push test test-all test-e2e-all test-faults test-runbook test-unit test-e2e test-one test-one-clean test-attackers test-wild bench pictures lint outdated vulnerabilities sbom tools machine test-machine settings-table help
 
 help:
@@ -37,6 +37,7 @@ help:
 	@echo 'make rehearse-preview   what a run would change    make rehearse-refresh  read the account back'
 	@echo 'make rehearse-ssh       log in to the host         make rehearse-status   what stands'
 	@echo 'make rehearse-shell     pulumi and aws on it       make push              scripts onto the host, in seconds'
+	@echo 'make ssh STACK=NAME     a shell on its server       make run STACK=NAME SERVICE=NAME COMMAND=…   a command in the app'
 	@echo 'make rehearse-destroy   pulumi destroy             make rehearse-clean    take everything away'
 	@echo 'make test               what every change passes   make test-unit         its fast part'
 	@echo 'make test-all           that, and what takes longer: releases under load, renewals, snapshots, mails, apps of all kinds'
@@ -134,6 +135,15 @@ lint: test-machine
 	@for folder in $(GO_FOLDERS); do \
 	  (cd $$folder && $(BIN)/errcheck -exclude $(CURDIR)/tools/lint/errcheck.txt ./... && $(BIN)/staticcheck ./...) || exit 1; \
 	done
+
+# A shell on a stack's server, or a command in a container of its own there.
+ssh:
+	@[ -n '$(STACK)' ] || { echo "Say where: make ssh STACK=production" >&2; exit 2; }
+	@cd '$(or $(BERTH_OPERATOR),.)' && '$(CURDIR)/tools/ssh.sh' '$(STACK)'
+
+run:
+	@[ -n '$(STACK)' ] && [ -n '$(SERVICE)' ] && [ -n "$$COMMAND" ] || { echo "Say where and what: make run STACK=production SERVICE=web COMMAND='rake db:seed'" >&2; exit 2; }
+	@cd '$(or $(BERTH_OPERATOR),.)' && '$(CURDIR)/tools/ssh.sh' '$(STACK)' "sudo /opt/berth/deploy.sh run $(SERVICE) $$COMMAND"
 
 # The scripts as they are in this checkout, onto the standing rehearsal's host: what a changed one does is seen in seconds.
 push:

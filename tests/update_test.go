@@ -143,7 +143,11 @@ func commandsByHand(t *testing.T, s scene) {
 	names := r.SSH(deploy + "env")
 	assert.Contains(t, names, "DATABASE_PASSWORD")
 	assert.NotContains(t, names, r.File("database-password"))
-	output, err := r.TrySSH(deploy+"run db postgres", "")
+	// From the operator's machine, with the outputs of the stack.
+	output, err := r.Try("shell", "--", "make", "--silent", "--no-print-directory", "-C", r.Project, "run", "STACK=rehearsal", "SERVICE=api", "COMMAND=printenv DATABASE_NAME")
+	require.NoError(t, err, output)
+	assert.Contains(t, output, "notes")
+	output, err = r.TrySSH(deploy+"run db postgres", "")
 	require.Error(t, err)
 	assert.Contains(t, output, "db is no service that every release replaces")
 }
