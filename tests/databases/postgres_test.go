@@ -291,14 +291,15 @@ func TestPostgresIsLoggedInToByTheWayThatWorks(t *testing.T) {
 	const password = "POSTGRES_PASSWORD=it's a \"secret\"\\ $1"
 	s := newPostgres(t, "boss", "scram-sha-256")
 	s.sql("template1", "CREATE ROLE app LOGIN PASSWORD 'p'")
-	for name, env := range map[string][]string{
+	ways := map[string][]string{
 		"as the image has it":         {password},
 		"another database":            {password, "POSTGRES_DB=elsewhere"},
 		"passwords in files":          {"POSTGRES_PASSWORD=", "POSTGRES_PASSWORD_FILE=" + s.folder + "/password"},
 		"the name in a file":          {"POSTGRES_USER=", "POSTGRES_USER_FILE=" + s.folder + "/name"},
 		"Bitnami's names":             {"POSTGRES_USER=", "POSTGRES_PASSWORD=", "POSTGRESQL_USERNAME=boss", "POSTGRESQL_PASSWORD=" + strings.TrimPrefix(password, "POSTGRES_PASSWORD=")},
 		"the superuser's own besides": {"POSTGRES_PASSWORD=p", "POSTGRESQL_POSTGRES_PASSWORD=" + strings.TrimPrefix(password, "POSTGRES_PASSWORD=")},
-	} {
+	}
+	for name, env := range ways {
 		require.NoError(t, os.WriteFile(s.folder+"/name", []byte("boss\n"), 0o644))
 		assert.Contains(t, s.with(env...).does("rows", ""), "0 postgres", name)
 	}
@@ -312,4 +313,7 @@ func TestPostgresIsLoggedInToByTheWayThatWorks(t *testing.T) {
 
 	trusted := newPostgres(t, "postgres", "trust")
 	assert.Contains(t, trusted.with("POSTGRES_PASSWORD=", "POSTGRES_HOST_AUTH_METHOD=trust").does("rows", ""), "0 postgres")
+	if !t.Failed() {
+		report.Add(t, section, "Postgres: ways in which a container has its superuser and password, logged in by", fmt.Sprintf("%d of %d ways; a wrong password refused", len(ways), len(ways)))
+	}
 }

@@ -103,11 +103,12 @@ func TestRedisIsLoggedInToByTheWayThatWorks(t *testing.T) {
 	s := newRedis(t, "17104", "--requirepass", "it's $1")
 	require.NoError(t, os.WriteFile(s.folder+"/redis.conf", []byte("# requirepass no\nport 17104\nrequirepass \"it's $1\"\n"), 0o644))
 	require.NoError(t, os.WriteFile(s.folder+"/password", []byte("it's $1"), 0o644))
-	for name, env := range map[string][]string{
+	ways := map[string][]string{
 		"a file of settings": {"BERTH_COMMAND=redis-server\n" + s.folder + "/redis.conf"},
 		"the environment":    {"BERTH_COMMAND=redis-server\n--port\n17104", "VALKEY_PASSWORD=it's $1"},
 		"a secret's file":    {"BERTH_COMMAND=redis-server\n--port\n17104", "REDIS_PASSWORD_FILE=" + s.folder + "/password"},
-	} {
+	}
+	for name, env := range ways {
 		_, said, err := s.with(env...).tries("ping", "")
 		assert.NoErrorf(t, err, "%s: %s", name, said)
 	}
@@ -115,4 +116,7 @@ func TestRedisIsLoggedInToByTheWayThatWorks(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, said, "set berth:database")
 	assert.NotContains(t, said, "wrong\n")
+	if !t.Failed() {
+		report.Add(t, section, "Redis: ways in which a container has its password, logged in by", fmt.Sprintf("%d of %d ways; a wrong password refused", len(ways), len(ways)))
+	}
 }
