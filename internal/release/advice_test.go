@@ -31,7 +31,7 @@ func TestWhatEndsTLSItselfIsPassedBy(t *testing.T) {
 }
 
 func TestWhatRunsTwiceIsNamed(t *testing.T) {
-	const clock, queue = "and both start what is due; to have the old one stopped before the new one starts, write at it: labels: {berth.stateful: \"true\"}", "the old code and the new on the same queue"
+	const clock, queue = "and both start what is due; to have the old one stopped before the new one starts, write at it: labels: {berth.overlap: \"false\"}", "the old code and the new on the same queue"
 	check(t, map[string]app{
 		"a scheduler by its name":       {compose: other(`image: "x:1", command: ./run`) + "", silent: []string{"run beside each other"}},
 		"celery beat":                   {compose: routed + "  celery-beat: {image: \"x:1\", restart: always, command: celery -A app beat}\n  celeryworker: {image: \"x:1\", restart: always, command: celery -A app worker}\n", advised: []string{"compose.yaml:3: while a release takes over, two of celery-beat run beside each other, " + clock, "compose.yaml:4: while a release takes over, two of celeryworker run"}},
@@ -126,7 +126,6 @@ func TestWhatTheServersComposeDoesNotKnowIsAProblem(t *testing.T) {
 		"an interface's name":   {compose: other(`image: "x:1", networks: {n: {interface_name: eth9}}`, "networks: {n: {}}"), refused: []string{"service other has networks.n.interface_name"}},
 		"a network's option":    {compose: other(`image: "x:1", networks: [n]`, "networks: {n: {enable_ipv4: true}}"), refused: []string{"compose.yaml:4: network n has enable_ipv4"}},
 		"the files of an image": {compose: other(`image: "x:1", volumes: [{type: image, source: busybox, target: /x}]`), refused: []string{"service other has volumes, for a mount of an image, a kind of Compose"}},
-		"labels' files":         {compose: other(`image: "x:1", label_file: labels`), files: docker, refused: []string{"service other has label_file"}},
 		"the laptop's section":  {compose: other(`build: ., develop: {watch: [{action: sync+exec, path: ./src, target: /src, exec: {command: kill -HUP 1}}]}`), files: docker, silent: []string{"develop"}},
 		"older keys":            {compose: other(`image: "x:1", healthcheck: {test: [CMD, x], start_interval: 1s}, annotations: {org.opencontainers.image.title: x}`)},
 

@@ -46,7 +46,7 @@ func TestBindsThatContainEachOther(t *testing.T) {
 		"a socket below what is read": {service("a", bind("/var/run", readOnly), bind("/var/run/docker.sock", "")), allowed, ""},
 	} {
 		made, _ := planned(t, `{"services":{`+web+test.services+`}}`, test.changes)
-		text := strings.Join(made.Problems, "\n")
+		text := problemsOf(made)
 		if test.refused == "" {
 			assert.Empty(t, text, name)
 		} else {

@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write docs/compose.md")
 const features = "../../docs/compose.md"
 
 // drawnIn are keys that Compose resolves before there is a model, from files of the commit.
-var drawnIn = []string{"include", "services.*.extends"}
+var drawnIn = []string{"include", "services.*.extends", "services.*.label_file"}
 
 // outcome says what happens to a key of a compose file.
 func outcome(key string, class trust.Class) string {
@@ -32,9 +32,6 @@ func outcome(key string, class trust.Class) string {
 	}
 	if slices.Contains(drawnIn, key) {
 		return "supported for files of the commit; others are refused"
-	}
-	if key == "services.*.label_file" {
-		return "refused: newer than the server's Compose 2.26"
 	}
 	unless := ""
 	if class.Allow != "" {

@@ -8,6 +8,7 @@ import (
 
 	"berth/internal/config"
 	"berth/internal/release/compose"
+	"berth/internal/release/plan"
 )
 
 // findings are sentences about lines of the compose file, from checks of what a plan alone cannot know.
@@ -36,12 +37,12 @@ type located struct {
 }
 
 // examine looks at a plan's commit once more, for what the plan does not know, and adds to its problems.
-func examine(cfg *config.Config, commit Commit, model *compose.Model, plan *Plan, variables map[string]string, submodules []string) (*findings, error) {
+func examine(cfg *config.Config, commit Commit, model *compose.Model, made *Plan, variables map[string]string, submodules []string) (*findings, error) {
 	elsewhere, err := keptElsewhere(commit.Folder, submodules)
 	if err != nil {
 		return nil, fmt.Errorf("look for what git keeps elsewhere: %w", err)
 	}
-	f := &findings{cfg: cfg, commit: commit, model: model, source: readSource(cfg, commit.Folder), plan: plan, variables: variables, elsewhere: elsewhere}
+	f := &findings{cfg: cfg, commit: commit, model: model, source: readSource(cfg, commit.Folder), plan: made, variables: variables, elsewhere: elsewhere}
 	f.profiles()
 	f.environment()
 	f.absent()
@@ -92,12 +93,24 @@ func (f *findings) placeOf(relative string, path ...string) compose.Place {
 	return f.source.Holding(relative, path...)
 }
 
-// settle adds what was found to the plan's problems, in the order of the lines, and takes out what it says better.
+// settle has what was found take the place of those of the plan's problems that it says better.
 func (f *findings) settle() {
-	f.plan.Problems = slices.DeleteFunc(f.plan.Problems, func(problem string) bool {
-		return slices.ContainsFunc(f.better, func(part string) bool { return strings.Contains(problem, part) })
+	f.plan.Problems = slices.DeleteFunc(f.plan.Problems, func(problem plan.Problem) bool {
+		return slices.ContainsFunc(f.better, func(part string) bool { return strings.Contains(problem.Text, part) })
 	})
-	f.plan.Problems = append(f.plan.Problems, sentences(f.cfg, f.problems)...)
+}
+
+// refused are all problems, the plan's and those that were found, each with its place.
+func (f *findings) refused() []string {
+	var all []located
+	for _, one := range f.plan.Problems {
+		if len(one.At) == 0 {
+			all = append(all, located{text: one.Text})
+			continue
+		}
+		all = append(all, located{at: f.source.Holding(one.Holds, one.At...), text: one.Text})
+	}
+	return sentences(f.cfg, append(all, f.problems...))
 }
 
 // sentences are located ones as "FILE:LINE: TEXT", in the order of the lines.

@@ -50,7 +50,7 @@ func (a app) examined(t *testing.T) *findings {
 	}
 	model, err := compose.Load(t.Context(), folder, cfg.ComposeFiles, variables, cfg.Secrets)
 	require.NoError(t, err)
-	commit := Commit{SHA: "c0ffee", Folder: folder, Root: root, Model: model.JSON, Tree: func(at string) (string, error) {
+	commit := Commit{SHA: "c0ffee", Folder: folder, Root: root, Model: model.JSON, EnvFiles: model.EnvFiles, LabelFiles: model.LabelFiles, Tree: func(at string) (string, error) {
 		for _, file := range a.files {
 			if path, _, _ := strings.Cut(file, " "); within(path, at) {
 				return "there", nil
@@ -71,7 +71,7 @@ func check(t *testing.T, apps map[string]app) {
 	for name, one := range apps {
 		t.Run(name, func(t *testing.T) {
 			found := one.examined(t)
-			problems, advice := strings.Join(found.plan.Problems, "\n"), strings.Join(found.adviseAll(), "\n")
+			problems, advice := strings.Join(found.refused(), "\n"), strings.Join(found.adviseAll(), "\n")
 			for _, part := range one.refused {
 				assert.Contains(t, problems, part)
 			}
@@ -90,4 +90,42 @@ func check(t *testing.T, apps map[string]app) {
 
 func with(settings map[string]string) func(*config.Config) {
 	return func(cfg *config.Config) { cfg.Environment = settings }
+}
+
+// problemsOf are a plan's problems, one per line.
+func problemsOf(made *Plan) string {
+	var texts []string
+	for _, problem := range made.Problems {
+		texts = append(texts, problem.Text)
+	}
+	return strings.Join(texts, "\n")
+}
+
+// TestAProblemOfThePlanHasItsLine, in the file that has it.
+func TestAProblemOfThePlanHasItsLine(t *testing.T) {
+	second := func(cfg *config.Config) { cfg.ComposeFiles = append(cfg.ComposeFiles, "more.yaml") }
+	lines := func(more ...string) string {
+		return routed + "  other:\n    image: \"x:1\"\n    " + strings.Join(more, "\n    ") + "\n"
+	}
+	check(t, map[string]app{
+		"a folder of the server":  {compose: lines("volumes:", "  - named:/a", "  - /srv/x:/x") + "volumes: {named: {}}\n", refused: []string{"compose.yaml:7: service other mounts /srv/x of the server"}},
+		"a capability":            {compose: lines("cap_add:", "  - CHOWN", "  - SYS_ADMIN"), refused: []string{"compose.yaml:7: service other wants", "SYS_ADMIN"}},
+		"privileged":              {compose: lines("restart: always", "privileged: true"), refused: []string{"compose.yaml:6: service other "}},
+		"a label":                 {compose: lines("labels:", "  a: b", "  berth.stateful: maybe"), refused: []string{"compose.yaml:7: service other has the label berth.stateful"}},
+		"a label below deploy":    {compose: lines("deploy:", "  labels:", "    berth.stateful: \"true\""), refused: []string{"compose.yaml:7: service other has the label berth.stateful below deploy"}},
+		"the server's network":    {compose: lines("restart: always", "network_mode: host"), refused: []string{"compose.yaml:6: service other uses the host's network"}},
+		"a container's network":   {compose: lines("network_mode: container:x"), refused: []string{"compose.yaml:5: service other uses the network of a container"}},
+		"a fixed address":         {compose: lines("networks:", "  n: {ipv4_address: 172.28.0.5}") + "networks: {n: {ipam: {config: [{subnet: 172.28.0.0/16}]}}}\n", refused: []string{"compose.yaml:5: service other has a fixed address"}},
+		"a root password":         {compose: routed + "  db:\n    image: mysql:8\n    environment:\n      MYSQL_DATABASE: a\n      MYSQL_RANDOM_ROOT_PASSWORD: \"yes\"\n", refused: []string{"compose.yaml:7: service db has MYSQL_RANDOM_ROOT_PASSWORD"}},
+		"a volume's device":       {compose: lines("volumes: [\"vol:/v\"]") + "volumes:\n  vol:\n    driver_opts:\n      type: none\n      o: bind\n      device: ./data\n", refused: []string{"compose.yaml:11: the volume vol (of other) keeps its files in ./data"}},
+		"a volume's label":        {compose: lines("volumes: [\"vol:/v\"]") + "volumes:\n  vol:\n    labels:\n      berth.stateful: \"true\"\n", refused: []string{"compose.yaml:9: volume vol has the label"}},
+		"a secret of the server":  {compose: lines("secrets: [s]") + "secrets:\n  s:\n    file: /etc/shadow\n", refused: []string{"compose.yaml:8: secret s is the file /etc/shadow of the server"}},
+		"above the repository":    {compose: lines("volumes:", "  - ../up:/x"), refused: []string{"compose.yaml:6: service other mounts ../up, which leads out"}},
+		"a place in no container": {compose: lines("volumes:", "  - v:/v", "  - w:/w"), refused: []string{"compose.yaml:7: service other mounts w:/w, which is no absolute path"}},
+		"a waiting one":           {compose: lines("volumes: [\"named:/a\"]", "depends_on:", "  web: {condition: service_healthy}") + "volumes: {named: {}}\n", refused: []string{"compose.yaml:6: service other is persistent"}},
+		"Postgres' volume":        {compose: routed + "  db:\n    image: postgres:18\n    volumes:\n      - \"named:/var/lib/postgresql/data\"\nvolumes: {named: {}}\n", refused: []string{"compose.yaml:6: service db mounts /var/lib/postgresql/data, where Postgres 18"}},
+		"the second file":         {compose: routed, files: []string{"more.yaml services:\n  third:\n    image: \"x:1\"\n    privileged: true\n"}, stack: second, refused: []string{"more.yaml:4: service third "}},
+		"no such service":         {compose: routed, stack: func(cfg *config.Config) { cfg.Routes[0].Service = "gone" }, refused: []string{"compose.yaml: route / names service gone"}},
+		"an included service":     {compose: "include:\n  - more.yaml\n" + routed, files: []string{"more.yaml services:\n  in:\n    image: \"x:1\"\n    privileged: true\n"}, refused: []string{"compose.yaml:1: service in "}},
+	})
 }

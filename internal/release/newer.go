@@ -40,9 +40,6 @@ func (f *findings) newer() {
 		if newPolicy.MatchString(service.PullPolicy) {
 			refuse("with "+service.PullPolicy+" a value", "services", name, "pull_policy")
 		}
-		if len(f.model.LabelFiles[name]) > 0 {
-			refuse("a key", "services", name, "label_file")
-		}
 		for _, mount := range service.Volumes {
 			if mount.Type == "image" {
 				refuse("for a mount of an image, a kind", "services", name, "volumes")

@@ -12,10 +12,13 @@ import (
 
 // TestNoPathLeadsThroughALink, of any key that Docker follows and at any place on the way; where the link leads is no matter.
 func TestNoPathLeadsThroughALink(t *testing.T) {
-	found := func(model string, links ...string) []string {
+	found := func(model string, links ...string) (texts []string) {
 		read, err := plan.ReadModel([]byte(model), nil)
 		require.NoError(t, err, model)
-		return plan.Links(read, "/data/releases/a-b/source", links)
+		for _, problem := range plan.Links(read, "/data/releases/a-b/source", links) {
+			texts = append(texts, problem.Text)
+		}
+		return texts
 	}
 	for _, model := range []string{
 		`{"services":{"web":{"volumes":[{"type":"bind","source":"PATH","target":"/x"}]}}}`,

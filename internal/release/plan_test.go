@@ -208,7 +208,7 @@ func TestPlanNamesWhatCannotBeReleased(t *testing.T) {
 		"has neither an image nor a build":                                             {`"web":{}`, nil},
 	} {
 		made, _ := planned(t, `{"services":{`+test.services+`}}`, test.changes)
-		assert.Contains(t, strings.Join(made.Problems, "\n"), problem)
+		assert.Contains(t, problemsOf(made), problem)
 	}
 	made, whole := planned(t, `{"services":{"web":{"image":"x:1","network_mode":"host"}}}`, map[string]any{"strategy": "stop-first"})
 	assert.Empty(t, made.Problems)

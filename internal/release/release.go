@@ -78,8 +78,8 @@ func makeWith(ctx context.Context, cfg *config.Config, repo *git.Repository, sha
 		}
 		return nil, refusal(sha, problems)
 	}
-	if len(problems)+len(found.plan.Problems) > 0 {
-		return nil, refusal(sha, slices.Concat(problems, gaps, found.plan.Problems))
+	if refused := found.refused(); len(problems)+len(refused) > 0 {
+		return nil, refusal(sha, slices.Concat(problems, gaps, refused))
 	}
 	return &Release{SHA: sha, Plan: found.plan, Advice: found.adviseAll(), Variables: variables, volumes: volumes}, nil
 }

@@ -198,7 +198,7 @@ func trusted(t *testing.T, model string, allow ...string) string {
 	made, err := MakePlan(&config.Config{ReleaseStrategy: config.StopFirst, Routes: []config.Route{{Path: "/", Service: "web", Port: 80}}, Allow: allow, VPCCIDR: netip.MustParsePrefix("10.20.0.0/16")},
 		Commit{SHA: "c0ffee", Folder: "/source", Model: []byte("{" + model + "}"), Tree: func(string) (string, error) { return "t", nil }})
 	require.NoError(t, err)
-	return strings.Join(made.Problems, "\n")
+	return problemsOf(made)
 }
 
 func TestAHostileRepositoryIsRefusedUnlessAllowed(t *testing.T) {

@@ -27,6 +27,9 @@ type corpusApp struct {
 	Set               map[string]string
 	Routes, Unguessed string
 	Stateful, Refused []string
+	// ComposeFiles are named, where there are several; Advised and Silent are parts of advice that is given, and is not.
+	ComposeFiles    []string `yaml:"composeFiles"`
+	Advised, Silent []string
 }
 
 // wrong says what of an app is not as expected.
@@ -39,7 +42,7 @@ func (a corpusApp) wrong(t *testing.T) (wrong []string) {
 		at, content, _ := strings.Cut(file, " ")
 		files[at] = content + "\n"
 	}
-	guessed, err := From(t.Context(), folder(t, files), Given{Variables: a.Set})
+	guessed, err := From(t.Context(), folder(t, files), Given{Variables: a.Set, ComposeFiles: a.ComposeFiles})
 	if unguessed := (*Unguessed)(nil); errors.As(err, &unguessed) {
 		if a.Unguessed == "" || !strings.Contains(err.Error(), a.Unguessed) {
 			wrong = append(wrong, "not guessed: "+err.Error())
@@ -55,7 +58,7 @@ func (a corpusApp) wrong(t *testing.T) (wrong []string) {
 	if said := strings.Join(routes, " "); said != a.Routes {
 		wrong = append(wrong, "routes "+said+", not "+a.Routes)
 	}
-	plan, err := a.made(t, files, guessed)
+	made, err := a.made(t, files, guessed)
 	if len(a.Refused) == 0 && err != nil {
 		return append(wrong, err.Error())
 	}
@@ -65,15 +68,26 @@ func (a corpusApp) wrong(t *testing.T) (wrong []string) {
 		}
 	}
 	if len(a.Refused) == 0 {
-		if slices.Sort(a.Stateful); !slices.Equal(a.Stateful, plan.Stateful) {
-			wrong = append(wrong, fmt.Sprintf("persistent are %v, not %v", plan.Stateful, a.Stateful))
+		if slices.Sort(a.Stateful); !slices.Equal(a.Stateful, made.Plan.Stateful) {
+			wrong = append(wrong, fmt.Sprintf("persistent are %v, not %v", made.Plan.Stateful, a.Stateful))
+		}
+		advice := strings.Join(made.Advice, "\n")
+		for _, part := range a.Advised {
+			if !strings.Contains(advice, part) {
+				wrong = append(wrong, fmt.Sprintf("not advised of %q, but: %s", part, advice))
+			}
+		}
+		for _, part := range a.Silent {
+			if strings.Contains(advice, part) {
+				wrong = append(wrong, fmt.Sprintf("advised of %q", part))
+			}
 		}
 	}
 	return wrong
 }
 
 // made plans the app's release as it was guessed.
-func (a corpusApp) made(t *testing.T, files map[string]string, guessed *Settings) (*release.Plan, error) {
+func (a corpusApp) made(t *testing.T, files map[string]string, guessed *Settings) (*release.Release, error) {
 	t.Helper()
 	repository := folder(t, files)
 	for _, args := range [][]string{{"init", "--quiet", "--initial-branch", "main"}, {"add", "--all", "--force"}, {"-c", "user.name=T", "-c", "user.email=t@example.test", "commit", "--quiet", "--message", "all"}} {
@@ -93,11 +107,7 @@ func (a corpusApp) made(t *testing.T, files map[string]string, guessed *Settings
 	repo, err := git.Open(cfg)
 	require.NoError(t, err)
 	defer repo.Close()
-	made, err := release.Make(t.Context(), cfg, repo, strings.TrimSpace(string(sha)))
-	if err != nil {
-		return nil, err
-	}
-	return made.Plan, nil
+	return release.Make(t.Context(), cfg, repo, strings.TrimSpace(string(sha)))
 }
 
 // TestTheCorpus holds what is guessed and previewed against what the maintainers of real apps would expect.

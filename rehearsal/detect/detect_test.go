@@ -39,6 +39,8 @@ func TestRoutes(t *testing.T) {
 		// The port that is published.
 		"80 before the rest":              {"admin: {image: 'x:1', ports: ['3000:3000']}\n  shop: {image: 'x:1', ports: ['80:8080']}", "/ shop:8080", "admin:3000"},
 		"80 before 443":                   {"shop: {image: 'x:1', ports: ['443:8443', '80:8080']}", "/ shop:8080", ""},
+		"8448 is TLS of Matrix":           {"shop: {image: 'x:1', ports: ['8448:8448', '8008:8008']}", "/ shop:8008", ""},
+		"10443 is TLS":                    {"shop: {image: 'x:1', ports: ['10443:10443', '10080:10080']}", "/ shop:10080", ""},
 		"443, where it is alone":          {"shop: {image: 'x:1', ports: ['443:8443']}", "/ shop:8443", ""},
 		"no name server's":                {"dns: {image: 'x:1', ports: ['53:53/tcp', '53:53/udp', '80:80/tcp']}", "/ dns:80", ""},
 		"no SSH":                          {"git: {image: 'gitea/gitea:1', ports: ['22:22', '2222:2222', '3000:3000']}", "/ git:3000", ""},
@@ -64,6 +66,7 @@ func TestRoutes(t *testing.T) {
 
 		// Fronts that keep files, and what keeps data and has pages.
 		"a stateful front":      {"grafana: {image: 'grafana/grafana:11', ports: ['3000:3000'], volumes: ['media:/d']}\n  loki: {image: 'grafana/loki:3', ports: ['3100:3100']}", "/ grafana:3000", "loki:3100"},
+		"what ships figures":    {"vmagent: {image: 'victoriametrics/vmagent:v1', ports: ['8429:8429']}\n  logstash: {image: 'x:1', ports: ['9600:9600']}\n  grafana: {image: 'grafana/grafana:11', ports: ['3000:3000']}", "/ grafana:3000", "vmagent:8429 logstash:9600"},
 		"figures beside an app": {"grafana: {image: 'grafana/grafana:11', ports: ['3000:3000']}\n  thing: {image: 'x:1', ports: ['9999:9999']}", "/ thing:9999", "grafana:3000"},
 		"pages of a store":      {"s3: {image: 'minio/minio:1', ports: ['9000:9000', '9001:9001'], volumes: ['media:/d']}", "/ s3:9001", ""},
 		"pages of a broker":     {"mq: {image: 'rabbitmq:3-management', ports: ['5672:5672', '15672:15672']}", "/ mq:15672", ""},

@@ -49,7 +49,7 @@ var (
 	// tools are words of what is for those who work on the app, mail catchers and ways into databases, and of what answers no visitor.
 	tools = []string{"mailcatcher", "mailcatch", "mailhog", "mailpit", "maildev", "mailtrap", "mailslurper", "mailserver", "smtp", "smtp4dev", "inbucket", "greenmail", "papercut", "adminer", "phpmyadmin", "pma", "pgadmin",
 		"pgadmin4", "pgweb", "phppgadmin", "commander", "redisinsight", "express", "cloudbeaver", "dbgate", "portainer", "dozzle", "flower", "swagger", "storybook", "cadvisor", "exporter", "loki", "tempo", "promtail", "alloy",
-		"alertmanager", "collector", "otel", "opentelemetry", "statsd", "telegraf", "localstack", "selenium", "chrome", "browserless", "playwright", "whoami", "docs", "debug", "debugger", "test", "tests", "e2e", "worker", "scheduler",
+		"alertmanager", "agent", "vmagent", "vmalert", "pushgateway", "blackbox", "nodeexporter", "vector", "fluent", "fluentd", "fluentbit", "logstash", "filebeat", "metricbeat", "collector", "otel", "opentelemetry", "statsd", "telegraf", "localstack", "selenium", "chrome", "browserless", "playwright", "whoami", "docs", "debug", "debugger", "test", "tests", "e2e", "worker", "scheduler",
 		"cron", "celery", "beat", "queue", "sidekiq", "dns", "unbound", "ftp", "sftp", "registry", "coturn", "turn", "stun", "dashboard-traefik", "docker", "dockerproxy", "gotenberg", "tika", "migrate", "init", "backup", "kafdrop", "akhq"}
 	// webStores are words of images of what keeps data and has pages of its own, with the port of these; 0 is the one it says.
 	webStores = map[string]int{"minio": 9001, "nocodb": 0, "rabbitmq": 15672, "couchdb": 0, "neo4j": 7474, "influxdb": 0, "pocketbase": 0, "meilisearch": 0, "elasticsearch": 0, "opensearch": 0, "solr": 0, "typesense": 0, "qdrant": 0, "weaviate": 0, "clickhouse": 8123, "registry": 0}
@@ -59,7 +59,6 @@ var (
 		2375, 2376, 2525, 3260, 3306, 3389, 3478, 4222, 4369, 5004, 5005, 5060, 5061, 5222, 5269, 5349, 5432, 5671, 5672, 5900, 6379, 6380, 6432, 6443, 6667, 6881, 7687, 8883, 9042, 9092, 9160, 9229, 9300, 11211, 25565, 27015, 27017, 33060, 51820, 61613, 61616}
 	// likely are ports of web servers, the likeliest first.
 	likely = []int{80, 8080, 8000, 3000, 8081, 5000, 8888, 9000, 4000, 5173}
-	tls    = []int{443, 8443, 4443, 9443}
 
 	// official are the ports of images that say nothing of them in a compose file.
 	official = map[string]int{"nginx": 80, "httpd": 80, "caddy": 80, "traefik": 80, "wordpress": 80, "nextcloud": 80, "drupal": 80, "joomla": 80, "ghost": 2368, "grafana": 3000, "gitea": 3000, "tomcat": 8080, "adminer": 8080}
@@ -70,11 +69,14 @@ func likelihood(port int) int {
 	if at := slices.Index(likely, port); at >= 0 {
 		return at
 	}
-	if slices.Contains(tls, port) {
+	if speaksTLS(port) {
 		return len(likely) + 1
 	}
 	return len(likely)
 }
+
+// speaksTLS says whether a port is one of those on which servers end TLS by custom: what ends in 443, and 8448 of Matrix' federation.
+func speaksTLS(port int) bool { return port%1000 == 443 || port == 8448 }
 
 // wordsOf splits a name at whatever is no letter.
 func wordsOf(name string) []string { return notLetters.Split(strings.ToLower(name), -1) }

@@ -167,7 +167,7 @@ func load(ctx context.Context, dir string, paths []string, variables map[string]
 	if loaded, err = loaded.WithServicesEnvironmentResolved(true); err != nil {
 		return nil, err
 	}
-	if loaded, err = loaded.WithServicesLabelsResolved(false); err != nil {
+	if loaded, err = loaded.WithServicesLabelsResolved(true); err != nil {
 		return nil, err
 	}
 	// From here on as `docker compose config` does. Source: docker/compose, cmd/compose/config.go.

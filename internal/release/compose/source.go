@@ -212,9 +212,12 @@ func (s *Source) At(path ...string) Place {
 	return place
 }
 
-// Holding is the first place below a path of keys that holds a text, or that of the path.
+// Holding is the place of a key below a path of keys, or the first below it that holds the text, or that of the path.
 func (s *Source) Holding(text string, path ...string) Place {
 	place, node := s.reach(path)
+	if key, _ := field(node, text); key != nil {
+		return s.place(key)
+	}
 	found := Place{}
 	everyText(node, func(one *yaml.Node) {
 		if found.Line == 0 && text != "" && strings.Contains(one.Value, text) {

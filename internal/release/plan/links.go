@@ -4,42 +4,44 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
 // Links says which paths of an app's compose file are symbolic links of the commit, or lead through one. Docker follows a link as
 // root, and a container that can write beside it decides where it leads: only files and folders themselves are mounted or built
 // from. source is the checkout's path, links are the commit's symbolic links, by their paths in it.
-func Links(model *Model, source string, links []string) []string {
+func Links(model *Model, source string, links []string) []Problem {
 	known := map[string]bool{}
 	for _, link := range links {
 		known[link] = true
 	}
-	var found []string
-	check := func(what, at string) {
+	var found []Problem
+	check := func(place []string, what, at string) {
 		if link, inside := firstLink(at, source, known); link != "" {
-			found = append(found, fmt.Sprintf("%s %s, and %s is a symbolic link there; Fix: commit the file or folder itself at that path, or name what the link leads to", what, inside, link))
+			found = append(found, problem(place, "%s %s, and %s is a symbolic link there; Fix: commit the file or folder itself at that path, or name what the link leads to", what, inside, link).holding(path.Base(inside)))
 		}
 	}
 	for name, service := range model.Services {
 		for _, mount := range service.Volumes {
 			if mount.Type == "bind" {
-				check(fmt.Sprintf("service %s mounts", name), mount.Source)
+				check(keys("services", name, "volumes"), fmt.Sprintf("service %s mounts", name), mount.Source)
 			}
 		}
-		for _, at := range builtFrom(service.Build) {
-			if strings.HasPrefix(at, "/") {
-				check(fmt.Sprintf("service %s is built from", name), at)
+		for _, from := range builtFrom(service.Build) {
+			if strings.HasPrefix(from, "/") {
+				check(keys("services", name, "build"), fmt.Sprintf("service %s is built from", name), from)
 			}
 		}
 	}
 	for name, file := range files(model.Secrets) {
-		check(fmt.Sprintf("secret %s is the file", name), file)
+		check(keys("secrets", name, "file"), fmt.Sprintf("secret %s is the file", name), file)
 	}
 	for name, file := range files(model.Configs) {
-		check(fmt.Sprintf("config %s is the file", name), file)
+		check(keys("configs", name, "file"), fmt.Sprintf("config %s is the file", name), file)
 	}
-	return unique(found)
+	slices.SortFunc(found, func(a, b Problem) int { return strings.Compare(a.Text, b.Text) })
+	return slices.CompactFunc(found, func(a, b Problem) bool { return a.Text == b.Text })
 }
 
 // builtFrom are the files and folders that Docker reads for a build.

@@ -15,7 +15,7 @@ type Plan struct {
 	// ID is the release's name, which the server gives.
 	ID string `json:"id"`
 	// Problems are sentences that keep the app from being released.
-	Problems []string `json:"problems"`
+	Problems []Problem `json:"problems"`
 	// Advice is what would better be otherwise.
 	Advice []Advice `json:"advice"`
 	// Stateless services are replaced by every release, Stateful ones persist; Because says why.

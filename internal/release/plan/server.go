@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -11,29 +10,30 @@ import (
 
 // newKeys are those that it does not know and that change what runs; networkKeys those of a service's network.
 var (
-	newKeys     = []string{"gpus", "label_file", "models", "post_start", "pre_start", "pre_stop", "provider", "umask", "use_api_socket"}
+	newKeys     = []string{"gpus", "models", "post_start", "pre_start", "pre_stop", "provider", "umask", "use_api_socket"}
 	networkKeys = []string{"driver_opts", "gw_priority", "interface_name", "use_service_name_alias"}
 )
 
 // tooNew are keys that the server's Compose does not know.
-func (p *planner) tooNew() (all []string) {
-	add := func(what, key string) {
-		all = append(all, fmt.Sprintf("%s has %s, which the server's Compose, Debian's 2.26, does not know; take it out of the compose file", what, key))
+func (p *planner) tooNew() (all []Problem) {
+	add := func(what, key string, below ...string) {
+		section, name, _ := strings.Cut(what, " ")
+		all = append(all, problem(append(keys(section+"s", name), below...), "%s has %s, which the server's Compose, Debian's 2.26, does not know; take it out of the compose file", what, key))
 	}
 	for _, name := range p.services {
 		service := p.service(name)
 		for _, file := range p.LabelFiles[name] {
-			add("service "+name, "label_file "+file+", a file of the server")
+			add("service "+name, "label_file "+file+", a file of the server", "label_file")
 		}
 		for _, key := range newKeys {
 			if isSet(service.raw[key]) {
-				add("service "+name, key)
+				add("service "+name, key, key)
 			}
 		}
 		for _, network := range sorted(service.Networks) {
 			for _, key := range networkKeys {
 				if isSet(service.Networks[network][key]) {
-					add("service "+name, "networks."+network+"."+key)
+					add("service "+name, "networks."+network+"."+key, "networks", network, key)
 				}
 			}
 		}
@@ -44,17 +44,17 @@ func (p *planner) tooNew() (all []string) {
 			named, _ := volume["volume"].(object)
 			switch {
 			case volume["type"] == "image":
-				add("service "+name, "a volume of type: image")
+				add("service "+name, "a volume of type: image", "volumes")
 			case isSet(bind["recursive"]):
-				add("service "+name, "volumes.bind.recursive")
+				add("service "+name, "volumes.bind.recursive", "volumes")
 			case isSet(named["labels"]):
-				add("service "+name, "volumes.volume.labels")
+				add("service "+name, "volumes.volume.labels", "volumes")
 			}
 		}
 	}
 	for _, name := range sorted(p.model.Networks) {
 		if p.model.Networks[name]["enable_ipv4"] != nil {
-			add("network "+name, "enable_ipv4")
+			add("network "+name, "enable_ipv4", "enable_ipv4")
 		}
 	}
 	return all

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -51,10 +52,10 @@ func TestTheServersComposeReadsIt(t *testing.T) {
 	for _, key := range []string{`"post_start":[{"command":["x"]}]`, `"pre_stop":[{"command":["x"]}]`, `"pre_start":[{"image":"x:1"}]`, `"umask":"022"`, `"gpus":[{"count":1}]`, `"networks":{"n":{"gw_priority":5}}`, `"networks":{"n":{"interface_name":"eth5"}}`,
 		`"volumes":[{"type":"image","source":"x:1","target":"/i"}]`, `"volumes":[{"type":"bind","source":"/srv","target":"/i","bind":{"recursive":"enabled"}}]`, `"volumes":[{"type":"volume","source":"v","target":"/i","volume":{"labels":{"a":"b"}}}]`} {
 		made, _ := document(t, `{"services":{"web":{"image":"x:1",`+key+`}},"networks":{"n":{}},"volumes":{"v":{}}}`)
-		assert.Contains(t, strings.Join(made.Problems, "\n"), "which the server's Compose, Debian's 2.26, does not know", key)
+		assert.Contains(t, fmt.Sprint(made.Problems), "which the server's Compose, Debian's 2.26, does not know", key)
 	}
 	made, _ := document(t, `{"services":{"web":{"image":"x:1"}},"networks":{"n":{"enable_ipv4":false}}}`)
-	assert.Contains(t, strings.Join(made.Problems, "\n"), "network n has enable_ipv4")
+	assert.Contains(t, fmt.Sprint(made.Problems), "network n has enable_ipv4")
 }
 
 // TestWhatTheServerKnowsIsNamed, and what the app writes is not taken for it.
@@ -62,7 +63,7 @@ func TestWhatTheServerKnowsIsNamed(t *testing.T) {
 	made, whole := document(t, `{"services":{"web":{"build":{"context":"/tmp/x/source/web","additional_contexts":{"more":"/tmp/x/source/web"}},"environment":{"A":"@ID@","B":"a@SOURCE@","C":"@SOURCE@/x"},"command":["@daily","@"],
 	  "volumes":[{"type":"bind","source":"/tmp/x/source/web","target":"/w"},{"type":"bind","source":"/tmp/x/source/data","target":"/d","read_only":true}]}}}`)
 	assert.Empty(t, made.Problems)
-	assert.Equal(t, 1.0, whole["version"])
+	assert.Equal(t, float64(Version), whole["version"])
 	assert.Equal(t, "c0ffee", whole["commit"])
 	assert.Equal(t, "@ID@", whole["id"])
 	assert.Equal(t, "@PROJECT@", at(whole, "app", "name"))
@@ -94,7 +95,7 @@ func TestFilesOfTheServerAreReadThere(t *testing.T) {
 	assert.Equal(t, []any{object{"path": "/srv/web.env", "required": true}, object{"path": "/srv/more.env", "required": true}}, made.App.Services["web"]["env_file"])
 	assert.Equal(t, []any{object{"path": "/srv/db.env", "required": true}}, made.Data.Services["db"]["env_file"])
 	known.LabelFiles = map[string][]string{"web": {"/srv/labels"}}
-	assert.Contains(t, strings.Join(MakeDocument(read, known).Problems, "\n"), "service web has label_file /srv/labels, a file of the server, which the server's Compose")
+	assert.Contains(t, fmt.Sprint(MakeDocument(read, known).Problems), "service web has label_file /srv/labels, a file of the server, which the server's Compose")
 }
 
 // TestTheSameCommitGivesTheSameText, so that an update without a change runs nothing.

@@ -82,7 +82,7 @@ func (p *Plan) Upgrades(before *Plan) (lines []string) {
 // Misplaced are the problems of official Postgres images whose volume is not where they keep their data. Up to version 17 they declare
 // a volume at /var/lib/postgresql/data, which hides what is mounted above it; from 18 on they refuse to start where something is
 // mounted there. Source: docker-library/postgres, Dockerfile and docker-entrypoint.sh.
-func (p *Plan) Misplaced() (problems []string) {
+func (p *Plan) Misplaced() (problems []Problem) {
 	const data = "/var/lib/postgresql/data"
 	for _, database := range p.Databases {
 		name, _ := nameAndTag(p.reference(database.Service))
@@ -100,9 +100,9 @@ func (p *Plan) Misplaced() (problems []string) {
 		mounts := targets(definition)
 		switch {
 		case major >= 18 && slices.Contains(mounts, data):
-			problems = append(problems, fmt.Sprintf("service %s mounts %s, where Postgres %d does not keep its data, and it refuses to start so. Fix: mount the volume at /var/lib/postgresql", database.Service, data, major))
+			problems = append(problems, problem(keys("services", database.Service, "volumes"), "service %s mounts %s, where Postgres %d does not keep its data, and it refuses to start so. Fix: mount the volume at /var/lib/postgresql", database.Service, data, major).holding(data))
 		case major < 18 && slices.Contains(mounts, "/var/lib/postgresql") && !slices.Contains(mounts, data):
-			problems = append(problems, fmt.Sprintf("service %s mounts /var/lib/postgresql, but Postgres %d keeps its data in %s, in a volume without a name, which a new container does not get. Fix: mount the volume at %s", database.Service, major, data, data))
+			problems = append(problems, problem(keys("services", database.Service, "volumes"), "service %s mounts /var/lib/postgresql, but Postgres %d keeps its data in %s, in a volume without a name, which a new container does not get. Fix: mount the volume at %s", database.Service, major, data, data).holding("/var/lib/postgresql"))
 		}
 	}
 	return problems

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
+
+	"berth/internal/release/plan"
 )
 
 // Given is what is known besides the app's model.
@@ -28,6 +31,9 @@ type found struct {
 	kind, name string
 	// allow is the name that lets it through, "" for none; what says what it does, instead what to do about it.
 	allow, what, instead string
+	// at is where it is in the compose file, as far as that tells, and holds a text there.
+	at    []string
+	holds string
 }
 
 // check is one look at an app.
@@ -36,13 +42,14 @@ type check struct {
 	found []found
 }
 
-func (c *check) add(kind, name, allow, format string, args ...any) {
-	c.found = append(c.found, found{kind: kind, name: name, allow: allow, what: fmt.Sprintf(format, args...)})
+// add notes what was found at a key of a service or the like, where the file has a text.
+func (c *check) add(kind, name, key, holds, allow, format string, args ...any) {
+	c.found = append(c.found, found{kind: kind, name: name, at: append([]string{kind + "s", name}, strings.Fields(key)...), holds: holds, allow: allow, what: fmt.Sprintf(format, args...)})
 }
 
 // Check says in sentences what of an app would let its containers out of their own confines. What Allow names is let through;
 // what is not classed, nothing lets through. model is what `docker compose config --format json` prints.
-func Check(model []byte, given Given) ([]string, error) {
+func Check(model []byte, given Given) ([]plan.Problem, error) {
 	var whole object
 	if err := json.Unmarshal(model, &whole); err != nil {
 		return nil, fmt.Errorf("read the compose file's model: %w", err)
@@ -89,19 +96,19 @@ func prepare(service object, elsewhere bool) {
 }
 
 // sentences are what was found and is not allowed.
-func (c *check) sentences() []string {
+func (c *check) sentences() []plan.Problem {
 	c.found = slices.DeleteFunc(c.found, func(one found) bool { return slices.Contains(c.Allow, one.allow) })
 	slices.SortFunc(c.found, func(a, b found) int {
 		return cmp.Or(cmp.Compare(a.allow, b.allow), cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name), cmp.Compare(a.what, b.what))
 	})
-	all := []string{}
-	for _, one := range slices.Compact(c.found) {
+	all := []plan.Problem{}
+	for _, one := range slices.CompactFunc(c.found, func(a, b found) bool { return a.kind+" "+a.name == b.kind+" "+b.name && a.what == b.what }) {
 		subject := strings.TrimSpace(one.kind + " " + one.name)
 		instead := cmp.Or(one.instead, "nothing lets it through; take it out of the compose file")
 		if one.allow != "" {
 			instead = fmt.Sprintf("if the app needs it and you trust the repository: pulumi config set --path 'berth:allow[%d]' %s", len(c.Allow), one.allow)
 		}
-		all = append(all, fmt.Sprintf("%s %s; %s", subject, one.what, instead))
+		all = append(all, plan.Problem{At: one.at, Holds: one.holds, Text: fmt.Sprintf("%s %s; %s", subject, one.what, instead)})
 	}
 	return all
 }
@@ -111,7 +118,7 @@ var kinds = map[string]string{"services": "service", "volumes": "volume", "netwo
 
 // describe says what of a value is refused.
 func describe(one refusal) found {
-	said := found{kind: "the compose file"}
+	said := found{kind: "the compose file", at: one.path, holds: text(one.value)}
 	below := one.path
 	if kind, ok := kinds[one.path[0]]; ok && len(one.path) > 1 {
 		said.kind, said.name, below = kind, one.path[1], one.path[2:]
@@ -160,9 +167,9 @@ func (c *check) mounts(name string, service object) {
 		switch {
 		case mount["type"] != "bind" || clock:
 		case sockets.MatchString(source):
-			c.add("service", name, "docker-socket", "mounts %s, which is root on the server", source)
+			c.add("service", name, "volumes", "docker.sock", "docker-socket", "mounts %s, which is root on the server", source)
 		case c.outside(source):
-			c.add("service", name, "host-mounts", "mounts %s of the server", shown(source))
+			c.add("service", name, "volumes", path.Base(source), "host-mounts", "mounts %s of the server", shown(source))
 		}
 	}
 }
@@ -173,27 +180,27 @@ func (c *check) build(name string, service object, secrets map[string]object) {
 	paths := []string{text(build["context"])}
 	contexts, _ := build["additional_contexts"].(object)
 	for _, context := range contexts {
-		if path := text(context); !images.MatchString(path) {
-			paths = append(paths, path)
+		if from := text(context); !images.MatchString(from) {
+			paths = append(paths, from)
 		}
 	}
 	if strings.HasPrefix(dockerfile, "/") {
 		paths = append(paths, dockerfile)
 	}
-	for _, path := range paths {
-		if c.outside(path) {
-			c.add("service", name, "host-mounts", "is built from %s, which is not in the repository", shown(path))
+	for _, from := range paths {
+		if c.outside(from) {
+			c.add("service", name, "build", path.Base(from), "host-mounts", "is built from %s, which is not in the repository", shown(from))
 		}
 	}
 	if slices.Contains(strings.Split(dockerfile, "/"), "..") {
-		c.add("service", name, "host-mounts", "is built from the Dockerfile %s, which leads out of its folder", shown(dockerfile))
+		c.add("service", name, "build dockerfile", "", "host-mounts", "is built from the Dockerfile %s, which leads out of its folder", shown(dockerfile))
 	}
 	// They are fields of one argument of Docker's, which a comma or a quote ends.
 	for _, secret := range list(build["secrets"]) {
 		source := text(secret["source"])
 		for _, field := range []string{source, text(secret["target"]), text(secrets[source]["file"])} {
 			if strings.ContainsAny(field, `,"`) {
-				c.add("service", name, "", "is built with a secret that has a comma or a quote in its name or its path (%s)", shown(field))
+				c.add("service", name, "build secrets", "", "", "is built with a secret that has a comma or a quote in its name or its path (%s)", shown(field))
 			}
 		}
 	}
@@ -213,7 +220,7 @@ func (c *check) volume(name string, volume object) {
 	if o := given(options["o"], ""); options["o"] != nil && options["o"] != false {
 		what += fmt.Sprintf(" (%s)", shown(o))
 	}
-	c.add("volume", name, "host-mounts", "%s", what)
+	c.add("volume", name, "driver_opts device", "", "host-mounts", "%s", what)
 }
 
 // given is a value, or another one where there is none.
@@ -234,23 +241,23 @@ func (c *check) network(name string, network object) {
 	external, _ := network["external"].(object)
 	for _, docker := range []any{network["name"], external["name"]} {
 		if slices.Contains(dockersOwn, text(docker)) {
-			c.add("network", name, "host-namespaces", "is Docker's own network %s", text(docker))
+			c.add("network", name, "name", "", "host-namespaces", "is Docker's own network %s", text(docker))
 		}
 	}
 	options, _ := network["driver_opts"].(object)
 	if bridge, ok := options["com.docker.network.bridge.name"].(string); ok && (!whole(bridge, interfaceName) || whole(bridge, serversOwn)) {
-		c.add("network", name, "host-namespaces", "is the interface %s of the server", shown(bridge))
+		c.add("network", name, "driver_opts", bridge, "host-namespaces", "is the interface %s of the server", shown(bridge))
 	}
 	for _, option := range slices.Sorted(maps.Keys(options)) {
 		if value := options[option]; strings.Contains(option, "gateway_mode") && value != "nat" && value != "isolated" {
-			c.add("network", name, "host-namespaces", "is open to other machines (gateway mode %s)", shown(value))
+			c.add("network", name, "driver_opts", "", "host-namespaces", "is open to other machines (gateway mode %s)", shown(value))
 		}
 	}
 	ipam, _ := network["ipam"].(object)
 	for _, config := range list(ipam["config"]) {
 		for _, key := range []string{"subnet", "ip_range", "gateway"} {
 			if addresses, ok := config[key].(string); ok && !private(addresses, c.Own) {
-				c.add("network", name, "host-namespaces", "takes the addresses %s, which are not private or the server's own", shown(addresses))
+				c.add("network", name, "ipam config", addresses, "host-namespaces", "takes the addresses %s, which are not private or the server's own", shown(addresses))
 			}
 		}
 	}
@@ -259,7 +266,7 @@ func (c *check) network(name string, network object) {
 func (c *check) files(kind string, of map[string]object) {
 	for name, one := range of {
 		if file := text(one["file"]); c.outside(file) {
-			c.add(kind, name, "host-mounts", "is the file %s of the server", shown(file))
+			c.add(kind, name, "file", "", "host-mounts", "is the file %s of the server", shown(file))
 		}
 	}
 }
