@@ -111,15 +111,15 @@ func refuse(cfg *config.Config, there map[string]*recorded) error {
 	return asError(problems)
 }
 
-// refuseSubnet is refuse for a subnet that exists already, whose zone AWS knows.
-func refuseSubnet(ctx *pulumi.Context, cfg *config.Config, zone string) error {
-	there, err := asItIs(ctx)
-	if err != nil || !cfg.Protect || there[volumeType] == nil || there[volumeType].text("availabilityZone") == zone {
-		return err
+// refuseSubnet is refuse for a subnet that exists already, whose zone AWS knows: one in another zone than the protected data
+// volume's, "" for none.
+func refuseSubnet(id, zone, volumeZone string) error {
+	if volumeZone == "" || volumeZone == zone {
+		return nil
 	}
 	return asError((*config.Problems)(nil).With(config.Problem{
-		Setting: "berth:subnetId", Value: cfg.SubnetID, Fix: "pulumi config set berth:subnetId SUBNET",
-		Allowed: "it is in " + zone + ", and the data volume, which is protected, in " + there[volumeType].text("availabilityZone") + "; a subnet there is required, since another zone would replace the volume",
+		Setting: "berth:subnetId", Value: id, Fix: "pulumi config set berth:subnetId SUBNET",
+		Allowed: "it is in " + zone + ", and the data volume, which is protected, in " + volumeZone + "; a subnet there is required, since another zone would replace the volume",
 	}))
 }
 
