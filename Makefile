@@ -25,7 +25,7 @@ PULUMI_VERSION := $(shell sed -n 's|^\t*github.com/pulumi/pulumi/pkg/v3 \(v[0-9.
 PULUMI_OLDEST  := v3.217.0
 
 GO_FOLDERS := . cmd/doctor rehearsal tests
-SCRIPTS = $(shell git ls-files '*.sh') .ci/run
+SCRIPTS = $(shell git ls-files '*.sh' .githooks) .ci/run
 
 .PHONY: doctor rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
         rehearse-snapshot rehearse-dashboard push test test-faults test-runbook test-unit test-e2e test-one test-one-clean test-attackers test-wild bench pictures lint outdated vulnerabilities sbom tools machine test-machine settings-table help
