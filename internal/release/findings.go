@@ -60,8 +60,10 @@ func examine(cfg *config.Config, commit Commit, model *compose.Model, plan *Plan
 	return f, nil
 }
 
-func (f *findings) problem(line int, format string, args ...any) {
-	f.problems = append(f.problems, located{line: line, text: fmt.Sprintf(format, args...)})
+// problem adds one of a kind (docs/problems.md), whose name ends the sentence before what to do about it.
+func (f *findings) problem(id string, line int, format string, args ...any) {
+	text := strings.Replace(fmt.Sprintf(format, args...), "; ", " ["+id+"]; ", 1)
+	f.problems = append(f.problems, located{line: line, text: text})
 }
 
 func (f *findings) advise(about, line int, format string, args ...any) {

@@ -24,7 +24,8 @@ type Given struct {
 
 // found is what would let a container out.
 type found struct {
-	// kind and name say of what, as in "service web".
+	// id is its kind (docs/problems.md); kind and name say of what, as in "service web".
+	id         string
 	kind, name string
 	// allow is the name that lets it through, "" for none; what says what it does, instead what to do about it.
 	allow, what, instead string
@@ -36,8 +37,8 @@ type check struct {
 	found []found
 }
 
-func (c *check) add(kind, name, allow, format string, args ...any) {
-	c.found = append(c.found, found{kind: kind, name: name, allow: allow, what: fmt.Sprintf(format, args...)})
+func (c *check) add(id, kind, name, allow, format string, args ...any) {
+	c.found = append(c.found, found{id: id, kind: kind, name: name, allow: allow, what: fmt.Sprintf(format, args...)})
 }
 
 // Check says in sentences what of an app would let its containers out of their own confines. What Allow names is let through;
@@ -101,7 +102,7 @@ func (c *check) sentences() []string {
 		if one.allow != "" {
 			instead = fmt.Sprintf("if the app needs it and you trust the repository: pulumi config set --path 'berth:allow[%d]' %s", len(c.Allow), one.allow)
 		}
-		all = append(all, fmt.Sprintf("%s %s; %s", subject, one.what, instead))
+		all = append(all, fmt.Sprintf("%s %s [%s]; %s", subject, one.what, one.id, instead))
 	}
 	return all
 }
@@ -111,14 +112,14 @@ var kinds = map[string]string{"services": "service", "volumes": "volume", "netwo
 
 // describe says what of a value is refused.
 func describe(one refusal) found {
-	said := found{kind: "the compose file"}
+	said := found{id: "compose-key-unknown", kind: "the compose file"}
 	below := one.path
 	if kind, ok := kinds[one.path[0]]; ok && len(one.path) > 1 {
 		said.kind, said.name, below = kind, one.path[1], one.path[2:]
 	}
 	key := strings.Join(below, ".")
 	class := cmp.Or(one.class, &Class{})
-	said.allow = class.Allow
+	said.id, said.allow = cmp.Or(class.ID, said.id), class.Allow
 	says, ok := class.Says[asText(one.value)]
 	if !ok {
 		says = class.Says[""]
@@ -160,9 +161,9 @@ func (c *check) mounts(name string, service object) {
 		switch {
 		case mount["type"] != "bind" || clock:
 		case sockets.MatchString(source):
-			c.add("service", name, "docker-socket", "mounts %s, which is root on the server", source)
+			c.add("compose-docker-socket", "service", name, "docker-socket", "mounts %s, which is root on the server", source)
 		case c.outside(source):
-			c.add("service", name, "host-mounts", "mounts %s of the server", shown(source))
+			c.add("compose-host-mount", "service", name, "host-mounts", "mounts %s of the server", shown(source))
 		}
 	}
 }
@@ -182,18 +183,18 @@ func (c *check) build(name string, service object, secrets map[string]object) {
 	}
 	for _, path := range paths {
 		if c.outside(path) {
-			c.add("service", name, "host-mounts", "is built from %s, which is not in the repository", shown(path))
+			c.add("compose-build-outside", "service", name, "host-mounts", "is built from %s, which is not in the repository", shown(path))
 		}
 	}
 	if slices.Contains(strings.Split(dockerfile, "/"), "..") {
-		c.add("service", name, "host-mounts", "is built from the Dockerfile %s, which leads out of its folder", shown(dockerfile))
+		c.add("compose-dockerfile-outside", "service", name, "host-mounts", "is built from the Dockerfile %s, which leads out of its folder", shown(dockerfile))
 	}
 	// They are fields of one argument of Docker's, which a comma or a quote ends.
 	for _, secret := range list(build["secrets"]) {
 		source := text(secret["source"])
 		for _, field := range []string{source, text(secret["target"]), text(secrets[source]["file"])} {
 			if strings.ContainsAny(field, `,"`) {
-				c.add("service", name, "", "is built with a secret that has a comma or a quote in its name or its path (%s)", shown(field))
+				c.add("compose-build-secret-name", "service", name, "", "is built with a secret that has a comma or a quote in its name or its path (%s)", shown(field))
 			}
 		}
 	}
@@ -209,11 +210,11 @@ func (c *check) volume(name string, volume object) {
 	if (kind == "" && options["type"] != "" || kind == "none" || kind == "bind") && device != "" && !(strings.HasPrefix(device, "/") && c.outside(device)) {
 		return
 	}
-	what := fmt.Sprintf("is %s, mounted as %s on the server", shown(given(options["device"], "nothing")), shown(given(options["type"], "a bind")))
+	with := ""
 	if o := given(options["o"], ""); options["o"] != nil && options["o"] != false {
-		what += fmt.Sprintf(" (%s)", shown(o))
+		with = fmt.Sprintf(" (%s)", shown(o))
 	}
-	c.add("volume", name, "host-mounts", "%s", what)
+	c.add("compose-volume-host", "volume", name, "host-mounts", "is %s, mounted as %s on the server%s", shown(given(options["device"], "nothing")), shown(given(options["type"], "a bind")), with)
 }
 
 // given is a value, or another one where there is none.
@@ -234,23 +235,23 @@ func (c *check) network(name string, network object) {
 	external, _ := network["external"].(object)
 	for _, docker := range []any{network["name"], external["name"]} {
 		if slices.Contains(dockersOwn, text(docker)) {
-			c.add("network", name, "host-namespaces", "is Docker's own network %s", text(docker))
+			c.add("compose-network-dockers-own", "network", name, "host-namespaces", "is Docker's own network %s", text(docker))
 		}
 	}
 	options, _ := network["driver_opts"].(object)
 	if bridge, ok := options["com.docker.network.bridge.name"].(string); ok && (!whole(bridge, interfaceName) || whole(bridge, serversOwn)) {
-		c.add("network", name, "host-namespaces", "is the interface %s of the server", shown(bridge))
+		c.add("compose-network-interface", "network", name, "host-namespaces", "is the interface %s of the server", shown(bridge))
 	}
 	for _, option := range slices.Sorted(maps.Keys(options)) {
 		if value := options[option]; strings.Contains(option, "gateway_mode") && value != "nat" && value != "isolated" {
-			c.add("network", name, "host-namespaces", "is open to other machines (gateway mode %s)", shown(value))
+			c.add("compose-network-gateway", "network", name, "host-namespaces", "is open to other machines (gateway mode %s)", shown(value))
 		}
 	}
 	ipam, _ := network["ipam"].(object)
 	for _, config := range list(ipam["config"]) {
 		for _, key := range []string{"subnet", "ip_range", "gateway"} {
 			if addresses, ok := config[key].(string); ok && !private(addresses, c.Own) {
-				c.add("network", name, "host-namespaces", "takes the addresses %s, which are not private or the server's own", shown(addresses))
+				c.add("compose-network-addresses", "network", name, "host-namespaces", "takes the addresses %s, which are not private or the server's own", shown(addresses))
 			}
 		}
 	}
@@ -259,7 +260,7 @@ func (c *check) network(name string, network object) {
 func (c *check) files(kind string, of map[string]object) {
 	for name, one := range of {
 		if file := text(one["file"]); c.outside(file) {
-			c.add(kind, name, "host-mounts", "is the file %s of the server", shown(file))
+			c.add("compose-file-outside", kind, name, "host-mounts", "is the file %s of the server", shown(file))
 		}
 	}
 }
