@@ -25,10 +25,10 @@ PULUMI_VERSION := $(shell sed -n 's|^\t*github.com/pulumi/pulumi/pkg/v3 \(v[0-9.
 PULUMI_OLDEST  := v3.217.0
 
 GO_FOLDERS := . cmd/doctor rehearsal tests
-SCRIPTS = $(shell git ls-files '*.sh') .ci/run
+SCRIPTS = $(shell git ls-files '*.sh' .githooks) .ci/run
 
 .PHONY: doctor ssh run rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
-        rehearse-snapshot rehearse-dashboard push test test-all test-e2e-all test-faults test-runbook test-unit test-e2e test-one test-one-clean test-attackers test-wild bench pictures lint outdated vulnerabilities sbom tools machine test-machine settings-table help
+        rehearse-snapshot rehearse-dashboard push test test-all test-e2e-all test-faults test-runbook test-unit test-e2e test-one test-one-clean test-attackers test-wild bench pictures lint outdated vulnerabilities sbom tools machine test-machine settings-table problems help
 
 help:
 	@echo 'make doctor             what blocks pulumi up on this machine and in the account (STACK=production)'
@@ -184,9 +184,11 @@ sbom:
 	@cd tools/lint && go build -o $(BIN)/ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 	@$(BIN)/cyclonedx-gomod app -json -licenses -packages -output bom.json . && echo bom.json
 
-# The README's settings table is Pulumi.yaml's.
+# The README's settings table is Pulumi.yaml's, docs/problems.md what the source refuses.
 settings-table:
 	go test ./internal/config -run Settings -update
+problems:
+	go test ./internal/release -run ProblemsAreListed -update
 
 # What runs on this machine or inside the rehearsal's containers. Go's own cache makes an unchanged build a matter of
 # seconds; the Pulumi CLI is linked only when its version changes. An installed CLI that is new enough is copied instead:

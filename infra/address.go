@@ -3,8 +3,6 @@ package infra
 import (
 	"fmt"
 
-	"berth/internal/config"
-
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -19,22 +17,31 @@ type Address struct {
 	AllocationID pulumi.StringOutput
 }
 
-func newAddress(
-	ctx *pulumi.Context, cfg *config.Config, network *Network, opts ...pulumi.ResourceOption,
-) (*Address, error) {
+// AddressArgs are what an Address needs.
+type AddressArgs struct {
+	// Domain is the site's, for the name in AWS's console.
+	Domain string
+	// Protect keeps it from being released.
+	Protect bool
+	// Gateway is the internet gateway of a network that is the stack's own.
+	Gateway []pulumi.Resource
+}
+
+// NewAddress declares the Elastic IP.
+func NewAddress(ctx *pulumi.Context, name string, args *AddressArgs, opts ...pulumi.ResourceOption) (*Address, error) {
 	a := &Address{}
-	if err := ctx.RegisterComponentResource("berth:infra:Address", "address", a, opts...); err != nil {
+	if err := ctx.RegisterComponentResource("berth:infra:Address", name, a, opts...); err != nil {
 		return nil, fmt.Errorf("declare the address: %w", err)
 	}
 	eip, err := ec2.NewEip(ctx, "elastic-ip", &ec2.EipArgs{
 		Domain: pulumi.String("vpc"),
-		Tags:   nameTag(cfg),
+		Tags:   nameTag(args.Domain),
 	},
 		pulumi.Parent(a),
 		// AWS asks for the gateway first, and refuses to detach it while an address is in use behind it.
-		pulumi.DependsOn(network.gateway),
+		pulumi.DependsOn(args.Gateway),
 		// A released address is not given back: DNS and every allow-list that names it would be wrong for good.
-		pulumi.Protect(cfg.Protect),
+		pulumi.Protect(args.Protect),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("declare the Elastic IP: %w", err)

@@ -3,8 +3,6 @@ package infra
 import (
 	"fmt"
 
-	"berth/internal/config"
-
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/dlm"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -22,24 +20,38 @@ type Backups struct {
 	Bucket pulumi.StringOutput
 }
 
-func newBackups(
-	ctx *pulumi.Context, cfg *config.Config, env *Environment, opts ...pulumi.ResourceOption,
-) (*Backups, error) {
+// BackupsArgs are what Backups need.
+type BackupsArgs struct {
+	// Domain is the site's, for the name in AWS's console.
+	Domain string
+	// SnapshotsKept is how many daily snapshots are kept, 0 for none; Mark is the tag of the volume that they are of.
+	SnapshotsKept int
+	Mark          map[string]string
+	// Boundary is the ARN of the permissions boundary.
+	Boundary pulumi.StringInput
+	// DumpBucket makes the bucket, ServerRole is whose holder may write there, and Protect keeps it from being deleted.
+	DumpBucket bool
+	ServerRole pulumi.StringInput
+	Protect    bool
+}
+
+// NewBackups declares the daily snapshot and the bucket for dumps, as far as they are wanted.
+func NewBackups(ctx *pulumi.Context, name string, args *BackupsArgs, opts ...pulumi.ResourceOption) (*Backups, error) {
 	b := &Backups{Bucket: pulumi.String("").ToStringOutput()}
-	if err := ctx.RegisterComponentResource("berth:infra:Backups", "backups", b, opts...); err != nil {
+	if err := ctx.RegisterComponentResource("berth:infra:Backups", name, b, opts...); err != nil {
 		return nil, fmt.Errorf("declare the backups: %w", err)
 	}
-	if cfg.SnapshotsKept > 0 {
-		if err := b.snapshots(ctx, cfg, env.Storage, env.boundary); err != nil {
+	if args.SnapshotsKept > 0 {
+		if err := b.snapshots(ctx, args); err != nil {
 			return nil, err
 		}
 	}
-	if cfg.DumpBucket {
-		if err := b.bucket(ctx, cfg, env.Server); err != nil {
+	if args.DumpBucket {
+		if err := b.bucket(ctx, args); err != nil {
 			return nil, err
 		}
 	}
-	if err := ctx.RegisterResourceOutputs(b, pulumi.Map{"bucket": b.Bucket, "protected": pulumi.Bool(cfg.Protect)}); err != nil {
+	if err := ctx.RegisterResourceOutputs(b, pulumi.Map{"bucket": b.Bucket, "protected": pulumi.Bool(args.Protect)}); err != nil {
 		return nil, fmt.Errorf("register the backups: %w", err)
 	}
 	return b, nil
@@ -47,14 +59,17 @@ func newBackups(
 
 // snapshots declares the daily snapshot. What it made outlives the policy: snapshots go only by its own hand, one for
 // each new one beyond the number kept.
-func (b *Backups) snapshots(ctx *pulumi.Context, cfg *config.Config, storage *Storage, boundary pulumi.StringInput) error {
-	role, err := newRole(ctx, cfg, "berth-snapshots", "Makes and removes the snapshots of a Berth data volume", trust("dlm.amazonaws.com").String(), boundary, b)
+func (b *Backups) snapshots(ctx *pulumi.Context, args *BackupsArgs) error {
+	role, err := newRole(ctx, "berth-snapshots", &roleArgs{
+		domain: args.Domain, description: "Makes and removes the snapshots of a Berth data volume",
+		trust: trust("dlm.amazonaws.com").String(), boundary: args.Boundary,
+	}, b)
 	if err != nil {
 		return fmt.Errorf("declare the snapshots' role: %w", err)
 	}
 	permission, err := iam.NewRolePolicy(ctx, "berth-snapshots", &iam.RolePolicyArgs{
 		Role:   role.Name,
-		Policy: pulumi.String(snapshotPolicy(storage.mark[markKey]).String()),
+		Policy: pulumi.String(snapshotPolicy(args.Mark[markKey]).String()),
 	}, pulumi.Parent(b))
 	if err != nil {
 		return fmt.Errorf("declare the permissions of the snapshots' role: %w", err)
@@ -66,7 +81,7 @@ func (b *Backups) snapshots(ctx *pulumi.Context, cfg *config.Config, storage *St
 		State:            pulumi.String("ENABLED"),
 		PolicyDetails: dlm.LifecyclePolicyPolicyDetailsArgs{
 			ResourceTypes: pulumi.StringArray{pulumi.String("VOLUME")},
-			TargetTags:    pulumi.ToStringMap(storage.mark),
+			TargetTags:    pulumi.ToStringMap(args.Mark),
 			Schedules: dlm.LifecyclePolicyPolicyDetailsScheduleArray{dlm.LifecyclePolicyPolicyDetailsScheduleArgs{
 				Name: pulumi.String("daily"),
 				CreateRule: dlm.LifecyclePolicyPolicyDetailsScheduleCreateRuleArgs{
@@ -74,11 +89,11 @@ func (b *Backups) snapshots(ctx *pulumi.Context, cfg *config.Config, storage *St
 					IntervalUnit: pulumi.String("HOURS"),
 					Times:        pulumi.String(snapshotTime),
 				},
-				RetainRule: dlm.LifecyclePolicyPolicyDetailsScheduleRetainRuleArgs{Count: pulumi.Int(cfg.SnapshotsKept)},
+				RetainRule: dlm.LifecyclePolicyPolicyDetailsScheduleRetainRuleArgs{Count: pulumi.Int(args.SnapshotsKept)},
 				CopyTags:   pulumi.Bool(true),
 			}},
 		},
-		Tags: nameTag(cfg),
+		Tags: nameTag(args.Domain),
 	},
 		pulumi.Parent(b),
 		// A policy whose role may do nothing ends in the state ERROR, and stays there.

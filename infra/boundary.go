@@ -26,8 +26,9 @@ var absent = regexp.MustCompile(`couldn't find resource|NoSuchEntity`)
 // An account has one boundary, for all of its stacks. Its administrator makes it beforehand (docs/iam/README.md), since a
 // deployer that could write it would be bounded by nothing. Where it is missing, whoever runs this update makes it, which
 // takes more than the deployer may. From then on it is the account's: no update changes it, and no destroy deletes it.
-func newBoundary(ctx *pulumi.Context, region string, there map[string]*recorded, provider *aws.Provider) (pulumi.StringInput, error) {
-	use := pulumi.Provider(provider)
+//
+// declared says whether the stack has made it.
+func newBoundary(ctx *pulumi.Context, region string, declared bool, use pulumi.InvokeOption) (pulumi.StringInput, error) {
 	caller, err := aws.GetCallerIdentity(ctx, nil, use)
 	if err != nil {
 		return nil, fmt.Errorf("look up the account's number: %w. Fix: log in to AWS (aws sts get-caller-identity)", err)
@@ -43,7 +44,7 @@ func newBoundary(ctx *pulumi.Context, region string, there map[string]*recorded,
 			return nil, err
 		}
 	}
-	if err == nil && there[policyType] == nil {
+	if err == nil && !declared {
 		return pulumi.String(arn), nil
 	}
 	// With the stack's provider it would have the stack's tags, and a change of these would be one of the boundary.

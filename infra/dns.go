@@ -5,8 +5,6 @@ import (
 	"net/url"
 	"strings"
 
-	"berth/internal/config"
-
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -25,8 +23,6 @@ const (
 type DNS struct {
 	pulumi.ResourceState
 
-	// Names are the site's names, the domain first, then its aliases.
-	Names []string
 	// ZoneID is the hosted zone, "Z…".
 	ZoneID pulumi.StringOutput
 	// NameServers are those of a zone the stack made, which its parent has to delegate to; none for an existing zone.
@@ -36,52 +32,64 @@ type DNS struct {
 	Records []pulumi.Resource
 }
 
-func newDNS(
-	ctx *pulumi.Context, cfg *config.Config, address *Address, server *Server, opts ...pulumi.ResourceOption,
-) (*DNS, error) {
-	d := &DNS{Names: append([]string{cfg.Domain}, cfg.Aliases...)}
-	if err := ctx.RegisterComponentResource("berth:infra:DNS", "dns", d, opts...); err != nil {
+// DNSArgs are what a DNS needs.
+type DNSArgs struct {
+	// Names are the site's names, the domain first, then its aliases.
+	Names []string
+	// Zone is the hosted zone that holds them. Create makes it, and Protect keeps it from being deleted.
+	Zone            string
+	Create, Protect bool
+	// ACMEDirectory is that of the authority that may issue certificates.
+	ACMEDirectory string
+	// IPv4 and IPv6 are where the names lead, IPv6 nil for nowhere.
+	IPv4, IPv6 pulumi.StringInput
+}
+
+// NewDNS declares the records of the site's names.
+func NewDNS(ctx *pulumi.Context, name string, args *DNSArgs, opts ...pulumi.ResourceOption) (*DNS, error) {
+	d := &DNS{}
+	if err := ctx.RegisterComponentResource("berth:infra:DNS", name, d, opts...); err != nil {
 		return nil, fmt.Errorf("declare the DNS: %w", err)
 	}
 	declare := d.findZone
-	if cfg.CreateZone {
+	if args.Create {
 		declare = d.createZone
 	}
-	if err := declare(ctx, cfg); err != nil {
+	if err := declare(ctx, args); err != nil {
 		return nil, err
 	}
 
-	for _, name := range d.Names {
-		if err := d.record(ctx, name, "A", address.PublicIP); err != nil {
+	for _, name := range args.Names {
+		if err := d.record(ctx, name, "A", args.IPv4); err != nil {
 			return nil, err
 		}
-		if server.DualStack {
-			if err := d.record(ctx, name, "AAAA", server.IPv6); err != nil {
+		if args.IPv6 != nil {
+			if err := d.record(ctx, name, "AAAA", args.IPv6); err != nil {
 				return nil, err
 			}
 		}
-		if restrictsAuthority(cfg, name) {
+		if args.restrictsAuthority(name) {
 			if err := d.record(ctx, name, "CAA", pulumi.Sprintf(`0 issue "%s"`, letsEncryptCAA)); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if err := ctx.RegisterResourceOutputs(d, pulumi.Map{"zoneId": d.ZoneID, "nameServers": d.NameServers, "protected": pulumi.Bool(cfg.Protect)}); err != nil {
+	if err := ctx.RegisterResourceOutputs(d, pulumi.Map{"zoneId": d.ZoneID, "nameServers": d.NameServers, "protected": pulumi.Bool(args.Protect)}); err != nil {
 		return nil, fmt.Errorf("register the DNS: %w", err)
 	}
 	return d, nil
 }
 
 // findZone takes the public hosted zone that exists already.
-func (d *DNS) findZone(ctx *pulumi.Context, cfg *config.Config) error {
+func (d *DNS) findZone(ctx *pulumi.Context, args *DNSArgs) error {
 	public := false // a private zone may bear the same name
 	zone, err := route53.LookupZone(ctx, &route53.LookupZoneArgs{
-		Name:        &cfg.Zone,
+		Name:        &args.Zone,
 		PrivateZone: &public,
 	}, pulumi.Parent(d))
 	if err != nil {
 		return fmt.Errorf("look up the hosted zone %s: %w. Fix: pulumi config set berth:zone <zone>, "+
-			"or pulumi config set berth:createZone true to have it made", cfg.Zone, err)
+			"or pulumi config set berth:createZone true to have it made", args.Zone, err)
 	}
 	d.ZoneID = pulumi.String(zone.ZoneId).ToStringOutput()
 	d.NameServers = pulumi.StringArray{}.ToStringArrayOutput()
@@ -89,17 +97,17 @@ func (d *DNS) findZone(ctx *pulumi.Context, cfg *config.Config) error {
 }
 
 // createZone declares a hosted zone of the stack's own.
-func (d *DNS) createZone(ctx *pulumi.Context, cfg *config.Config) error {
+func (d *DNS) createZone(ctx *pulumi.Context, args *DNSArgs) error {
 	zone, err := route53.NewZone(ctx, "zone", &route53.ZoneArgs{
-		Name: pulumi.String(cfg.Zone),
-		Tags: nameTag(cfg),
+		Name: pulumi.String(args.Zone),
+		Tags: nameTag(args.Names[0]),
 	},
 		pulumi.Parent(d),
 		// A zone recreated has other name servers: the site would be gone until its parent delegates to them.
-		pulumi.Protect(cfg.Protect),
+		pulumi.Protect(args.Protect),
 	)
 	if err != nil {
-		return fmt.Errorf("declare the hosted zone %s: %w", cfg.Zone, err)
+		return fmt.Errorf("declare the hosted zone %s: %w", args.Zone, err)
 	}
 	d.ZoneID = zone.ZoneId
 	d.NameServers = zone.NameServers
@@ -126,8 +134,8 @@ func (d *DNS) record(ctx *pulumi.Context, name, kind string, value pulumi.String
 // restrictsAuthority tells whether name gets a CAA record that lets Let's Encrypt alone issue certificates for it.
 // There is none where another ACME directory is set, whose identity Berth does not know; and none at the apex of a
 // zone that existed before, since a CAA record there also binds every other name in the zone.
-func restrictsAuthority(cfg *config.Config, name string) bool {
-	directory, err := url.Parse(cfg.ACME.Directory)
+func (args *DNSArgs) restrictsAuthority(name string) bool {
+	directory, err := url.Parse(args.ACMEDirectory)
 	if err != nil {
 		return false
 	}
@@ -135,5 +143,5 @@ func restrictsAuthority(cfg *config.Config, name string) bool {
 	if host != letsEncryptAPI && !strings.HasSuffix(host, "."+letsEncryptAPI) {
 		return false
 	}
-	return name != cfg.Zone || cfg.CreateZone
+	return name != args.Zone || args.Create
 }

@@ -3,8 +3,6 @@ package infra
 import (
 	"fmt"
 
-	"berth/internal/config"
-
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/s3"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -23,11 +21,11 @@ const (
 
 // bucket declares a private bucket that the server can add to, and neither read nor empty: whoever takes the server
 // over does not have the dumps of months as well, and can neither take them away nor replace them.
-func (b *Backups) bucket(ctx *pulumi.Context, cfg *config.Config, server *Server) error {
+func (b *Backups) bucket(ctx *pulumi.Context, args *BackupsArgs) error {
 	bucket, err := s3.NewBucketV2(ctx, "berth-dumps", &s3.BucketV2Args{
 		ForceDestroy: pulumi.Bool(false),
-		Tags:         nameTag(cfg),
-	}, pulumi.Parent(b), pulumi.Protect(cfg.Protect))
+		Tags:         nameTag(args.Domain),
+	}, pulumi.Parent(b), pulumi.Protect(args.Protect))
 	if err != nil {
 		return fmt.Errorf("declare the bucket for dumps: %w", err)
 	}
@@ -94,7 +92,7 @@ func (b *Backups) bucket(ctx *pulumi.Context, cfg *config.Config, server *Server
 		return fmt.Errorf("declare the policy of the bucket for dumps: %w", err)
 	}
 	_, err = iam.NewRolePolicy(ctx, "berth-dumps", &iam.RolePolicyArgs{
-		Role:   server.Role.Name,
+		Role:   args.ServerRole,
 		Policy: bucket.Arn.ApplyT(func(arn string) string { return dumpPolicy(arn).String() }).(pulumi.StringOutput),
 	}, pulumi.Parent(b))
 	if err != nil {

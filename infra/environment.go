@@ -34,6 +34,10 @@ type Environment struct {
 
 	// boundary is the ARN of the permissions boundary of every role.
 	boundary pulumi.StringInput
+	// defaultTags are the tags of every resource.
+	defaultTags map[string]string
+	// volumeZone is where the data volume of the last run is, as long as it is protected.
+	volumeZone string
 }
 
 // New declares the environment that cfg describes. The order is the one in which AWS needs it, with one intention
@@ -46,57 +50,117 @@ func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
 	if err := refuse(cfg, there); err != nil {
 		return nil, err
 	}
-	provider, err := newProvider(ctx, cfg, "aws", cfg.Region)
+	env := &Environment{defaultTags: defaultTags(ctx.Project(), ctx.Stack(), cfg.Tags)}
+	if volume := there[volumeType]; volume != nil && cfg.Protect {
+		env.volumeZone = volume.text("availabilityZone")
+	}
+	provider, err := newProvider(ctx, "aws", cfg.Region, env.defaultTags)
 	if err != nil {
 		return nil, err
 	}
-	opt := pulumi.Providers(provider)
-
-	env := &Environment{}
-	if env.boundary, err = newBoundary(ctx, cfg.Region, there, provider); err != nil {
+	if env.boundary, err = newBoundary(ctx, cfg.Region, there[policyType] != nil, pulumi.Provider(provider)); err != nil {
 		return nil, err
 	}
-	if env.Keys, err = newKeys(ctx, cfg); err != nil {
+	if env.Keys, err = NewKeys(ctx, "keys", &KeysArgs{ClientPrivate: cfg.SSHPrivateKey}); err != nil {
 		return nil, err
 	}
-	if env.Network, err = newNetwork(ctx, cfg, opt); err != nil {
-		return nil, err
-	}
-	if env.Firewall, err = newFirewall(ctx, cfg, env.Network, opt); err != nil {
-		return nil, err
-	}
-	if env.Storage, err = newStorage(ctx, cfg, env.Network, opt); err != nil {
-		return nil, err
-	}
-	if env.Address, err = newAddress(ctx, cfg, env.Network, opt); err != nil {
-		return nil, err
-	}
-	if env.Server, err = newServer(ctx, cfg, env, opt); err != nil {
-		return nil, err
-	}
-	if env.DNS, err = newDNS(ctx, cfg, env.Address, env.Server, opt); err != nil {
-		return nil, err
-	}
-	if env.Backups, err = newBackups(ctx, cfg, env, opt); err != nil {
-		return nil, err
-	}
-	if cfg.AlarmEmail != "" {
-		if env.Monitoring, err = newMonitoring(ctx, cfg, env, opt); err != nil {
+	for _, declare := range []func(*pulumi.Context, *config.Config, pulumi.ResourceOption) error{
+		env.addNetwork, env.addFirewall, env.addStorage, env.addAddress, env.addServer, env.addDNS, env.addBackups, env.addMonitoring,
+	} {
+		if err := declare(ctx, cfg, pulumi.Providers(provider)); err != nil {
 			return nil, err
 		}
 	}
 	return env, nil
 }
 
+func (e *Environment) addNetwork(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
+	e.Network, err = NewNetwork(ctx, "network", &NetworkArgs{
+		Domain: cfg.Domain, Region: cfg.Region, SubnetID: cfg.SubnetID, CIDR: cfg.VPCCIDR, AvailabilityZone: cfg.AvailabilityZone,
+		VolumeZone: e.volumeZone,
+	}, provider)
+	return err
+}
+
+func (e *Environment) addFirewall(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
+	e.Firewall, err = NewFirewall(ctx, "firewall", &FirewallArgs{
+		Domain: cfg.Domain, VPCID: e.Network.VPCID, OperatorCIDRs: cfg.OperatorCIDRs,
+	}, provider)
+	return err
+}
+
+func (e *Environment) addStorage(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
+	e.Storage, err = NewStorage(ctx, "storage", &StorageArgs{
+		Domain: cfg.Domain, Zone: e.Network.Zone, Size: cfg.VolumeSize, Snapshot: cfg.VolumeSnapshot, Protect: cfg.Protect,
+	}, provider)
+	return err
+}
+
+func (e *Environment) addAddress(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
+	e.Address, err = NewAddress(ctx, "address", &AddressArgs{
+		Domain: cfg.Domain, Protect: cfg.Protect, Gateway: e.Network.gateway,
+	}, provider)
+	return err
+}
+
+func (e *Environment) addServer(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
+	args := &ServerArgs{
+		Domain: cfg.Domain, DefaultTags: e.defaultTags, Region: cfg.Region, InstanceType: cfg.InstanceType, AMI: cfg.AMI,
+		UserData: userData(e.Keys), Boundary: e.boundary,
+		Network: e.Network, SecurityGroupID: e.Firewall.SecurityGroupID,
+		VolumeID: e.Storage.VolumeID, AllocationID: e.Address.AllocationID,
+	}
+	if cfg.VolumeSnapshot != "" {
+		// Another volume takes another server. Detaching the old one stops a server, and nothing would start it again;
+		// besides, what ran on the old data must not go on with the new.
+		args.ReplaceWith = []pulumi.Resource{e.Storage.volume}
+	}
+	e.Server, err = NewServer(ctx, "server", args, provider)
+	return err
+}
+
+func (e *Environment) addDNS(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
+	args := &DNSArgs{
+		Names: cfg.Names(), Zone: cfg.Zone, Create: cfg.CreateZone, Protect: cfg.Protect, ACMEDirectory: cfg.ACME.Directory,
+		IPv4: e.Address.PublicIP,
+	}
+	if e.Server.DualStack {
+		args.IPv6 = e.Server.IPv6
+	}
+	e.DNS, err = NewDNS(ctx, "dns", args, provider)
+	return err
+}
+
+func (e *Environment) addBackups(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
+	e.Backups, err = NewBackups(ctx, "backups", &BackupsArgs{
+		Domain: cfg.Domain, SnapshotsKept: cfg.SnapshotsKept, Mark: e.Storage.mark, Boundary: e.boundary,
+		DumpBucket: cfg.DumpBucket, ServerRole: e.Server.Role.Name, Protect: cfg.Protect,
+	}, provider)
+	return err
+}
+
+func (e *Environment) addMonitoring(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
+	if cfg.AlarmEmail == "" {
+		return nil
+	}
+	args := &MonitoringArgs{
+		Domain: cfg.Domain, Region: cfg.Region, DefaultTags: e.defaultTags, Email: cfg.AlarmEmail, HealthPath: "/",
+		InstanceID: e.Server.InstanceID, ServerRole: e.Server.Role.Name,
+	}
+	if len(cfg.Routes) > 0 && cfg.Routes[0].Health != "" {
+		args.HealthPath = cfg.Routes[0].Health
+	}
+	e.Monitoring, err = NewMonitoring(ctx, "monitoring", args, provider)
+	return err
+}
+
 // newProvider makes an AWS provider: the stack's own, and another for what exists in one region alone. They are
 // explicit, rather than taken from the surroundings, so that the region is known and every resource carries the stack's
 // tags.
-func newProvider(ctx *pulumi.Context, cfg *config.Config, name, region string) (*aws.Provider, error) {
+func newProvider(ctx *pulumi.Context, name, region string, tags map[string]string) (*aws.Provider, error) {
 	provider, err := aws.NewProvider(ctx, name, &aws.ProviderArgs{
-		Region: pulumi.String(region),
-		DefaultTags: aws.ProviderDefaultTagsArgs{
-			Tags: pulumi.ToStringMap(defaultTags(ctx.Project(), ctx.Stack(), cfg.Tags)),
-		},
+		Region:      pulumi.String(region),
+		DefaultTags: aws.ProviderDefaultTagsArgs{Tags: pulumi.ToStringMap(tags)},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("declare the AWS provider for %s: %w", region, err)

@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"berth/internal/config"
-
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -31,25 +29,34 @@ type Firewall struct {
 	rules pulumi.IDArray
 }
 
-func newFirewall(
-	ctx *pulumi.Context, cfg *config.Config, network *Network, opts ...pulumi.ResourceOption,
-) (*Firewall, error) {
+// FirewallArgs are what a Firewall needs.
+type FirewallArgs struct {
+	// Domain is the site's, for the name in AWS's console.
+	Domain string
+	// VPCID is the VPC of the server's subnet.
+	VPCID pulumi.StringInput
+	// OperatorCIDRs are the ranges that may connect over SSH.
+	OperatorCIDRs []netip.Prefix
+}
+
+// NewFirewall declares the security group and each of its rules.
+func NewFirewall(ctx *pulumi.Context, name string, args *FirewallArgs, opts ...pulumi.ResourceOption) (*Firewall, error) {
 	f := &Firewall{}
-	if err := ctx.RegisterComponentResource("berth:infra:Firewall", "firewall", f, opts...); err != nil {
+	if err := ctx.RegisterComponentResource("berth:infra:Firewall", name, f, opts...); err != nil {
 		return nil, fmt.Errorf("declare the firewall: %w", err)
 	}
 	group, err := ec2.NewSecurityGroup(ctx, "security-group", &ec2.SecurityGroupArgs{
 		// Another description, or another name, would replace the group.
 		Description: pulumi.String("SSH from the operator, HTTP and HTTPS from everywhere"),
-		VpcId:       network.VPCID,
-		Tags:        nameTag(cfg),
+		VpcId:       args.VPCID,
+		Tags:        nameTag(args.Domain),
 	}, pulumi.Parent(f))
 	if err != nil {
 		return nil, fmt.Errorf("declare the security group: %w", err)
 	}
 	f.SecurityGroupID = group.ID().ToStringOutput()
 
-	for _, cidr := range cfg.OperatorCIDRs {
+	for _, cidr := range args.OperatorCIDRs {
 		if err := f.allowIn(ctx, "ssh-from-"+ruleName(cidr), 22, cidr.String(), "SSH from the operator"); err != nil {
 			return nil, err
 		}

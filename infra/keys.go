@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"berth/internal/config"
-
 	"github.com/pulumi/pulumi-tls/sdk/v5/go/tls"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"golang.org/x/crypto/ssh"
@@ -28,9 +26,16 @@ type Keys struct {
 	ClientPublic pulumi.StringOutput
 }
 
-func newKeys(ctx *pulumi.Context, cfg *config.Config, opts ...pulumi.ResourceOption) (*Keys, error) {
+// KeysArgs are what Keys need.
+type KeysArgs struct {
+	// ClientPrivate is the operator's own key, "" to have one made for the stack.
+	ClientPrivate string
+}
+
+// NewKeys declares the two key pairs.
+func NewKeys(ctx *pulumi.Context, name string, args *KeysArgs, opts ...pulumi.ResourceOption) (*Keys, error) {
 	keys := &Keys{}
-	if err := ctx.RegisterComponentResource("berth:infra:Keys", "keys", keys, opts...); err != nil {
+	if err := ctx.RegisterComponentResource("berth:infra:Keys", name, keys, opts...); err != nil {
 		return nil, fmt.Errorf("declare the keys: %w", err)
 	}
 
@@ -40,12 +45,12 @@ func newKeys(ctx *pulumi.Context, cfg *config.Config, opts ...pulumi.ResourceOpt
 	}
 	keys.HostPrivate, keys.HostPublic = private(host), public(host)
 
-	if cfg.SSHPrivateKey != "" {
-		line, err := publicHalf(cfg.SSHPrivateKey)
+	if args.ClientPrivate != "" {
+		line, err := publicHalf(args.ClientPrivate)
 		if err != nil {
 			return nil, err
 		}
-		keys.ClientPrivate = pulumi.ToSecret(pulumi.String(cfg.SSHPrivateKey)).(pulumi.StringOutput)
+		keys.ClientPrivate = pulumi.ToSecret(pulumi.String(args.ClientPrivate)).(pulumi.StringOutput)
 		keys.ClientPublic = pulumi.String(line).ToStringOutput()
 	} else {
 		client, err := newKeyPair(ctx, "client-key", keys)

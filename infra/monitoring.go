@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"berth/internal/config"
-
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
@@ -37,33 +35,48 @@ type Monitoring struct {
 	Dashboard pulumi.StringOutput
 }
 
-func newMonitoring(
-	ctx *pulumi.Context, cfg *config.Config, env *Environment, opts ...pulumi.ResourceOption,
-) (*Monitoring, error) {
+// MonitoringArgs are what a Monitoring needs.
+type MonitoringArgs struct {
+	// Domain is the site's: alarms and the dashboard are named after it.
+	Domain string
+	// Region is the stack's. DefaultTags are those of every resource, for the one that is in another region.
+	Region      string
+	DefaultTags map[string]string
+	// Email is who is told.
+	Email string
+	// HealthPath is what is asked from outside.
+	HealthPath string
+	// InstanceID is the server, ServerRole whose holder may write its metrics.
+	InstanceID pulumi.IDOutput
+	ServerRole pulumi.StringInput
+}
+
+// NewMonitoring declares the alarms and the dashboard.
+func NewMonitoring(ctx *pulumi.Context, name string, args *MonitoringArgs, opts ...pulumi.ResourceOption) (*Monitoring, error) {
 	m := &Monitoring{}
-	if err := ctx.RegisterComponentResource("berth:infra:Monitoring", "monitoring", m, opts...); err != nil {
+	if err := ctx.RegisterComponentResource("berth:infra:Monitoring", name, m, opts...); err != nil {
 		return nil, fmt.Errorf("declare the monitoring: %w", err)
 	}
-	if err := m.permit(ctx, env.Server); err != nil {
+	if err := m.permit(ctx, args.ServerRole); err != nil {
 		return nil, err
 	}
-	topic, err := m.topic(ctx, cfg, "alarms")
+	topic, err := m.topic(ctx, "alarms", args)
 	if err != nil {
 		return nil, err
 	}
 	var arns pulumi.StringArray
-	for _, a := range alarms(cfg.Region, cfg.Domain, env.Server.InstanceID) {
-		declared, err := m.alarm(ctx, cfg, a, topic)
+	for _, a := range alarms(args.Region, args.Domain, args.InstanceID) {
+		declared, err := m.alarm(ctx, args.Domain, a, topic)
 		if err != nil {
 			return nil, err
 		}
 		arns = append(arns, declared.Arn)
 	}
-	check, err := m.watch(ctx, cfg, topic)
+	check, err := m.watch(ctx, args, topic)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.dashboard(ctx, cfg, env.Server.InstanceID, check.ID(), arns); err != nil {
+	if err := m.dashboard(ctx, args, check.ID(), arns); err != nil {
 		return nil, err
 	}
 	if err := ctx.RegisterResourceOutputs(m, pulumi.Map{"dashboard": m.Dashboard}); err != nil {
@@ -73,9 +86,9 @@ func newMonitoring(
 }
 
 // permit lets the server write its own metrics. Metrics are no resources to CloudWatch: the namespace is the bound.
-func (m *Monitoring) permit(ctx *pulumi.Context, server *Server) error {
+func (m *Monitoring) permit(ctx *pulumi.Context, role pulumi.StringInput) error {
 	_, err := iam.NewRolePolicy(ctx, "berth-metrics", &iam.RolePolicyArgs{
-		Role: server.Role.Name,
+		Role: role,
 		Policy: pulumi.String(policy{{
 			Effect: "Allow", Action: []string{"cloudwatch:PutMetricData"}, Resource: []string{"*"},
 			Condition: map[string]map[string]string{"StringEquals": {"cloudwatch:namespace": MetricNamespace}},
@@ -94,27 +107,27 @@ func (m *Monitoring) permit(ctx *pulumi.Context, server *Server) error {
 // AWS's own and does not let it, and a key of the stack's own costs a dollar a month for messages that leave as plain
 // mail anyway. Source: CloudWatch User Guide, "Notifying users on alarm changes".
 func (m *Monitoring) topic(
-	ctx *pulumi.Context, cfg *config.Config, name string, opts ...pulumi.ResourceOption,
+	ctx *pulumi.Context, name string, args *MonitoringArgs, opts ...pulumi.ResourceOption,
 ) (*sns.Topic, error) {
 	opts = append(opts, pulumi.Parent(m))
-	topic, err := sns.NewTopic(ctx, name, &sns.TopicArgs{Tags: nameTag(cfg)}, opts...)
+	topic, err := sns.NewTopic(ctx, name, &sns.TopicArgs{Tags: nameTag(args.Domain)}, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("declare the topic %s: %w", name, err)
 	}
 	_, err = sns.NewTopicSubscription(ctx, name, &sns.TopicSubscriptionArgs{
 		Topic:    topic.Arn,
 		Protocol: pulumi.String("email"),
-		Endpoint: pulumi.String(cfg.AlarmEmail),
+		Endpoint: pulumi.String(args.Email),
 	}, opts...)
 	if err != nil {
-		return nil, fmt.Errorf("declare the subscription of %s to the topic %s: %w", cfg.AlarmEmail, name, err)
+		return nil, fmt.Errorf("declare the subscription of %s to the topic %s: %w", args.Email, name, err)
 	}
 	return topic, nil
 }
 
 // alarm declares one alarm, which says when it begins and when it is over.
 func (m *Monitoring) alarm(
-	ctx *pulumi.Context, cfg *config.Config, a alarm, topic *sns.Topic, opts ...pulumi.ResourceOption,
+	ctx *pulumi.Context, domain string, a alarm, topic *sns.Topic, opts ...pulumi.ResourceOption,
 ) (*cloudwatch.MetricAlarm, error) {
 	actions := pulumi.Array{topic.Arn}
 	if a.action != "" {
@@ -122,7 +135,7 @@ func (m *Monitoring) alarm(
 	}
 	declared, err := cloudwatch.NewMetricAlarm(ctx, a.name, &cloudwatch.MetricAlarmArgs{
 		// It is the subject of the mail, so it names the site.
-		Name:               pulumi.String(cut(cfg.Domain, 200) + " " + a.name),
+		Name:               pulumi.String(cut(domain, 200) + " " + a.name),
 		AlarmDescription:   pulumi.String(a.description),
 		Namespace:          pulumi.String(a.namespace),
 		MetricName:         pulumi.String(a.metric),
@@ -135,7 +148,7 @@ func (m *Monitoring) alarm(
 		TreatMissingData:   pulumi.String(a.missing),
 		AlarmActions:       actions,
 		OkActions:          pulumi.Array{topic.Arn},
-		Tags:               nameTag(cfg),
+		Tags:               nameTag(domain),
 	}, append(opts, pulumi.Parent(m))...)
 	if err != nil {
 		return nil, fmt.Errorf("declare the alarm %s: %w", a.name, err)
@@ -145,57 +158,49 @@ func (m *Monitoring) alarm(
 
 // watch declares the look at the site from outside, and the alarm for it with what it needs in the health checks' own
 // region.
-func (m *Monitoring) watch(ctx *pulumi.Context, cfg *config.Config, topic *sns.Topic) (*route53.HealthCheck, error) {
+func (m *Monitoring) watch(ctx *pulumi.Context, args *MonitoringArgs, topic *sns.Topic) (*route53.HealthCheck, error) {
 	check, err := route53.NewHealthCheck(ctx, "site", &route53.HealthCheckArgs{
 		// Route 53 connects over TLS and does not look whether the certificate is valid: that is what the alarm on the
 		// days it has left is for. Source: Route 53 Developer Guide, "How Route 53 determines whether a health check is
 		// healthy".
 		Type:             pulumi.String("HTTPS"),
-		Fqdn:             pulumi.String(cfg.Domain),
+		Fqdn:             pulumi.String(args.Domain),
 		Port:             pulumi.Int(443),
-		ResourcePath:     pulumi.String(healthPath(cfg)),
+		ResourcePath:     pulumi.String(args.HealthPath),
 		EnableSni:        pulumi.Bool(true), // nginx chooses the site, and its certificate, by the name
 		RequestInterval:  pulumi.Int(healthInterval),
 		FailureThreshold: pulumi.Int(healthFailures),
-		Tags:             nameTag(cfg),
+		Tags:             nameTag(args.Domain),
 	}, pulumi.Parent(m))
 	if err != nil {
-		return nil, fmt.Errorf("declare the health check of %s: %w", cfg.Domain, err)
+		return nil, fmt.Errorf("declare the health check of %s: %w", args.Domain, err)
 	}
 	var there []pulumi.ResourceOption
-	if cfg.Region != healthRegion {
+	if args.Region != healthRegion {
 		var provider *aws.Provider
-		if provider, err = newProvider(ctx, cfg, "aws-"+healthRegion, healthRegion); err != nil {
+		if provider, err = newProvider(ctx, "aws-"+healthRegion, healthRegion, args.DefaultTags); err != nil {
 			return nil, err
 		}
 		there = append(there, pulumi.Provider(provider))
-		if topic, err = m.topic(ctx, cfg, "alarms-"+healthRegion, there...); err != nil {
+		if topic, err = m.topic(ctx, "alarms-"+healthRegion, args, there...); err != nil {
 			return nil, err
 		}
 	}
-	_, err = m.alarm(ctx, cfg, siteAlarm(check.ID()), topic, there...)
+	_, err = m.alarm(ctx, args.Domain, siteAlarm(check.ID()), topic, there...)
 	return check, err
 }
 
-// healthPath is what is asked from outside: what the first route says of itself, and the front page otherwise.
-func healthPath(cfg *config.Config) string {
-	if len(cfg.Routes) > 0 && cfg.Routes[0].Health != "" {
-		return cfg.Routes[0].Health
-	}
-	return "/"
-}
-
 func (m *Monitoring) dashboard(
-	ctx *pulumi.Context, cfg *config.Config, instance, check pulumi.IDOutput, arns pulumi.StringArray,
+	ctx *pulumi.Context, args *MonitoringArgs, check pulumi.IDOutput, arns pulumi.StringArray,
 ) error {
-	body := pulumi.All(instance, check, arns.ToStringArrayOutput()).ApplyT(func(values []any) (string, error) {
+	body := pulumi.All(args.InstanceID, check, arns.ToStringArrayOutput()).ApplyT(func(values []any) (string, error) {
 		return board{
-			domain: cfg.Domain, region: cfg.Region,
+			domain: args.Domain, region: args.Region,
 			instance: string(values[0].(pulumi.ID)), check: string(values[1].(pulumi.ID)), alarms: values[2].([]string),
 		}.body()
 	}).(pulumi.StringOutput)
 	// A dashboard's name has no dots.
-	name := strings.ReplaceAll(cut(cfg.Domain, 200), ".", "-")
+	name := strings.ReplaceAll(cut(args.Domain, 200), ".", "-")
 	board, err := cloudwatch.NewDashboard(ctx, "dashboard", &cloudwatch.DashboardArgs{
 		DashboardName: pulumi.String(name),
 		DashboardBody: body,
@@ -204,7 +209,7 @@ func (m *Monitoring) dashboard(
 		return fmt.Errorf("declare the dashboard: %w", err)
 	}
 	m.Dashboard = pulumi.Sprintf("https://%s.console.aws.amazon.com/cloudwatch/home?region=%s#dashboards/dashboard/%s",
-		cfg.Region, cfg.Region, board.DashboardName)
+		args.Region, args.Region, board.DashboardName)
 	return nil
 }
 

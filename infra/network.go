@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 
-	"berth/internal/config"
-
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -27,22 +25,39 @@ type Network struct {
 	// A reserved address survives the replacement of the server, as the Elastic IP does for IPv4.
 	ServerIPv6 pulumi.StringOutput
 
+	// shared tells whether the subnet existed already.
+	shared bool
 	// gateway is what an Elastic IP needs first: nothing in an existing subnet, whose gateway is its owner's.
 	gateway []pulumi.Resource
 	// egress is what has to stand before a server can reach the Internet.
 	egress []pulumi.Resource
 }
 
-func newNetwork(ctx *pulumi.Context, cfg *config.Config, opts ...pulumi.ResourceOption) (*Network, error) {
+// NetworkArgs are what a Network needs.
+type NetworkArgs struct {
+	// Domain is the site's, for the name in AWS's console.
+	Domain string
+	// Region is the stack's.
+	Region string
+	// SubnetID is an existing subnet, "" for a network of the stack's own in CIDR and AvailabilityZone.
+	SubnetID         string
+	CIDR             netip.Prefix
+	AvailabilityZone string
+	// VolumeZone is where the protected data volume is, "" for none: a subnet in another zone is refused.
+	VolumeZone string
+}
+
+// NewNetwork declares the network, or looks up the subnet that exists.
+func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pulumi.ResourceOption) (*Network, error) {
 	n := &Network{}
-	if err := ctx.RegisterComponentResource("berth:infra:Network", "network", n, opts...); err != nil {
+	if err := ctx.RegisterComponentResource("berth:infra:Network", name, n, opts...); err != nil {
 		return nil, fmt.Errorf("declare the network: %w", err)
 	}
 	declare := n.create
-	if cfg.SubnetID != "" {
-		declare = n.adopt
+	if args.SubnetID != "" {
+		declare = n.useExistingSubnet
 	}
-	if err := declare(ctx, cfg); err != nil {
+	if err := declare(ctx, args); err != nil {
 		return nil, err
 	}
 	outputs := pulumi.Map{"vpcId": n.VPCID, "subnetId": n.SubnetID, "zone": n.Zone}
@@ -52,18 +67,19 @@ func newNetwork(ctx *pulumi.Context, cfg *config.Config, opts ...pulumi.Resource
 	return n, nil
 }
 
-// adopt takes the existing subnet that the stack names, and changes nothing about it.
-func (n *Network) adopt(ctx *pulumi.Context, cfg *config.Config) error {
-	subnet, err := ec2.LookupSubnet(ctx, &ec2.LookupSubnetArgs{Id: &cfg.SubnetID}, pulumi.Parent(n))
+// useExistingSubnet takes the existing subnet that the stack names, and changes nothing about it.
+func (n *Network) useExistingSubnet(ctx *pulumi.Context, args *NetworkArgs) error {
+	subnet, err := ec2.LookupSubnet(ctx, &ec2.LookupSubnetArgs{Id: &args.SubnetID}, pulumi.Parent(n))
 	if err != nil {
 		return fmt.Errorf("look up subnet %s in %s: %w. Fix: pulumi config set berth:subnetId <subnet>, "+
-			"or pulumi config rm berth:subnetId for a network of the stack's own", cfg.SubnetID, cfg.Region, err)
+			"or pulumi config rm berth:subnetId for a network of the stack's own", args.SubnetID, args.Region, err)
 	}
-	if err := refuseSubnet(ctx, cfg, subnet.AvailabilityZone); err != nil {
+	if err := refuseSubnet(args.SubnetID, subnet.AvailabilityZone, args.VolumeZone); err != nil {
 		return err
 	}
+	n.shared = true
 	n.VPCID = pulumi.String(subnet.VpcId).ToStringOutput()
-	n.SubnetID = pulumi.String(cfg.SubnetID).ToStringOutput()
+	n.SubnetID = pulumi.String(args.SubnetID).ToStringOutput()
 	n.Zone = pulumi.String(subnet.AvailabilityZone).ToStringOutput()
 	n.DualStack = subnet.Ipv6CidrBlock != ""
 	// Any address of a shared subnet may be taken already: there AWS chooses one.
@@ -72,14 +88,14 @@ func (n *Network) adopt(ctx *pulumi.Context, cfg *config.Config) error {
 }
 
 // create declares a VPC with one public subnet and its way to the Internet.
-func (n *Network) create(ctx *pulumi.Context, cfg *config.Config) error {
+func (n *Network) create(ctx *pulumi.Context, args *NetworkArgs) error {
 	parent := pulumi.Parent(n)
 	vpc, err := ec2.NewVpc(ctx, "vpc", &ec2.VpcArgs{
-		CidrBlock:                    pulumi.String(cfg.VPCCIDR.String()),
+		CidrBlock:                    pulumi.String(args.CIDR.String()),
 		AssignGeneratedIpv6CidrBlock: pulumi.Bool(true),
 		EnableDnsSupport:             pulumi.Bool(true),
 		EnableDnsHostnames:           pulumi.Bool(true),
-		Tags:                         nameTag(cfg),
+		Tags:                         nameTag(args.Domain),
 	}, parent)
 	if err != nil {
 		return fmt.Errorf("declare the VPC: %w", err)
@@ -88,14 +104,14 @@ func (n *Network) create(ctx *pulumi.Context, cfg *config.Config) error {
 
 	subnet, err := ec2.NewSubnet(ctx, "subnet", &ec2.SubnetArgs{
 		VpcId:                       vpc.ID(),
-		AvailabilityZone:            pulumi.String(cfg.AvailabilityZone),
-		CidrBlock:                   pulumi.String(subnetIPv4(cfg.VPCCIDR).String()),
+		AvailabilityZone:            pulumi.String(args.AvailabilityZone),
+		CidrBlock:                   pulumi.String(subnetIPv4(args.CIDR).String()),
 		Ipv6CidrBlock:               ipv6,
 		AssignIpv6AddressOnCreation: pulumi.Bool(true),
 		// The Elastic IP is associated only once the instance runs. Until then first boot reaches the Internet
 		// through this passing address, which AWS takes back when the Elastic IP comes.
 		MapPublicIpOnLaunch: pulumi.Bool(true),
-		Tags:                nameTag(cfg),
+		Tags:                nameTag(args.Domain),
 	}, parent)
 	if err != nil {
 		return fmt.Errorf("declare the subnet: %w", err)
@@ -103,14 +119,14 @@ func (n *Network) create(ctx *pulumi.Context, cfg *config.Config) error {
 
 	gateway, err := ec2.NewInternetGateway(ctx, "internet-gateway", &ec2.InternetGatewayArgs{
 		VpcId: vpc.ID(),
-		Tags:  nameTag(cfg),
+		Tags:  nameTag(args.Domain),
 	}, parent)
 	if err != nil {
 		return fmt.Errorf("declare the internet gateway: %w", err)
 	}
 	n.gateway = []pulumi.Resource{gateway}
 
-	if err := n.route(ctx, cfg, vpc, subnet, gateway); err != nil {
+	if err := n.route(ctx, args.Domain, vpc, subnet, gateway); err != nil {
 		return err
 	}
 	n.VPCID = vpc.ID().ToStringOutput()
@@ -123,12 +139,12 @@ func (n *Network) create(ctx *pulumi.Context, cfg *config.Config) error {
 
 // route leads the subnet's traffic, IPv4 and IPv6, through the gateway.
 func (n *Network) route(
-	ctx *pulumi.Context, cfg *config.Config, vpc *ec2.Vpc, subnet *ec2.Subnet, gateway *ec2.InternetGateway,
+	ctx *pulumi.Context, domain string, vpc *ec2.Vpc, subnet *ec2.Subnet, gateway *ec2.InternetGateway,
 ) error {
 	parent := pulumi.Parent(n)
 	table, err := ec2.NewRouteTable(ctx, "route-table", &ec2.RouteTableArgs{
 		VpcId: vpc.ID(),
-		Tags:  nameTag(cfg),
+		Tags:  nameTag(domain),
 	}, parent)
 	if err != nil {
 		return fmt.Errorf("declare the route table: %w", err)

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"berth/internal/config"
-
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -27,14 +25,20 @@ func trust(service string) policy {
 	return policy{{Effect: "Allow", Principal: map[string]string{"Service": service}, Action: []string{"sts:AssumeRole"}}}
 }
 
+// roleArgs are what a role needs: the domain of the site, for the name in AWS's console, and who may take it on.
+type roleArgs struct {
+	domain, description, trust string
+	boundary                   pulumi.StringInput
+}
+
 // newRole declares a role of the program's, within the boundary. Another trust takes another role: the deployer may update
 // none, since whoever updates a role's trust becomes the role.
-func newRole(ctx *pulumi.Context, cfg *config.Config, name, description, trust string, boundary pulumi.StringInput, parent pulumi.Resource) (*iam.Role, error) {
+func newRole(ctx *pulumi.Context, name string, args *roleArgs, parent pulumi.Resource) (*iam.Role, error) {
 	return iam.NewRole(ctx, name, &iam.RoleArgs{
-		Description:         pulumi.String(description),
-		AssumeRolePolicy:    pulumi.String(trust),
-		PermissionsBoundary: boundary.ToStringOutput().ToStringPtrOutput(),
-		Tags:                nameTag(cfg),
+		Description:         pulumi.String(args.description),
+		AssumeRolePolicy:    pulumi.String(args.trust),
+		PermissionsBoundary: args.boundary.ToStringOutput().ToStringPtrOutput(),
+		Tags:                nameTag(args.domain),
 	}, pulumi.Parent(parent), pulumi.ReplaceOnChanges([]string{"assumeRolePolicy"}))
 }
 

@@ -65,26 +65,26 @@ func asItIs(ctx *pulumi.Context) (map[string]*recorded, error) {
 // protection lifted first: the engine goes by what the state says of a resource that is no longer declared.
 func refuse(cfg *config.Config, there map[string]*recorded) error {
 	var problems *config.Problems
-	add := func(setting, value, allowed, fix string) {
-		problems = problems.With(config.Problem{Setting: "berth:" + setting, Value: value, Allowed: allowed, Fix: fix})
+	add := func(id, setting, value, allowed, fix string) {
+		problems = problems.With(config.Problem{ID: id, Setting: "berth:" + setting, Value: value, Allowed: allowed, Fix: fix})
 	}
 	const lift = "; to do it anyway, lift the protection for one run: pulumi config set berth:protect false && pulumi up"
-	removal := func(setting, component, what string) {
+	removal := func(id, setting, component, what string) {
 		if parent := there[component]; !cfg.Protect && parent != nil && parent.Outputs["protected"] == false {
 			return
 		}
-		add(setting, "false", what+" is protected, and this would delete it. To delete it anyway, first lift its protection with this setting still true: pulumi config set berth:"+setting+" true && pulumi config set berth:protect false && pulumi up; then set this to false, pulumi up, and set berth:protect to true",
+		add(id, setting, "false", what+" is protected, and this would delete it. To delete it anyway, first lift its protection with this setting still true: pulumi config set berth:"+setting+" true && pulumi config set berth:protect false && pulumi up; then set this to false, pulumi up, and set berth:protect to true",
 			"pulumi config set berth:"+setting+" true")
 	}
 	if bucket := there[bucketType]; bucket != nil && !cfg.DumpBucket {
-		removal("dumpBucket", "berth:infra:Backups", "the bucket for dumps "+bucket.text("bucket"))
+		removal("dump-bucket-protected", "dumpBucket", "berth:infra:Backups", "the bucket for dumps "+bucket.text("bucket"))
 	}
 	if zone := there[zoneType]; zone != nil && !cfg.CreateZone {
 		if name := strings.TrimSuffix(zone.text("name"), "."); name == cfg.Zone {
 			// Without protection too: its records would stay in it, and AWS deletes no zone that has some.
-			add("createZone", "false", "the stack made the hosted zone "+name+", which holds its names, and this would delete it; it goes with the stack, by pulumi destroy", "pulumi config set berth:createZone true")
+			add("zone-holds-names", "createZone", "false", "the stack made the hosted zone "+name+", which holds its names, and this would delete it; it goes with the stack, by pulumi destroy", "pulumi config set berth:createZone true")
 		} else {
-			removal("createZone", "berth:infra:DNS", "the hosted zone "+name)
+			removal("zone-protected", "createZone", "berth:infra:DNS", "the hosted zone "+name)
 		}
 	}
 	if !cfg.Protect {
@@ -92,34 +92,34 @@ func refuse(cfg *config.Config, there map[string]*recorded) error {
 	}
 	if provider := there[providerType]; provider != nil && provider.text("region") != cfg.Region && (there[volumeType] != nil || there[addressType] != nil) {
 		region := provider.text("region")
-		add("region", cfg.Region, "the stack is in "+region+", and another region would replace all of it, with its protected volume and address; make another stack there", "pulumi config set berth:region "+region)
+		add("region-protected", "region", cfg.Region, "the stack is in "+region+", and another region would replace all of it, with its protected volume and address; make another stack there", "pulumi config set berth:region "+region)
 		return asError(problems)
 	}
 	if zone := there[zoneType]; zone != nil && cfg.CreateZone && strings.TrimSuffix(zone.text("name"), ".") != cfg.Zone {
-		add("zone", cfg.Zone, "the stack made the hosted zone "+zone.text("name")+", which is protected, and another name would replace it"+lift, "pulumi config set berth:zone "+strings.TrimSuffix(zone.text("name"), "."))
+		add("zone-name-protected", "zone", cfg.Zone, "the stack made the hosted zone "+zone.text("name")+", which is protected, and another name would replace it"+lift, "pulumi config set berth:zone "+strings.TrimSuffix(zone.text("name"), "."))
 	}
 	if volume := there[volumeType]; volume != nil {
 		if cfg.VolumeSnapshot != "" && volume.text("snapshotId") != cfg.VolumeSnapshot {
-			add("volumeSnapshot", cfg.VolumeSnapshot, "the data volume is protected, and another snapshot would replace it and the server"+lift, "pulumi config rm berth:volumeSnapshot")
+			add("volume-snapshot-protected", "volumeSnapshot", cfg.VolumeSnapshot, "the data volume is protected, and another snapshot would replace it and the server"+lift, "pulumi config rm berth:volumeSnapshot")
 		}
 		if cfg.SubnetID == "" {
 			if zone := volume.text("availabilityZone"); zone != cfg.AvailabilityZone {
-				add("availabilityZone", cfg.AvailabilityZone, "the data volume is protected and in "+zone+", and another zone would replace it"+lift, "pulumi config set berth:availabilityZone "+zone)
+				add("availability-zone-protected", "availabilityZone", cfg.AvailabilityZone, "the data volume is protected and in "+zone+", and another zone would replace it"+lift, "pulumi config set berth:availabilityZone "+zone)
 			}
 		}
 	}
 	return asError(problems)
 }
 
-// refuseSubnet is refuse for a subnet that exists already, whose zone AWS knows.
-func refuseSubnet(ctx *pulumi.Context, cfg *config.Config, zone string) error {
-	there, err := asItIs(ctx)
-	if err != nil || !cfg.Protect || there[volumeType] == nil || there[volumeType].text("availabilityZone") == zone {
-		return err
+// refuseSubnet is refuse for a subnet that exists already, whose zone AWS knows: one in another zone than the protected data
+// volume's, "" for none.
+func refuseSubnet(id, zone, volumeZone string) error {
+	if volumeZone == "" || volumeZone == zone {
+		return nil
 	}
 	return asError((*config.Problems)(nil).With(config.Problem{
-		Setting: "berth:subnetId", Value: cfg.SubnetID, Fix: "pulumi config set berth:subnetId SUBNET",
-		Allowed: "it is in " + zone + ", and the data volume, which is protected, in " + there[volumeType].text("availabilityZone") + "; a subnet there is required, since another zone would replace the volume",
+		ID: "subnet-zone-protected", Setting: "berth:subnetId", Value: id, Fix: "pulumi config set berth:subnetId SUBNET",
+		Allowed: "it is in " + zone + ", and the data volume, which is protected, in " + volumeZone + "; a subnet there is required, since another zone would replace the volume",
 	}))
 }
 

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"berth/internal/config"
-
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
@@ -50,21 +48,44 @@ type Server struct {
 	IPv6 pulumi.StringOutput
 }
 
-func newServer(
-	ctx *pulumi.Context, cfg *config.Config, env *Environment, opts ...pulumi.ResourceOption,
-) (*Server, error) {
-	s := &Server{DualStack: env.Network.DualStack}
-	if err := ctx.RegisterComponentResource("berth:infra:Server", "server", s, opts...); err != nil {
+// ServerArgs are what a Server needs.
+type ServerArgs struct {
+	// Domain is the site's, for the name in AWS's console. DefaultTags are those of every resource, for the one to which they
+	// do not come.
+	Domain      string
+	DefaultTags map[string]string
+	// Region is the stack's.
+	Region string
+	// InstanceType is the server's size, AMI its image: "" for the newest Debian when it is first made.
+	InstanceType, AMI string
+	// UserData is what cloud-init does on first boot.
+	UserData pulumi.StringInput
+	// Boundary is the ARN of the permissions boundary.
+	Boundary pulumi.StringInput
+	// Network is where the server is, SecurityGroupID who may reach it.
+	Network         *Network
+	SecurityGroupID pulumi.StringInput
+	// VolumeID is the data volume, AllocationID the Elastic IP.
+	VolumeID     pulumi.IDOutput
+	AllocationID pulumi.StringInput
+	// ReplaceWith are resources whose replacement takes another server.
+	ReplaceWith []pulumi.Resource
+}
+
+// NewServer declares the instance, and ties volume and address to it.
+func NewServer(ctx *pulumi.Context, name string, args *ServerArgs, opts ...pulumi.ResourceOption) (*Server, error) {
+	s := &Server{DualStack: args.Network.DualStack}
+	if err := ctx.RegisterComponentResource("berth:infra:Server", name, s, opts...); err != nil {
 		return nil, fmt.Errorf("declare the server: %w", err)
 	}
-	profile, err := s.identity(ctx, cfg, env.boundary)
+	profile, err := s.identity(ctx, args)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.launch(ctx, cfg, env, profile); err != nil {
+	if err := s.launch(ctx, args, profile); err != nil {
 		return nil, err
 	}
-	if err := s.attach(ctx, env); err != nil {
+	if err := s.attach(ctx, args); err != nil {
 		return nil, err
 	}
 	outputs := pulumi.Map{"instanceId": s.InstanceID, "ipv6": s.IPv6}
@@ -76,15 +97,17 @@ func newServer(
 
 // identity declares the role that the server acts under. It carries no policy: whatever needs a permission attaches
 // exactly that one. Its name begins with Berth's, since docs/iam lets the deployer hand on no role of another name.
-func (s *Server) identity(ctx *pulumi.Context, cfg *config.Config, boundary pulumi.StringInput) (*iam.InstanceProfile, error) {
-	role, err := newRole(ctx, cfg, "berth-host", "Identity of a Berth server", trustEC2, boundary, s)
+func (s *Server) identity(ctx *pulumi.Context, args *ServerArgs) (*iam.InstanceProfile, error) {
+	role, err := newRole(ctx, "berth-host", &roleArgs{
+		domain: args.Domain, description: "Identity of a Berth server", trust: trustEC2, boundary: args.Boundary,
+	}, s)
 	if err != nil {
 		return nil, fmt.Errorf("declare the server's role: %w", err)
 	}
 	s.Role = role
 	profile, err := iam.NewInstanceProfile(ctx, "berth-host", &iam.InstanceProfileArgs{
 		Role: role.Name,
-		Tags: nameTag(cfg),
+		Tags: nameTag(args.Domain),
 	}, pulumi.Parent(s))
 	if err != nil {
 		return nil, fmt.Errorf("declare the server's instance profile: %w", err)
@@ -92,37 +115,33 @@ func (s *Server) identity(ctx *pulumi.Context, cfg *config.Config, boundary pulu
 	return profile, nil
 }
 
-func (s *Server) launch(
-	ctx *pulumi.Context, cfg *config.Config, env *Environment, profile *iam.InstanceProfile,
-) error {
+func (s *Server) launch(ctx *pulumi.Context, args *ServerArgs, profile *iam.InstanceProfile) error {
 	opts := []pulumi.ResourceOption{
 		pulumi.Parent(s),
 		// First boot needs its way out, and the internet gateway can only go once no instance has an address.
-		pulumi.DependsOn(env.Network.egress),
+		pulumi.DependsOn(args.Network.egress),
 		// Two servers cannot hold the one volume, the one Elastic IP and the one IPv6 address.
 		pulumi.DeleteBeforeReplace(true),
 		pulumi.AdditionalSecretOutputs([]string{"userData", "userDataBase64"}),
 	}
-	if cfg.VolumeSnapshot != "" {
-		// Another volume takes another server. Detaching the old one stops a server, and nothing would start it again;
-		// besides, what ran on the old data must not go on with the new.
-		opts = append(opts, pulumi.ReplaceWith([]pulumi.Resource{env.Storage.volume}))
+	if len(args.ReplaceWith) > 0 {
+		opts = append(opts, pulumi.ReplaceWith(args.ReplaceWith))
 	}
-	ami := cfg.AMI
+	ami := args.AMI
 	if ami == "" {
 		// A newer Debian image must not replace a running server. Setting berth:ami is the way to roll on purpose.
 		opts = append(opts, pulumi.IgnoreChanges([]string{"ami"}))
 		var err error
-		if ami, err = latestDebian(ctx, cfg, s); err != nil {
+		if ami, err = latestDebian(ctx, args.Region, s); err != nil {
 			return err
 		}
 	}
 
-	args := &ec2.InstanceArgs{
+	machine := &ec2.InstanceArgs{
 		Ami:                 pulumi.String(ami),
-		InstanceType:        pulumi.String(cfg.InstanceType),
-		SubnetId:            env.Network.SubnetID,
-		VpcSecurityGroupIds: pulumi.StringArray{env.Firewall.SecurityGroupID},
+		InstanceType:        pulumi.String(args.InstanceType),
+		SubnetId:            args.Network.SubnetID,
+		VpcSecurityGroupIds: pulumi.StringArray{args.SecurityGroupID},
 		IamInstanceProfile:  profile.Name,
 		MetadataOptions: ec2.InstanceMetadataOptionsArgs{
 			HttpEndpoint: pulumi.String("enabled"),
@@ -144,30 +163,29 @@ func (s *Server) launch(
 			DeleteOnTermination: pulumi.Bool(true),
 			// The provider tags this volume by a call of its own, to which its default tags do not come. docs/iam lets
 			// the deployer change what bears them, and make that call for what bears none yet.
-			Tags: allTags(ctx, cfg),
+			Tags: allTags(args.Domain, args.DefaultTags),
 		},
 		Monitoring: pulumi.Bool(false), // minute-by-minute metrics cost extra; the default ones come every five
-		UserData:   userData(env.Keys),
+		UserData:   args.UserData.ToStringOutput(),
 		// cloud-init reads user data on a server's first boot only, so a change takes a new server.
 		UserDataReplaceOnChange: pulumi.Bool(true),
-		Tags:                    nameTag(cfg),
+		Tags:                    nameTag(args.Domain),
 	}
 	// In a subnet of its own the server takes the reserved address: known before the server is, and kept by its
 	// successor, as is the DNS record of it.
-	shared := cfg.SubnetID != ""
 	switch {
-	case s.DualStack && shared:
-		args.Ipv6AddressCount = pulumi.Int(1)
+	case s.DualStack && args.Network.shared:
+		machine.Ipv6AddressCount = pulumi.Int(1)
 	case s.DualStack:
-		args.Ipv6Addresses = pulumi.StringArray{env.Network.ServerIPv6}
+		machine.Ipv6Addresses = pulumi.StringArray{args.Network.ServerIPv6}
 	}
 
-	instance, err := ec2.NewInstance(ctx, "server", args, opts...)
+	instance, err := ec2.NewInstance(ctx, "server", machine, opts...)
 	if err != nil {
 		return fmt.Errorf("declare the instance: %w", err)
 	}
-	s.Instance, s.InstanceID, s.IPv6 = instance, instance.ID(), env.Network.ServerIPv6
-	if s.DualStack && shared {
+	s.Instance, s.InstanceID, s.IPv6 = instance, instance.ID(), args.Network.ServerIPv6
+	if s.DualStack && args.Network.shared {
 		s.IPv6 = instance.Ipv6Addresses.ApplyT(firstAddress).(pulumi.StringOutput)
 	}
 	return nil
@@ -175,11 +193,11 @@ func (s *Server) launch(
 
 // attach ties volume and address to the instance. Both belong to one server at a time, so the old tie goes before the
 // new one comes.
-func (s *Server) attach(ctx *pulumi.Context, env *Environment) error {
+func (s *Server) attach(ctx *pulumi.Context, args *ServerArgs) error {
 	var err error
 	s.Attachment, err = ec2.NewVolumeAttachment(ctx, "data", &ec2.VolumeAttachmentArgs{
 		InstanceId: s.InstanceID,
-		VolumeId:   env.Storage.VolumeID,
+		VolumeId:   args.VolumeID,
 		DeviceName: pulumi.String(dataDevice),
 		// A volume pulled from a running system loses what was not yet written: databases stop with the server.
 		StopInstanceBeforeDetaching: pulumi.Bool(true),
@@ -199,7 +217,7 @@ func (s *Server) attach(ctx *pulumi.Context, env *Environment) error {
 	}
 	s.Association, err = ec2.NewEipAssociation(ctx, "elastic-ip", &ec2.EipAssociationArgs{
 		InstanceId:   s.InstanceID,
-		AllocationId: env.Address.AllocationID,
+		AllocationId: args.AllocationID,
 	}, pulumi.Parent(s), pulumi.DeleteBeforeReplace(true), pulumi.DependsOn([]pulumi.Resource{owned}))
 	if err != nil {
 		return fmt.Errorf("declare the Elastic IP's association: %w", err)
@@ -208,11 +226,11 @@ func (s *Server) attach(ctx *pulumi.Context, env *Environment) error {
 }
 
 // latestDebian asks AWS for the newest image of Debian in the stack's region.
-func latestDebian(ctx *pulumi.Context, cfg *config.Config, parent pulumi.Resource) (string, error) {
+func latestDebian(ctx *pulumi.Context, region string, parent pulumi.Resource) (string, error) {
 	parameter, err := ssm.LookupParameter(ctx, &ssm.LookupParameterArgs{Name: debianParameter}, pulumi.Parent(parent))
 	if err != nil {
 		return "", fmt.Errorf("look up Debian's image (%s) in %s: %w. "+
-			"Fix: allow ssm:GetParameter, or pulumi config set berth:ami <image>", debianParameter, cfg.Region, err)
+			"Fix: allow ssm:GetParameter, or pulumi config set berth:ami <image>", debianParameter, region, err)
 	}
 	for _, value := range []string{parameter.InsecureValue, parameter.Value} {
 		if value != "" {
@@ -220,7 +238,7 @@ func latestDebian(ctx *pulumi.Context, cfg *config.Config, parent pulumi.Resourc
 		}
 	}
 	return "", fmt.Errorf("look up Debian's image (%s) in %s: the parameter is empty. "+
-		"Fix: pulumi config set berth:ami <image>", debianParameter, cfg.Region)
+		"Fix: pulumi config set berth:ami <image>", debianParameter, region)
 }
 
 func firstAddress(addresses []string) (string, error) {

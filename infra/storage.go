@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"maps"
 
-	"berth/internal/config"
-
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ebs"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -19,6 +17,7 @@ type Storage struct {
 	// Size is the volume's size in GiB.
 	Size pulumi.IntOutput
 
+	// volume is the resource itself.
 	volume *ebs.Volume
 	// mark is the tag by which the volume and its snapshots are told from all others in the account.
 	mark map[string]string
@@ -32,31 +31,44 @@ const markKey = "berth:data-of"
 // before that leaves the volume, and the next one makes another snapshot.
 const deleteWithin = "12h"
 
-func newStorage(
-	ctx *pulumi.Context, cfg *config.Config, network *Network, opts ...pulumi.ResourceOption,
-) (*Storage, error) {
+// StorageArgs are what a Storage needs.
+type StorageArgs struct {
+	// Domain is the site's, for the name in AWS's console.
+	Domain string
+	// Zone is the availability zone of the server's subnet.
+	Zone pulumi.StringInput
+	// Size is in GiB.
+	Size int
+	// Snapshot is what the volume is made from, "" for a blank one.
+	Snapshot string
+	// Protect keeps it from being deleted.
+	Protect bool
+}
+
+// NewStorage declares the data volume.
+func NewStorage(ctx *pulumi.Context, name string, args *StorageArgs, opts ...pulumi.ResourceOption) (*Storage, error) {
 	s := &Storage{mark: map[string]string{
 		markKey: ctx.Organization() + "/" + ctx.Project() + "/" + ctx.Stack(),
 	}}
-	if err := ctx.RegisterComponentResource("berth:infra:Storage", "storage", s, opts...); err != nil {
+	if err := ctx.RegisterComponentResource("berth:infra:Storage", name, s, opts...); err != nil {
 		return nil, fmt.Errorf("declare the storage: %w", err)
 	}
-	tags := nameTag(cfg)
+	tags := nameTag(args.Domain)
 	maps.Copy(tags, pulumi.ToStringMap(s.mark))
-	args := &ebs.VolumeArgs{
-		AvailabilityZone: network.Zone,
+	data := &ebs.VolumeArgs{
+		AvailabilityZone: args.Zone,
 		Type:             pulumi.String("gp3"),
-		Size:             pulumi.Int(cfg.VolumeSize),
+		Size:             pulumi.Int(args.Size),
 		Encrypted:        pulumi.Bool(true),
 		// Whoever lifts the protection and destroys the stack can still come back.
 		FinalSnapshot: pulumi.Bool(true),
 		Tags:          tags,
 	}
-	if cfg.VolumeSnapshot != "" {
+	if args.Snapshot != "" {
 		// A volume is made from a snapshot once: another snapshot is another volume, which the protection refuses.
-		args.SnapshotId = pulumi.String(cfg.VolumeSnapshot)
+		data.SnapshotId = pulumi.String(args.Snapshot)
 	}
-	volume, err := ebs.NewVolume(ctx, "data", args, pulumi.Parent(s), pulumi.Protect(cfg.Protect),
+	volume, err := ebs.NewVolume(ctx, "data", data, pulumi.Parent(s), pulumi.Protect(args.Protect),
 		pulumi.Timeouts(&pulumi.CustomTimeouts{Delete: deleteWithin}))
 	if err != nil {
 		return nil, fmt.Errorf("declare the data volume: %w", err)

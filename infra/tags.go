@@ -3,8 +3,6 @@ package infra
 import (
 	"maps"
 
-	"berth/internal/config"
-
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -25,13 +23,13 @@ func defaultTags(project, stack string, own map[string]string) map[string]string
 }
 
 // allTags are those of a resource to which the provider's default tags do not come: they and the name.
-func allTags(ctx *pulumi.Context, cfg *config.Config) pulumi.StringMap {
-	tags := pulumi.ToStringMap(defaultTags(ctx.Project(), ctx.Stack(), cfg.Tags))
-	maps.Copy(tags, nameTag(cfg))
+func allTags(domain string, defaults map[string]string) pulumi.StringMap {
+	tags := pulumi.ToStringMap(defaults)
+	maps.Copy(tags, nameTag(domain))
 	return tags
 }
 
 // nameTag is what the AWS console shows as a resource's name: the site's domain.
-func nameTag(cfg *config.Config) pulumi.StringMap {
-	return pulumi.StringMap{"Name": pulumi.String(cfg.Domain)}
+func nameTag(domain string) pulumi.StringMap {
+	return pulumi.StringMap{"Name": pulumi.String(domain)}
 }

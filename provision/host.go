@@ -29,6 +29,8 @@ type Host struct {
 	Commit pulumi.StringOutput
 	// CertificateOutput is what the certificate step printed; its last line is that of ssl-manager.sh check.
 	CertificateOutput pulumi.StringOutput
+	// ReleaseOutput is what the release step printed.
+	ReleaseOutput pulumi.StringOutput
 	// Ready is known when the first step can begin, Steps are all of them in their order.
 	Ready pulumi.Output
 	Steps []Step
@@ -49,6 +51,10 @@ type step struct {
 	scripts []string
 	// settings reach the step by standard input; nil means none.
 	settings pulumi.StringInput
+	// triggers are what runs the step again besides a new server and a changed script.
+	triggers pulumi.Array
+	// output is where what the step printed goes, nil for nowhere.
+	output *pulumi.StringOutput
 }
 
 // New declares the steps for one environment and one commit, each after the one before it.
@@ -57,36 +63,27 @@ func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment
 	if err := ctx.RegisterComponentResource("berth:provision:Host", "host", host, opts...); err != nil {
 		return nil, err
 	}
-	steps, err := sequence(cfg, environment, ctx.Stack(), release)
+	steps, err := host.sequence(cfg, environment, ctx.Stack(), release)
 	if err != nil {
 		return nil, err
 	}
-	guarded, err := guard(ctx)
+	builder, err := newBuilder(ctx, host, environment)
 	if err != nil {
 		return nil, err
 	}
-	builder := builder{ctx: ctx, host: host, environment: environment, guarded: guarded, after: append([]pulumi.Resource{
-		environment.Server.Attachment, environment.Server.Association,
-	}, environment.DNS.Records...)}
-	var waits []any
-	for _, resource := range builder.after {
-		waits = append(waits, resource.URN())
-	}
-	host.Ready = pulumi.All(waits...)
 	if err := builder.bootstrap(); err != nil {
 		return nil, err
 	}
 	for _, step := range steps {
-		command, err := builder.step(step)
-		if err != nil {
+		if err := builder.step(step); err != nil {
 			return nil, err
 		}
-		host.CertificateOutput = command.Stdout
 	}
 	return host, ctx.RegisterResourceOutputs(host, pulumi.Map{"commit": host.Commit})
 }
 
-func sequence(cfg *config.Config, environment *infra.Environment, stack string, released Release) ([]step, error) {
+// sequence is every step in its order, after those of bootstrap.
+func (h *Host) sequence(cfg *config.Config, environment *infra.Environment, stack string, released Release) ([]step, error) {
 	// Rendered once here, so that a mistake is found before the first resource.
 	if _, err := site(cfg); err != nil {
 		return nil, err
@@ -122,25 +119,56 @@ func sequence(cfg *config.Config, environment *infra.Environment, stack string, 
 	}
 	certificate = append(certificate, "ssl-manager.sh")
 	return []step{
-		{name: "volume", seconds: 300, settings: volume, scripts: []string{"volume/zeros.pl"}},
+		{name: "volume", seconds: 300, settings: volume, scripts: []string{"volume/zeros.pl"},
+			// A volume that was away is mounted again.
+			triggers: pulumi.Array{environment.Server.Attachment.ID()}},
 		{name: "packages", seconds: 900, scripts: []string{"reboot.sh", "edge/replace-nginx.sh"}},
 		{name: "firewall", seconds: 60, scripts: []string{"edge/firewall.nft"}},
 		{name: "edge", seconds: 120, scripts: append(slices.Clone(certificate), "edge/starting.html", "edge/maintenance.html", "edge/proxy.conf", "edge/slots.sh", "edge/spool.sh", "release/plan.sh", "release/upstreams.sh", "release/routes.jq"), settings: edge},
-		{name: "release", seconds: 3600, scripts: append(slices.Clone(parts), "deploy.sh", "aws.sh"), settings: release},
+		{name: "release", seconds: 3600, scripts: append(slices.Clone(parts), "deploy.sh", "aws.sh"), settings: release, output: &h.ReleaseOutput},
 		{name: "operations", seconds: 600, settings: operations, scripts: append(slices.Clone(parts), append(checks, "health-check.sh", "log-monitor.sh", "aws.sh")...)},
 		// The certificate follows the edge's settings: another name asks for another certificate.
-		{name: "certificate", seconds: 1800, scripts: certificate, settings: edge},
+		{name: "certificate", seconds: 1800, scripts: certificate, settings: edge, output: &h.CertificateOutput},
 	}, nil
 }
 
 // builder declares remote commands in a row.
 type builder struct {
-	ctx         *pulumi.Context
-	host        *Host
-	environment *infra.Environment
-	guarded     *pulumi.ResourceHookBinding
+	ctx  *pulumi.Context
+	host *Host
+	// server is what a replaced one changes, instance what takes every step with it.
+	server   pulumi.IDOutput
+	instance pulumi.Resource
+	// connection is the one of every command, and guarded looks who answers there.
+	connection *remote.ConnectionArgs
+	guarded    *pulumi.ResourceHookBinding
 	// after is what the next command waits for.
 	after []pulumi.Resource
+}
+
+func newBuilder(ctx *pulumi.Context, host *Host, environment *infra.Environment) (*builder, error) {
+	guarded, err := guard(ctx)
+	if err != nil {
+		return nil, err
+	}
+	server := environment.Server
+	after := append([]pulumi.Resource{server.Attachment, server.Association}, environment.DNS.Records...)
+	var waits []any
+	for _, resource := range after {
+		waits = append(waits, resource.URN())
+	}
+	host.Ready = pulumi.All(waits...)
+	return &builder{
+		ctx: ctx, host: host, server: server.InstanceID, instance: server.Instance, guarded: guarded, after: after,
+		connection: &remote.ConnectionArgs{
+			Host:           environment.Address.PublicIP,
+			User:           pulumi.String(infra.User),
+			PrivateKey:     environment.Keys.ClientPrivate,
+			HostKey:        environment.Keys.HostPublic,
+			DialErrorLimit: pulumi.Int(dialErrorLimit),
+			PerDialTimeout: pulumi.Int(perDialTimeout),
+		},
+	}, nil
 }
 
 // bootstrap declares the two commands that come before the scripts are on the server.
@@ -157,39 +185,35 @@ func (b *builder) bootstrap() error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.command("first-boot", pulumi.Array{b.environment.Server.InstanceID}, firstBoot, nil); err != nil {
+	if _, err := b.command("first-boot", pulumi.Array{b.server}, firstBoot, nil); err != nil {
 		return err
 	}
-	_, err = b.command("scripts", pulumi.Array{b.environment.Server.InstanceID}, install, pulumi.String(archive))
+	_, err = b.command("scripts", pulumi.Array{b.server}, install, pulumi.String(archive))
 	return err
 }
 
-func (b *builder) step(s step) (*remote.Command, error) {
+func (b *builder) step(s step) error {
 	sources, err := fingerprint(append([]string{"lib.sh", "step.sh", "steps/" + s.name + ".sh"}, s.scripts...)...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	// A new server, or a changed script, runs the step again.
-	triggers := pulumi.Array{b.environment.Server.InstanceID, pulumi.String(sources)}
-	if s.name == "volume" {
-		// So does a volume that was away.
-		triggers = append(triggers, b.environment.Server.Attachment.ID())
+	triggers := append(pulumi.Array{b.server, pulumi.String(sources)}, s.triggers...)
+	command, err := b.command(s.name, triggers, fmt.Sprintf("sudo -n /opt/berth/step.sh %s %d", s.name, s.seconds), s.settings)
+	if err != nil {
+		return err
 	}
-	return b.command(s.name, triggers, fmt.Sprintf("sudo -n /opt/berth/step.sh %s %d", s.name, s.seconds), s.settings)
+	if s.output != nil {
+		*s.output = command.Stdout
+	}
+	return nil
 }
 
 func (b *builder) command(name string, triggers pulumi.Array, create string, stdin pulumi.StringInput) (*remote.Command, error) {
 	args := &remote.CommandArgs{
-		Connection: &remote.ConnectionArgs{
-			Host:           b.environment.Address.PublicIP,
-			User:           pulumi.String(infra.User),
-			PrivateKey:     b.environment.Keys.ClientPrivate,
-			HostKey:        b.environment.Keys.HostPublic,
-			DialErrorLimit: pulumi.Int(dialErrorLimit),
-			PerDialTimeout: pulumi.Int(perDialTimeout),
-		},
-		Create:   pulumi.String(create),
-		Triggers: triggers,
+		Connection: b.connection,
+		Create:     pulumi.String(create),
+		Triggers:   triggers,
 		// The default would ask sshd for an environment that it refuses.
 		AddPreviousOutputInEnv: pulumi.Bool(false),
 	}
@@ -197,7 +221,7 @@ func (b *builder) command(name string, triggers pulumi.Array, create string, std
 		args.Stdin = stdin.ToStringOutput().ToStringPtrOutput()
 	}
 	command, err := remote.NewCommand(b.ctx, name, args,
-		pulumi.Parent(b.host), pulumi.DependsOn(b.after), pulumi.DeletedWith(b.environment.Server.Instance), pulumi.ResourceHooks(b.guarded))
+		pulumi.Parent(b.host), pulumi.DependsOn(b.after), pulumi.DeletedWith(b.instance), pulumi.ResourceHooks(b.guarded))
 	if err != nil {
 		return nil, fmt.Errorf("declare step %s: %w", name, err)
 	}

@@ -59,7 +59,7 @@ BERTH_RESOLVER=127.0.0.1:1 `+command)
 		for _, sentence := range []string{
 			`fails    permissions  these credentials may not ec2:RunInstances, which an update needs. Fix: attach the policies of docs/iam`,
 			`fails    settings     one setting of stack rehearsal is wrong`,
-			`- berth:volumeSize is "4": the data volume has 8 to 16384 GiB. Fix: pulumi config set berth:volumeSize 20`,
+			`- berth:volumeSize is "4": the data volume has 8 to 16384 GiB [volume-size-invalid]. Fix: pulumi config set berth:volumeSize 20`,
 			`Permission denied (publickey)`,
 			`warning  zone         whether the zone example.test is delegated is unknown, as the name server 127.0.0.1:1 does not answer`,
 			`warning  compose      it was not looked at, as the repository does not answer (see repository)`,

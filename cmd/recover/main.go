@@ -1,9 +1,10 @@
-// Adopt hands Pulumi what AWS made without Pulumi hearing of it, because an update was killed in that moment:
+// Recover hands Pulumi what AWS made without Pulumi hearing of it, because an update was killed in that moment:
 //
 //	go run ./cmd/recover                                  what AWS was asked for
 //	go run ./cmd/recover vpc=vpc-0123456789abcdef0 …      these exist: they become resources of the stack
 //
-// Pulumi's own way, refresh --import-pending-creates, forgets the resource instead (seen with 3.259.0).
+// Pulumi's own way, refresh --import-pending-creates, forgets the resource instead: it makes the pending operation one of the type
+// "importing", which the engine (3.276.0) neither carries out nor keeps in the state that it writes.
 package main
 
 import (

@@ -28,7 +28,7 @@ func (l *loader) authority() {
 	a := &l.config.ACME
 	a.Email = l.raw("acmeEmail")
 	if !validEmail(a.Email) {
-		l.problem("acmeEmail", a.Email, "an e-mail address is required, where the certificate authority can reach you", set("acmeEmail", "you@example.com"))
+		l.problem("acme-email-invalid", "acmeEmail", a.Email, "an e-mail address is required, where the certificate authority can reach you", set("acmeEmail", "you@example.com"))
 	}
 	a.Directory = l.text("acmeDirectory", letsEncrypt)
 	l.directory("acmeDirectory", a.Directory)
@@ -41,11 +41,11 @@ func (l *loader) authority() {
 		l.directory("acmeStagingDirectory", a.StagingDirectory)
 	}
 	if a.Profile = l.raw("acmeProfile"); a.Profile != "" && !profileText.MatchString(a.Profile) {
-		l.problem("acmeProfile", a.Profile, "the name of a profile is required, one of those that the authority's directory lists", set("acmeProfile", "shortlived"))
+		l.problem("acme-profile-invalid", "acmeProfile", a.Profile, "the name of a profile is required, one of those that the authority's directory lists", set("acmeProfile", "shortlived"))
 	}
 	l.binding(a)
 	if a.Roots = l.raw("acmeRoots"); a.Roots != "" && !certificates(a.Roots) {
-		l.problem("acmeRoots", "", "PEM certificates are required: what your own authority's HTTPS is trusted by", "cat root.pem | pulumi config set berth:acmeRoots")
+		l.problem("acme-roots-invalid", "acmeRoots", "", "PEM certificates are required: what your own authority's HTTPS is trusted by", "cat root.pem | pulumi config set berth:acmeRoots")
 	}
 }
 
@@ -58,14 +58,14 @@ func (l *loader) binding(a *ACME) {
 	a.EABKey = strings.TrimRight(strings.TrimSpace(l.secret("acmeEabKey", fixEABKey)), "=")
 	switch {
 	case a.EABKeyID != "" && !keyIDText.MatchString(a.EABKeyID):
-		l.problem("acmeEabKeyId", a.EABKeyID, "the key id is required as the authority's account pages show it: 1 to 256 letters, digits, and any of . _ ~ + / = @ : -", set("acmeEabKeyId", "KEY_ID"))
+		l.problem("acme-eab-key-id-invalid", "acmeEabKeyId", a.EABKeyID, "the key id is required as the authority's account pages show it: 1 to 256 letters, digits, and any of . _ ~ + / = @ : -", set("acmeEabKeyId", "KEY_ID"))
 	case a.EABKeyID != "" && a.EABKey == "":
-		l.problem("acmeEabKey", "", "a key id comes with its key, from the same page of the authority's", fixEABKey)
+		l.problem("acme-eab-key-missing", "acmeEabKey", "", "a key id comes with its key, from the same page of the authority's", fixEABKey)
 	case a.EABKeyID == "" && a.EABKey != "":
-		l.problem("acmeEabKeyId", "", "a key comes with its key id, from the same page of the authority's", set("acmeEabKeyId", "KEY_ID"))
+		l.problem("acme-eab-key-id-missing", "acmeEabKeyId", "", "a key comes with its key id, from the same page of the authority's", set("acmeEabKeyId", "KEY_ID"))
 	}
 	if key, err := base64.RawURLEncoding.DecodeString(a.EABKey); err != nil || a.EABKey != "" && len(key) < leastEABKey {
-		l.problem("acmeEabKey", "", "the key is required in base64url, 16 bytes or more: with - and _ where base64 has + and /", fixEABKey)
+		l.problem("acme-eab-key-invalid", "acmeEabKey", "", "the key is required in base64url, 16 bytes or more: with - and _ where base64 has + and /", fixEABKey)
 	}
 }
 
@@ -80,7 +80,7 @@ func (l *loader) directory(key, value string) {
 	address, err := url.Parse(value)
 	if err != nil || !strings.HasPrefix(value, "https://") || !validHost(address.Hostname()) || !validPort(address) || address.User != nil ||
 		!directoryText.MatchString(value) {
-		l.problem(key, value, "the URL of an ACME directory is required, over https", set(key, letsEncrypt))
+		l.problem("acme-directory-invalid", key, value, "the URL of an ACME directory is required, over https", set(key, letsEncrypt))
 	}
 }
 

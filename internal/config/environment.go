@@ -39,27 +39,27 @@ func (l *loader) environment() {
 	c := l.config
 	switch c.Region = l.text("region", "eu-central-1"); {
 	case apart.MatchString(c.Region):
-		l.problem("region", c.Region, "it belongs to another partition of AWS than aws, with other names, services and images, which Berth does not support; a region of the partition aws is required, such as eu-central-1 or us-east-1", set("region", "eu-central-1"))
+		l.problem("region-other-partition", "region", c.Region, "it belongs to another partition of AWS than aws, with other names, services and images, which Berth does not support; a region of the partition aws is required, such as eu-central-1 or us-east-1", set("region", "eu-central-1"))
 	case !region.MatchString(c.Region):
-		l.problem("region", c.Region, "a region's code is required, such as eu-central-1 or us-east-1", set("region", "eu-central-1"))
+		l.problem("region-invalid", "region", c.Region, "a region's code is required, such as eu-central-1 or us-east-1", set("region", "eu-central-1"))
 	default:
 		l.zoneOf(c.Region)
 	}
 	l.instance()
 	if c.AMI = l.raw("ami"); c.AMI != "" && !amiID.MatchString(c.AMI) {
-		l.problem("ami", c.AMI, "an image's id is required, ami- and 8 or 17 hexadecimal digits, of an x86-64 Debian 13", remove("ami"))
+		l.problem("ami-invalid", "ami", c.AMI, "an image's id is required, ami- and 8 or 17 hexadecimal digits, of an x86-64 Debian 13", remove("ami"))
 	}
 	if c.SubnetID = l.raw("subnetId"); c.SubnetID != "" && !subnetID.MatchString(c.SubnetID) {
-		l.problem("subnetId", c.SubnetID, "a subnet's id is required, subnet- and 8 or 17 hexadecimal digits", remove("subnetId"))
+		l.problem("subnet-id-invalid", "subnetId", c.SubnetID, "a subnet's id is required, subnet- and 8 or 17 hexadecimal digits", remove("subnetId"))
 	}
 	c.VolumeSize = 20
 	if l.decode("volumeSize", &c.VolumeSize, fmt.Sprintf("a whole number of GiB, %d to %d", minVolume, maxVolume), set("volumeSize", "20")) &&
 		(c.VolumeSize < minVolume || c.VolumeSize > maxVolume) {
-		l.problem("volumeSize", strconv.Itoa(c.VolumeSize), fmt.Sprintf("the data volume has %d to %d GiB", minVolume, maxVolume), set("volumeSize", "20"))
+		l.problem("volume-size-invalid", "volumeSize", strconv.Itoa(c.VolumeSize), fmt.Sprintf("the data volume has %d to %d GiB", minVolume, maxVolume), set("volumeSize", "20"))
 	}
 	network, err := netip.ParsePrefix(l.text("vpcCidr", "10.20.0.0/16"))
 	if err != nil || !network.Addr().Is4() || !network.Addr().IsPrivate() || network.Bits() < 16 || network.Bits() > 24 || network != network.Masked() {
-		l.problem("vpcCidr", l.raw("vpcCidr"), "a private IPv4 range from /16 to /24 is required, its host bits zero", set("vpcCidr", "10.20.0.0/16"))
+		l.problem("vpc-cidr-invalid", "vpcCidr", l.raw("vpcCidr"), "a private IPv4 range from /16 to /24 is required, its host bits zero", set("vpcCidr", "10.20.0.0/16"))
 	}
 	c.VPCCIDR = network
 	c.Protect = l.boolean("protect", true)
@@ -69,7 +69,7 @@ func (l *loader) environment() {
 func (l *loader) zoneOf(region string) {
 	zone := l.text("availabilityZone", region+"a")
 	if letter, ok := strings.CutPrefix(zone, region); !ok || len(letter) != 1 || letter < "a" || letter > "f" {
-		l.problem("availabilityZone", zone, "a zone of the region "+region+" is required", set("availabilityZone", region+"a"))
+		l.problem("availability-zone-invalid", "availabilityZone", zone, "a zone of the region "+region+" is required", set("availabilityZone", region+"a"))
 	}
 	l.config.AvailabilityZone = zone
 }
@@ -79,9 +79,9 @@ func (l *loader) instance() {
 	c.InstanceType = l.text("instanceType", "t3.micro")
 	family, size, _ := strings.Cut(c.InstanceType, ".")
 	if family == "t4g" {
-		l.problem("instanceType", c.InstanceType, "t4g is ARM, and the machine image and most apps' images are x86-64, so it is not supported yet; take t3 or t3a", set("instanceType", "t3."+knownSize(size)))
+		l.problem("instance-type-arm", "instanceType", c.InstanceType, "t4g is ARM, and the machine image and most apps' images are x86-64, so it is not supported yet; take t3 or t3a", set("instanceType", "t3."+knownSize(size)))
 	} else if (family != "t3" && family != "t3a") || !slices.Contains(sizes, size) {
-		l.problem("instanceType", c.InstanceType, "a type of the families t3 and t3a is required, in the sizes "+strings.Join(sizes, ", "), set("instanceType", "t3.micro"))
+		l.problem("instance-type-invalid", "instanceType", c.InstanceType, "a type of the families t3 and t3a is required, in the sizes "+strings.Join(sizes, ", "), set("instanceType", "t3.micro"))
 	}
 }
 
@@ -102,10 +102,10 @@ func (l *loader) operators() {
 		return
 	}
 	if len(texts) == 0 {
-		l.problem("operatorCidrs", "", "the networks from which SSH is allowed are required; your own address is a good one", fix)
+		l.problem("operator-cidrs-missing", "operatorCidrs", "", "the networks from which SSH is allowed are required; your own address is a good one", fix)
 	}
 	if len(texts) > maxOperators {
-		l.problem("operatorCidrs", "", fmt.Sprintf("at most %d networks are allowed, since a security group holds 60 rules; there are %d", maxOperators, len(texts)), remove(fmt.Sprintf("operatorCidrs[%d]", maxOperators)))
+		l.problem("operator-cidrs-too-many", "operatorCidrs", "", fmt.Sprintf("at most %d networks are allowed, since a security group holds 60 rules; there are %d", maxOperators, len(texts)), remove(fmt.Sprintf("operatorCidrs[%d]", maxOperators)))
 	}
 	seen := map[netip.Prefix]bool{}
 	for i, text := range texts {
@@ -117,17 +117,17 @@ func (l *loader) operators() {
 		}
 		switch {
 		case err != nil:
-			l.problem(path, text, "a network in CIDR notation is required, such as 203.0.113.7/32", set(path, suggestCIDR(text)))
+			l.problem("operator-cidr-invalid", path, text, "a network in CIDR notation is required, such as 203.0.113.7/32", set(path, suggestCIDR(text)))
 		case prefix.Addr().Is4In6():
-			l.problem(path, text, "an IPv4 network is required in its own notation, such as 203.0.113.7/32", set(path, "203.0.113.7/32"))
+			l.problem("operator-cidr-not-ipv4", path, text, "an IPv4 network is required in its own notation, such as 203.0.113.7/32", set(path, "203.0.113.7/32"))
 		case prefix.Bits() == 0:
-			l.problem(path, text, "SSH is never open to everyone; name your own networks", set(path, "203.0.113.7/32"))
+			l.problem("operator-cidr-everyone", path, text, "SSH is never open to everyone; name your own networks", set(path, "203.0.113.7/32"))
 		case prefix.Bits() < widest:
-			l.problem(path, text, fmt.Sprintf("that is most of the internet; a network is no wider than /%d", widest), set(path, "203.0.113.7/32"))
+			l.problem("operator-cidr-too-wide", path, text, fmt.Sprintf("that is most of the internet; a network is no wider than /%d", widest), set(path, "203.0.113.7/32"))
 		case prefix != prefix.Masked():
-			l.problem(path, text, "its host bits are set; the network is "+prefix.Masked().String(), set(path, prefix.Masked().String()))
+			l.problem("operator-cidr-host-bits", path, text, "its host bits are set; the network is "+prefix.Masked().String(), set(path, prefix.Masked().String()))
 		case seen[prefix]:
-			l.problem(path, text, "the network is there already", remove(path))
+			l.problem("operator-cidr-twice", path, text, "the network is there already", remove(path))
 		}
 		seen[prefix] = true
 		l.config.OperatorCIDRs = append(l.config.OperatorCIDRs, prefix)
@@ -149,7 +149,7 @@ func (l *loader) tags() {
 	}
 	c.Tags = tags
 	if len(c.Tags) > maxTags {
-		l.problem("tags", "", fmt.Sprintf("at most %d tags are allowed; there are %d", maxTags, len(c.Tags)), "pulumi config rm berth:tags")
+		l.problem("tags-too-many", "tags", "", fmt.Sprintf("at most %d tags are allowed; there are %d", maxTags, len(c.Tags)), "pulumi config rm berth:tags")
 	}
 	same := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(c.Tags)) {
@@ -159,14 +159,14 @@ func (l *loader) tags() {
 		same[folded] = key
 		switch {
 		case key == "" || len([]rune(key)) > 128 || !tagText.MatchString(key):
-			l.problem(path, "", "a tag's key has 1 to 128 letters, digits, spaces and _.:/=+-@", remove(path))
+			l.problem("tag-key-invalid", path, "", "a tag's key has 1 to 128 letters, digits, spaces and _.:/=+-@", remove(path))
 		case strings.HasPrefix(folded, "aws:") || strings.HasPrefix(folded, namespace) ||
 			slices.ContainsFunc(reservedTags, func(reserved string) bool { return strings.EqualFold(reserved, key) }):
-			l.problem(path, "", "the key is reserved, in any case: AWS keeps aws:, Berth keeps berth:, "+strings.Join(reservedTags, ", "), remove(path))
+			l.problem("tag-key-reserved", path, "", "the key is reserved, in any case: AWS keeps aws:, Berth keeps berth:, "+strings.Join(reservedTags, ", "), remove(path))
 		case twice:
-			l.problem(path, value, "there is the tag "+other+" too: IAM's policies do not tell tags apart by case, so one of the two is allowed", remove(path))
+			l.problem("tag-key-twice", path, value, "there is the tag "+other+" too: IAM's policies do not tell tags apart by case, so one of the two is allowed", remove(path))
 		case len([]rune(value)) > 256 || !tagText.MatchString(value):
-			l.problem(path, value, "a tag's value has at most 256 letters, digits, spaces and _.:/=+-@", remove(path))
+			l.problem("tag-value-invalid", path, value, "a tag's value has at most 256 letters, digits, spaces and _.:/=+-@", remove(path))
 		}
 	}
 }

@@ -26,11 +26,11 @@ func (l *loader) privateKey(key, fix string) string {
 	var locked *ssh.PassphraseMissingError
 	switch {
 	case errors.As(err, &locked):
-		l.problem(key, "", "it has a passphrase, which nobody could type during an update; a key without one is required", fix)
+		l.problem("private-key-passphrase", key, "", "it has a passphrase, which nobody could type during an update; a key without one is required", fix)
 	case err != nil || !strings.HasPrefix(strings.TrimSpace(value), openSSHHeader):
-		l.problem(key, "", "it is no private key in OpenSSH's format", fix)
+		l.problem("private-key-invalid", key, "", "it is no private key in OpenSSH's format", fix)
 	case signer.PublicKey().Type() != ssh.KeyAlgoED25519:
-		l.problem(key, "", "it is of type "+signer.PublicKey().Type()+"; an Ed25519 key is required", fix)
+		l.problem("private-key-not-ed25519", key, "", "it is of type "+signer.PublicKey().Type()+"; an Ed25519 key is required", fix)
 	}
 	return value
 }

@@ -46,14 +46,14 @@ type loader struct {
 	adopted map[string]bool
 }
 
-func (l *loader) problem(path, value, allowed, fix string) {
+func (l *loader) problem(id, path, value, allowed, fix string) {
 	if slices.Contains(secretKeys, root(path)) {
 		value = ""
 	}
 	if value = redacted(value); value != "" {
 		value = shown(value)
 	}
-	l.problems = append(l.problems, Problem{Setting: namespace + harmless(path), Value: value, Allowed: allowed, Fix: fix})
+	l.problems = append(l.problems, Problem{ID: id, Setting: namespace + harmless(path), Value: value, Allowed: allowed, Fix: fix})
 }
 
 // root is the setting that a path leads into.
@@ -90,9 +90,9 @@ func (l *loader) unknown(full, key string) Problem {
 	name := root(key)
 	problem := Problem{Setting: harmless(full[:len(full)-len(key)]) + strings.Trim(shown(key), `"`), Fix: removeFlat(full)}
 	if name == key || !slices.Contains(Keys(), name) {
-		problem.Allowed = "there is no such setting" + nearest(name, Keys())
+		problem.ID, problem.Allowed = "setting-unknown", "there is no such setting"+nearest(name, Keys())
 	} else {
-		problem.Allowed = "it was set without --path, so that it is a setting of this whole name, which does not exist, and no part of " + namespace + name
+		problem.ID, problem.Allowed = "setting-without-path", "it was set without --path, so that it is a setting of this whole name, which does not exist, and no part of "+namespace+name
 		if again := l.again(full, key); again != "" {
 			problem.Fix += " && " + again
 		}
@@ -183,7 +183,7 @@ func (l *loader) decode(key string, into any, kind, fix string) bool {
 		return true
 	}
 	if err := json.Unmarshal([]byte(value), into); err != nil {
-		l.problem(key, value, "it has to be "+kind, fix)
+		l.problem("setting-wrong-kind", key, value, "it has to be "+kind, fix)
 		return false
 	}
 	return true
@@ -217,7 +217,7 @@ func (l *loader) texts(key string, fix func(path string) string) (map[string]str
 		text, isScalar := scalar(elements[name])
 		if !isScalar {
 			path := pathInto(key, name)
-			l.problem(path, string(elements[name]), "a text is required; in the stack's file put quotes around what is neither a word nor a whole number", fix(path))
+			l.problem("setting-value-not-text", path, string(elements[name]), "a text is required; in the stack's file put quotes around what is neither a word nor a whole number", fix(path))
 			continue
 		}
 		texts[name] = text
@@ -246,7 +246,7 @@ func (l *loader) boolean(key string, fallback bool) bool {
 func (l *loader) secret(key, fix string) string {
 	value := l.raw(key)
 	if value != "" && !l.isSecret(namespace+key) {
-		l.problem(key, "", "it is stored in plain text; it has to be stored encrypted, and what was readable should be replaced by a new one", fix)
+		l.problem("setting-in-plain-text", key, "", "it is stored in plain text; it has to be stored encrypted, and what was readable should be replaced by a new one", fix)
 	}
 	return value
 }

@@ -21,15 +21,15 @@ var snapshotID = regexp.MustCompile(`^snap-([0-9a-f]{8}|[0-9a-f]{17})$`)
 func (l *loader) operations() {
 	c := l.config
 	if c.AlarmEmail = l.raw("alarmEmail"); c.AlarmEmail != "" && !validEmail(c.AlarmEmail) {
-		l.problem("alarmEmail", c.AlarmEmail, "one e-mail address is required, which alarms are sent to; without one there is no monitoring", set("alarmEmail", "you@example.com"))
+		l.problem("alarm-email-invalid", "alarmEmail", c.AlarmEmail, "one e-mail address is required, which alarms are sent to; without one there is no monitoring", set("alarmEmail", "you@example.com"))
 	}
 	if c.AlarmEmail != "" && len(c.Routes) > 0 && len(c.Routes[0].Health) > maxHealthPath {
-		l.problem("routes[0].health", c.Routes[0].Health, fmt.Sprintf("the first route's health path is what Route 53 asks for, at most %d characters", maxHealthPath), set("routes[0].health", "/healthz"))
+		l.problem("health-path-too-long", "routes[0].health", c.Routes[0].Health, fmt.Sprintf("the first route's health path is what Route 53 asks for, at most %d characters", maxHealthPath), set("routes[0].health", "/healthz"))
 	}
 	c.SnapshotsKept = l.number("snapshotsKept", 7, 0, maxSnapshots, "daily snapshots")
 	c.DumpBucket = l.boolean("dumpBucket", false)
 	c.RestoreDrill = l.number("restoreDrill", 7, 0, maxDrill, "days")
 	if c.VolumeSnapshot = l.raw("volumeSnapshot"); c.VolumeSnapshot != "" && !snapshotID.MatchString(c.VolumeSnapshot) {
-		l.problem("volumeSnapshot", c.VolumeSnapshot, "a snapshot's id is required, snap- and 8 or 17 hexadecimal digits", remove("volumeSnapshot"))
+		l.problem("volume-snapshot-invalid", "volumeSnapshot", c.VolumeSnapshot, "a snapshot's id is required, snap- and 8 or 17 hexadecimal digits", remove("volumeSnapshot"))
 	}
 }

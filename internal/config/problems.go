@@ -13,6 +13,8 @@ import (
 
 // Problem is one thing that is wrong with the settings.
 type Problem struct {
+	// ID is its kind, for tests and for who searches; docs/problems.md lists them.
+	ID string
 	// Setting is its path, with namespace: "berth:routes[0].port".
 	Setting string
 	// Value is what it is set to, as it may be shown; "" where it is not set or secret.
@@ -29,7 +31,7 @@ func (p Problem) String() string {
 	if p.Value != "" {
 		text += " is " + p.Value
 	}
-	return text + ": " + p.Allowed + ". Fix: " + p.Fix
+	return text + ": " + p.Allowed + " [" + p.ID + "]. Fix: " + p.Fix
 }
 
 // Problems is everything that is wrong with a stack's settings.

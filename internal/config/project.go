@@ -37,7 +37,7 @@ func (l *loader) adopt(project string) {
 			l.problems = append(l.problems, l.unknown(full, key))
 		case unset(value) || value == defaults[key] && !unset(berths) || value == berths:
 		case !unset(berths):
-			l.problems = append(l.problems, Problem{Setting: harmless(full), Allowed: fmt.Sprintf("%s%s is set, too, to something else; one of them has to go", namespace, key), Fix: removeFlat(full)})
+			l.problems = append(l.problems, Problem{ID: "setting-twice", Setting: harmless(full), Allowed: fmt.Sprintf("%s%s is set, too, to something else; one of them has to go", namespace, key), Fix: removeFlat(full)})
 		default:
 			l.settings[namespace+key], l.adopted[key] = value, true
 		}

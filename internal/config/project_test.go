@@ -39,8 +39,8 @@ func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
 	_, problems := Parse("shop", shop("berth:volumeSize", "30", "shop:volumeSize", "40", "shop:volumsize", "1"), allSecret)
 	require.NotNil(t, problems)
 	assert.Equal(t, []Problem{
-		{Setting: "shop:volumeSize", Allowed: "berth:volumeSize is set, too, to something else; one of them has to go", Fix: "pulumi config rm shop:volumeSize"},
-		{Setting: "shop:volumsize", Allowed: "there is no such setting; the nearest is volumeSize", Fix: "pulumi config rm shop:volumsize"},
+		{ID: "setting-twice", Setting: "shop:volumeSize", Allowed: "berth:volumeSize is set, too, to something else; one of them has to go", Fix: "pulumi config rm shop:volumeSize"},
+		{ID: "setting-unknown", Setting: "shop:volumsize", Allowed: "there is no such setting; the nearest is volumeSize", Fix: "pulumi config rm shop:volumsize"},
 	}, problems.List)
 
 	assert.True(t, problems.Concern("volumeSize"))

@@ -33,7 +33,7 @@ func (l *loader) release() {
 	c.SSHPrivateKey = l.privateKey("sshPrivateKey", fixSSHKey)
 	l.repository()
 	if c.Ref = l.text("ref", "main"); !validRef(c.Ref) {
-		l.problem("ref", c.Ref, "a branch, a tag or a commit's SHA is required", set("ref", "main"))
+		l.problem("ref-invalid", "ref", c.Ref, "a branch, a tag or a commit's SHA is required", set("ref", "main"))
 	}
 	l.composeFiles()
 	l.routes()
@@ -56,9 +56,9 @@ func (l *loader) composeFiles() {
 		}
 		switch {
 		case !composeText.MatchString(file) || path.Clean(file) != file || strings.Contains(file, ".."):
-			l.problem(at, file, "a path inside the repository that ends in .yaml or .yml is required; it may not lead out of it", fix)
+			l.problem("compose-file-invalid", at, file, "a path inside the repository that ends in .yaml or .yml is required; it may not lead out of it", fix)
 		case slices.Index(c.ComposeFiles, file) < i:
-			l.problem(at, file, "the file is in the list already", fix)
+			l.problem("compose-file-twice", at, file, "the file is in the list already", fix)
 		}
 	}
 }
@@ -72,7 +72,7 @@ func (l *loader) allow() {
 	for i, name := range l.config.Allow {
 		if !slices.Contains(Allowable, name) {
 			at := fmt.Sprintf("allow[%d]", i)
-			l.problem(at, name, "one of "+strings.Join(Allowable, ", ")+" is required", remove(at))
+			l.problem("allow-unknown", at, name, "one of "+strings.Join(Allowable, ", ")+" is required", remove(at))
 		}
 	}
 }
@@ -82,19 +82,19 @@ func (l *loader) repository() {
 	c.Repository = l.raw("repository")
 	fix := set("repository", "https://github.com/you/app.git")
 	if c.Repository == "" {
-		l.problem("repository", "", "the app's git repository is required", fix)
+		l.problem("repository-missing", "repository", "", "the app's git repository is required", fix)
 		return
 	}
 	host, port, overSSH, ok := gitHost(c.Repository)
 	if !ok {
-		l.problem("repository", c.Repository, "a repository is reached by https://host/path, ssh://user@host/path or git@host:path, without a password", fix)
+		l.problem("repository-invalid", "repository", c.Repository, "a repository is reached by https://host/path, ssh://user@host/path or git@host:path, without a password", fix)
 		return
 	}
 	if !overSSH {
 		return
 	}
 	if c.DeployKey == "" {
-		l.problem("deployKey", "", "a repository over SSH needs a deploy key, whose public half the repository's settings take as a read-only deploy key", fixDeployKey)
+		l.problem("deploy-key-missing", "deployKey", "", "a repository over SSH needs a deploy key, whose public half the repository's settings take as a read-only deploy key", fixDeployKey)
 	}
 	if c.RepositoryHostKey = l.raw("repositoryHostKey"); c.RepositoryHostKey == "" {
 		c.RepositoryHostKey = knownHosts[strings.ToLower(host)]
@@ -107,9 +107,9 @@ func (l *loader) repository() {
 	fix = scan + "; " + set("repositoryHostKey", "ssh-ed25519 AAAA…")
 	const compare = "; compare what ssh-keyscan tells with what the host publishes"
 	if c.RepositoryHostKey == "" {
-		l.problem("repositoryHostKey", "", "the public host key of "+host+" is required"+compare, fix)
+		l.problem("repository-host-key-missing", "repositoryHostKey", "", "the public host key of "+host+" is required"+compare, fix)
 	} else if key, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(c.RepositoryHostKey)); err != nil || len(rest) > 0 || key.Type() != ssh.KeyAlgoED25519 {
-		l.problem("repositoryHostKey", c.RepositoryHostKey, "one Ed25519 public key is required, ssh-ed25519 AAAA…"+compare, fix)
+		l.problem("repository-host-key-invalid", "repositoryHostKey", c.RepositoryHostKey, "one Ed25519 public key is required, ssh-ed25519 AAAA…"+compare, fix)
 	} else {
 		// Without a comment, which would be part of the line for known_hosts.
 		c.RepositoryHostKey = strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))

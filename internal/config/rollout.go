@@ -51,7 +51,7 @@ type Database struct {
 func (l *loader) rollout() {
 	c := l.config
 	if c.ReleaseStrategy = l.text("releaseStrategy", BlueGreen); c.ReleaseStrategy != BlueGreen && c.ReleaseStrategy != StopFirst {
-		l.problem("releaseStrategy", c.ReleaseStrategy, BlueGreen+" or "+StopFirst+" is required", set("releaseStrategy", BlueGreen))
+		l.problem("release-strategy-invalid", "releaseStrategy", c.ReleaseStrategy, BlueGreen+" or "+StopFirst+" is required", set("releaseStrategy", BlueGreen))
 	}
 	c.HealthyWithin = l.number("healthyWithin", 300, minHealthy, maxHealthy, "seconds")
 	c.DrainWithin = l.number("drainWithin", 30, minDrain, maxDrain, "seconds")
@@ -71,7 +71,7 @@ func (l *loader) number(key string, fallback, least, most int, unit string) int 
 	value := fallback
 	kind := fmt.Sprintf("a whole number of %s, %d to %d", unit, least, most)
 	if l.decode(key, &value, kind, set(key, fmt.Sprint(fallback))) && (value < least || value > most) {
-		l.problem(key, fmt.Sprint(value), "it has to be "+kind, set(key, fmt.Sprint(fallback)))
+		l.problem("number-out-of-range", key, fmt.Sprint(value), "it has to be "+kind, set(key, fmt.Sprint(fallback)))
 	}
 	return value
 }
@@ -92,13 +92,13 @@ func (l *loader) fields(key, kind string, examples map[string]string) map[string
 		return nil
 	}
 	texts, sound := map[string]string{}, true
-	refuse := func(name, value, allowed, fix string) {
-		l.problem(pathInto(key, name), value, allowed, fix)
+	refuse := func(id, name, value, allowed, fix string) {
+		l.problem(id, pathInto(key, name), value, allowed, fix)
 		sound = false
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if _, known := examples[name]; !known {
-			refuse(name, "", "berth:"+key+" is "+kind+nearest(name, names), remove(pathInto(key, name)))
+			refuse("object-field-unknown", name, "", "berth:"+key+" is "+kind+nearest(name, names), remove(pathInto(key, name)))
 		}
 	}
 	for _, name := range names {
@@ -107,11 +107,11 @@ func (l *loader) fields(key, kind string, examples map[string]string) map[string
 		fix := set(key+"."+name, examples[name])
 		switch {
 		case !ok || strings.TrimSpace(text) == "":
-			refuse(name, string(given[name]), "it is required: "+kind, fix)
+			refuse("object-field-missing", name, string(given[name]), "it is required: "+kind, fix)
 		case name == "service" && !serviceText.MatchString(text):
-			refuse(name, text, "a service of the compose file is required", fix)
+			refuse("object-service-invalid", name, text, "a service of the compose file is required", fix)
 		case strings.ContainsAny(text, "\x00\r\n") || len(text) > maxCommand:
-			refuse(name, text, fmt.Sprintf("a command is one line of at most %d bytes", maxCommand), fix)
+			refuse("command-invalid", name, text, fmt.Sprintf("a command is one line of at most %d bytes", maxCommand), fix)
 		}
 	}
 	if !sound {
@@ -128,10 +128,10 @@ func (l *loader) images() {
 	for _, service := range slices.Sorted(maps.Keys(c.Images)) {
 		path := pathInto("images", service)
 		if !serviceText.MatchString(service) {
-			l.problem(path, "", "the name is none of a service", remove(path))
+			l.problem("image-service-invalid", path, "", "the name is none of a service", remove(path))
 		}
 		if image := c.Images[service]; !imageText.MatchString(image) || len(image) > 255 {
-			l.problem(path, image, "the reference of an image is required, by tag or digest, such as "+example, set(path, example))
+			l.problem("image-reference-invalid", path, image, "the reference of an image is required, by tag or digest, such as "+example, set(path, example))
 		}
 	}
 }
@@ -141,7 +141,7 @@ func (l *loader) registries() {
 	c := l.config
 	c.Registries, _ = l.texts("registries", setSecret)
 	if l.raw("registries") != "" && !l.isSecret(namespace+"registries") {
-		l.problem("registries", "", "it is stored in plain text; credentials have to be stored encrypted, and what was readable counts as leaked: make new ones",
+		l.problem("registries-in-plain-text", "registries", "", "it is stored in plain text; credentials have to be stored encrypted, and what was readable counts as leaked: make new ones",
 			"pulumi config rm berth:registries && "+setSecret(`registries["registry.example.com"]`))
 	}
 	for _, server := range slices.Sorted(maps.Keys(c.Registries)) {
@@ -149,9 +149,9 @@ func (l *loader) registries() {
 		user, password, both := strings.Cut(c.Registries[server], ":")
 		switch {
 		case !registryText.MatchString(server):
-			l.problem(path, "", "the name of a registry is required, such as registry.example.com or registry.example.com:5000; Docker Hub is docker.io", remove(path))
+			l.problem("registry-name-invalid", path, "", "the name of a registry is required, such as registry.example.com or registry.example.com:5000; Docker Hub is docker.io", remove(path))
 		case !both || user == "" || password == "" || strings.ContainsAny(c.Registries[server], "\x00\r\n"):
-			l.problem(path, "", "credentials have the form user:password; a token is a password", setSecret(path))
+			l.problem("registry-credentials-invalid", path, "", "credentials have the form user:password; a token is a password", setSecret(path))
 		}
 	}
 }

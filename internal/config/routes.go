@@ -45,7 +45,7 @@ func (l *loader) routes() {
 		return
 	}
 	if len(elements) == 0 {
-		l.problem("routes", "", "at least one route is required, from / to a service of the compose file and its port", set("routes", "web:80"))
+		l.problem("routes-missing", "routes", "", "at least one route is required, from / to a service of the compose file and its port", set("routes", "web:80"))
 		return
 	}
 	seen := map[string]bool{}
@@ -58,26 +58,26 @@ func (l *loader) routes() {
 		at := fmt.Sprintf("routes[%d]", i)
 		switch {
 		case !routeText.MatchString(route.Path) || strings.Contains(route.Path, "//") || strings.Contains(route.Path+"/", "/./") || strings.Contains(route.Path, ".."):
-			l.problem(at+".path", route.Path, "a path begins with / and holds letters, digits and . _ ~ - /", set(at+".path", "/"))
+			l.problem("route-path-invalid", at+".path", route.Path, "a path begins with / and holds letters, digits and . _ ~ - /", set(at+".path", "/"))
 		case strings.HasPrefix(route.Path, challenges):
-			l.problem(at+".path", route.Path, "the certificate authority asks there", set(at+".path", "/"))
+			l.problem("route-path-acme", at+".path", route.Path, "the certificate authority asks there", set(at+".path", "/"))
 		case seen[folder(route.Path)]:
-			l.problem(at+".path", route.Path, "the path has a route already", remove(at))
+			l.problem("route-path-twice", at+".path", route.Path, "the path has a route already", remove(at))
 		}
 		seen[folder(route.Path)] = true
 		if !serviceText.MatchString(route.Service) {
-			l.problem(at+".service", route.Service, "a service of the compose file is required", set(at+".service", "web"))
+			l.problem("route-service-invalid", at+".service", route.Service, "a service of the compose file is required", set(at+".service", "web"))
 		}
 		if route.Port < 1 || route.Port > 65535 {
-			l.problem(at+".port", fmt.Sprint(route.Port), "the port on which the service listens is 1 to 65535", set(at+".port", "8000"))
+			l.problem("route-port-invalid", at+".port", fmt.Sprint(route.Port), "the port on which the service listens is 1 to 65535", set(at+".port", "8000"))
 		}
 		if route.Health != "" && !healthText.MatchString(route.Health) {
-			l.problem(at+".health", route.Health, "a path is required that answers 2xx or 3xx when the service works, such as /healthz", set(at+".health", "/healthz"))
+			l.problem("route-health-invalid", at+".health", route.Health, "a path is required that answers 2xx or 3xx when the service works, such as /healthz", set(at+".health", "/healthz"))
 		}
 		l.config.Routes = append(l.config.Routes, route)
 	}
 	if !seen["/"] {
-		l.problem("routes", "", "no route begins at /, so the site itself would lead nowhere", setRoute(len(elements), "/", "web", "80"))
+		l.problem("route-none-at-root", "routes", "", "no route begins at /, so the site itself would lead nowhere", setRoute(len(elements), "/", "web", "80"))
 	}
 }
 
@@ -86,7 +86,7 @@ func (l *loader) onlyRoute(word string) {
 	service, digits, _ := strings.Cut(word, ":")
 	port, err := strconv.ParseUint(digits, 10, 16)
 	if err != nil || port == 0 || !serviceText.MatchString(service) {
-		l.problem("routes", word, "a service of the compose file and its port are required, such as web:80, or a list of {path, service, port}", set("routes", "web:80"))
+		l.problem("route-word-invalid", "routes", word, "a service of the compose file and its port are required, such as web:80, or a list of {path, service, port}", set("routes", "web:80"))
 		return
 	}
 	l.config.Routes = []Route{{Path: "/", Service: service, Port: int(port)}}
@@ -98,14 +98,14 @@ func (l *loader) route(i int, element json.RawMessage) (Route, bool) {
 	var route Route
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(element, &fields); err != nil || fields == nil {
-		l.problem(at, string(element), "a route is {path, service, port}", remove(at))
+		l.problem("route-wrong-kind", at, string(element), "a route is {path, service, port}", remove(at))
 		return route, false
 	}
 	sound := true
 	for _, field := range slices.Sorted(maps.Keys(fields)) {
 		if !slices.Contains(routeFields, field) {
 			path := pathInto(at, field)
-			l.problem(path, "", "a route has path, service and port, and may have health"+nearest(field, routeFields), remove(path))
+			l.problem("route-field-unknown", path, "", "a route has path, service and port, and may have health"+nearest(field, routeFields), remove(path))
 			sound = false
 		}
 	}
@@ -121,14 +121,14 @@ func (l *loader) route(i int, element json.RawMessage) (Route, bool) {
 		if ok && string(value) != "null" && json.Unmarshal(value, field.into) == nil {
 			continue
 		}
-		l.problem(at+"."+field.name, string(value), field.kind, set(at+"."+field.name, field.example))
+		l.problem("route-field-invalid", at+"."+field.name, string(value), field.kind, set(at+"."+field.name, field.example))
 		sound = false
 	}
 	if health, ok := fields["health"]; ok {
 		if text, isText := scalar(health); isText {
 			route.Health = text
 		} else {
-			l.problem(at+".health", string(health), "a path is required, such as /healthz", set(at+".health", "/healthz"))
+			l.problem("route-health-wrong-kind", at+".health", string(health), "a path is required, such as /healthz", set(at+".health", "/healthz"))
 			sound = false
 		}
 	}

@@ -23,7 +23,7 @@ func (l *loader) site() {
 	c := l.config
 	c.Domain = l.raw("domain")
 	if c.Domain == "" {
-		l.problem("domain", "", "the site's name is required, such as app.example.com", set("domain", "app.example.com"))
+		l.problem("domain-missing", "domain", "", "the site's name is required, such as app.example.com", set("domain", "app.example.com"))
 	} else {
 		l.name("domain", c.Domain)
 	}
@@ -33,7 +33,7 @@ func (l *loader) site() {
 		path := fmt.Sprintf("aliases[%d]", i)
 		l.name(path, alias)
 		if seen[alias] {
-			l.problem(path, alias, "the name is there already", remove(path))
+			l.problem("alias-twice", path, alias, "the name is there already", remove(path))
 		}
 		seen[alias] = true
 	}
@@ -42,7 +42,7 @@ func (l *loader) site() {
 		most, kind = limit, "a certificate of the profile "+l.raw("acmeProfile")
 	}
 	if len(c.Aliases) >= most {
-		l.problem("aliases", "", fmt.Sprintf("%s holds at most %d names; there are %d", kind, most, len(c.Names())), remove(fmt.Sprintf("aliases[%d]", most-1)))
+		l.problem("names-too-many", "aliases", "", fmt.Sprintf("%s holds at most %d names; there are %d", kind, most, len(c.Names())), remove(fmt.Sprintf("aliases[%d]", most-1)))
 	}
 	c.CreateZone = l.boolean("createZone", false)
 	l.zone()
@@ -53,7 +53,7 @@ func (l *loader) zone() {
 	if c.Zone = l.raw("zone"); c.Zone == "" {
 		c.Zone = l.registrable()
 	} else if reason := validName(c.Zone); reason != "" {
-		l.problem("zone", c.Zone, reason, set("zone", "example.com"))
+		l.problem("zone-invalid", "zone", c.Zone, reason, set("zone", "example.com"))
 		return
 	}
 	if c.Zone == "" {
@@ -63,10 +63,10 @@ func (l *loader) zone() {
 		switch {
 		case validName(name) != "" || name == c.Zone || strings.HasSuffix(name, "."+c.Zone):
 		case i == 0:
-			l.problem("domain", name, "it lies outside the zone "+c.Zone, set("zone", parent(name)))
+			l.problem("domain-outside-zone", "domain", name, "it lies outside the zone "+c.Zone, set("zone", parent(name)))
 		default:
 			path := fmt.Sprintf("aliases[%d]", i-1)
-			l.problem(path, name, "it lies outside the zone "+c.Zone+", which holds all names of the site", remove(path))
+			l.problem("alias-outside-zone", path, name, "it lies outside the zone "+c.Zone+", which holds all names of the site", remove(path))
 		}
 	}
 }
@@ -78,7 +78,7 @@ func (l *loader) registrable() string {
 	case validName(l.config.Domain) != "":
 		return ""
 	case err != nil:
-		l.problem("zone", "", fmt.Sprintf("no zone follows from the domain %s; name the Route 53 zone that holds it", l.config.Domain), set("zone", l.config.Domain))
+		l.problem("zone-unknown", "zone", "", fmt.Sprintf("no zone follows from the domain %s; name the Route 53 zone that holds it", l.config.Domain), set("zone", l.config.Domain))
 		return ""
 	}
 	return zone
@@ -94,7 +94,7 @@ func parent(name string) string {
 
 func (l *loader) name(path, name string) {
 	if reason := validName(name); reason != "" {
-		l.problem(path, name, reason, set(path, suggestName(name)))
+		l.problem("name-invalid", path, name, reason, set(path, suggestName(name)))
 	}
 }
 

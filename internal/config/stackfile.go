@@ -27,7 +27,7 @@ func Stray(root, project, stack string, settings map[string]string) []Problem {
 	other := strings.TrimSuffix(file, ".yaml") + ".yml"
 	if _, err := os.Stat(other); err == nil {
 		name := filepath.Base(other)
-		s.problems = append(s.problems, Problem{Setting: name, Allowed: "Pulumi reads " + filepath.Base(file) + " and not this file; its settings have to go there", Fix: `"${EDITOR:-vi}" ` + shellescape.Quote(s.file) + " && rm " + shellescape.Quote(filepath.Join(filepath.Dir(s.file), name))})
+		s.problems = append(s.problems, Problem{ID: "stack-file-not-read", Setting: name, Allowed: "Pulumi reads " + filepath.Base(file) + " and not this file; its settings have to go there", Fix: `"${EDITOR:-vi}" ` + shellescape.Quote(s.file) + " && rm " + shellescape.Quote(filepath.Join(filepath.Dir(s.file), name))})
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -140,15 +140,14 @@ func (s *strays) outside(key, value *yaml.Node) {
 }
 
 func (s *strays) stray(path string, key, value *yaml.Node) {
-	allowed := fmt.Sprintf("line %d of %s has it outside config:, where Pulumi reads no setting; it belongs below config: and above encryptionsalt:, two spaces in", key.Line, s.file)
-	s.problem(path, allowed, value)
+	s.problem("setting-outside-config", path, fmt.Sprintf("line %d of %s has it outside config:, where Pulumi reads no setting; it belongs below config: and above encryptionsalt:, two spaces in", key.Line, s.file), value)
 }
 
 // inside finds settings that are a space or two too far in: part of the one above them.
 func (s *strays) inside(value *yaml.Node, outer string) {
 	for _, pair := range pairs(value) {
 		if path := s.setting(pair[0].Value); path != "" {
-			s.problem(path, fmt.Sprintf("line %d of %s has it inside %s, where Pulumi reads no setting; it belongs directly below config:, two spaces in", pair[0].Line, s.file, outer), pair[1])
+			s.problem("setting-inside-another", path, fmt.Sprintf("line %d of %s has it inside %s, where Pulumi reads no setting; it belongs directly below config:, two spaces in", pair[0].Line, s.file, outer), pair[1])
 			continue
 		}
 		s.inside(pair[1], outer)
@@ -160,11 +159,11 @@ func (s *strays) inside(value *yaml.Node, outer string) {
 	}
 }
 
-func (s *strays) problem(path, allowed string, value *yaml.Node) {
+func (s *strays) problem(id, path, allowed string, value *yaml.Node) {
 	if slices.Contains(secretKeys, root(path)) && !encrypted(value) {
 		allowed += "; it is in plain text, which counts as leaked: set a new one"
 	}
-	s.problems = append(s.problems, Problem{Setting: namespace + harmless(path), Allowed: allowed, Fix: `"${EDITOR:-vi}" ` + shellescape.Quote(s.file)})
+	s.problems = append(s.problems, Problem{ID: id, Setting: namespace + harmless(path), Allowed: allowed, Fix: `"${EDITOR:-vi}" ` + shellescape.Quote(s.file)})
 }
 
 // plain finds what is in plain text beside encrypted values: of a map Pulumi itself says only whether anything in it is
@@ -189,7 +188,7 @@ func (s *strays) plain(key, value *yaml.Node) {
 			fix = "pulumi config set --secret --path " + shellescape.Quote(path)
 		}
 		s.problems = append(s.problems, Problem{
-			Setting: harmless(path), Fix: fix,
+			ID: "secret-in-plain-text", Setting: harmless(path), Fix: fix,
 			Allowed: fmt.Sprintf("line %d of %s has it in plain text; it has to be stored encrypted, and what was readable counts as leaked: set a new one", name.Line, s.file),
 		})
 	}

@@ -18,7 +18,7 @@ func (l *loader) variables() {
 	c.Secrets, _ = l.texts("secrets", setSecret)
 	l.encrypted()
 	if count := len(c.Environment) + len(c.Secrets); count > maxVariables {
-		l.problem("environment", "", fmt.Sprintf("with the secrets at most %d variables are allowed; there are %d", maxVariables, count), remove("environment.NAME"))
+		l.problem("variables-too-many", "environment", "", fmt.Sprintf("with the secrets at most %d variables are allowed; there are %d", maxVariables, count), remove("environment.NAME"))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Environment)) {
 		l.variable(pathInto("environment", name), name, c.Environment[name], setPlain)
@@ -27,10 +27,10 @@ func (l *loader) variables() {
 		path := pathInto("secrets", name)
 		l.variable(path, name, c.Secrets[name], setSecret)
 		if c.Secrets[name] == "" {
-			l.problem(path, "", "the secret is missing", setSecret(path))
+			l.problem("secret-missing", path, "", "the secret is missing", setSecret(path))
 		}
 		if _, both := c.Environment[name]; both {
-			l.problem(path, "", "the name is in the environment too, where it is readable", remove(pathInto("environment", name)))
+			l.problem("secret-in-environment", path, "", "the name is in the environment too, where it is readable", remove(pathInto("environment", name)))
 		}
 	}
 }
@@ -50,17 +50,17 @@ func (l *loader) encrypted() {
 	if len(fix) == 0 {
 		fix = []string{"pulumi config rm berth:secrets && " + setSecret("secrets.NAME")}
 	}
-	l.problem("secrets", "", "it is stored in plain text; secrets have to be stored encrypted, and what was readable counts as leaked: set new ones", strings.Join(fix, " && "))
+	l.problem("secrets-in-plain-text", "secrets", "", "it is stored in plain text; secrets have to be stored encrypted, and what was readable counts as leaked: set new ones", strings.Join(fix, " && "))
 }
 
 // variable refuses what an environment file cannot hold; fix sets the value.
 func (l *loader) variable(path, name, value string, fix func(path string) string) {
 	switch {
 	case !plainName.MatchString(name):
-		l.problem(path, "", "a variable's name has letters, digits and underscores, and does not begin with a digit", remove(path))
+		l.problem("variable-name-invalid", path, "", "a variable's name has letters, digits and underscores, and does not begin with a digit", remove(path))
 	case strings.ContainsAny(value, "\x00\r\n"):
-		l.problem(path, value, "a value is one line without NUL characters; put what has more lines in base64", fix(path))
+		l.problem("variable-value-invalid", path, value, "a value is one line without NUL characters; put what has more lines in base64", fix(path))
 	case len(value) > maxVariable:
-		l.problem(path, value, fmt.Sprintf("a value has at most %d bytes; this one has %d", maxVariable, len(value)), fix(path))
+		l.problem("variable-too-long", path, value, fmt.Sprintf("a value has at most %d bytes; this one has %d", maxVariable, len(value)), fix(path))
 	}
 }

@@ -25,12 +25,8 @@ func export(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environm
 	ctx.Export("address", address)
 	ctx.Export("commit", host.Commit)
 	ctx.Export("certificate", certificate(host.CertificateOutput))
-	for _, step := range host.Steps {
-		if step.Name == "release" {
-			// For the next preview, which sees no image.
-			ctx.Export("imageVolumes", imageVolumes(step.Output))
-		}
-	}
+	// For the next preview, which sees no image.
+	ctx.Export("imageVolumes", imageVolumes(host.ReleaseOutput))
 	// For the next preview, which says which variables change.
 	ctx.Export("variables", pulumi.ToSecret(pulumi.ToStringMap(release.Fingerprints(variables))))
 	ctx.Export("ssh", pulumi.Sprintf("ssh -i key.pem %s@%s", infra.User, address))

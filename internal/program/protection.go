@@ -16,7 +16,8 @@ type protection struct{ pulumi.ResourceState }
 const unprotect = "to destroy: pulumi config set berth:protect false, pulumi up, pulumi destroy"
 
 // declared collects every resource that the program declares from now on. Depending on components instead would miss
-// what the SDK has not entered as their children yet, which it does in its own time.
+// what the SDK has not entered as their children yet, which it does in its own time. It is a transformation and no transform
+// (RegisterResourceTransform), which is handed no resource.
 func declared(ctx *pulumi.Context) (*[]pulumi.Resource, error) {
 	all := &[]pulumi.Resource{}
 	err := ctx.RegisterStackTransformation(func(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {

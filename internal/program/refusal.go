@@ -91,6 +91,8 @@ func explainAWSErrors(ctx *pulumi.Context, cfg *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("declare what is said about AWS's errors: %w", err)
 	}
+	// A transform (RegisterResourceTransform) would drop what the SDK does not send back of a resource's options: DeletedWith
+	// and ReplaceWith.
 	return ctx.RegisterStackTransformation(func(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
 		if !strings.HasPrefix(args.Type, "aws:") {
 			return nil

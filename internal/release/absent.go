@@ -33,19 +33,19 @@ func (f *findings) absent() {
 		}
 		f.mounts(name, service)
 		for _, link := range service.ExternalLinks {
-			f.problem(f.source.At("services", name, "external_links"),
+			f.problem("external-link", f.source.At("services", name, "external_links"),
 				"service %s has the external link %s, a container that is none of the app's, and the server has no other; make it a service of the app, or take external_links out", name, link)
 		}
 	}
 	for name, network := range project.Networks {
 		if bool(network.External) && !slices.Contains([]string{"host", "bridge", "none"}, network.Name) {
-			f.problem(f.source.At("networks", name, "external"),
+			f.problem("network-external", f.source.At("networks", name, "external"),
 				"network %s is external, so somebody else has to have made it, and the server has none; take external out: visitors come by berth:routes, and the app's services find each other by their names on networks of its own", name)
 		}
 	}
 	for name, volume := range project.Volumes {
 		if volume.External {
-			f.problem(f.source.At("volumes", name, "external"),
+			f.problem("volume-external", f.source.At("volumes", name, "external"),
 				"volume %s is external, so somebody else has to have made it, and the server has none; take external out: Berth makes the volume once, and it outlives every release", name)
 		}
 	}
@@ -105,11 +105,11 @@ func (f *findings) image(service, image string) {
 	}
 	switch unset := f.source.Unset(f.have, "services", service, "image"); {
 	case len(unset) > 0:
-		f.problem(line, "service %s has the image %s, which names none, because the stack lacks the variable %s; set it: %s", service, image, strings.Join(unset, ", "), setVariables(unset))
+		f.problem("image-variable-missing", line, "service %s has the image %s, which names none, because the stack lacks the variable %s; set it: %s", service, image, strings.Join(unset, ", "), setVariables(unset))
 	case upper.MatchString(name):
-		f.problem(line, "service %s has the image %s, which names none: Docker takes small letters alone; write %s", service, image, strings.ToLower(name)+strings.TrimPrefix(image, name))
+		f.problem("image-upper-case", line, "service %s has the image %s, which names none: Docker takes small letters alone; write %s", service, image, strings.ToLower(name)+strings.TrimPrefix(image, name))
 	default:
-		f.problem(line, "service %s has the image %s, which names none; write REPOSITORY:TAG, or REPOSITORY@sha256:DIGEST", service, image)
+		f.problem("image-name-invalid", line, "service %s has the image %s, which names none; write REPOSITORY:TAG, or REPOSITORY@sha256:DIGEST", service, image)
 	}
 }
 
@@ -131,18 +131,18 @@ func (f *findings) build(service string, build *types.BuildConfig) {
 func (f *findings) context(service, folder, what string, line compose.Place) {
 	info, err := os.Stat(filepath.Join(f.commit.Folder, folder))
 	if err == nil && !info.IsDir() {
-		f.problem(line, "service %s %s, which is a file and no folder; name the folder", service, what)
+		f.problem("build-context-file", line, "service %s %s, which is a file and no folder; name the folder", service, what)
 		return
 	}
 	for _, one := range f.elsewhere {
 		if within(folder, one.path) || within(one.path, folder) && !f.ignored(folder, one.path) {
-			f.problem(line, "service %s %s, and git keeps %s %s, which Berth does not fetch; commit the files themselves, or build the image elsewhere: pulumi config set --path 'berth:images[%q]' REFERENCE; or, if the build does not need it, name it in .dockerignore",
+			f.problem("build-context-elsewhere", line, "service %s %s, and git keeps %s %s, which Berth does not fetch; commit the files themselves, or build the image elsewhere: pulumi config set --path 'berth:images[%q]' REFERENCE; or, if the build does not need it, name it in .dockerignore",
 				service, what, one.path, one.where, service)
 			return
 		}
 	}
 	if err != nil {
-		f.problem(line, "service %s %s, which the commit does not hold; commit it, or build the image elsewhere: pulumi config set --path 'berth:images[%q]' REFERENCE", service, what, service)
+		f.problem("build-context-missing", line, "service %s %s, which the commit does not hold; commit it, or build the image elsewhere: pulumi config set --path 'berth:images[%q]' REFERENCE", service, what, service)
 	}
 }
 
@@ -184,7 +184,7 @@ func (f *findings) dockerfile(service, folder string, build *types.BuildConfig) 
 			if info, gone := os.Lstat(filepath.Join(f.commit.Folder, whole)); gone == nil && info.Mode()&os.ModeSymlink != 0 {
 				return // The plan speaks of links.
 			}
-			f.problem(f.source.Holding(path.Base(name), at...), "service %s is built with %s, which the commit does not hold; commit it, or name the one that is there: build.dockerfile", service, dotted(whole))
+			f.problem("dockerfile-missing", f.source.Holding(path.Base(name), at...), "service %s is built with %s, which the commit does not hold; commit it, or name the one that is there: build.dockerfile", service, dotted(whole))
 			return
 		}
 	}
@@ -198,7 +198,7 @@ func (f *findings) dockerfile(service, folder string, build *types.BuildConfig) 
 	if slices.ContainsFunc(stages, func(one string) bool { return strings.EqualFold(one, build.Target) }) || strings.Trim(build.Target, "0123456789") == "" {
 		return
 	}
-	f.problem(f.source.At(append(at, "target")...), "service %s is built up to the stage %s, which its Dockerfile does not have; it has: %s", service, build.Target, cmp.Or(strings.Join(stages, ", "), "none with a name"))
+	f.problem("build-stage-missing", f.source.At(append(at, "target")...), "service %s is built up to the stage %s, which its Dockerfile does not have; it has: %s", service, build.Target, cmp.Or(strings.Join(stages, ", "), "none with a name"))
 }
 
 // fileName matches what is a file by its name, whatever the commit holds.
@@ -213,7 +213,7 @@ func (f *findings) mounts(name string, service types.ServiceConfig) {
 		}
 		line := f.placeOf(relative, "services", name, "volumes")
 		if i := slices.IndexFunc(f.elsewhere, func(one kept) bool { return within(one.path, relative) || within(relative, one.path) }); i >= 0 {
-			f.problem(line, "service %s mounts %s, and git keeps %s %s, which Berth does not fetch; commit the files themselves", name, dotted(relative), f.elsewhere[i].path, f.elsewhere[i].where)
+			f.problem("mount-elsewhere", line, "service %s mounts %s, and git keeps %s %s, which Berth does not fetch; commit the files themselves", name, dotted(relative), f.elsewhere[i].path, f.elsewhere[i].where)
 		}
 		// Not whether the file is there: what the stack's variables become is, while the compose file is read.
 		if hash, err := f.commit.Tree(relative); relative == "." || err != nil || hash != "" {
@@ -221,7 +221,7 @@ func (f *findings) mounts(name string, service types.ServiceConfig) {
 		}
 		switch {
 		case fileName.MatchString(path.Base(relative)) && fileName.MatchString(path.Base(mount.Target)):
-			f.problem(line, "service %s mounts the file %s, which the commit does not hold, so on the server it would be an empty folder; commit it, or have it made in the image; what is secret goes into a variable: pulumi config set --secret --path berth:secrets.NAME", name, dotted(relative))
+			f.problem("mount-file-missing", line, "service %s mounts the file %s, which the commit does not hold, so on the server it would be an empty folder; commit it, or have it made in the image; what is secret goes into a variable: pulumi config set --secret --path berth:secrets.NAME", name, dotted(relative))
 		case mount.ReadOnly && !f.written(mount.Source):
 			f.advise(aboutData, line, "%s reads %s, which the commit does not hold and no service writes to, so it is an empty folder on the server; commit what it is to read", name, dotted(relative))
 		}
@@ -246,14 +246,14 @@ func (f *findings) file(kind, section, name string, file types.FileObjectConfig)
 	used := f.users(section, name)
 	switch relative, inside := f.in(file.File); {
 	case bool(file.External):
-		f.problem(at("external"), "%s %s%s is external, which only Swarm has; name a file of the commit (file:), or a variable (environment:) that the stack sets: pulumi config set --secret --path berth:secrets.%s", kind, name, used, variableName(name))
+		f.problem("secret-external", at("external"), "%s %s%s is external, which only Swarm has; name a file of the commit (file:), or a variable (environment:) that the stack sets: pulumi config set --secret --path berth:secrets.%s", kind, name, used, variableName(name))
 	case file.Environment != "" && !f.have(file.Environment):
-		f.problem(at("environment"), "%s %s%s is the variable %s, which the stack lacks; set it: %s", kind, name, used, file.Environment, setSecretVariable(file.Environment))
+		f.problem("secret-variable-missing", at("environment"), "%s %s%s is the variable %s, which the stack lacks; set it: %s", kind, name, used, file.Environment, setSecretVariable(file.Environment))
 	case file.File != "" && inside:
 		if info, err := os.Stat(filepath.Join(f.commit.Folder, relative)); err != nil {
-			f.problem(at("file"), "%s %s%s is the file %s, which the commit does not hold; commit it; or, if it is secret, write environment: %s in its place: pulumi config set --secret --path berth:secrets.%s", kind, name, used, dotted(relative), variableName(name), variableName(name))
+			f.problem("secret-file-missing", at("file"), "%s %s%s is the file %s, which the commit does not hold; commit it; or, if it is secret, write environment: %s in its place: pulumi config set --secret --path berth:secrets.%s", kind, name, used, dotted(relative), variableName(name), variableName(name))
 		} else if info.IsDir() {
-			f.problem(at("file"), "%s %s%s is %s, which is a folder; name a file", kind, name, used, dotted(relative))
+			f.problem("secret-file-folder", at("file"), "%s %s%s is %s, which is a folder; name a file", kind, name, used, dotted(relative))
 		}
 	}
 }

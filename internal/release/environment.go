@@ -20,12 +20,12 @@ func (f *findings) filesOut(key string, files map[string][]string) {
 		for _, file := range files[service] {
 			at := f.source.Holding(path.Base(file), "services", service, key)
 			if out := outOf(f.commit.Root, file); out != file {
-				f.problem(at, "service %s reads %s, which leads out of the repository; name a file of the repository, or .env.production, there", service, out)
+				f.problem("env-file-outside", at, "service %s reads %s, which leads out of the repository; name a file of the repository, or .env.production, there", service, out)
 			} else if path.IsAbs(file) && !slices.Contains(f.cfg.Allow, "host-mounts") {
-				f.problem(at, "service %s reads %s of the server; name a file of the repository, or .env.production, there; or, if you trust the repository: pulumi config set --path 'berth:allow[%d]' host-mounts", service, file, len(f.cfg.Allow))
+				f.problem("env-file-of-server", at, "service %s reads %s of the server; name a file of the repository, or .env.production, there; or, if you trust the repository: pulumi config set --path 'berth:allow[%d]' host-mounts", service, file, len(f.cfg.Allow))
 			}
 			if laptop.MatchString(file) {
-				f.problem(at, "service %s reads %s, which is meant for a laptop and does not reach the server; name .env.production there instead, which the stack's variables become", service, file)
+				f.problem("env-file-laptop", at, "service %s reads %s, which is meant for a laptop and does not reach the server; name .env.production there instead, which the stack's variables become", service, file)
 			}
 		}
 	}
@@ -43,12 +43,12 @@ func (f *findings) environment() {
 			switch {
 			case laptop.MatchString(file): // Berth says that it does not reach the server, whether it is there or not.
 			case slices.Contains(f.model.LabelFiles[service], file):
-				f.problem(f.source.At("services", service, "label_file"), "service %s reads the labels in %s, which the commit does not hold; commit it, or write the labels at the service", service, file)
+				f.problem("label-file-missing", f.source.At("services", service, "label_file"), "service %s reads the labels in %s, which the commit does not hold; commit it, or write the labels at the service", service, file)
 			case len(f.variables) == 0:
-				f.problem(line(service, file), "service %s reads %s, which the commit does not hold; the stack's variables stand in for it, and it has none: pulumi config set --path berth:environment.NAME VALUE, for a secret: pulumi config set --secret --path berth:secrets.NAME; or, if the file may be missing: env_file: [{path: %s, required: false}]",
+				f.problem("env-file-without-variables", line(service, file), "service %s reads %s, which the commit does not hold; the stack's variables stand in for it, and it has none: pulumi config set --path berth:environment.NAME VALUE, for a secret: pulumi config set --secret --path berth:secrets.NAME; or, if the file may be missing: env_file: [{path: %s, required: false}]",
 					service, file, path.Base(file))
 			default:
-				f.problem(line(service, file), "service %s reads %s, which the commit does not hold; commit it, or name .env.production there, which the stack's variables become", service, file)
+				f.problem("env-file-missing", line(service, file), "service %s reads %s, which the commit does not hold; commit it, or name .env.production there, which the stack's variables become", service, file)
 			}
 		}
 	}
@@ -60,7 +60,7 @@ func (f *findings) environment() {
 		f.advise(aboutFiles, line(service, files[0]), "%s reads %s, which the commit does not hold: the stack's variables stand in for it", service, strings.Join(files, ", "))
 	}
 	for _, service := range f.model.SSH {
-		f.problem(f.source.At("services", service, "build", "ssh"), "service %s is built with keys for SSH (build.ssh), which the server does not have; build the image elsewhere: pulumi config set --path 'berth:images[%q]' REFERENCE", service, service)
+		f.problem("build-ssh", f.source.At("services", service, "build", "ssh"), "service %s is built with keys for SSH (build.ssh), which the server does not have; build the image elsewhere: pulumi config set --path 'berth:images[%q]' REFERENCE", service, service)
 	}
 	f.committedSecrets()
 }
@@ -93,7 +93,7 @@ func (f *findings) profiles() {
 			return
 		}
 		said[what] = true
-		f.problem(f.source.At("services", service, "profiles"), "service %s, which %s, runs only with the profiles %s; %s", service, what, strings.Join(off[service].Profiles, ", "), turnOn(service))
+		f.problem("route-service-profile", f.source.At("services", service, "profiles"), "service %s, which %s, runs only with the profiles %s; %s", service, what, strings.Join(off[service].Profiles, ", "), turnOn(service))
 		f.better = append(f.better, "names service "+service+", which the compose file does not have")
 	}
 	for _, route := range f.cfg.Routes {
@@ -111,6 +111,6 @@ func (f *findings) profiles() {
 	f.better = append(f.better, "the compose file has no service that runs")
 	if len(said) == 0 {
 		first := slices.Sorted(maps.Keys(off))[0]
-		f.problem(f.source.At("services", first, "profiles"), "every service runs only with a profile (%s with %s), and none is on; %s", first, strings.Join(off[first].Profiles, ", "), turnOn(first))
+		f.problem("profiles-all-off", f.source.At("services", first, "profiles"), "every service runs only with a profile (%s with %s), and none is on; %s", first, strings.Join(off[first].Profiles, ", "), turnOn(first))
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"berth/internal/release/trust"
 )
 
-var update = flag.Bool("update", false, "write docs/compose.md")
+var update = flag.Bool("update", false, "write docs/compose.md and docs/problems.md")
 
 const features = "../../docs/compose.md"
 

@@ -66,8 +66,10 @@ func readSource(cfg *config.Config, folder string) *compose.Source {
 	return compose.ReadSource(texts...)
 }
 
-func (f *findings) problem(at compose.Place, format string, args ...any) {
-	f.problems = append(f.problems, located{at: at, text: fmt.Sprintf(format, args...)})
+// problem adds one of a kind (docs/problems.md), whose name ends the sentence before what to do about it.
+func (f *findings) problem(id string, at compose.Place, format string, args ...any) {
+	text := strings.Replace(fmt.Sprintf(format, args...), "; ", " ["+id+"]; ", 1)
+	f.problems = append(f.problems, located{at: at, text: text})
 }
 
 func (f *findings) advise(about int, at compose.Place, format string, args ...any) {

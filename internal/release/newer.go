@@ -28,7 +28,7 @@ func (f *findings) newer() {
 	}
 	refuse := func(what string, path ...string) {
 		name, key := path[1], strings.Join(path[2:], ".")
-		f.problem(f.source.At(path...), "%s %s has %s, %s of Compose that the server's (2.26, Debian 13) does not know; take it out", strings.TrimSuffix(path[0], "s"), name, key, what)
+		f.problem("compose-key-newer", f.source.At(path...), "%s %s has %s, %s of Compose that the server's (2.26, Debian 13) does not know; take it out", strings.TrimSuffix(path[0], "s"), name, key, what)
 	}
 	for _, pattern := range newKeys {
 		for _, path := range paths(model, strings.Split(pattern, "."), nil) {
@@ -84,11 +84,11 @@ func (f *findings) builds() {
 			continue
 		}
 		if len(build.Platforms) > 0 && !slices.ContainsFunc(build.Platforms, runsHere) {
-			f.problem(f.source.At("services", name, "build", "platforms"), "service %s is built for %s, and the server is linux/amd64; name that, or take platforms out", name, strings.Join(build.Platforms, ", "))
+			f.problem("build-platform", f.source.At("services", name, "build", "platforms"), "service %s is built for %s, and the server is linux/amd64; name that, or take platforms out", name, strings.Join(build.Platforms, ", "))
 		}
 		for _, context := range slices.Sorted(maps.Keys(build.AdditionalContexts)) {
 			if other, ok := strings.CutPrefix(build.AdditionalContexts[context], "service:"); ok {
-				f.problem(f.source.Holding("service:"+other, "services", name, "build", "additional_contexts"),
+				f.problem("build-context-service", f.source.Holding("service:"+other, "services", name, "build", "additional_contexts"),
 					"service %s is built from the image of %s (additional_contexts: service:%s), which the server does not hand on to builds; make it a stage of one Dockerfile, or build the image elsewhere: pulumi config set --path 'berth:images[%q]' REFERENCE", name, other, other, name)
 			}
 		}

@@ -41,28 +41,28 @@ func (f *findings) unlike() {
 		service := f.model.Project.Services[name]
 		at := func(keys ...string) compose.Place { return f.source.At(append([]string{"services", name}, keys...)...) }
 		if !runsHere(service.Platform) {
-			f.problem(at("platform"), "service %s is for the platform %s, and the server is linux/amd64; take platform out, or name an image for linux/amd64", name, service.Platform)
+			f.problem("platform-other", at("platform"), "service %s is for the platform %s, and the server is linux/amd64; take platform out, or name an image for linux/amd64", name, service.Platform)
 		}
 		f.limits(name, service, at)
 		f.devices(name, service, at)
 		if driver := logDriver(service); driver != "" && !slices.Contains(loggingDrivers, driver) {
-			f.problem(at("logging", "driver"), "service %s logs with %s, a plugin that the server's Docker does not have; take logging out: the server keeps its output within bounds, or name one of: json-file, local, journald, none", name, driver)
+			f.problem("logging-plugin", at("logging", "driver"), "service %s logs with %s, a plugin that the server's Docker does not have; take logging out: the server keeps its output within bounds, or name one of: json-file, local, journald, none", name, driver)
 			f.better = append(f.better, fmt.Sprintf("service %s has its output sent in the server's own network (logging.", name))
 		}
 		if service.Runtime != "" && service.Runtime != "runc" && service.Runtime != "io.containerd.runc.v2" {
-			f.problem(at("runtime"), "service %s wants the runtime %s, which the server does not have; take runtime out", name, service.Runtime)
+			f.problem("runtime-missing", at("runtime"), "service %s wants the runtime %s, which the server does not have; take runtime out", name, service.Runtime)
 			f.better = append(f.better, fmt.Sprintf("service %s chooses the runtime %s", name, service.Runtime))
 		}
 	}
 	for name, volume := range f.model.Project.Volumes {
 		if volume.Driver != "" && volume.Driver != "local" && !bool(volume.External) {
-			f.problem(f.source.At("volumes", name, "driver"), "volume %s has the driver %s, a plugin that the server's Docker does not have; take driver out, and Docker keeps the files on the data volume", name, volume.Driver)
+			f.problem("volume-plugin", f.source.At("volumes", name, "driver"), "volume %s has the driver %s, a plugin that the server's Docker does not have; take driver out, and Docker keeps the files on the data volume", name, volume.Driver)
 			f.better = append(f.better, fmt.Sprintf("volume %s has the driver %s", name, volume.Driver))
 		}
 	}
 	for name, network := range f.model.Project.Networks {
 		if !slices.Contains([]string{"", "default", "bridge", "host", "none", "macvlan", "ipvlan"}, network.Driver) && !bool(network.External) {
-			f.problem(f.source.At("networks", name, "driver"), "network %s has the driver %s, which a single server does not have; take driver out", name, network.Driver)
+			f.problem("network-plugin", f.source.At("networks", name, "driver"), "network %s has the driver %s, which a single server does not have; take driver out", name, network.Driver)
 			f.better = append(f.better, fmt.Sprintf("network %s has the driver %s", name, network.Driver))
 		}
 	}
@@ -103,17 +103,17 @@ func (f *findings) limits(name string, service types.ServiceConfig, at func(...s
 	}
 	processors := func(wanted float64, keys ...string) {
 		if wanted > server.vCPUs {
-			f.problem(at(keys...), "service %s may take %s CPUs (%s), and a %s has %g, so Docker would not start it; %s", name, strconv.FormatFloat(wanted, 'g', 4, 64), strings.Join(keys, "."), f.cfg.InstanceType, server.vCPUs, larger(wanted, 0))
+			f.problem("cpus-too-many", at(keys...), "service %s may take %s CPUs (%s), and a %s has %g, so Docker would not start it; %s", name, strconv.FormatFloat(wanted, 'g', 4, 64), strings.Join(keys, "."), f.cfg.InstanceType, server.vCPUs, larger(wanted, 0))
 		}
 	}
 	memory := func(wanted int64, keys ...string) {
 		if wanted > server.memory {
-			f.problem(at(keys...), "service %s is to have %s of memory (%s), and a %s has %s; %s", name, bytes(wanted), strings.Join(keys, "."), f.cfg.InstanceType, bytes(server.memory), larger(0, wanted))
+			f.problem("memory-too-large", at(keys...), "service %s is to have %s of memory (%s), and a %s has %s; %s", name, bytes(wanted), strings.Join(keys, "."), f.cfg.InstanceType, bytes(server.memory), larger(0, wanted))
 		}
 	}
 	processors(float64(service.CPUS), "cpus")
 	if last := lastProcessor(service.CPUSet); last >= server.vCPUs {
-		f.problem(at("cpuset"), "service %s is to run on the CPUs %s, and a %s has 0 to %g, so Docker would not start it; take cpuset out, or %s", name, service.CPUSet, f.cfg.InstanceType, server.vCPUs-1, larger(last+1, 0))
+		f.problem("cpuset-outside", at("cpuset"), "service %s is to run on the CPUs %s, and a %s has 0 to %g, so Docker would not start it; take cpuset out, or %s", name, service.CPUSet, f.cfg.InstanceType, server.vCPUs-1, larger(last+1, 0))
 	}
 	memory(int64(service.MemLimit), "mem_limit")
 	memory(int64(service.MemReservation), "mem_reservation")
@@ -154,7 +154,7 @@ func (f *findings) devices(name string, service types.ServiceConfig, at func(...
 		if len(wanted) == 0 {
 			return
 		}
-		f.problem(at(keys...), "service %s wants devices of the server (%s), and a t3 or t3a has no GPU or the like; take that out if the app runs without it", name, strings.Join(keys, "."))
+		f.problem("gpu-missing", at(keys...), "service %s wants devices of the server (%s), and a t3 or t3a has no GPU or the like; take that out if the app runs without it", name, strings.Join(keys, "."))
 		f.better = append(f.better, fmt.Sprintf("service %s wants devices of the server (%s)", name, strings.Join(keys, ".")))
 	}
 	gpus([]string{"gpus"}, service.Gpus)
@@ -168,7 +168,7 @@ func (f *findings) devices(name string, service types.ServiceConfig, at func(...
 		}
 	}
 	if len(gone) > 0 {
-		f.problem(at("devices"), "service %s wants the device %s, which the server does not have; take it out if the app runs without it", name, strings.Join(gone, ", "))
+		f.problem("device-missing", at("devices"), "service %s wants the device %s, which the server does not have; take it out if the app runs without it", name, strings.Join(gone, ", "))
 	}
 	if len(gone) > 0 && len(gone) == len(service.Devices) {
 		f.better = append(f.better, fmt.Sprintf("service %s wants devices of the server (devices)", name))
@@ -188,7 +188,7 @@ func (f *findings) across() {
 			if because == "" {
 				lasting, because = other, f.plan.Because[other]
 			}
-			f.problem(f.source.At("services", name, shares.key), "service %s shares the %s of %s (%s: service:%s), but only %s is persistent, because %s, so they live in different projects; label both berth.stateful: \"true\", or both \"false\", in the compose file",
+			f.problem("namespace-shared-across", f.source.At("services", name, shares.key), "service %s shares the %s of %s (%s: service:%s), but only %s is persistent, because %s, so they live in different projects; label both berth.stateful: \"true\", or both \"false\", in the compose file",
 				name, shares.what, other, shares.key, other, lasting, cmp.Or(because, "it is labelled"))
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"berth/internal/config"
+	"berth/internal/release/trust"
 )
 
 // beyond are models of apps that reach beyond their containers, with the name that allows each and words of the refusal.
@@ -198,7 +199,21 @@ func trusted(t *testing.T, model string, allow ...string) string {
 	made, err := MakePlan(&config.Config{ReleaseStrategy: config.StopFirst, Routes: []config.Route{{Path: "/", Service: "web", Port: 80}}, Allow: allow, VPCCIDR: netip.MustParsePrefix("10.20.0.0/16")},
 		Commit{SHA: "c0ffee", Folder: "/source", Model: []byte("{" + model + "}"), Tree: func(string) (string, error) { return "t", nil }})
 	require.NoError(t, err)
-	return problemsOf(made)
+	return identified.ReplaceAllString(problemsOf(made), "$1")
+}
+
+// A sentence ends with its identifier, before what to do about it.
+func TestWhatReachesBeyondHasAnIdentifier(t *testing.T) {
+	found, err := trust.Check([]byte(`{"services":{"web":{"privileged":true,"new_key":1,"volumes":[{"type":"bind","source":"/etc","target":"/e"}]}}}`), trust.Given{Source: "/source"})
+	require.NoError(t, err)
+	var sentences []string
+	for _, one := range found {
+		sentences = append(sentences, one.Text)
+	}
+	text := strings.Join(sentences, "\n")
+	assert.Contains(t, text, "service web is privileged, which is root on the server [compose-privileged]; if the app needs it")
+	assert.Contains(t, text, "which Berth does not know [compose-key-unknown]; nothing lets it through")
+	assert.Contains(t, text, "service web mounts /etc of the server [compose-host-mount]; if the app needs it")
 }
 
 func TestAHostileRepositoryIsRefusedUnlessAllowed(t *testing.T) {

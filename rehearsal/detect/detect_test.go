@@ -66,7 +66,7 @@ func TestRoutes(t *testing.T) {
 
 		// Fronts that keep files, and what keeps data and has pages.
 		"a stateful front":      {"grafana: {image: 'grafana/grafana:11', ports: ['3000:3000'], volumes: ['media:/d']}\n  loki: {image: 'grafana/loki:3', ports: ['3100:3100']}", "/ grafana:3000", "loki:3100"},
-		"what ships figures":    {"vmagent: {image: 'victoriametrics/vmagent:v1', ports: ['8429:8429']}\n  logstash: {image: 'x:1', ports: ['9600:9600']}\n  grafana: {image: 'grafana/grafana:11', ports: ['3000:3000']}", "/ grafana:3000", "vmagent:8429 logstash:9600"},
+		"what ships figures":    {"vmagent: {image: 'victoriametrics/vmagent:v1', ports: ['8429:8429']}\n  logstash: {image: 'x:1', ports: ['9600:9600']}\n  grafana: {image: 'grafana/grafana:11', ports: ['3000:3000']}", "/ grafana:3000", "logstash:9600 vmagent:8429"},
 		"figures beside an app": {"grafana: {image: 'grafana/grafana:11', ports: ['3000:3000']}\n  thing: {image: 'x:1', ports: ['9999:9999']}", "/ thing:9999", "grafana:3000"},
 		"pages of a store":      {"s3: {image: 'minio/minio:1', ports: ['9000:9000', '9001:9001'], volumes: ['media:/d']}", "/ s3:9001", ""},
 		"pages of a broker":     {"mq: {image: 'rabbitmq:3-management', ports: ['5672:5672', '15672:15672']}", "/ mq:15672", ""},

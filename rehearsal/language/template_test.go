@@ -161,7 +161,7 @@ func TestPulumiNewMakesAProjectThatRuns(t *testing.T) {
 	m.run("pulumi config set berth:volumeSize 50")
 	output, err = m.try("pulumi preview")
 	require.Error(t, err)
-	assert.Contains(t, output, "shop:volumeSize: berth:volumeSize is set, too, to something else; one of them has to go. Fix: pulumi config rm shop:volumeSize")
+	assert.Contains(t, output, "shop:volumeSize: berth:volumeSize is set, too, to something else; one of them has to go [setting-twice]. Fix: pulumi config rm shop:volumeSize")
 }
 
 // TestPulumiNewWithoutAnswers is reported with the commands that fix it. The template comes from a git host, and the stack

@@ -29,6 +29,8 @@ type Class struct {
 	Ignored bool `json:"ignored"`
 	Refuse  bool `json:"refuse"`
 	Build   bool `json:"build"`
+	// ID is the kind of problem that what is not harmless is; docs/problems.md lists them.
+	ID string `json:"id"`
 	// Says is what is said of what is not harmless, by value where there are several; Allow is the name that lets it through,
 	// without which nothing does.
 	Says  sentences `json:"says"`

@@ -27,7 +27,8 @@ type Given struct {
 
 // found is what would let a container out.
 type found struct {
-	// kind and name say of what, as in "service web".
+	// id is its kind (docs/problems.md); kind and name say of what, as in "service web".
+	id         string
 	kind, name string
 	// allow is the name that lets it through, "" for none; what says what it does, instead what to do about it.
 	allow, what, instead string
@@ -43,8 +44,8 @@ type check struct {
 }
 
 // add notes what was found at a key of a service or the like, where the file has a text.
-func (c *check) add(kind, name, key, holds, allow, format string, args ...any) {
-	c.found = append(c.found, found{kind: kind, name: name, at: append([]string{kind + "s", name}, strings.Fields(key)...), holds: holds, allow: allow, what: fmt.Sprintf(format, args...)})
+func (c *check) add(id, kind, name, key, holds, allow, format string, args ...any) {
+	c.found = append(c.found, found{id: id, kind: kind, name: name, at: append([]string{kind + "s", name}, strings.Fields(key)...), holds: holds, allow: allow, what: fmt.Sprintf(format, args...)})
 }
 
 // Check says in sentences what of an app would let its containers out of their own confines. What Allow names is let through;
@@ -108,7 +109,7 @@ func (c *check) sentences() []plan.Problem {
 		if one.allow != "" {
 			instead = fmt.Sprintf("if the app needs it and you trust the repository: pulumi config set --path 'berth:allow[%d]' %s", len(c.Allow), one.allow)
 		}
-		all = append(all, plan.Problem{At: one.at, Holds: one.holds, Text: fmt.Sprintf("%s %s; %s", subject, one.what, instead)})
+		all = append(all, plan.Problem{At: one.at, Holds: one.holds, Text: fmt.Sprintf("%s %s [%s]; %s", subject, one.what, one.id, instead)})
 	}
 	return all
 }
@@ -118,14 +119,14 @@ var kinds = map[string]string{"services": "service", "volumes": "volume", "netwo
 
 // describe says what of a value is refused.
 func describe(one refusal) found {
-	said := found{kind: "the compose file", at: one.path, holds: text(one.value)}
+	said := found{id: "compose-key-unknown", kind: "the compose file", at: one.path, holds: text(one.value)}
 	below := one.path
 	if kind, ok := kinds[one.path[0]]; ok && len(one.path) > 1 {
 		said.kind, said.name, below = kind, one.path[1], one.path[2:]
 	}
 	key := strings.Join(below, ".")
 	class := cmp.Or(one.class, &Class{})
-	said.allow = class.Allow
+	said.id, said.allow = cmp.Or(class.ID, said.id), class.Allow
 	says, ok := class.Says[asText(one.value)]
 	if !ok {
 		says = class.Says[""]
@@ -167,9 +168,9 @@ func (c *check) mounts(name string, service object) {
 		switch {
 		case mount["type"] != "bind" || clock:
 		case sockets.MatchString(source):
-			c.add("service", name, "volumes", "docker.sock", "docker-socket", "mounts %s, which is root on the server", source)
+			c.add("compose-docker-socket", "service", name, "volumes", "docker.sock", "docker-socket", "mounts %s, which is root on the server", source)
 		case c.outside(source):
-			c.add("service", name, "volumes", path.Base(source), "host-mounts", "mounts %s of the server", shown(source))
+			c.add("compose-host-mount", "service", name, "volumes", path.Base(source), "host-mounts", "mounts %s of the server", shown(source))
 		}
 	}
 }
@@ -189,18 +190,18 @@ func (c *check) build(name string, service object, secrets map[string]object) {
 	}
 	for _, from := range paths {
 		if c.outside(from) {
-			c.add("service", name, "build", path.Base(from), "host-mounts", "is built from %s, which is not in the repository", shown(from))
+			c.add("compose-build-outside", "service", name, "build", path.Base(from), "host-mounts", "is built from %s, which is not in the repository", shown(from))
 		}
 	}
 	if slices.Contains(strings.Split(dockerfile, "/"), "..") {
-		c.add("service", name, "build dockerfile", "", "host-mounts", "is built from the Dockerfile %s, which leads out of its folder", shown(dockerfile))
+		c.add("compose-dockerfile-outside", "service", name, "build dockerfile", "", "host-mounts", "is built from the Dockerfile %s, which leads out of its folder", shown(dockerfile))
 	}
 	// They are fields of one argument of Docker's, which a comma or a quote ends.
 	for _, secret := range list(build["secrets"]) {
 		source := text(secret["source"])
 		for _, field := range []string{source, text(secret["target"]), text(secrets[source]["file"])} {
 			if strings.ContainsAny(field, `,"`) {
-				c.add("service", name, "build secrets", "", "", "is built with a secret that has a comma or a quote in its name or its path (%s)", shown(field))
+				c.add("compose-build-secret-name", "service", name, "build secrets", "", "", "is built with a secret that has a comma or a quote in its name or its path (%s)", shown(field))
 			}
 		}
 	}
@@ -216,11 +217,11 @@ func (c *check) volume(name string, volume object) {
 	if (kind == "" && options["type"] != "" || kind == "none" || kind == "bind") && device != "" && !(strings.HasPrefix(device, "/") && c.outside(device)) {
 		return
 	}
-	what := fmt.Sprintf("is %s, mounted as %s on the server", shown(given(options["device"], "nothing")), shown(given(options["type"], "a bind")))
+	with := ""
 	if o := given(options["o"], ""); options["o"] != nil && options["o"] != false {
-		what += fmt.Sprintf(" (%s)", shown(o))
+		with = fmt.Sprintf(" (%s)", shown(o))
 	}
-	c.add("volume", name, "driver_opts device", "", "host-mounts", "%s", what)
+	c.add("compose-volume-host", "volume", name, "driver_opts device", "", "host-mounts", "is %s, mounted as %s on the server%s", shown(given(options["device"], "nothing")), shown(given(options["type"], "a bind")), with)
 }
 
 // given is a value, or another one where there is none.
@@ -241,23 +242,23 @@ func (c *check) network(name string, network object) {
 	external, _ := network["external"].(object)
 	for _, docker := range []any{network["name"], external["name"]} {
 		if slices.Contains(dockersOwn, text(docker)) {
-			c.add("network", name, "name", "", "host-namespaces", "is Docker's own network %s", text(docker))
+			c.add("compose-network-dockers-own", "network", name, "name", "", "host-namespaces", "is Docker's own network %s", text(docker))
 		}
 	}
 	options, _ := network["driver_opts"].(object)
 	if bridge, ok := options["com.docker.network.bridge.name"].(string); ok && (!whole(bridge, interfaceName) || whole(bridge, serversOwn)) {
-		c.add("network", name, "driver_opts", bridge, "host-namespaces", "is the interface %s of the server", shown(bridge))
+		c.add("compose-network-interface", "network", name, "driver_opts", bridge, "host-namespaces", "is the interface %s of the server", shown(bridge))
 	}
 	for _, option := range slices.Sorted(maps.Keys(options)) {
 		if value := options[option]; strings.Contains(option, "gateway_mode") && value != "nat" && value != "isolated" {
-			c.add("network", name, "driver_opts", "", "host-namespaces", "is open to other machines (gateway mode %s)", shown(value))
+			c.add("compose-network-gateway", "network", name, "driver_opts", "", "host-namespaces", "is open to other machines (gateway mode %s)", shown(value))
 		}
 	}
 	ipam, _ := network["ipam"].(object)
 	for _, config := range list(ipam["config"]) {
 		for _, key := range []string{"subnet", "ip_range", "gateway"} {
 			if addresses, ok := config[key].(string); ok && !private(addresses, c.Own) {
-				c.add("network", name, "ipam config", addresses, "host-namespaces", "takes the addresses %s, which are not private or the server's own", shown(addresses))
+				c.add("compose-network-addresses", "network", name, "ipam config", addresses, "host-namespaces", "takes the addresses %s, which are not private or the server's own", shown(addresses))
 			}
 		}
 	}
@@ -266,7 +267,7 @@ func (c *check) network(name string, network object) {
 func (c *check) files(kind string, of map[string]object) {
 	for name, one := range of {
 		if file := text(one["file"]); c.outside(file) {
-			c.add(kind, name, "file", "", "host-mounts", "is the file %s of the server", shown(file))
+			c.add("compose-file-outside", kind, name, "file", "", "host-mounts", "is the file %s of the server", shown(file))
 		}
 	}
 }
