@@ -71,7 +71,7 @@ func TestAVolumeHasOneServiceAtATime(t *testing.T) {
 				test.app = none
 			}
 			output, err := withDocker(t, `case $1 in ps) echo ID PROJECT; echo 1 app; echo 2 berth-drill ;; inspect) case $* in *2*) echo "it is gone" >&2; exit 1 ;; esac; echo '[`+test.running+`]' ;; esac`,
-				`stop_for_good() { echo "stops $*"; }; cat() { command cat "scripts/release/${1##*/}"; }; give_way new; echo "goes on"`, map[string]string{
+				`OLD=old NEW=new; note_stopped() { :; }; stop_for_good() { echo "stops $*"; }; cat() { command cat "scripts/release/${1##*/}"; }; give_way new; echo "goes on"`, map[string]string{
 					"new/plan.json": `{"stateful":[` + test.stateful + `],"stateless":[` + test.stateless + `]}`, "new/data.json": test.data, "new/app.json": test.app,
 				})
 			require.NoError(t, err, output)
