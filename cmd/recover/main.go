@@ -3,8 +3,8 @@
 //	go run ./cmd/recover                                  what AWS was asked for
 //	go run ./cmd/recover vpc=vpc-0123456789abcdef0 …      these exist: they become resources of the stack
 //
-// Pulumi's own way, refresh --import-pending-creates, forgets the resource instead: it makes the pending operation one of the type
-// "importing", which the engine (3.276.0) neither carries out nor keeps in the state that it writes.
+// Pulumi's own way, refresh --import-pending-creates, forgets the resource instead (seen with 3.259.0; the engine of 3.276.0
+// still carries out no operation of the type "importing", which the flag makes of a pending one).
 package main
 
 import (
