@@ -1,10 +1,10 @@
 package infra
 
 import (
-	"fmt"
 	"strings"
 
 	"berth/internal/config"
+	"berth/internal/state"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -31,26 +31,23 @@ const (
 
 // asItIs reads the resources of the stack from its state; of AWS's providers, of which there may be two, the stack's own.
 func asItIs(ctx *pulumi.Context) (map[string]*recorded, error) {
-	var outputs struct {
-		Outputs map[string]any `pulumi:"outputs"`
+	outputs, err := state.Outputs(ctx)
+	if err != nil {
+		return nil, err
 	}
-	name := fmt.Sprintf("%s/%s/%s", ctx.Organization(), ctx.Project(), ctx.Stack())
-	if _, err := ctx.InvokePackageRaw("pulumi:pulumi:readStackOutputs", map[string]any{"name": name}, &outputs, ""); err != nil {
-		return nil, fmt.Errorf("read the outputs of the stack %s: %w", name, err)
-	}
-	if len(outputs.Outputs) == 0 {
+	if len(outputs) == 0 {
 		// No update has ended well yet. What such a stack has is protected by the engine alone: reading the resources of a stack
 		// without a state crashes some of its backends.
 		return nil, nil
 	}
-	var state struct {
+	var there struct {
 		Resources map[string]recorded `pulumi:"outputs"`
 	}
-	if _, err := ctx.InvokePackageRaw("pulumi:pulumi:readStackResourceOutputs", map[string]any{"stackName": name}, &state, ""); err != nil {
-		return nil, fmt.Errorf("read the resources of the stack %s: %w", name, err)
+	if err := state.Resources(ctx, &there); err != nil {
+		return nil, err
 	}
 	found := map[string]*recorded{}
-	for urn, resource := range state.Resources {
+	for urn, resource := range there.Resources {
 		if resource.Type != providerType || strings.HasSuffix(urn, "::aws") {
 			found[resource.Type] = &resource
 		}

@@ -117,7 +117,7 @@ func TestBenchEdge(t *testing.T) {
 	output, err := build.CombinedOutput()
 	require.NoErrorf(t, err, "%s", output)
 	require.NoError(t, os.Remove(filepath.Join(r.App, "main.go")))
-	r.Run("up", "--set", "routes[0].service=web", "--set", "routes[0].port=8080")
+	r.Run("up", "--set", "routes=web:8080")
 	port := r.SSH("sudo jq '.routes[0].upstream' /data/releases/current/plan.json")
 	r.SSH("PORT=" + port + "\n" + edgesOnHost)
 	r.SSHInput("cat >/tmp/idle.py", idleSockets)

@@ -10,6 +10,7 @@ import (
 
 	"berth/internal/config"
 	"berth/internal/plain"
+	"berth/internal/state"
 	"berth/internal/release/git"
 )
 
@@ -47,15 +48,12 @@ type last struct {
 }
 
 func released(ctx *pulumi.Context) (before last, err error) {
-	var stack struct {
-		Outputs map[string]any `pulumi:"outputs"`
+	outputs, err := state.Outputs(ctx)
+	if err != nil {
+		return last{}, err
 	}
-	name := fmt.Sprintf("%s/%s/%s", ctx.Organization(), ctx.Project(), ctx.Stack())
-	if _, err := ctx.InvokePackageRaw("pulumi:pulumi:readStackOutputs", map[string]any{"name": name}, &stack, ""); err != nil {
-		return last{}, fmt.Errorf("read what stack %s released last: %w", name, err)
-	}
-	before.commit, _ = stack.Outputs["commit"].(string)
-	kept, _ := stack.Outputs["imageVolumes"].(map[string]any)
+	before.commit, _ = outputs["commit"].(string)
+	kept, _ := outputs["imageVolumes"].(map[string]any)
 	before.volumes = map[string][]string{}
 	for service, paths := range kept {
 		list, _ := paths.([]any)
@@ -63,7 +61,7 @@ func released(ctx *pulumi.Context) (before last, err error) {
 			before.volumes[service] = append(before.volumes[service], fmt.Sprint(path))
 		}
 	}
-	if variables, ok := stack.Outputs["variables"].(map[string]any); ok {
+	if variables, ok := outputs["variables"].(map[string]any); ok {
 		before.variables = map[string]string{}
 		for variable, fingerprint := range variables {
 			before.variables[variable] = fmt.Sprint(fingerprint)

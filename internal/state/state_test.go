@@ -1,0 +1,59 @@
+package state
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// backend answers from a state that is being written for the first calls.
+type backend struct {
+	says    string
+	writing int
+	asked   int
+}
+
+func (b *backend) NewResource(pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	return "", nil, errors.New("nothing is made here")
+}
+
+func (b *backend) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	if b.asked++; b.asked <= b.writing {
+		return nil, errors.New(b.says)
+	}
+	return resource.PropertyMap{"outputs": resource.NewProperty(resource.PropertyMap{"commit": resource.NewProperty(args.Args["name"].StringValue())})}, nil
+}
+
+// TestAStateThatIsBeingWrittenIsReadAgain, not for ever, and nothing else is.
+func TestAStateThatIsBeingWrittenIsReadAgain(t *testing.T) {
+	const writing = "readStackOutputs returned an error: failed to load checkpoint: EOF"
+	for name, test := range map[string]struct {
+		backend backend
+		asked   int
+		fails   bool
+	}{
+		"at once":         {backend{}, 1, false},
+		"while written":   {backend{says: writing, writing: 3}, 4, false},
+		"never":           {backend{says: writing, writing: 1000}, tries, true},
+		"another failure": {backend{says: "access denied", writing: 1000}, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var outputs map[string]any
+			err := pulumi.RunErr(func(ctx *pulumi.Context) (err error) {
+				outputs, err = Outputs(ctx)
+				return err
+			}, pulumi.WithMocks("berth", "test", &test.backend))
+			assert.Equal(t, test.asked, test.backend.asked)
+			if test.fails {
+				require.ErrorContains(t, err, "read the state of the stack organization/berth/test")
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, map[string]any{"commit": "organization/berth/test"}, outputs)
+		})
+	}
+}
