@@ -10,8 +10,8 @@ import (
 
 	"berth/internal/config"
 	"berth/internal/plain"
-	"berth/internal/state"
 	"berth/internal/release/git"
+	"berth/internal/state"
 )
 
 // maxSubjects is how many commits a preview lists.
