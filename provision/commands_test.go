@@ -18,9 +18,9 @@ func newCommands(t *testing.T) *rebooted {
 	r.write("data/releases/abc/.env.production", "GREETING='NAME=nobody'\nTOKEN=\"a secret\"\n")
 	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "bin", "docker"), []byte(`#!/bin/bash
 case "$*" in
-  "ps --no-trunc "*project=release-abc*service=web*) echo "CONTAINER ID"; echo web1 ;;
-  "ps --no-trunc "*project=app*service=db*) echo "CONTAINER ID"; echo db1 ;;
-  "ps --no-trunc "*) echo "CONTAINER ID" ;;
+  "ps --all --no-trunc "*project=release-abc*oneoff=False*service=web*) echo "CONTAINER ID"; echo web1 ;;
+  "ps --all --no-trunc "*project=app*oneoff=False*service=db*) echo "CONTAINER ID"; echo db1 ;;
+  "ps --all --no-trunc "*) echo "CONTAINER ID" ;;
   "ps --filter "*release-abc*) echo SERVICE; echo web ;;
   "ps --filter "*) echo SERVICE; echo db ;;
   *) printf '%s|' "$@" | head -c 120 ;;
@@ -37,7 +37,8 @@ func TestCommandsFindTheirContainer(t *testing.T) {
 		`run_once worker rake db:migrate`:   "compose|--progress|quiet|--env-file|",
 		`client db`:                         "exec|--interactive|db1|sh|-c|",
 		`variables`:                         "GREETING\nTOKEN\n",
-		`execute none ls`:                   "no container of a service none runs; these do: web db",
+		`execute none ls`:                   "there is no service none; these run: web db",
+		`shell ""`:                          "name a service, such as",
 		`client`:                            "more than one database (db cache); name one: sudo /opt/berth/deploy.sh db db",
 		`client other`:                      "the release has no database other that Berth knows",
 		`run_once db postgres`:              "db is no service that every release replaces (these are: web worker); in the container of a persistent one: sudo /opt/berth/deploy.sh exec db postgres",

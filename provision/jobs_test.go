@@ -26,7 +26,7 @@ func withDocker(t *testing.T, docker, line string, files map[string]string) (str
 for part in images data containers database prune; do source <(sed "s|-f /opt/berth/|-f scripts/|" "scripts/release/$part.sh"); done
 free_mib() { echo 4000; }
 RELEASES=`+folder+`; project() { printf 'release-%s\n' "$1"; }
-containers() { echo "$*"; }; running() { echo "$*"; }; follow() { echo "followed"; }
+containers() { echo "$*"; }; lasting() { echo "$*"; }; running() { echo "$*"; }; follow() { echo "followed"; }
 `+line)
 	command.Env = append(os.Environ(), "PATH="+folder+"/bin:"+os.Getenv("PATH"))
 	output, err := command.CombinedOutput()

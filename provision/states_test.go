@@ -24,3 +24,12 @@ func TestStates(t *testing.T) {
 		assert.Equal(t, test.says, said, name)
 	}
 }
+
+// TestACommandByHandIsNoState: nobody waits for deploy.sh run, and no alarm goes off for what it does.
+func TestACommandByHandIsNoState(t *testing.T) {
+	said, err := runJQ(t, "states.jq", `[{"Config":{"Labels":{"com.docker.compose.service":"web","com.docker.compose.oneoff":"True"}},"HostConfig":{"RestartPolicy":{"Name":""}},"RestartCount":0,
+		"State":{"Status":"running","StartedAt":"2020-01-01T00:00:00Z","Health":{"Status":"unhealthy","Log":[]}}}]`,
+		"-r", "--argjson", "loops", "3", "--argjson", "steady", "2", "--argjson", "now", "1800000000", "--arg", "left", "", "--argjson", "plan", `[{"stateful":[],"stateless":["web"],"routes":[],"once":[]}]`)
+	require.NoError(t, err, said)
+	assert.Empty(t, said)
+}

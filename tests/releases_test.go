@@ -80,7 +80,9 @@ func TestReleasesNobodyNotices(t *testing.T) {
 			default:
 				output, err = r.Try("up")
 			}
-			assert.Contains(t, output, test.says)
+			if test.says != "" {
+				assert.Contains(t, output, test.says)
+			}
 			if test.fails == "" {
 				require.NoError(t, err, output)
 			} else {

@@ -10,13 +10,14 @@ find_serving() {
   [ -n "$SERVING" ] || fail "nothing was released yet; release with: pulumi up"
 }
 
-# find_container finds the running container of service $1, of the release that serves or of its data.
+# find_container finds the container of service $1, of the release that serves or of its data. Docker says where it does not run.
 find_container() {
   local project
   local -a ids=() names=() all=()
+  [ -n "$1" ] || fail "name a service, such as: sudo /opt/berth/deploy.sh shell web; what runs: sudo /opt/berth/deploy.sh status"
   find_serving
   for project in "release-$SERVING" "$DATA_PROJECT"; do
-    read_lines ids running "$project" "$1"
+    read_lines ids lasting "$project" "$1"
     if [ "${#ids[@]}" -gt 0 ]; then
       CONTAINER=${ids[0]}
       return
@@ -24,7 +25,7 @@ find_container() {
     read_lines names docker_table ps --filter "label=com.docker.compose.project=$project" --format 'table {{.Label "com.docker.compose.service"}}'
     all+=("${names[@]}")
   done
-  fail "no container of a service ${1:-without a name} runs; these do: ${all[*]}"
+  fail "there is no service $1; these run: ${all[*]}"
 }
 
 # at_terminal is true where a person is at both ends of this script.
@@ -43,7 +44,7 @@ execute() {
 shell() { execute "${1:-}" sh -c 'if command -v bash >/dev/null; then exec bash; else exec sh; fi'; }
 
 # run_once SERVICE COMMAND… runs a command in a container of its own: the image, variables and networks are those of the service in the
-# release that serves. A persistent service is refused: it would have its data twice.
+# release that serves. A persistent service is refused: it would have its data twice. The next release ends what is still at work.
 run_once() {
   local -a names=() flags=()
   [ $# -ge 2 ] || fail "usage: deploy.sh run SERVICE COMMAND…"
@@ -57,9 +58,9 @@ run_once() {
     run --rm --no-deps "${flags[@]}" "$1" "${@:2}"
 }
 
-# client [SERVICE] opens the database's own client, as the user who may everything.
+# client [SERVICE] opens the database's own client, as the database's administrator.
 client() {
-  local line kind script
+  local line kind script BERTH_COMMAND=""
   local -a databases=() flags=()
   find_serving
   # shellcheck disable=SC2016 # jq's variables
@@ -69,10 +70,7 @@ client() {
   line=${databases[0]} kind=${line##* }
   find_container "${line% *}"
   read_text script cat "/opt/berth/release/$kind.sh"
-  if [ "$kind" = redis ]; then
-    read_text BERTH_COMMAND docker inspect --format '{{.Path}}{{range .Args}}{{println}}{{.}}{{end}}' "$CONTAINER"
-    export BERTH_COMMAND
-  fi
+  [ "$kind" != redis ] || know_command "$CONTAINER"
   # shellcheck disable=SC2310 # it is two tests
   if at_terminal; then flags=(--tty); fi
   docker exec --interactive "${flags[@]}" ${BERTH_COMMAND:+--env BERTH_COMMAND} "$CONTAINER" sh -c "$script" "$kind" client

@@ -237,7 +237,7 @@ start_served() {
   allow_restarts "release-$1" "$RELEASES/$1/app.json"
   read_json services "$RELEASES/$1/released.json" '.running[]'
   for service in "${services[@]}"; do
-    read_lines ids containers "release-$1" "$service"
+    read_lines ids lasting "release-$1" "$service"
     all+=("${ids[@]}")
   done
   [ "${#all[@]}" -eq 0 ] || docker start "${all[@]}" >/dev/null || say "Docker does not start all of release $1; the lines above say why"
@@ -302,7 +302,7 @@ allow_restarts() {
   for line in "${policies[@]}"; do
     read -r service policy <<<"$line"
     [ "$policy" != no ] || continue
-    read_lines ids containers "$1" "$service"
+    read_lines ids lasting "$1" "$service"
     [ "${#ids[@]}" -eq 0 ] || docker update --restart "$policy" "${ids[@]}" >/dev/null
   done
 }

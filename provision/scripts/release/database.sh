@@ -27,12 +27,15 @@ in_database() {
     read_text script cat "/opt/berth/release/$2.sh"
   fi
   read_lines ids running "${DATABASES_OF:-$DATA_PROJECT}" "$1"
-  if [ "$2" = redis ]; then
-    local BERTH_COMMAND
-    read_text BERTH_COMMAND docker inspect --format '{{.Path}}{{range .Args}}{{println}}{{.}}{{end}}' "${ids[0]:-none}"
-    export BERTH_COMMAND
-  fi
+  local BERTH_COMMAND=""
+  [ "$2" != redis ] || know_command "${ids[0]:-none}"
   docker exec --interactive ${BERTH_COMMAND:+--env BERTH_COMMAND} "${ids[0]:-none}" timeout "$4" sh -c "$script" "$2" "$3"
+}
+
+# know_command puts the command of container $1, one word per line, into the environment: a password is often in it.
+know_command() {
+  read_text BERTH_COMMAND docker inspect --format '{{.Path}}{{range .Args}}{{println}}{{.}}{{end}}' "$1"
+  export BERTH_COMMAND
 }
 
 # server_settled is true when the new server of service $2 in project $1 answers to what is called by $3 and on, and no script of its

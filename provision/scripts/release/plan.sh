@@ -163,3 +163,7 @@ keep_files() {
 # running prints the containers of project $1, of service $2 where one is named.
 running() { docker_table ps --no-trunc --format 'table {{.ID}}' --filter "label=com.docker.compose.project=$1" ${2:+--filter "label=com.docker.compose.service=$2"}; }
 containers() { docker_table ps --all --no-trunc --format 'table {{.ID}}' --filter "label=com.docker.compose.project=$1" ${2:+--filter "label=com.docker.compose.service=$2"}; }
+
+# lasting prints the containers of project $1 and service $2 that are there to stay: not those of one command (deploy.sh run). Docker
+# gives these no restart policy, and nobody waits for them; they are stopped and removed with the rest.
+lasting() { docker_table ps --all --no-trunc --format 'table {{.ID}}' --filter "label=com.docker.compose.project=$1" --filter label=com.docker.compose.oneoff=False --filter "label=com.docker.compose.service=$2"; }

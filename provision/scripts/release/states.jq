@@ -2,7 +2,7 @@
 # their release, $left names the jobs of another one. Prints "waiting SERVICE …" or "broken SERVICE …" for each.
 ($plan[0].stateful + $plan[0].stateless) as $services
 | ([$plan[0].routes[].service]) as $asked
-| .[] | .State as $s
+| .[] | select(.Config.Labels["com.docker.compose.oneoff"] != "True") | .State as $s
 | .Config.Labels["com.docker.compose.service"] as $service
 | select(($services | index([$service])) and ($left | split(" ") | index([$service]) | not))
 | ($s.Health.Status // "none") as $health

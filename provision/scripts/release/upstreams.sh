@@ -32,22 +32,22 @@ point() {
 # slots at least.
 write_routes() {
   local -n written=$1
-  local slots=$2 others='[]' release slot text sum part
+  local slots=$2 serving='[]' release slot text sum part content
   for release in "${@:3}"; do
     [ "$release" != starting ] || continue
     read_text slot slot_of "$release"
     [ "$slot" -le "$slots" ] || slots=$slot
     # shellcheck disable=SC2016 # jq's variables
-    read_text others jq -c --argjson slot "$slot" --argjson before "$others" '$before + [{slot: $slot, routes: .routes}]' "$RELEASES/$release/plan.json"
+    read_text serving jq -c --argjson slot "$slot" --argjson before "$serving" '$before + [{slot: $slot, routes: .routes}]' "$RELEASES/$release/plan.json"
   done
-  read_text text jq --argjson first "$FIRST_PORT" --argjson slots "$slots" -f /opt/berth/release/routes.jq <<<"$others"
+  read_text text jq --argjson first "$FIRST_PORT" --argjson slots "$slots" -f /opt/berth/release/routes.jq <<<"$serving"
   read_text sum sha256sum <<<"$text"
   # shellcheck disable=SC2034 # the caller's variable
   written=${sum:0:16}
   for part in upstreams routes; do
-    read_text others jq -r ".$part" <<<"$text"
+    read_text content jq -r ".$part" <<<"$text"
     mkdir -p "$INCLUDED/${sum:0:16}"
-    put "$INCLUDED/${sum:0:16}/$part.conf" 0600 <<<"$others"
+    put "$INCLUDED/${sum:0:16}/$part.conf" 0600 <<<"$content"
   done
 }
 
