@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lets this runner, and nobody else besides the operator, reach the server over SSH while it deploys:
+# Lets only this runner and the operator reach the server over SSH while it deploys:
 # runner-ssh.sh open | close STACK. A runner's address is not known before it runs, so it cannot be in
 # berth:operatorCidrs.
 set -euo pipefail

@@ -3,15 +3,16 @@ package infra
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"berth/infra/ec2"
 )
 
 // Address is the Elastic IP: the public IPv4 address that DNS names and that moves to a new server unchanged.
 type Address struct {
 	pulumi.ResourceState
 
-	// PublicIP is the IPv4 address. It leads to the server once Server.Association stands.
+	// PublicIP is the IPv4 address. It routes to the server when Server.Association exists.
 	PublicIP pulumi.StringOutput
 	// AllocationID is what AWS calls the address, "eipalloc-…".
 	AllocationID pulumi.StringOutput

@@ -1,6 +1,10 @@
 package infra
 
-import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+import (
+	"slices"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
 
 // alarm is what is wrong once a metric is beyond its threshold for so many periods in a row.
 type alarm struct {
@@ -26,9 +30,15 @@ const (
 	ok, wrong             = "notBreaching", "breaching"
 )
 
+// creditBalance is the metric of a burstable instance's CPU credits, which others do not have.
+const creditBalance = "CPUCreditBalance"
+
 // alarms are those of the stack's own region.
-func alarms(region, domain string, instance pulumi.IDOutput) []alarm {
+func alarms(region, domain string, instance pulumi.IDOutput, burstable bool) []alarm {
 	all := append(instanceAlarms(region), serverAlarms()...)
+	if !burstable {
+		all = slices.DeleteFunc(all, func(a alarm) bool { return a.metric == creditBalance })
+	}
 	for i := range all {
 		switch a := &all[i]; a.namespace {
 		case MetricNamespace:
@@ -43,18 +53,18 @@ func alarms(region, domain string, instance pulumi.IDOutput) []alarm {
 	return all
 }
 
-// instanceAlarms are on what EC2 sees of the instance. It counts processor time every five minutes, and looks whether
+// instanceAlarms are on what EC2 sees of the instance. It counts processor time every five minutes, and checks whether
 // the instance is sound every minute.
 func instanceAlarms(region string) []alarm {
 	const ec2 = "AWS/EC2"
 	return []alarm{{
 		name:        "processor",
-		description: "The processor has been busy for a quarter of an hour: look with top what is at work, and set a larger berth:instanceType if it goes on.",
+		description: "The processor has been busy for a quarter of an hour: run top to find the cause, and set a larger berth:instanceType if it continues.",
 		namespace:   ec2, metric: "CPUUtilization", statistic: "Average", comparison: above, threshold: 80, period: 300, periods: 3,
 	}, {
 		name:        "processor credits",
 		description: "The processor's credits are nearly spent and more of its time will cost extra: set a larger berth:instanceType if it goes on, and ignore it in the first hours of a new server, which begins without credits.",
-		namespace:   ec2, metric: "CPUCreditBalance", statistic: "Average", comparison: below, threshold: 20, period: 300, periods: 2,
+		namespace:   ec2, metric: creditBalance, statistic: "Average", comparison: below, threshold: 20, period: 300, periods: 2,
 	}, {
 		// Two minutes here and three below: AWS wants the two actions apart. Source: EC2 User Guide, "Create alarms that
 		// stop, terminate, reboot, or recover an instance".
@@ -64,7 +74,7 @@ func instanceAlarms(region string) []alarm {
 		action: "arn:aws:automate:" + region + ":ec2:recover",
 	}, {
 		name:        "system",
-		description: "The server's operating system does not answer and AWS is rebooting it: look afterwards with journalctl --boot=-1 what went before.",
+		description: "The server's operating system does not answer and AWS is rebooting it: afterwards, run journalctl --boot=-1 to find the cause.",
 		namespace:   ec2, metric: "StatusCheckFailed_Instance", statistic: "Maximum", comparison: atLeast, threshold: 1, period: 60, periods: 3,
 		action: "arn:aws:automate:" + region + ":ec2:reboot",
 	}}
@@ -74,21 +84,21 @@ func instanceAlarms(region string) []alarm {
 func serverAlarms() []alarm {
 	return []alarm{{
 		name:        "memory",
-		description: "Memory has been short for five minutes or the server has stopped reporting: log in and look with free and docker stats, and if there is no way in, reboot it in the console.",
+		description: "Memory has been short for five minutes or the server has stopped reporting: log in and run free and docker stats, and if you cannot log in, reboot it in the console.",
 		namespace:   MetricNamespace, metric: "MemoryUsed", statistic: "Average", comparison: above, threshold: 80, period: 60, periods: 5,
 		// A server that has nothing to say is the one to worry about. One alarm says so, not seven.
 		missing: wrong,
 	}, {
 		name:        "disk",
-		description: "The data volume is nearly full and releases will soon be refused: look with sudo /opt/berth/log-monitor.sh sizes, make room with sudo /opt/berth/log-monitor.sh clean, or grow it by berth:volumeSize and pulumi up.",
+		description: "The data volume is nearly full and releases will soon be refused: run sudo /opt/berth/log-monitor.sh sizes, make room with sudo /opt/berth/log-monitor.sh clean, or grow it by berth:volumeSize and pulumi up.",
 		namespace:   MetricNamespace, metric: "DiskUsed", statistic: "Maximum", comparison: above, threshold: 80, period: 60, periods: 1,
 	}, {
 		name:        "swap",
-		description: "The server swaps and is slow with it: look with docker stats what takes the memory, or set a larger berth:instanceType.",
+		description: "The server swaps and is slow: run docker stats to find what uses the memory, or set a larger berth:instanceType.",
 		namespace:   MetricNamespace, metric: "SwapUsed", statistic: "Average", comparison: above, threshold: 50, period: 60, periods: 5,
 	}, {
 		name:        "containers",
-		description: "A container has been unhealthy for three minutes: look with docker ps and docker logs, or go back with sudo /opt/berth/deploy.sh rollback.",
+		description: "A container has been unhealthy for three minutes: run docker ps and docker logs, or roll back with sudo /opt/berth/deploy.sh rollback.",
 		namespace:   MetricNamespace, metric: "UnhealthyContainers", statistic: "Minimum", comparison: above, threshold: 0, period: 60, periods: 3,
 	}, {
 		name: "certificate",
@@ -98,7 +108,7 @@ func serverAlarms() []alarm {
 		namespace:   MetricNamespace, metric: "CertificateLife", statistic: "Maximum", comparison: below, threshold: 17, period: 300, periods: 1,
 	}, {
 		name:        "backup",
-		description: "No database has been dumped for more than 26 hours: look in /var/log/berth why, and at the room on /data.",
+		description: "No database has been dumped for more than 26 hours: read /var/log/berth and check the space on /data.",
 		namespace:   MetricNamespace, metric: "BackupAge", statistic: "Minimum", comparison: above, threshold: 26, period: 300, periods: 1,
 	}, {
 		name:        "health",

@@ -8,6 +8,7 @@ import (
 // board is what the dashboard shows.
 type board struct {
 	domain, region, instance, check string
+	burstable                       bool
 	// alarms are the ARNs of the stack's own region.
 	alarms []string
 }
@@ -35,9 +36,13 @@ func (b board) body() (string, error) {
 		b.own("UnhealthyContainers", "unhealthy containers", "Maximum"),
 		b.own("HealthCheck", "health check (1: warning, 2: critical)", "Maximum"),
 	})
-	credits := b.seen("CPUCreditBalance", "credits", "Average")
-	credits[len(credits)-1].(map[string]any)["yAxis"] = "right"
-	processor := b.graph(0, 10, 8, "Processor (%) and its credits", 0, 100, [][]any{b.seen("CPUUtilization", "busy", "Average"), credits})
+	processor := b.graph(0, 10, 8, "Processor (%)", 0, 100, [][]any{b.seen("CPUUtilization", "busy", "Average")})
+	if b.burstable {
+		credits := b.seen(creditBalance, "credits", "Average")
+		credits[len(credits)-1].(map[string]any)["yAxis"] = "right"
+		processor.Properties["title"] = "Processor (%) and its credits"
+		processor.Properties["metrics"] = append(processor.Properties["metrics"].([][]any), credits)
+	}
 	memory := b.graph(8, 10, 8, "Memory, disk, swap (%)", 0, 100, [][]any{
 		b.own("MemoryUsed", "memory", "Average"), b.own("DiskUsed", "disk", "Maximum"), b.own("SwapUsed", "swap", "Average"),
 	})

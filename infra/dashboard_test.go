@@ -41,7 +41,7 @@ func TestDashboardShowsWhatAlarmsAreOn(t *testing.T) {
 }
 
 func TestDashboardsWidgetsLieSideBySide(t *testing.T) {
-	text, err := board{}.body()
+	text, err := board{burstable: true}.body()
 	require.NoError(t, err)
 	var dashboard struct{ Widgets []widget }
 	require.NoError(t, json.Unmarshal([]byte(text), &dashboard))

@@ -34,14 +34,14 @@ type DNS struct {
 
 // DNSArgs are what a DNS needs.
 type DNSArgs struct {
-	// Names are the site's names, the domain first, then its aliases.
+	// Names are the site's names that get records, the domain first.
 	Names []string
 	// Zone is the hosted zone that holds them. Create makes it, and Protect keeps it from being deleted.
 	Zone            string
 	Create, Protect bool
 	// ACMEDirectory is that of the authority that may issue certificates.
 	ACMEDirectory string
-	// IPv4 and IPv6 are where the names lead, IPv6 nil for nowhere.
+	// IPv4 and IPv6 are the addresses of the names, IPv6 nil for nowhere.
 	IPv4, IPv6 pulumi.StringInput
 }
 

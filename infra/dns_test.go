@@ -48,6 +48,23 @@ func TestRecordsOfAnExistingZone(t *testing.T) {
 	}
 }
 
+// TestRecordsOfFurtherNames: of hosts that routes are for and of names that redirect, and none of those whose DNS is elsewhere.
+func TestRecordsOfFurtherNames(t *testing.T) {
+	c := declare(t, func(cfg *config.Config) {
+		cfg.Aliases = []string{"shop.other.org"}
+		cfg.Routes = []config.Route{{Path: "/"}, {Host: "api.example.com", Path: "/"}, {Host: "app.example.com", Path: "/x/"}}
+		cfg.Redirects = map[string]string{"old.example.com": "app.example.com", "old.other.org": "app.example.com"}
+		cfg.ExternalHosts = []string{"shop.other.org", "old.other.org"}
+	}, nil)
+	found := records(t, c)
+	assert.Len(t, found, 9)
+	for _, name := range []string{"app.example.com", "api.example.com", "old.example.com"} {
+		assert.Equal(t, mockElasticIP, found["A "+name])
+		assert.Equal(t, "2001:db8:12:3400::10", found["AAAA "+name])
+		assert.Equal(t, `0 issue "letsencrypt.org"`, found["CAA "+name])
+	}
+}
+
 func TestZoneOfTheStacksOwn(t *testing.T) {
 	var zoneID string
 	var nameServers []string

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"berth/internal/config"
+	"berth/internal/instance"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -15,7 +16,7 @@ import (
 type Environment struct {
 	// Keys identify the server to its operator and the operator to the server.
 	Keys *Keys
-	// Network is where the server stands.
+	// Network is the network of the server.
 	Network *Network
 	// Firewall says who may reach the server.
 	Firewall *Firewall
@@ -29,7 +30,7 @@ type Environment struct {
 	DNS *DNS
 	// Backups are the snapshots of the storage and the bucket for dumps.
 	Backups *Backups
-	// Monitoring says when something is wrong; nil where nobody is to be told.
+	// Monitoring sends alarms; nil without an address for them.
 	Monitoring *Monitoring
 
 	// boundary is the ARN of the permissions boundary of every role.
@@ -49,6 +50,11 @@ func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
 	}
 	if err := refuse(cfg, there); err != nil {
 		return nil, err
+	}
+	if text := resized(cfg, there[serverType]); text != "" && ctx.DryRun() {
+		if err := ctx.Log.Info(text, nil); err != nil {
+			return nil, err
+		}
 	}
 	env := &Environment{defaultTags: defaultTags(ctx.Project(), ctx.Stack(), cfg.Tags)}
 	if volume := there[volumeType]; volume != nil && cfg.Protect {
@@ -84,7 +90,7 @@ func (e *Environment) addNetwork(ctx *pulumi.Context, cfg *config.Config, provid
 
 func (e *Environment) addFirewall(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
 	e.Firewall, err = NewFirewall(ctx, "firewall", &FirewallArgs{
-		Domain: cfg.Domain, VPCID: e.Network.VPCID, OperatorCIDRs: cfg.OperatorCIDRs,
+		Domain: cfg.Domain, VPCID: e.Network.VPCID, OperatorCIDRs: cfg.OperatorCIDRs, HTTP3: cfg.HTTP3,
 	}, provider)
 	return err
 }
@@ -121,7 +127,7 @@ func (e *Environment) addServer(ctx *pulumi.Context, cfg *config.Config, provide
 
 func (e *Environment) addDNS(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
 	args := &DNSArgs{
-		Names: cfg.Names(), Zone: cfg.Zone, Create: cfg.CreateZone, Protect: cfg.Protect, ACMEDirectory: cfg.ACME.Directory,
+		Names: cfg.Records(), Zone: cfg.Zone, Create: cfg.CreateZone, Protect: cfg.Protect, ACMEDirectory: cfg.ACME.Directory,
 		IPv4: e.Address.PublicIP,
 	}
 	if e.Server.DualStack {
@@ -145,10 +151,10 @@ func (e *Environment) addMonitoring(ctx *pulumi.Context, cfg *config.Config, pro
 	}
 	args := &MonitoringArgs{
 		Domain: cfg.Domain, Region: cfg.Region, DefaultTags: e.defaultTags, Email: cfg.AlarmEmail, HealthPath: "/",
-		InstanceID: e.Server.InstanceID, ServerRole: e.Server.Role.Name,
+		InstanceID: e.Server.InstanceID, ServerRole: e.Server.Role.Name, Burstable: instance.Burstable(cfg.InstanceType),
 	}
-	if len(cfg.Routes) > 0 && cfg.Routes[0].Health != "" {
-		args.HealthPath = cfg.Routes[0].Health
+	if first := cfg.First(); first != nil && first.Health != "" {
+		args.HealthPath = first.Health
 	}
 	e.Monitoring, err = NewMonitoring(ctx, "monitoring", args, provider)
 	return err

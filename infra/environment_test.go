@@ -110,7 +110,7 @@ func TestProtectionKeepsWhatCannotBeMadeAgain(t *testing.T) {
 	}
 }
 
-// No private key stands in clear text in what the engine keeps of a resource, whoever made the key.
+// No private key is in clear text in what the engine keeps of a resource, whoever made the key.
 func TestPrivateKeysAreNeverInClear(t *testing.T) {
 	own, _, err := newKey()
 	require.NoError(t, err)

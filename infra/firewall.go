@@ -5,9 +5,10 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"berth/infra/ec2"
 )
 
 // The ranges that hold every address.
@@ -17,7 +18,7 @@ const (
 )
 
 // Firewall is the server's security group: SSH from the operator's ranges, HTTP and HTTPS from everywhere, and nothing
-// else in. It alone stands against the outside: a firewall on the host would be bypassed by the ports that Docker
+// else in. It is the only protection from the outside: a firewall on the host would be bypassed by the ports that Docker
 // publishes. The one there keeps containers from the server's own services, which this one never sees.
 type Firewall struct {
 	pulumi.ResourceState
@@ -37,6 +38,8 @@ type FirewallArgs struct {
 	VPCID pulumi.StringInput
 	// OperatorCIDRs are the ranges that may connect over SSH.
 	OperatorCIDRs []netip.Prefix
+	// HTTP3 opens the port of HTTPS to UDP.
+	HTTP3 bool
 }
 
 // NewFirewall declares the security group and each of its rules.
@@ -57,20 +60,25 @@ func NewFirewall(ctx *pulumi.Context, name string, args *FirewallArgs, opts ...p
 	f.SecurityGroupID = group.ID().ToStringOutput()
 
 	for _, cidr := range args.OperatorCIDRs {
-		if err := f.allowIn(ctx, "ssh-from-"+ruleName(cidr), 22, cidr.String(), "SSH from the operator"); err != nil {
+		if err := f.allowIn(ctx, "ssh-from-"+ruleName(cidr), "tcp", 22, cidr.String(), "SSH from the operator"); err != nil {
 			return nil, err
 		}
 	}
-	for _, open := range []struct {
-		name, cidr, description string
-		port                    int
-	}{
-		{"http-ipv4", anyIPv4, "HTTP from everywhere", 80},
-		{"http-ipv6", anyIPv6, "HTTP from everywhere", 80},
-		{"https-ipv4", anyIPv4, "HTTPS from everywhere", 443},
-		{"https-ipv6", anyIPv6, "HTTPS from everywhere", 443},
-	} {
-		if err := f.allowIn(ctx, open.name, open.port, open.cidr, open.description); err != nil {
+	type opening struct {
+		name, protocol, cidr, description string
+		port                              int
+	}
+	openings := []opening{
+		{"http-ipv4", "tcp", anyIPv4, "HTTP from everywhere", 80},
+		{"http-ipv6", "tcp", anyIPv6, "HTTP from everywhere", 80},
+		{"https-ipv4", "tcp", anyIPv4, "HTTPS from everywhere", 443},
+		{"https-ipv6", "tcp", anyIPv6, "HTTPS from everywhere", 443},
+	}
+	if args.HTTP3 {
+		openings = append(openings, opening{"http3-ipv4", "udp", anyIPv4, "HTTP/3 from everywhere", 443}, opening{"http3-ipv6", "udp", anyIPv6, "HTTP/3 from everywhere", 443})
+	}
+	for _, open := range openings {
+		if err := f.allowIn(ctx, open.name, open.protocol, open.port, open.cidr, open.description); err != nil {
 			return nil, err
 		}
 	}
@@ -84,12 +92,12 @@ func NewFirewall(ctx *pulumi.Context, name string, args *FirewallArgs, opts ...p
 	return f, nil
 }
 
-// allowIn opens one TCP port to one range. Each rule is a resource of its own, so that a changed range opens and
+// allowIn opens one port to one range. Each rule is a resource of its own, so that a changed range opens and
 // closes that one rule and the others stay as they are.
-func (f *Firewall) allowIn(ctx *pulumi.Context, name string, port int, cidr, description string) error {
+func (f *Firewall) allowIn(ctx *pulumi.Context, name, protocol string, port int, cidr, description string) error {
 	args := &vpc.SecurityGroupIngressRuleArgs{
 		SecurityGroupId: f.SecurityGroupID,
-		IpProtocol:      pulumi.String("tcp"),
+		IpProtocol:      pulumi.String(protocol),
 		FromPort:        pulumi.Int(port),
 		ToPort:          pulumi.Int(port),
 		Description:     pulumi.String(description),

@@ -3,6 +3,7 @@ package infra
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"berth/internal/config"
@@ -40,6 +41,17 @@ func TestFirewallOpensNothingElse(t *testing.T) {
 			}, rules)
 		})
 	}
+}
+
+// TestHTTP3OpensItsPort, and no other.
+func TestHTTP3OpensItsPort(t *testing.T) {
+	var rules []string
+	for _, rule := range declare(t, func(cfg *config.Config) { cfg.HTTP3 = true }, nil).of("vpc/securityGroupIngressRule:SecurityGroupIngressRule") {
+		if said := describe(rule); !strings.HasPrefix(said, "tcp ") {
+			rules = append(rules, said)
+		}
+	}
+	assert.ElementsMatch(t, []string{"udp 443-443 0.0.0.0/0", "udp 443-443 ::/0"}, rules)
 }
 
 func TestFirewallLetsEverythingOut(t *testing.T) {

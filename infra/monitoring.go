@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// MetricNamespace is where the server's own metrics stand, each with the one dimension MetricDimension, whose value
+	// MetricNamespace is the namespace of the server's own metrics, each with the one dimension MetricDimension, whose value
 	// is the site's domain: it outlasts a server, and unlike a stack's name no two in an account share it, since alarms
 	// are named after it. The server may write to no other namespace.
 	MetricNamespace = "Berth"
@@ -27,7 +27,7 @@ const (
 	healthInterval, healthFailures = 30, 3
 )
 
-// Monitoring says when something is wrong: alarms that send mail, and a dashboard to look at.
+// Monitoring says when something is wrong: alarms that send mail, and a dashboard.
 type Monitoring struct {
 	pulumi.ResourceState
 
@@ -42,12 +42,14 @@ type MonitoringArgs struct {
 	// Region is the stack's. DefaultTags are those of every resource, for the one that is in another region.
 	Region      string
 	DefaultTags map[string]string
-	// Email is who is told.
+	// Email is the address that alarms are sent to.
 	Email string
 	// HealthPath is what is asked from outside.
 	HealthPath string
 	// InstanceID is the server, ServerRole whose holder may write its metrics.
 	InstanceID pulumi.IDOutput
+	// Burstable says whether the server has CPU credits.
+	Burstable  bool
 	ServerRole pulumi.StringInput
 }
 
@@ -65,7 +67,7 @@ func NewMonitoring(ctx *pulumi.Context, name string, args *MonitoringArgs, opts 
 		return nil, err
 	}
 	var arns pulumi.StringArray
-	for _, a := range alarms(args.Region, args.Domain, args.InstanceID) {
+	for _, a := range alarms(args.Region, args.Domain, args.InstanceID, args.Burstable) {
 		declared, err := m.alarm(ctx, args.Domain, a, topic)
 		if err != nil {
 			return nil, err
@@ -156,11 +158,11 @@ func (m *Monitoring) alarm(
 	return declared, nil
 }
 
-// watch declares the look at the site from outside, and the alarm for it with what it needs in the health checks' own
+// watch declares the health check of the site from outside, and the alarm for it with what it needs in the health checks' own
 // region.
 func (m *Monitoring) watch(ctx *pulumi.Context, args *MonitoringArgs, topic *sns.Topic) (*route53.HealthCheck, error) {
 	check, err := route53.NewHealthCheck(ctx, "site", &route53.HealthCheckArgs{
-		// Route 53 connects over TLS and does not look whether the certificate is valid: that is what the alarm on the
+		// Route 53 connects over TLS and does not check whether the certificate is valid: that is what the alarm on the
 		// days it has left is for. Source: Route 53 Developer Guide, "How Route 53 determines whether a health check is
 		// healthy".
 		Type:             pulumi.String("HTTPS"),
@@ -195,7 +197,7 @@ func (m *Monitoring) dashboard(
 ) error {
 	body := pulumi.All(args.InstanceID, check, arns.ToStringArrayOutput()).ApplyT(func(values []any) (string, error) {
 		return board{
-			domain: args.Domain, region: args.Region,
+			domain: args.Domain, region: args.Region, burstable: args.Burstable,
 			instance: string(values[0].(pulumi.ID)), check: string(values[1].(pulumi.ID)), alarms: values[2].([]string),
 		}.body()
 	}).(pulumi.StringOutput)

@@ -51,7 +51,7 @@ func TestSiteIsAskedFromOutside(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := declare(t, func(cfg *config.Config) {
 				watched(cfg)
-				cfg.Routes = []config.Route{{Path: "/", Health: test.health}, {Path: "/api/", Health: "/other"}}
+				cfg.Routes = []config.Route{{Host: "api.example.com", Path: "/", Health: "/another"}, {Path: "/", Health: test.health}, {Path: "/api/", Health: "/other"}}
 			}, nil)
 			check := c.only(t, "route53/healthCheck:HealthCheck")
 			assert.Equal(t, "HTTPS", text(check, "type"))

@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"berth/infra/ec2"
 )
 
-// Network is the subnet the server stands in: the public one of a small dual-stack VPC of its own, or an existing
+// Network is the subnet of the server: the public one of a small dual-stack VPC of its own, or an existing
 // one that the stack names.
 type Network struct {
 	pulumi.ResourceState
@@ -29,7 +30,7 @@ type Network struct {
 	shared bool
 	// gateway is what an Elastic IP needs first: nothing in an existing subnet, whose gateway is its owner's.
 	gateway []pulumi.Resource
-	// egress is what has to stand before a server can reach the Internet.
+	// egress is what has to exist before a server can reach the Internet.
 	egress []pulumi.Resource
 }
 
@@ -137,7 +138,7 @@ func (n *Network) create(ctx *pulumi.Context, args *NetworkArgs) error {
 	return nil
 }
 
-// route leads the subnet's traffic, IPv4 and IPv6, through the gateway.
+// route sends the subnet's traffic, IPv4 and IPv6, through the gateway.
 func (n *Network) route(
 	ctx *pulumi.Context, domain string, vpc *ec2.Vpc, subnet *ec2.Subnet, gateway *ec2.InternetGateway,
 ) error {

@@ -20,7 +20,7 @@ type statement struct {
 	Condition map[string]map[string]string `json:"Condition,omitempty"`
 }
 
-// trust lets a service of AWS, and nobody else, take on a role.
+// trust lets only a service of AWS assume a role.
 func trust(service string) policy {
 	return policy{{Effect: "Allow", Principal: map[string]string{"Service": service}, Action: []string{"sts:AssumeRole"}}}
 }

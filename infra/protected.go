@@ -20,12 +20,13 @@ func (r *recorded) text(output string) string {
 	return text
 }
 
-// The protected resources, each of which a stack has at most once, and the provider of the stack's region.
+// The protected resources and the server, each of which a stack has at most once, and the provider of the stack's region.
 const (
 	volumeType   = "aws:ebs/volume:Volume"
 	addressType  = "aws:ec2/eip:Eip"
 	zoneType     = "aws:route53/zone:Zone"
 	bucketType   = "aws:s3/bucketV2:BucketV2"
+	serverType   = "aws:ec2/instance:Instance"
 	providerType = "pulumi:providers:aws"
 )
 
@@ -59,7 +60,7 @@ func asItIs(ctx *pulumi.Context) (map[string]*recorded, error) {
 // refuses too, but late: by then it has changed what comes before in its order, and deleted what depends on it.
 //
 // Replacing is possible where the settings lift the protection, as the engine has it. Removing takes a run with the
-// protection lifted first: the engine goes by what the state says of a resource that is no longer declared.
+// protection lifted first: the engine follows the state of a resource that is no longer declared.
 func refuse(cfg *config.Config, there map[string]*recorded) error {
 	var problems *config.Problems
 	add := func(id, setting, value, allowed, fix string) {

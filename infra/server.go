@@ -4,10 +4,14 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"berth/infra/ec2"
+	"berth/internal/config"
+	"berth/internal/cost"
+	"berth/internal/instance"
 )
 
 const (
@@ -19,10 +23,11 @@ const (
 	// the data volume.
 	rootVolumeSize = 8
 
-	// dataDevice is the name EC2 wants for the attachment. The kernel of a Nitro instance, as every T3 is, ignores it.
+	// dataDevice is the name EC2 wants for the attachment. The kernel of a Nitro instance ignores it, and
+	// numbers the devices as it finds them: the volume step goes by the id.
 	dataDevice = "/dev/sdf"
 
-	// trustEC2 lets instances, and nobody else, take on the role.
+	// trustEC2 lets only instances assume the role.
 	trustEC2 = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",` +
 		`"Principal":{"Service":"ec2.amazonaws.com"}}]}`
 )
@@ -150,12 +155,6 @@ func (s *Server) launch(ctx *pulumi.Context, args *ServerArgs, profile *iam.Inst
 			// the host key in the user data.
 			HttpPutResponseHopLimit: pulumi.Int(1),
 		},
-		CreditSpecification: ec2.InstanceCreditSpecificationArgs{
-			// "standard" throttles a t3.micro to a tenth of its CPU once the credits are spent, which freezes the
-			// site in the middle of a build or a rush. "unlimited" keeps answering, for about 0.05 USD per vCPU and
-			// hour above the baseline, and only while the average over 24 hours is above it.
-			CpuCredits: pulumi.String("unlimited"),
-		},
 		RootBlockDevice: ec2.InstanceRootBlockDeviceArgs{
 			VolumeType:          pulumi.String("gp3"),
 			VolumeSize:          pulumi.Int(rootVolumeSize),
@@ -171,6 +170,12 @@ func (s *Server) launch(ctx *pulumi.Context, args *ServerArgs, profile *iam.Inst
 		UserDataReplaceOnChange: pulumi.Bool(true),
 		Tags:                    nameTag(args.Domain),
 	}
+	if instance.Burstable(args.InstanceType) {
+		// "standard" throttles a t3.micro to a tenth of its CPU once the credits are spent, which freezes the
+		// site in the middle of a build or a rush. "unlimited" keeps answering, for about 0.05 USD per vCPU and
+		// hour above the baseline, and only while the average over 24 hours is above it.
+		machine.CreditSpecification = ec2.InstanceCreditSpecificationArgs{CpuCredits: pulumi.String("unlimited")}
+	}
 	// In a subnet of its own the server takes the reserved address: known before the server is, and kept by its
 	// successor, as is the DNS record of it.
 	switch {
@@ -180,13 +185,13 @@ func (s *Server) launch(ctx *pulumi.Context, args *ServerArgs, profile *iam.Inst
 		machine.Ipv6Addresses = pulumi.StringArray{args.Network.ServerIPv6}
 	}
 
-	instance, err := ec2.NewInstance(ctx, "server", machine, opts...)
+	server, err := ec2.NewInstance(ctx, "server", machine, opts...)
 	if err != nil {
 		return fmt.Errorf("declare the instance: %w", err)
 	}
-	s.Instance, s.InstanceID, s.IPv6 = instance, instance.ID(), args.Network.ServerIPv6
+	s.Instance, s.InstanceID, s.IPv6 = server, server.ID(), args.Network.ServerIPv6
 	if s.DualStack && args.Network.shared {
-		s.IPv6 = instance.Ipv6Addresses.ApplyT(firstAddress).(pulumi.StringOutput)
+		s.IPv6 = server.Ipv6Addresses.ApplyT(firstAddress).(pulumi.StringOutput)
 	}
 	return nil
 }
@@ -223,6 +228,23 @@ func (s *Server) attach(ctx *pulumi.Context, args *ServerArgs) error {
 		return fmt.Errorf("declare the Elastic IP's association: %w", err)
 	}
 	return nil
+}
+
+// resized says what another instance type costs and does to the server that is there, "" where it stays the same. Within an
+// architecture the provider stops the instance, changes its type and starts it.
+func resized(cfg *config.Config, there *recorded) string {
+	if there == nil {
+		return ""
+	}
+	change := cost.Change(cfg, there.text("instanceType"))
+	if change == "" {
+		return ""
+	}
+	how := "it is stopped and started, about two minutes without the site"
+	if cfg.AMI != "" && cfg.AMI != there.text("ami") {
+		how = "it is replaced, because berth:ami is another, too"
+	}
+	return "the server: " + change + "; " + how + "; volume, address and certificate stay"
 }
 
 // latestDebian asks AWS for the newest image of Debian in the stack's region.

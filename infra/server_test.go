@@ -1,10 +1,13 @@
 package infra
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"berth/internal/config"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -96,8 +99,8 @@ func TestServerIPv6Address(t *testing.T) {
 		name       string
 		subnetID   string
 		subnetIPv6 string
-		addresses  any // what the instance is told to take
-		count      any // how many it is told to ask AWS for
+		addresses  any // the addresses of the instance's input
+		count      any // how many its input requests
 		want       string
 	}{
 		{name: "own network", addresses: []any{"2001:db8:12:3400::10"}, want: "2001:db8:12:3400::10"},
@@ -158,7 +161,7 @@ func TestVolumeAndAddressMoveToOneServerAtATime(t *testing.T) {
 	assert.True(t, association.RegisterRPC.GetDeleteBeforeReplace())
 }
 
-// Berth's roles can be told from all others by their names, which IAM bounds to 64 characters.
+// Berth's roles can be distinguished from all others by their names, which IAM bounds to 64 characters.
 func TestIdentitiesBearBerthsName(t *testing.T) {
 	for _, shape := range shapes {
 		c := declare(t, shape.change, nil)
@@ -176,4 +179,32 @@ func TestRootVolumeBearsAllOfTheStacksTags(t *testing.T) {
 	assert.Equal(t, map[string]any{
 		"ManagedBy": "berth", "Project": "berth", "Stack": "production", "Team": "web", "Name": "app.example.com",
 	}, input(c.only(t, "ec2/instance:Instance"), "rootBlockDevice", "tags").Mappable())
+}
+
+// TestABurstableServerAloneHasCredits: of another AWS refuses a credit specification, and it has no metric of them.
+func TestABurstableServerAloneHasCredits(t *testing.T) {
+	for name, burstable := range map[string]bool{"t3.micro": true, "t3a.large": true, "m7i.large": false, "c7i-flex.large": false, "r6id.xlarge": false} {
+		c := declare(t, func(cfg *config.Config) {
+			watched(cfg)
+			cfg.InstanceType = name
+		}, nil)
+		assert.Equal(t, burstable, text(c.only(t, "ec2/instance:Instance"), "creditSpecification", "cpuCredits") == "unlimited", name)
+		alarm := slices.ContainsFunc(c.of("cloudwatch/metricAlarm:MetricAlarm"), func(a pulumi.MockResourceArgs) bool { return text(a, "metricName") == creditBalance })
+		assert.Equal(t, burstable, alarm, name)
+		assert.Equal(t, burstable, strings.Contains(text(c.only(t, "cloudwatch/dashboard:Dashboard"), "dashboardBody"), creditBalance), name)
+	}
+}
+
+func TestAResizedServerIsAnnounced(t *testing.T) {
+	there := func(name string) *recorded {
+		return &recorded{Outputs: map[string]any{"instanceType": name, "ami": "ami-1"}}
+	}
+	cfg := production()
+	assert.Empty(t, resized(cfg, nil), "a first server")
+	assert.Empty(t, resized(cfg, there("t3.micro")))
+	assert.Equal(t, "the server: t3.small -> t3.micro, 17.52 -> 8.76 USD a month (-8.76); it is stopped and started, about two minutes without the site; volume, address and certificate stay", resized(cfg, there("t3.small")))
+	cfg.AMI = "ami-2"
+	assert.Contains(t, resized(cfg, there("t3.small")), "it is replaced, because berth:ami is another, too")
+	cfg.InstanceType = "m7i.large"
+	assert.Contains(t, resized(cfg, there("t3.small")), "t3.small -> m7i.large, 15.18 -> 73.58 USD a month (+58.40), at the prices of us-east-1")
 }

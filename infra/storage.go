@@ -19,7 +19,7 @@ type Storage struct {
 
 	// volume is the resource itself.
 	volume *ebs.Volume
-	// mark is the tag by which the volume and its snapshots are told from all others in the account.
+	// mark is the tag by which the volume and its snapshots are distinguished from all others in the account.
 	mark map[string]string
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // warnOfStrangers says which rules of the security group were made past Pulumi, which knows its own alone: a port that
-// somebody opened in the console stays open, and no refresh tells.
+// was opened in the console stays open, and a refresh does not report it.
 func (f *Firewall) warnOfStrangers(ctx *pulumi.Context) {
 	pulumi.All(f.SecurityGroupID, f.rules.ToIDArrayOutput()).ApplyT(func(known []any) (bool, error) {
 		group, own := known[0].(string), known[1].([]pulumi.ID)
@@ -20,7 +20,7 @@ func (f *Firewall) warnOfStrangers(ctx *pulumi.Context) {
 		}, pulumi.Parent(f))
 		if err != nil {
 			// It is a courtesy: no update fails because of it.
-			return false, ctx.Log.Warn(fmt.Sprintf("cannot see whether somebody opened %s by hand: %s; Fix: allow ec2:DescribeSecurityGroupRules", group, err), &pulumi.LogArgs{Resource: f})
+			return false, ctx.Log.Warn(fmt.Sprintf("cannot check %s for rules that are not managed by Pulumi: %s; Fix: allow ec2:DescribeSecurityGroupRules", group, err), &pulumi.LogArgs{Resource: f})
 		}
 		for _, id := range found.Ids {
 			if slices.Contains(own, pulumi.ID(id)) {
@@ -30,7 +30,7 @@ func (f *Firewall) warnOfStrangers(ctx *pulumi.Context) {
 			if err != nil {
 				continue // It went in the meantime.
 			}
-			if warning := stranger(rule, os.Getenv("GITHUB_RUN_ID")); warning != "" {
+			if warning := unmanagedRule(rule, os.Getenv("GITHUB_RUN_ID")); warning != "" {
 				if err := ctx.Log.Warn(warning, &pulumi.LogArgs{Resource: f}); err != nil {
 					return false, err
 				}
@@ -43,9 +43,9 @@ func (f *Firewall) warnOfStrangers(ctx *pulumi.Context) {
 // runnerRule is the name of the rules by which .github/runner-ssh.sh lets a runner in.
 const runnerRule = "berth-runner"
 
-// stranger is a sentence about a rule that is not among the declared ones, "" where Berth made it all the same: one that is
+// unmanagedRule is a sentence about a rule that is not among the declared ones, "" where Berth made it all the same: one that is
 // about to go, or that of the runner that deploys now, in the run of that id.
-func stranger(rule *vpc.GetSecurityGroupRuleResult, run string) string {
+func unmanagedRule(rule *vpc.GetSecurityGroupRuleResult, run string) string {
 	if rule.Tags["ManagedBy"] == managedBy {
 		if rule.Tags["Name"] != runnerRule || run != "" && rule.Tags["Run"] == run {
 			return ""
@@ -65,6 +65,6 @@ func stranger(rule *vpc.GetSecurityGroupRuleResult, run string) string {
 	if rule.IsEgress {
 		direction, action = "to", "revoke-security-group-egress"
 	}
-	return fmt.Sprintf("somebody opened %s %s %s%s%s%s by hand; where nobody needs it: aws ec2 %s --group-id %s --security-group-rule-ids %s",
+	return fmt.Sprintf("a rule that Pulumi does not manage opens %s %s %s%s%s%s; if it is not needed: aws ec2 %s --group-id %s --security-group-rule-ids %s",
 		what, direction, rule.CidrIpv4, rule.CidrIpv6, rule.ReferencedSecurityGroupId, rule.PrefixListId, action, rule.SecurityGroupId, rule.SecurityGroupRuleId)
 }

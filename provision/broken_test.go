@@ -83,7 +83,7 @@ site_answers() { true; }; push_metrics() { metrics; }; `
 
 // TestAReadOnlyFileSystemIsNoLostVolume: what the kernel does after an error has another remedy than a volume that was taken away.
 func TestAReadOnlyFileSystemIsNoLostVolume(t *testing.T) {
-	const repair, reboot = `Nothing on it was changed. Look with: sudo dmesg. Fix: first keep .*create-snapshot --volume-id vol-0123; .*sudo e2fsck -f /dev/some`, "was taken from this server .* reboot: sudo systemctl reboot"
+	const repair, reboot = `Nothing on it was changed. Look with: sudo dmesg \[volume-turned-read-only\]. Fix: first keep .*create-snapshot --volume-id vol-0123; .*sudo e2fsck -f /dev/some`, "was taken from this server .* reboot: sudo systemctl reboot"
 	for name, test := range map[string]struct{ options, device, alive, says string }{
 		"an error":              {"ro,noatime,nodev", "259:1", "false", repair},
 		"an error, newer Linux": {"rw,noatime,nodev,emergency_ro", "259:1", "false", repair},
@@ -123,7 +123,7 @@ func TestNginxIsReplacedOnceAtATime(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(script, []byte(strings.Replace(string(text), "WITHIN=30", "WITHIN=0", 1)), 0o600))
 	said, err = r.source("edge/replace-nginx.sh", replace)
-	require.Error(t, err, "nobody takes over from a process that is no nginx")
+	require.Error(t, err, "a process that is not nginx is not replaced")
 	assert.Contains(t, said, "was not replaced within 0 seconds")
 	require.Error(t, now.Wait())
 	status, ok := now.ProcessState.Sys().(syscall.WaitStatus)

@@ -67,7 +67,7 @@ func under(folder string) ([]string, error) {
 }
 
 // fingerprint identifies the content of some scripts: a step that runs them runs again when they change. It is short
-// because it stands in the preview.
+// because the preview shows it.
 func fingerprint(names ...string) (string, error) {
 	sum := sha256.New()
 	for _, name := range names {

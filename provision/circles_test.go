@@ -17,7 +17,8 @@ func TestARedirectToItselfIsNoAnswer(t *testing.T) {
 		"nothing":                  {"", "7", "https://app.example.com/ answers nothing"},
 		"to a page below the same": {"302 https://app.example.com/x", "47", ""},
 	} {
-		output, err := withDocker(t, "", `DOMAIN=app.example.com; source scripts/release/edge.sh; if site_answers new 443; then echo well; else echo "$UNWELL"; fi`, map[string]string{
+		output, err := withDocker(t, "", `HOSTS=$RELEASES/hosts.json DOMAIN=app.example.com; source scripts/release/edge.sh; if site_answers new 443; then echo well; else echo "$UNWELL"; fi`, map[string]string{
+			"hosts.json":    `{"names":["app.example.com"],"hosts":[],"redirects":[]}`,
 			"new/plan.json": `{"routes":[{"path":"/","health":""}]}`,
 			"bin/curl":      "#!/bin/bash\ncase $* in *--location*) exit " + test.code + " ;; esac\nprintf '" + test.said + "'\n[ -n '" + test.said + "' ] || exit 7\n",
 		})

@@ -25,7 +25,7 @@ esac`
 		for name, text := range files {
 			all[name] = text
 		}
-		return withDocker(t, docker, `read_text() { local -n text_of=$1; shift; if [ "$1" = cat ]; then text_of=script; else text_of=$("$@") || fail "$1"; fi; }; `+line, all)
+		return withDocker(t, docker, `read_text() { local -n text_of=$1; shift; if [ "$1" = cat ]; then text_of=script; else text_of=$("$@") || fail command-failed "$1"; fi; }; `+line, all)
 	}
 	output, err := run(docker, `dump_databases old new; gzip -dc "$DUMPS"/*.redis; restore_databases old; cat "$DATA/restored"`, map[string]string{})
 	require.NoError(t, err, output)

@@ -85,7 +85,7 @@ func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment
 // sequence is every step in its order, after those of bootstrap.
 func (h *Host) sequence(cfg *config.Config, environment *infra.Environment, stack string, released Release) ([]step, error) {
 	// Rendered once here, so that a mistake is found before the first resource.
-	if _, err := site(cfg); err != nil {
+	if _, _, err := site(cfg); err != nil {
 		return nil, err
 	}
 	volume := environment.Storage.VolumeID.ApplyT(func(id pulumi.ID) (string, error) {
@@ -94,7 +94,8 @@ func (h *Host) sequence(cfg *config.Config, environment *infra.Environment, stac
 	edge := environment.Address.PublicIP.ApplyT(func(address string) (string, error) {
 		return edgeSettings(cfg, address)
 	}).(pulumi.StringOutput)
-	if cfg.ACME.EABKey != "" {
+	// The setting berth:nginx may have a key in it.
+	if cfg.ACME.EABKey != "" || len(cfg.Auth) > 0 || cfg.Nginx != "" {
 		edge = pulumi.ToSecret(edge).(pulumi.StringOutput)
 	}
 	settings, err := releaseSettings(cfg, stack, released)
@@ -109,6 +110,10 @@ func (h *Host) sequence(cfg *config.Config, environment *infra.Environment, stac
 	operations := environment.Backups.Bucket.ApplyT(func(bucket string) (string, error) {
 		return operationsSettings(cfg, bucket)
 	}).(pulumi.StringOutput)
+	// A command may have more in it than who wrote it thought of.
+	if len(cfg.Jobs) > 0 {
+		operations = pulumi.ToSecret(operations).(pulumi.StringOutput)
+	}
 	checks, err := under("health")
 	if err != nil {
 		return nil, err
@@ -124,7 +129,8 @@ func (h *Host) sequence(cfg *config.Config, environment *infra.Environment, stac
 			triggers: pulumi.Array{environment.Server.Attachment.ID()}},
 		{name: "packages", seconds: 900, scripts: []string{"reboot.sh", "edge/replace-nginx.sh"}},
 		{name: "firewall", seconds: 60, scripts: []string{"edge/firewall.nft"}},
-		{name: "edge", seconds: 120, scripts: append(slices.Clone(certificate), "edge/starting.html", "edge/maintenance.html", "edge/proxy.conf", "edge/slots.sh", "edge/spool.sh", "release/plan.sh", "release/upstreams.sh", "release/routes.jq"), settings: edge},
+		// It waits for a release that somebody has begun by hand (release/lock.sh).
+		{name: "edge", seconds: 900, scripts: append(slices.Clone(certificate), "edge/starting.html", "edge/maintenance.html", "edge/proxy.conf", "edge/grpc.conf", "edge/proxies.sh", "edge/cloudflare.txt", "edge/cloudfront.txt", "edge/slots.sh", "edge/spool.sh", "release/plan.sh", "release/upstreams.sh", "release/routes.jq", "release/hosts.jq", "release/lock.sh"), settings: edge},
 		{name: "release", seconds: 3600, scripts: append(slices.Clone(parts), "deploy.sh", "aws.sh"), settings: release, output: &h.ReleaseOutput},
 		{name: "operations", seconds: 600, settings: operations, scripts: append(slices.Clone(parts), append(checks, "health-check.sh", "log-monitor.sh", "aws.sh")...)},
 		// The certificate follows the edge's settings: another name asks for another certificate.
@@ -139,7 +145,7 @@ type builder struct {
 	// server is what a replaced one changes, instance what takes every step with it.
 	server   pulumi.IDOutput
 	instance pulumi.Resource
-	// connection is the one of every command, and guarded looks who answers there.
+	// connection is the one of every command, and guarded checks who answers there.
 	connection *remote.ConnectionArgs
 	guarded    *pulumi.ResourceHookBinding
 	// after is what the next command waits for.

@@ -25,7 +25,7 @@ const guardPause = time.Second
 // errOtherKey is the end of a handshake with whoever does not hold the pinned key.
 var errOtherKey = errors.New("another host key")
 
-// guard has every step that is about to run look who answers at the server's address. The command provider refuses
+// guard has every step check who answers at the server's address before it runs. The command provider refuses
 // another host key as well, but tries for minutes and then says no more than "host key mismatch"; for a server that does
 // not answer at all it waits a quarter of an hour.
 func guard(ctx *pulumi.Context) (*pulumi.ResourceHookBinding, error) {
@@ -33,7 +33,7 @@ func guard(ctx *pulumi.Context) (*pulumi.ResourceHookBinding, error) {
 		return lookWhoAnswers(plain(args.NewInputs["connection"]), usual)
 	}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("declare the look at the server's host key: %w", err)
+		return nil, fmt.Errorf("declare the check of the server's host key: %w", err)
 	}
 	hooks := []*pulumi.ResourceHook{hook}
 	return &pulumi.ResourceHookBinding{BeforeCreate: hooks, BeforeUpdate: hooks}, nil
@@ -48,7 +48,7 @@ func lookWhoAnswers(connection resource.PropertyMap, patience patience) error {
 		switch {
 		case errors.Is(err, errOtherKey):
 			if time.Since(began) >= patience.impostor {
-				return fmt.Errorf("%s shows the SSH host key %s, not the stack's %s, so somebody else answers there, or the server got another key by hand: nothing was sent; "+
+				return fmt.Errorf("%s shows the SSH host key %s, not the stack's %s, so another host answers there, or the server's key was replaced manually: nothing was sent; "+
 					"look from another network (ssh-keyscan -t ed25519 %s); an address that was taken over: pulumi refresh; a server that is no longer to be trusted: docs/runbook/server-gone.md",
 					host, shown, fingerprintOf(pinned), host)
 			}
@@ -64,7 +64,7 @@ func lookWhoAnswers(connection resource.PropertyMap, patience patience) error {
 	}
 }
 
-// unanswered says whether a login got as far as nobody.
+// unanswered says whether a login failed before any server answered.
 func unanswered(err error) bool {
 	var failed *net.OpError
 	return errors.As(err, &failed) && failed.Op == "dial"

@@ -23,10 +23,10 @@ func withDocker(t *testing.T, docker, line string, files map[string]string) (str
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o755))
 	}
 	command := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `exec 3>&1; source <(sed "s|DATA=/data|DATA=`+folder+`|" scripts/lib.sh)
-for part in images data containers database prune; do source <(sed "s|-f /opt/berth/|-f scripts/|" "scripts/release/$part.sh"); done
+for part in images data containers database jobs prune; do source <(sed "s,\(-f\|cat\) /opt/berth/,\1 scripts/,; s|/run/berth/|`+folder+`/run/|" "scripts/release/$part.sh"); done
 free_mib() { echo 4000; }
 RELEASES=`+folder+`; project() { printf 'release-%s\n' "$1"; }
-containers() { echo "$*"; }; lasting() { echo "$*"; }; running() { echo "$*"; }; follow() { echo "followed"; }
+containers() { echo "$*"; }; lasting() { echo "$*"; }; running() { echo "$*"; }; jobs_in() { :; }; follow() { echo "followed"; }
 `+line)
 	command.Env = append(os.Environ(), "PATH="+folder+"/bin:"+os.Getenv("PATH"))
 	output, err := command.CombinedOutput()
@@ -52,7 +52,7 @@ func TestAnImagesOwnVolumesAreHeeded(t *testing.T) {
 	assert.Contains(t, output, "what runs is left as it was")
 }
 
-// TestJobsRunOnce: what is a job is told by its definition: what was stopped for good has the policy of one, too. A job that
+// TestJobsRunOnce: a job is recognised by its definition: what was stopped for good has the policy of one, too. A job that
 // ended well is not started again, and no job runs on the way back, however the last one of that name ended.
 func TestJobsRunOnce(t *testing.T) {
 	release := func(definition, plan string) map[string]string {
@@ -75,7 +75,7 @@ func TestJobsRunOnce(t *testing.T) {
 			output, err := withDocker(t, `echo "`+state+`"`, `if settled abc it container; then echo settled; else echo starts; fi`, release(test.definition, test.plan))
 			require.NoError(t, err, output)
 			if strings.HasPrefix(state, "exited 0") && state != "exited 0 no" && test.job {
-				continue // nobody stopped it: a policy that is not its own cannot be there
+				continue // it was not stopped: a policy that is not its own cannot be there
 			}
 			want := "starts\n"
 			if slices.Contains(test.settled, state) {

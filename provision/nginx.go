@@ -4,6 +4,8 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"maps"
+	"slices"
 	"text/template"
 
 	"berth/internal/config"
@@ -12,9 +14,22 @@ import (
 //go:embed nginx/site.conf.tmpl
 var siteText string
 
-var siteTemplate = template.Must(template.New("site.conf").Parse(siteText))
+var siteTemplate = template.Must(template.New("site.conf").Funcs(template.FuncMap{"vendor": isVendor}).Parse(siteText))
 
-// bodySpace in MiB is the file system that request bodies wait on; scripts/edge/spool.sh makes it.
+// isVendor says whether the server knows the networks of a proxy by its name.
+func isVendor(proxy string) bool { return slices.Contains(config.Vendors, proxy) }
+
+// realIPHeader is where nginx reads what proxies saw. Cloudflare's own header holds one address and cannot be sent through it, but
+// any other proxy would pass on what a visitor sent.
+func realIPHeader(proxies []string) string {
+	if slices.Equal(proxies, []string{"cloudflare"}) {
+		return "CF-Connecting-IP"
+	}
+	return "X-Forwarded-For"
+}
+
+// bodySpace in MiB is the file system that request bodies wait on; scripts/edge/spool.sh makes it, and half of it is in
+// scripts/release/routes.jq.
 const bodySpace = 1024
 
 // bodies are how many request bodies of a kind an address may send at a time.
@@ -24,20 +39,31 @@ type bodies struct {
 }
 
 // share gives each kind its part of the space, by the largest body that it may hold.
-func share(uploadLimit int) []bodies {
-	return []bodies{{"small", bodySpace / 8}, {"medium", bodySpace / 8 / 10}, {"large", bodySpace / 2 / uploadLimit}}
+func share(maxBody int) []bodies {
+	return []bodies{{"small", bodySpace / 8}, {"medium", bodySpace / 8 / 10}, {"large", bodySpace / 2 / maxBody}}
 }
 
-// site renders nginx's configuration of the edge. The names are DNS names by validation, so nothing in them means
-// anything to nginx.
-func site(cfg *config.Config) (string, error) {
-	var text bytes.Buffer
-	if err := siteTemplate.Execute(&text, struct {
-		Names       []string
-		UploadLimit int
-		Bodies      []bodies
-	}{cfg.Names(), cfg.UploadLimit, share(cfg.UploadLimit)}); err != nil {
-		return "", fmt.Errorf("render nginx's configuration: %w", err)
+// site renders nginx's configuration of the edge, and what every server of the site has in common. The names are DNS names by
+// validation, so nothing in them means anything to nginx.
+func site(cfg *config.Config) (edge, server string, err error) {
+	values := struct {
+		*config.Config
+		Bodies       []bodies
+		RealIPHeader string
+	}{cfg, share(cfg.MaxBody), realIPHeader(cfg.TrustedProxies)}
+	var texts [2]bytes.Buffer
+	for i, name := range []string{"site.conf", "site"} {
+		if err := siteTemplate.ExecuteTemplate(&texts[i], name, values); err != nil {
+			return "", "", fmt.Errorf("render nginx's configuration: %w", err)
+		}
 	}
-	return text.String(), nil
+	return texts[0].String(), texts[1].String(), nil
+}
+
+// hosts are the names of the site to release/hosts.jq: those that routes without a host are for, the further ones, and those that
+// redirect.
+func hosts(cfg *config.Config) settings {
+	redirects := append([]string{}, slices.Sorted(maps.Keys(cfg.Redirects))...)
+	further := slices.DeleteFunc(cfg.Names(), func(name string) bool { return slices.Contains(redirects, name) || slices.Contains(cfg.Common(), name) })
+	return settings{"names": cfg.Common(), "hosts": further, "redirects": redirects}
 }

@@ -20,7 +20,7 @@ func checkPasswordsBy(t *testing.T, call, said, data string) (string, error) {
   exec*) case $* in *canary*) echo "a secret is an argument" >&2; exit 1 ;; esac
     printenv | grep -c '^BERTH_NEW_.*canary \$1' >"${0%/bin/*}/handed"; printf '`+said+`' ;;
 esac`, `source scripts/release/password.sh; check_version() { :; }
-read_text() { local -n text_of=$1; shift; if [ "$1" = cat ] && [[ $2 == /opt/* ]]; then text_of=script; else text_of=$("$@") || fail "$1"; fi; }
+read_text() { local -n text_of=$1; shift; if [ "$1" = cat ] && [[ $2 == /opt/* ]]; then text_of=script; else text_of=$("$@") || fail command-failed "$1"; fi; }
 `+call+`; echo "goes on"; cat "$DATA/handed"`, map[string]string{
 		"new/plan.json":       `{"databases":[{"service":"db","kind":"postgres"},{"service":"cache","kind":"redis"}]}`,
 		"new/data.json":       data,

@@ -28,12 +28,19 @@ func runJQ(t *testing.T, program, input string, arguments ...string) (string, er
 // planOf is the plan that an operator's machine makes of a compose model, in which FOLDER is the checkout.
 func planOf(t *testing.T, model string, routes ...config.Route) string {
 	t.Helper()
+	made := planned(t, model, routes...)
+	require.Empty(t, made.Problems)
+	return made.Document
+}
+
+// planned is the plan itself.
+func planned(t *testing.T, model string, routes ...config.Route) *release.Plan {
+	t.Helper()
 	const folder = "/tmp/checkout/source"
 	made, err := release.MakePlan(&config.Config{ReleaseStrategy: config.StopFirst, Routes: routes, Allow: []string{"host-namespaces"}},
 		release.Commit{SHA: "c0ffee", Folder: folder, Model: []byte(strings.ReplaceAll(model, "FOLDER", folder)), Tree: func(path string) (string, error) { return "hash-" + path, nil }})
 	require.NoError(t, err)
-	require.Empty(t, made.Problems)
-	return made.Document
+	return made
 }
 
 func filled(t *testing.T, plan, kept string) map[string]any {
@@ -84,7 +91,7 @@ func TestThePlanIsFilledIn(t *testing.T) {
 	}
 }
 
-// TestVolumesOfImagesChooseThePlan: what nobody knew of makes the service persistent, in all that follows from it.
+// TestVolumesOfImagesChooseThePlan: an unknown volume makes the service persistent, in all that follows from it.
 func TestVolumesOfImagesChooseThePlan(t *testing.T) {
 	services := `"web":{"image":"x:1","restart":"always","volumes":[{"type":"bind","source":"FOLDER/web","target":"/app"}],"tmpfs":["/cover"]},"wp":{"image":"y:1","restart":"always"}`
 	heed := func(model, found string) (map[string]any, string) {
@@ -158,7 +165,7 @@ func TestAPlanIsOfItsCommit(t *testing.T) {
 	} {
 		h.write("etc/plan.json", strings.Replace(plan, test.from, test.to, 1))
 		h.write("etc/app.env", "A=1\n")
-		said, err := h.deploy(commit, `own_networks() { echo '["10.20.1.17/24"]'; }; write_routes() { :; }; OLD=""; fetch; plan "$RELEASES/new"`)
+		said, err := h.deploy(commit, `own_networks() { echo '["10.20.1.17/24"]'; }; write_routes() { :; }; jobs_in() { :; }; OLD=""; fetch; plan "$RELEASES/new"`)
 		if test.says == "" {
 			require.NoError(t, err, "%s: %s", name, said)
 			text, err := os.ReadFile(filepath.Join(h.data, "releases/new/plan.json"))
@@ -169,9 +176,15 @@ func TestAPlanIsOfItsCommit(t *testing.T) {
 		require.Error(t, err, name)
 		assert.Contains(t, said, test.says, name)
 	}
+	h.write("etc/plan.json", plan)
+	h.write("data/releases/new/source/used", "by a job")
+	said, err := h.deploy(commit, `jobs_in() { [ "$1" = release-new ] && echo "id1 nightly"; }; OLD=""; fetch; plan "$RELEASES/new"`)
+	require.Error(t, err)
+	assert.Contains(t, said, "job nightly is still at work in an earlier run of this release, so its files stay as they are")
+	assert.FileExists(t, filepath.Join(h.data, "releases/new/source/used"))
 }
 
-// TestBuildsAreComposesOwn: what the compose file says of a build reaches Compose as it stands there, in a file that root alone reads.
+// TestBuildsAreComposesOwn: what the compose file says of a build reaches Compose unchanged, in a file that root alone reads.
 func TestBuildsAreComposesOwn(t *testing.T) {
 	var input, want any
 	require.NoError(t, json.Unmarshal([]byte(`{"app":{"secrets":{"s":{"file":"/src/s"},"other":{"file":"/src/o"},"npm":{"environment":"NPM_TOKEN"}}},"builds":[{"build":{"context":"/src/web","dockerfile":"docker/Dockerfile","target":"final",
@@ -185,4 +198,43 @@ func TestBuildsAreComposesOwn(t *testing.T) {
 	var made any
 	require.NoError(t, json.Unmarshal([]byte(text), &made))
 	assert.Equal(t, want, made)
+}
+
+// TestReplicasHaveARowOfPorts each, for each port that is routed to, and nothing overlaps.
+func TestReplicasHaveARowOfPorts(t *testing.T) {
+	plan := planOf(t, `{"services":{"api":{"image":"a:1","scale":2},"once":{"image":"o:1","deploy":{"replicas":1}},"web":{"image":"x:1","deploy":{"replicas":3}},"worker":{"image":"w:1","deploy":{"replicas":4}}}}`,
+		config.Route{Path: "/", Service: "web", Port: 80}, config.Route{Path: "/b/", Service: "web", Port: 8080}, config.Route{Path: "/api/", Service: "api", Port: 3000}, config.Route{Path: "/o/", Service: "once", Port: 1})
+	made := filled(t, plan, `{}`)
+	assert.Equal(t, "20100-20101", at(made, "app", "services", "api", "ports", 0, "published"))
+	assert.Equal(t, "20102", at(made, "app", "services", "once", "ports", 0, "published"))
+	assert.Equal(t, "20103-20105", at(made, "app", "services", "web", "ports", 0, "published"))
+	assert.Equal(t, "20106-20108", at(made, "app", "services", "web", "ports", 1, "published"))
+	for i, want := range []struct {
+		port     float64
+		replicas any
+	}{{20103, 3.0}, {20106, 3.0}, {20100, 2.0}, {20102, nil}} {
+		assert.Equal(t, want.port, at(made, "routes", i, "upstream"), i)
+		route, _ := at(made, "routes", i).(map[string]any)
+		assert.Equal(t, want.replicas, route["replicas"], i)
+	}
+	assert.Equal(t, 3.0, at(made, "app", "services", "web", "deploy", "replicas"))
+	assert.Equal(t, 4.0, at(made, "app", "services", "worker", "deploy", "replicas"), "without a route they run as Compose has them")
+	assert.Equal(t, "[]", fmt.Sprint(made["problems"]))
+	for model, says := range map[string]string{
+		`"web":{"image":"x:1","deploy":{"replicas":101}}`:                                                        "101 ports with all of their replicas, and a release has 100",
+		`"web":{"image":"x:1","scale":51},"api":{"image":"x:1","scale":50}`:                                      "101 ports with all of their replicas",
+		`"web":{"image":"x:1","deploy":{"replicas":2},"volumes":[{"type":"volume","source":"v","target":"/v"}]}`: "service web is persistent, because",
+		`"web":{"image":"x:1"},"db":{"image":"postgres:17","scale":2,"environment":{"POSTGRES_PASSWORD":"x"}}`:   "never runs twice, and scale is 2",
+		`"web":{"image":"x:1","network_mode":"host","deploy":{"replicas":2}}`:                                    "where only one of its 2 containers can have its port",
+	} {
+		routes := []config.Route{{Path: "/", Service: "web", Port: 80}}
+		if strings.Contains(model, `"api"`) {
+			routes = append(routes, config.Route{Path: "/api/", Service: "api", Port: 80})
+		}
+		made := planned(t, `{"services":{`+model+`}}`, routes...)
+		assert.Contains(t, fmt.Sprint(made.Problems), says, model)
+	}
+	few := filled(t, planOf(t, `{"services":{"web":{"image":"x:1","deploy":{"replicas":100}}}}`, config.Route{Path: "/", Service: "web", Port: 80}), `{}`)
+	assert.Equal(t, "[]", fmt.Sprint(few["problems"]))
+	assert.Equal(t, "20100-20199", at(few, "app", "services", "web", "ports", 0, "published"))
 }

@@ -55,11 +55,13 @@ func TestFingerprintFollowsTheScripts(t *testing.T) {
 }
 
 func TestSiteNamesEveryNameAndNothingElse(t *testing.T) {
-	text, err := site(&config.Config{Domain: "app.example.com", Aliases: []string{"www.example.com"}, UploadLimit: 100})
+	text, server, err := site(&config.Config{Domain: "app.example.com", Aliases: []string{"www.example.com"}, MaxBody: 100})
 	require.NoError(t, err)
-	assert.Equal(t, 3, strings.Count(text, "server_name app.example.com www.example.com;"))
+	assert.Equal(t, 1, strings.Count(text, "server_name app.example.com www.example.com;"))
 	assert.Contains(t, text, "ssl_reject_handshake on;")
-	assert.NotContains(t, text, "TLSv1.1")
+	assert.NotContains(t, text+server, "TLSv1.1")
+	assert.Contains(t, server, "ssl_protocols TLSv1.2 TLSv1.3;")
+	assert.NotContains(t, server, "server_name")
 }
 
 // TestEveryScriptIsStrict holds the scripts to the rules of the house.

@@ -37,7 +37,7 @@ Retry-After: 7200
 		{"no address", `{"type": "urn:ietf:params:acme:error:dns", "detail": "DNS problem: NXDOMAIN looking up A for app.example.com", "status": 400}`, "it did not find this server behind the names (DNS problem: NXDOMAIN", "0"},
 		{"no binding of the account", `2026-11-24 23:34:11,943:ERROR:certbot._internal.log:Server requires external account binding. Please use --eab-kid and --eab-hmac-key.`,
 			"pulumi config set --secret berth:acmeEabKey", "0"},
-		{"no binding, told by the authority", `{"type": "urn:ietf:params:acme:error:externalAccountRequired", "detail": "external account binding is required", "status": 403}`,
+		{"no binding, as the authority says", `{"type": "urn:ietf:params:acme:error:externalAccountRequired", "detail": "external account binding is required", "status": 403}`,
 			"by a key id and a key (external account binding is required)", "0"},
 		{"a binding that it does not know", `JWS payload:
 b'{\n  "contact": [],\n  "externalAccountBinding": {\n    "protected": "x"}}'

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rebooted is a server whose Docker and systemd are stand-ins: what Docker holds is in ps and inspect, what it is told in
+// rebooted is a server whose Docker and systemd are stand-ins: what Docker holds is in ps and inspect, its commands in
 // told.
 type rebooted struct {
 	t    *testing.T
@@ -31,8 +31,8 @@ func newRebooted(t *testing.T) *rebooted {
 		}
 		text, err := scripts.Read(path)
 		require.NoError(t, err)
-		text = strings.NewReplacer("/opt/berth/", filepath.Join(r.dir, "scripts")+"/", "/var/log/berth", filepath.Join(r.dir, "log"), "DATA=/data\n", "DATA="+r.data+"\n", "BERTH_ETC=/etc/berth ", "BERTH_ETC="+filepath.Join(r.dir, "etc")+" ", "/run/berth-release.lock", filepath.Join(r.dir, "lock"), "/run/berth-drill.lock", filepath.Join(r.dir, "drill.lock"),
-			"/run/berth/", filepath.Join(r.dir, "run")+"/", "/run/berth-edge", filepath.Join(r.dir, "slots"), "/run/nginx.pid", filepath.Join(r.dir, "nginx.pid"), "/etc/letsencrypt", filepath.Join(r.dir, "letsencrypt"), "\nmain \"$@\"\n", "\n[ \"${BASH_SOURCE[0]}\" != \"$0\" ] || main \"$@\"\n").Replace(text)
+		text = strings.NewReplacer("/opt/berth/", filepath.Join(r.dir, "scripts")+"/", "/var/log/berth", filepath.Join(r.dir, "log"), "DATA=/data\n", "DATA="+r.data+"\n", "BERTH_ETC=/etc/berth ", "BERTH_ETC="+filepath.Join(r.dir, "etc")+" ", "/run/berth-release.lock", filepath.Join(r.dir, "lock"), "/run/berth-drill.lock", filepath.Join(r.dir, "drill.lock"), "/etc/systemd/system", filepath.Join(r.dir, "units"), "/var/lib/systemd/timers", filepath.Join(r.dir, "stamps"),
+			"/run/berth/", filepath.Join(r.dir, "run")+"/", "/run/berth-edge", filepath.Join(r.dir, "slots"), "/run/nginx.pid", filepath.Join(r.dir, "nginx.pid"), "/etc/nginx/berth/", r.dir+"/", "/etc/letsencrypt", filepath.Join(r.dir, "letsencrypt"), "\nmain \"$@\"\n", "\n[ \"${BASH_SOURCE[0]}\" != \"$0\" ] || main \"$@\"\n").Replace(text)
 		return os.WriteFile(target, []byte(text), 0o600)
 	}))
 	for name, text := range map[string]string{
@@ -69,7 +69,7 @@ func (r *rebooted) write(name, text string) {
 	require.NoError(r.t, os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600))
 }
 
-// run runs reboot.sh, and gives what Docker was told and what the script said.
+// run runs reboot.sh, and gives Docker's commands and the script's output.
 func (r *rebooted) run(command string) (told, said string) {
 	r.t.Helper()
 	bash := exec.CommandContext(r.t.Context(), "bash", filepath.Join(r.dir, "scripts", "reboot.sh"), command)
@@ -84,7 +84,7 @@ func (r *rebooted) run(command string) (told, said string) {
 	return string(text), string(output)
 }
 
-// source runs shell in script name, whose main does not run by itself.
+// source runs shell in script name, whose main does not run.
 func (r *rebooted) source(name, shell string) (string, error) {
 	r.t.Helper()
 	bash := exec.CommandContext(r.t.Context(), "bash", "-euo", "pipefail", "-c", "exec 3>&1; source "+filepath.Join(r.dir, "scripts", name)+"\n"+shell)
@@ -94,7 +94,7 @@ func (r *rebooted) source(name, shell string) (string, error) {
 	return string(output), err
 }
 
-// TestAShutdownStopsDatabasesLast, and a start begins with them. No container is told how long it has: each has its own time.
+// TestAShutdownStopsDatabasesLast, and a start begins with them. No container gets a time limit: each has its own time.
 func TestAShutdownStopsDatabasesLast(t *testing.T) {
 	r := newRebooted(t)
 	r.write("shutdown", "")
@@ -175,10 +175,10 @@ func TestADockerThatIsNotReady(t *testing.T) {
 	r.run("stop")
 	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "bin", "readlink"), []byte("#!/bin/bash\nexit 1\n"), 0o755))
 	told, _ = r.run("start")
-	assert.Equal(t, "start db\nstart files\nstart stranger web beside\n", told, "nor does it stay down where nobody knows which one serves")
+	assert.Equal(t, "start db\nstart files\nstart stranger web beside\n", told, "nor does it stay down if it is unknown which one serves")
 }
 
-// TestTheLockNamesWhatHasIt: who waits for a server that starts or stops is told so.
+// TestTheLockNamesWhatHasIt: who waits for a server that starts or stops is informed.
 func TestTheLockNamesWhatHasIt(t *testing.T) {
 	r := newRebooted(t)
 	r.write("shutdown", "")
@@ -192,5 +192,5 @@ func TestTheLockNamesWhatHasIt(t *testing.T) {
 	}
 	output, err := r.source("log-monitor.sh", `exec 7>>"$LOCK"; flock 7; sign_lock "the start after a reboot"; clean`)
 	require.Error(t, err)
-	assert.Regexp(t, `: the start after a reboot since \S+ is at work; try again`, output)
+	assert.Regexp(t, `: the start after a reboot since \S+ is at work \[release-lock-held\]; try again`, output)
 }

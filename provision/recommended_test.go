@@ -20,7 +20,7 @@ var providers = map[string]string{
 	"apt-get": "apt", "bash": "bash", "blockdev": "util-linux", "cat": "coreutils", "cp": "coreutils", "certbot": "certbot", "curl": "curl", "df": "coreutils",
 	"dmesg": "util-linux", "docker": "docker-cli", "dpkg": "dpkg", "dumpe2fs": "e2fsprogs", "e2fsck": "e2fsprogs", "e2label": "e2fsprogs",
 	"findmnt": "util-linux", "git": "git", "journalctl": "systemd", "ls": "coreutils", "lsblk": "util-linux", "lslocks": "util-linux", "mv": "coreutils",
-	"nft": "nftables", "nginx": "nginx-light", "rm": "coreutils", "readlink": "coreutils", "touch": "coreutils", "systemctl": "systemd", "tail": "coreutils", "timedatectl": "systemd",
+	"nft": "nftables", "nginx": "nginx-light", "rm": "coreutils", "readlink": "coreutils", "touch": "coreutils", "systemctl": "systemd", "systemd-analyze": "systemd", "tail": "coreutils", "timedatectl": "systemd",
 	"tee": "coreutils", "cloud-init": "cloud-init", "wipefs": "util-linux",
 }
 

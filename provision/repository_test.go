@@ -140,7 +140,7 @@ func TestAHugeCommitIsRefusedBeforeItIsWritten(t *testing.T) {
 	const room = `free_mib() { echo 60; }; df() { printf 'IFree\n  300\n'; }; `
 	for name, test := range map[string]struct{ commit, shell, says string }{
 		"fits":                   {small, room + "fits; echo fits", "(?m)^fits$"},
-		"too many files":         {files, room + "fits", `has 151 files or more.*may take half of what is free on .*: 150 files of 30 MiB; nothing of it was written; Fix: `},
+		"too many files":         {files, room + "fits", `has 151 files or more.*may take half of what is free on .*: 150 files of 30 MiB \[commit-too-large\]; nothing of it was written; Fix: `},
 		"too large":              {zeros, room + "fits", `of 40 MiB or more`},
 		"a bomb":                 {bomb, room + "fits", `has 151 files or more`},
 		"a bomb, no inode table": {bomb, `free_mib() { echo 60; }; df() { printf 'IFree\n  0\n'; }; fits`, `of 30 MiB or more`},
@@ -160,7 +160,7 @@ func TestAHugeCommitIsRefusedBeforeItIsWritten(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, source.Close())
 	heavy := h.commit(map[string]string{"heavy": string(random)})
-	for free, want := range map[string]string{"4": "takes more than 2 MiB, half of the 4 MiB that are free on .*, and was removed again; Fix: take large files out", "100": "^there\n$"} {
+	for free, want := range map[string]string{"4": "takes more than 2 MiB, half of the 4 MiB that are free on .*, and was removed again \\[repository-too-large\\]; Fix: take large files out", "100": "^there\n$"} {
 		require.NoError(t, os.RemoveAll(filepath.Join(h.data, "app.git")))
 		said, err := h.deploy(heavy, "free_mib() { echo "+free+"; }; fetch >&2; echo there")
 		assert.Equal(t, free == "100", err == nil, said)
@@ -185,7 +185,7 @@ func TestNoContainersLinkIsMounted(t *testing.T) {
 		"nothing is there":                {"uploads a/b/c", "", ""},
 		"folders, a file":                 {"uploads a/b", "mkdir -p a/b; touch uploads", ""},
 		"a link":                          {"uploads", "ln -s /etc uploads", "/data/binds/uploads is a symbolic link, which a container of the app made"},
-		"a link that leads nowhere":       {"uploads", "ln -s /etc/absent uploads", "/data/binds/uploads is a symbolic link"},
+		"a link without a target":         {"uploads", "ln -s /etc/absent uploads", "/data/binds/uploads is a symbolic link"},
 		"a link on the way":               {"a/b/c", "mkdir a; ln -s /etc a/b", "/data/binds/a/b is a symbolic link"},
 		"a link to a folder of the app's": {"a/b", "mkdir -p c a; ln -s ../c a/b", "/data/binds/a/b is a symbolic link"},
 	} {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestADumpLeavesTheDatabaseItsRoom: it is looked at first, what comes out is cut off at the reserve, and nothing of a dump that
+// TestADumpLeavesTheDatabaseItsRoom: it is checked first, what comes out is cut off at the reserve, and nothing of a dump that
 // failed stays.
 func TestADumpLeavesTheDatabaseItsRoom(t *testing.T) {
 	const before = `kept_releases() { echo old; }; running() { echo "$2"; }; in_database() { %s; }; free_mib() { echo %d; }; echo x >"$RELEASES/dumps/20260101T000000Z_old_db.postgres.partial"
@@ -23,7 +23,7 @@ func TestADumpLeavesTheDatabaseItsRoom(t *testing.T) {
 	}{
 		"there is room":                       {dump: "echo a dump", free: 2000},
 		"none beside the reserve":             {dump: "echo a dump", free: 512, refused: "there is no room to dump the database of db: 0 MiB may be taken of what is free"},
-		"not for one like the last":           {last: strings.Repeat("x", 1<<20), dump: "echo a dump", free: 513, refused: "the last dump had 1 MiB; see what takes it: sudo /opt/berth/log-monitor.sh sizes"},
+		"not for one like the last":           {last: strings.Repeat("x", 1<<20), dump: "echo a dump", free: 513, refused: "the last dump had 1 MiB [no-room-for-dump]; see what takes it: sudo /opt/berth/log-monitor.sh sizes"},
 		"it is larger than the last":          {last: "x", dump: "head --bytes=2M /dev/urandom", free: 513, refused: "it takes more than the 1 MiB that a dump may take of what is free"},
 		"it has no end":                       {dump: "cat /dev/urandom", free: 514, refused: "it takes more than the 2 MiB"},
 		"the database ends in the middle":     {dump: "echo half; exit 1", free: 2000, refused: "cannot dump the database of db (the lines above say why"},
@@ -95,7 +95,7 @@ func TestDumpsArePruned(t *testing.T) {
 	assert.Contains(t, output, "20260101T000000Z_old_db.postgres", "nothing goes where what is kept cannot be told")
 }
 
-// TestANightWithoutADumpIsSaid, for each database by itself.
+// TestANightWithoutADumpIsSaid, for each database alone.
 func TestANightWithoutADumpIsSaid(t *testing.T) {
 	check := func(failed string, dumps map[string]string) string {
 		t.Helper()

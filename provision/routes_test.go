@@ -15,6 +15,7 @@ import (
 func newRoutes(t *testing.T, releases map[string]string) *rebooted {
 	t.Helper()
 	r := newRebooted(t)
+	r.write("etc/hosts.json", `{"names":["app.example.com"],"hosts":[],"redirects":[]}`)
 	for name, text := range releases {
 		slot, routes, _ := strings.Cut(text, ":")
 		var all []string
@@ -40,8 +41,8 @@ func upstream(t *testing.T, r *rebooted, slot, path string) string {
 		require.NoError(t, err)
 		return string(text)
 	}
-	number := regexp.MustCompile(`location ` + regexp.QuoteMeta(path) + ` \{\n\tproxy_pass http://berth_\$\{berth_slot\}_(\d+);`).FindStringSubmatch(read("routes.conf"))
-	require.NotNil(t, number, read("routes.conf"))
+	number := regexp.MustCompile(`location ` + regexp.QuoteMeta(path) + ` \{\n\tproxy_pass http://berth_\$\{berth_slot\}_(\d+);`).FindStringSubmatch(read("servers.conf"))
+	require.NotNil(t, number, read("servers.conf"))
 	port := regexp.MustCompile(`upstream berth_` + slot + `_` + number[1] + ` \{\n\tserver 127\.0\.0\.1:(\d+);`).FindStringSubmatch(read("upstreams.conf"))
 	require.NotNil(t, port, read("upstreams.conf"))
 	return port[1]
@@ -103,7 +104,7 @@ func TestAPathIsThatOfItsFolder(t *testing.T) {
 			assert.Equal(t, ports[1], upstream(t, r, slot, path))
 		}
 	}
-	text, err := os.ReadFile(filepath.Join(r.data, "edge", "now", "routes.conf"))
+	text, err := os.ReadFile(filepath.Join(r.data, "edge", "now", "servers.conf"))
 	require.NoError(t, err)
 	assert.NotContains(t, string(text), "location /docs {")
 	assert.Equal(t, 5, strings.Count(string(text), "location "))
@@ -149,7 +150,7 @@ func TestTheSwitchIsALink(t *testing.T) {
 	assert.Contains(t, said, "holds no slot")
 	assert.Equal(t, [2]string{"2", "b"}, links())
 	// nginx's workers, which are not root, have to get there.
-	for _, folder := range []string{"", "slots", "slots/2"} {
+	for _, folder := range []string{"", "2"} {
 		info, err := os.Stat(filepath.Join(r.dir, "slots", folder))
 		require.NoError(t, err)
 		assert.Equal(t, os.FileMode(0o755), info.Mode().Perm(), folder)
@@ -158,4 +159,29 @@ func TestTheSwitchIsALink(t *testing.T) {
 	said, err = r.source("edge/slots.sh", "main")
 	require.NoError(t, err, said)
 	assert.Equal(t, [2]string{"2", "b"}, links(), "after a reboot")
+}
+
+// TestReplicasShareTheRequests: each has a port, in the slot of its release, and one that takes no connections is passed over. All of
+// them are asked before a release gets requests, and are awaited when it gets none.
+func TestReplicasShareTheRequests(t *testing.T) {
+	r := newRoutes(t, map[string]string{"a": "1:/ 20100,/api 20103", "b": "2:/ 20200,/api 20203"})
+	for release, base := range map[string]string{"a": "201", "b": "202"} {
+		r.write("data/releases/"+release+"/plan.json", `{"id":"`+release+`","routes":[{"service":"web","path":"/","upstream":`+base+`00,"replicas":3,"health":""},{"service":"api","path":"/api","upstream":`+base+`03,"health":"/up"}]}`)
+	}
+	said, err := r.source("deploy.sh", nginx+`learn_routes a b`)
+	require.NoError(t, err, said)
+	text, err := os.ReadFile(filepath.Join(r.data, "edge", "now", "upstreams.conf"))
+	require.NoError(t, err)
+	for slot, base := range map[string]string{"1": "201", "2": "202", "3": "203"} {
+		assert.Contains(t, string(text), "upstream berth_"+slot+"_0 {\n\tserver 127.0.0.1:"+base+"00 max_fails=5 fail_timeout=1s;\n\tserver 127.0.0.1:"+base+"01 max_fails=5 fail_timeout=1s;\n\tserver 127.0.0.1:"+base+"02 max_fails=5 fail_timeout=1s;\n\tkeepalive", slot)
+		assert.Contains(t, string(text), "upstream berth_"+slot+"_1 {\n\tserver 127.0.0.1:"+base+"03;\n\tkeepalive", slot)
+	}
+
+	said, err = r.source("deploy.sh", `ss() { echo "HEAD"; echo "$*" >&2; }; DOMAIN=example.com; open_connections a b; open_connections a`)
+	require.NoError(t, err, said)
+	assert.Equal(t, 2, strings.Count(said, "dst 127.0.0.1 and ( dport = :20100 or dport = :20101 or dport = :20102 or dport = :20103 )\n0\n"), said)
+
+	said, err = r.source("deploy.sh", `DOMAIN=example.com; curl() { case $* in *:20101/) printf 000; false ;; *) printf 200 ;; esac; }; unanswered a`)
+	require.NoError(t, err, said)
+	assert.Equal(t, "waiting web answers / with nothing\n", said, "one replica of three")
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"berth/infra"
@@ -29,16 +30,21 @@ func volumeSettings(id string, sizeGiB int) (string, error) {
 }
 
 func edgeSettings(cfg *config.Config, address string) (string, error) {
-	nginx, err := site(cfg)
+	nginx, server, err := site(cfg)
 	if err != nil {
 		return "", err
+	}
+	users := cfg.Auth
+	if users == nil {
+		users = map[string]string{}
 	}
 	certificate := settings{
 		"NAMES": strings.Join(cfg.Names(), " "), "ADDRESS": address, "EMAIL": cfg.ACME.Email, "DIRECTORY": cfg.ACME.Directory,
 		"STAGING_DIRECTORY": cfg.ACME.StagingDirectory, "PROFILE": cfg.ACME.Profile,
 	}
 	return settings{
-		"DOMAIN": cfg.Domain, "NGINX": nginx, "CERTIFICATE": certificate, "ACCOUNT_BINDING": accountBinding(cfg.ACME), "ACME_ROOTS": strings.TrimSpace(cfg.ACME.Roots),
+		"DOMAIN": cfg.Domain, "NGINX": nginx, "NGINX_SERVER": server, "HOSTNAMES": hosts(cfg), "CERTIFICATE": certificate, "ACCOUNT_BINDING": accountBinding(cfg.ACME), "ACME_ROOTS": strings.TrimSpace(cfg.ACME.Roots),
+		"OWN": cfg.Nginx, "USERS": users, "PROXIES": strings.Join(slices.DeleteFunc(slices.Clone(cfg.TrustedProxies), func(proxy string) bool { return !isVendor(proxy) }), " "),
 	}.text()
 }
 
@@ -75,9 +81,13 @@ func releaseSettings(cfg *config.Config, stack string, release Release) (string,
 }
 
 // operationsSettings tells the health check whether to push what it finds, the nightly dump which bucket, "" for none, takes a
-// copy, and the restore drill how many days lie between two, 0 for none.
+// copy, the restore drill how many days lie between two, 0 for none, and systemd which jobs there are.
 func operationsSettings(cfg *config.Config, bucket string) (string, error) {
-	return settings{"SSH_USER": infra.User, "OPERATIONS": settings{"REGION": cfg.Region, "MONITORED": cfg.AlarmEmail != "", "BUCKET": bucket, "DRILL_DAYS": cfg.RestoreDrill}}.text()
+	jobs := cfg.Jobs
+	if jobs == nil {
+		jobs = []config.Job{}
+	}
+	return settings{"SSH_USER": infra.User, "JOBS": jobs, "OPERATIONS": settings{"REGION": cfg.Region, "MONITORED": cfg.AlarmEmail != "", "BUCKET": bucket, "DRILL_DAYS": cfg.RestoreDrill}}.text()
 }
 
 // dockerHub is how Docker's client files credentials for Docker Hub. Source: docker/cli, "IndexServer".

@@ -113,7 +113,7 @@ func TestScriptsSayWhichSettingsAreGone(t *testing.T) {
 			said, err := r.source("lib.sh", `load_settings `+name+` DOMAIN; echo "goes on"`)
 			require.Error(t, err, said)
 			assert.Contains(t, said, "the settings in "+filepath.Join(r.dir, "etc", name+".json"))
-			assert.Contains(t, said, "[^ ]*Command::"+step+"')", "a step that has run does not run again by itself")
+			assert.Contains(t, said, "[^ ]*Command::"+step+"')", "a step that has run does not run again")
 			assert.NotContains(t, said, "goes on")
 		}
 	}
@@ -129,7 +129,8 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 		ComposeFiles: []string{"deploy/my compose.yaml"}, Routes: []config.Route{{Path: "/", Service: "web", Port: 80}, {Path: "/api/", Service: "api", Port: 8000}},
 		Environment: map[string]string{"B": hostile[0]}, Secrets: map[string]string{"A": "it's"}, KeepReleases: 3, HealthyWithin: 60, AlarmEmail: "a@example.com", Region: "eu-central-1",
 		Migration: &config.Migration{Service: "api", Command: "echo \"it's\" $HOME <&>"}, Registries: map[string]string{"registry.example.com": "you:pass:word", "docker.io": "a:b"},
-		ACME: config.ACME{EABKey: "geheim", EABKeyID: "1"}, UploadLimit: 100, RestoreDrill: 5,
+		ACME: config.ACME{EABKey: "geheim", EABKeyID: "1"}, MaxBody: 100, RestoreDrill: 5,
+		Jobs: []config.Job{{Name: "nightly", Service: "api", Command: hostile[0] + " \"it's\" <&>", Schedule: "@daily", Calendars: []string{"*-*-* 00:00:00 UTC"}, Timeout: 60}},
 	}
 	planned, err := release.Settings(cfg)
 	require.NoError(t, err)
@@ -155,11 +156,14 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 	assert.Equal(t, "production", given["release"]["STACK"])
 	assert.JSONEq(t, `{"auths":{"https://index.docker.io/v1/":{"auth":"YTpi"},"registry.example.com":{"auth":"eW91OnBhc3M6d29yZA=="}}}`, given["release"]["REGISTRIES"])
 	assert.Equal(t, "eab-kid = 1\neab-hmac-key = geheim", given["edge"]["ACCOUNT_BINDING"])
-	nginx, err := site(cfg)
+	nginx, server, err := site(cfg)
 	require.NoError(t, err)
 	assert.Equal(t, nginx, given["edge"]["NGINX"])
+	assert.Equal(t, server, given["edge"]["NGINX_SERVER"])
+	assert.JSONEq(t, `{"names":["app.example.com","www.example.com"],"hosts":[],"redirects":[]}`, given["edge"]["HOSTNAMES"])
 
-	files, count := map[string]string{"release": given["release"]["RELEASE"], "certificate": given["edge"]["CERTIFICATE"], "operations": given["operations"]["OPERATIONS"]}, 0
+	files, count := map[string]string{"release": given["release"]["RELEASE"], "certificate": given["edge"]["CERTIFICATE"], "operations": given["operations"]["OPERATIONS"],
+		"jobs": `{"JOBS":` + given["operations"]["JOBS"] + `}`}, 0
 	found := map[string]string{}
 	require.NoError(t, fs.WalkDir(os.DirFS("."), "scripts", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -179,11 +183,15 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 		}
 		return err
 	}))
-	assert.Equal(t, 9, count, "every script that reads some")
+	assert.Equal(t, 11, count, "every script that reads some")
 	var app map[string]any
 	require.NoError(t, json.Unmarshal([]byte(found["APP"]), &app))
 	assert.Equal(t, map[string]any{"service": "api", "command": "echo \"it's\" $HOME <&>"}, app["migration"])
 	delete(found, "APP")
+	var jobs []config.Job
+	require.NoError(t, json.Unmarshal([]byte(found["JOBS"]), &jobs))
+	assert.Equal(t, cfg.Jobs, jobs)
+	delete(found, "JOBS")
 	assert.Equal(t, map[string]string{
 		"DOMAIN": "app.example.com", "REPOSITORY": "ssh://git@git.example.com:2222/a.git", "COMMIT": "abc", "COMPOSE_FILE": "deploy/my compose.yaml", "STRATEGY": "",
 		"HEALTHY_WITHIN": "60", "DRAIN_WITHIN": "0", "KEEP": "3", "NAMES": "app.example.com www.example.com", "ADDRESS": "192.0.2.7", "EMAIL": "", "DIRECTORY": "",
@@ -216,14 +224,14 @@ func TestTheVolumesSettingsAreExact(t *testing.T) {
 	} {
 		said, err := run(bad)
 		require.Error(t, err, "%q: %s", bad, said)
-		assert.Contains(t, said, "are not the volume's, so nothing was done. Fix: run 'pulumi up' again")
+		assert.Contains(t, said, "are not the volume's, so nothing was done [server-settings-invalid]. Fix: run 'pulumi up' again")
 	}
 }
 
 // TestNothingButBerthsOwnCodeIsRun: a script of the server sources files of /opt/berth by their names, and nothing else, by whatever
 // way a shell has for it.
 func TestNothingButBerthsOwnCodeIsRun(t *testing.T) {
-	// Of jq's dot, which is most often its input, the shell's is told by what looks like a file.
+	// Of jq's dot, which is most often its input, the shell's is recognised by a file name.
 	ways := regexp.MustCompile("(?m)(?:^|[;&|({`]|\\b(?:then|do|else|command|builtin|exec)) *(?:(?:source|eval)(?: +|$)|\\. +[\"']?(?:[/~]\\S|\\.\\.?/|\\$|<\\())[^\n;&|)]*")
 	own := regexp.MustCompile(`^source /opt/berth/([a-z/-]+\.sh)$`)
 	sources := func(text string) (others []string, count int) {
@@ -231,6 +239,8 @@ func TestNothingButBerthsOwnCodeIsRun(t *testing.T) {
 			if strings.HasPrefix(strings.TrimSpace(line), "#") {
 				continue
 			}
+			// It is a shell in the app's own container that runs a job's command, which no process's arguments are to show.
+			line = strings.Replace(line, `'job=$BERTH_JOB; unset BERTH_JOB; eval "$job"'`, "", 1)
 			for _, found := range ways.FindAllString(line, -1) {
 				name := own.FindStringSubmatch(strings.TrimSpace(found))
 				if name == nil {

@@ -25,7 +25,7 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// TestACommandByHandIsNoState: nobody waits for deploy.sh run, and no alarm goes off for what it does.
+// TestACommandByHandIsNoState: nothing waits for deploy.sh run, and it raises no alarm.
 func TestACommandByHandIsNoState(t *testing.T) {
 	said, err := runJQ(t, "states.jq", `[{"Config":{"Labels":{"com.docker.compose.service":"web","com.docker.compose.oneoff":"True"}},"HostConfig":{"RestartPolicy":{"Name":""}},"RestartCount":0,
 		"State":{"Status":"running","StartedAt":"2020-01-01T00:00:00Z","Health":{"Status":"unhealthy","Log":[]}}}]`,

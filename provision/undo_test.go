@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cut is a pipe that nobody reads any more, as an operator's terminal whose connection is gone.
+// cut is a pipe without a reader, as an operator's terminal whose connection is gone.
 func cut(t *testing.T) *os.File {
 	t.Helper()
 	reader, writer, err := os.Pipe()
@@ -67,11 +67,11 @@ func (r *rebooted) did() string {
 	return string(text)
 }
 
-// TestARollbackOutlivesTheConnection: each of its parts speaks, to nobody, and all are done.
+// TestARollbackOutlivesTheConnection: each of its parts prints, without a reader, and all are done.
 func TestARollbackOutlivesTheConnection(t *testing.T) {
 	r := newReleases(t, "new")
 	bash := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", "source "+filepath.Join(r.dir, "scripts", "deploy.sh")+releases+
-		`SWITCHED=yes; trap finish EXIT; trap 'exit 141' PIPE; say "the first line that nobody reads"; echo "not ended" >>"$DIR/did"`)
+		`SWITCHED=yes; trap finish EXIT; trap 'exit 141' PIPE; say "the first line without a reader"; echo "not ended" >>"$DIR/did"`)
 	bash.Env = append(os.Environ(), "DIR="+r.dir, "PATH="+filepath.Join(r.dir, "bin")+":"+os.Getenv("PATH"))
 	bash.ExtraFiles = []*os.File{cut(t)}
 	output, err := bash.CombinedOutput()
@@ -88,7 +88,7 @@ func TestARollbackOutlivesTheConnection(t *testing.T) {
 
 // TestWhatServesIsNotStopped where switching back fails.
 func TestWhatServesIsNotStopped(t *testing.T) {
-	const failing = "trap finish EXIT; fail 'it does not answer'"
+	const failing = "trap finish EXIT; fail site-not-answering 'it does not answer'"
 	t.Run("it fails", func(t *testing.T) {
 		r := newReleases(t, "new")
 		r.write("refuses", "")
@@ -112,7 +112,7 @@ func TestWhatServesIsNotStopped(t *testing.T) {
 // TestNothingStartsOnHalfAnUpgrade: where the old data of a database did not come back, the maintenance page stays.
 func TestNothingStartsOnHalfAnUpgrade(t *testing.T) {
 	r := newReleases(t, "abc")
-	said, err := r.source("deploy.sh", releases+`undo_upgrades() { return 3; }; : >"$MAINTENANCE"; STOPPED_FIRST=yes RESTORING=yes; trap finish EXIT; fail "it does not restore"`)
+	said, err := r.source("deploy.sh", releases+`undo_upgrades() { return 3; }; : >"$MAINTENANCE"; STOPPED_FIRST=yes RESTORING=yes; trap finish EXIT; fail dump-not-restored "it does not restore"`)
 	require.Error(t, err)
 	assert.NotRegexp(t, `(?m)^(start_again|restore_data|stop_release|remove_release)`, r.did())
 	assert.Contains(t, said, "the upgrade could not be taken back")
@@ -120,8 +120,26 @@ func TestNothingStartsOnHalfAnUpgrade(t *testing.T) {
 	assert.NotContains(t, said, "is served by abc")
 
 	r = newReleases(t, "abc")
-	said, err = r.source("deploy.sh", releases+`undo_upgrades() { told undo_upgrades "$@"; }; : >"$MAINTENANCE"; STOPPED_FIRST=yes RESTORING=yes; trap finish EXIT; fail "it does not restore"`)
+	said, err = r.source("deploy.sh", releases+`undo_upgrades() { told undo_upgrades "$@"; }; : >"$MAINTENANCE"; STOPPED_FIRST=yes RESTORING=yes; trap finish EXIT; fail dump-not-restored "it does not restore"`)
 	require.Error(t, err)
 	assert.Regexp(t, `^undo_upgrades abc\nstart_again abc new\n`, r.did(), "the old data first")
+	assert.Contains(t, said, "is served by abc, as before")
+}
+
+// TestTheSiteStaysClosedOnDataThatDidNotComeBack: a release with another release's data failed, and so does the way back.
+func TestTheSiteStaysClosedOnDataThatDidNotComeBack(t *testing.T) {
+	const failing = `RESTORING=yes RESTORED=yes; stop_writers() { told stop_writers; }; trap finish EXIT; fail site-not-answering "it does not answer"`
+	r := newReleases(t, "abc")
+	said, err := r.source("deploy.sh", releases+`restore_databases() { fail dump-not-restored "cannot restore"; }; `+failing)
+	require.Error(t, err)
+	assert.FileExists(t, filepath.Join(r.data, "maintenance"))
+	assert.Regexp(t, `the databases could not be put back as they were .* open the site as it is: sudo /\S*/deploy.sh maintenance off`, said)
+	assert.NotContains(t, said, "is served by abc")
+
+	r = newReleases(t, "abc")
+	said, err = r.source("deploy.sh", releases+failing)
+	require.Error(t, err)
+	assert.NoFileExists(t, filepath.Join(r.data, "maintenance"))
+	assert.Regexp(t, `(?m)^stop_writers\nrestore_databases abc\n`, r.did())
 	assert.Contains(t, said, "is served by abc, as before")
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestVersionsThatReadTheSameData are told by what the servers' own programs print.
+// TestVersionsThatReadTheSameData are recognised by what the servers' own programs print.
 func TestVersionsThatReadTheSameData(t *testing.T) {
 	series := func(kind, version string) string {
 		output, err := withDocker(t, "", fmt.Sprintf("source scripts/release/upgrade.sh; series %s '%s'", kind, version), map[string]string{})
@@ -44,7 +44,7 @@ func checkVersion(t *testing.T, kind, there, wanted, before string) (string, err
   exec*) printf '`+there+`\n/data\n' ;;
   run*) printf '`+wanted+`\n' ;;
 esac`, `source scripts/release/upgrade.sh; kept() { return 1; }; UPGRADE_DATABASE=""
-read_text() { local -n text_of=$1; shift; if [ "$1" = cat ] && [[ $2 == /opt/* ]]; then text_of=script; else text_of=$("$@") || fail "$1"; fi; }
+read_text() { local -n text_of=$1; shift; if [ "$1" = cat ] && [[ $2 == /opt/* ]]; then text_of=script; else text_of=$("$@") || fail command-failed "$1"; fi; }
 `+before+`
 check_version new db `+kind+` id; echo "goes on, to upgrade: ${TO_UPGRADE[*]}"`, map[string]string{"new/data.json": `{"services":{"db":{"image":"the-image"}}}`})
 }
@@ -115,10 +115,10 @@ func TestTheDataOfBeforeAnUpgradeIsKept(t *testing.T) {
 		"confirmed":              {`keep; echo new >"$PLACE/PG_VERSION"; seal_upgrades; tell_kept; confirm_upgrade; ` + look, false, []string{"is kept in", "place: new\nnothing beside"}},
 		"not confirmed before":   {`keep; confirm_upgrade`, true, []string{"no data is kept from before an upgrade"}},
 		"neither is the old one": {`keep; mkdir "$PLACE".other; rm -r "$PLACE".before_*; mv "$PLACE".other "$PLACE".before_0123456789ab; undo_upgrades ""`, true, []string{"nothing is done on a guess"}},
-		"the server still runs":  {`keep; running() { echo 0123456789abcdef; }; undo_upgrades ""`, true, []string{"still runs, so its files were not moved; stop it: sudo docker stop 0123456789ab"}},
+		"the server still runs":  {`keep; running() { echo 0123456789abcdef; }; undo_upgrades ""`, true, []string{"still runs, so its files were not moved [database-still-running]; stop it: sudo docker stop 0123456789ab"}},
 		"done is nonsense":       {`keep; sed -i 's/"done": false/"done": null/' "$UPGRADES"/db.json; undo_upgrades ""`, true, []string{"does not say whether its upgrade is done"}},
 		"another folder is kept": {`keep; seal_upgrades; mkdir "$PLACE".other; rm -r "$PLACE".before_*; mv "$PLACE".other "$PLACE".before_0123456789ab; confirm_upgrade`, true, []string{"is not the data of db from before its upgrade, so it was not removed"}},
-		"a dump meanwhile":       {`keep; refuse_interrupted`, true, []string{"is not dumped; take the upgrade back: sudo /opt/berth/deploy.sh"}},
+		"a dump meanwhile":       {`keep; refuse_interrupted`, true, []string{"is not dumped [upgrade-interrupted]; take the upgrade back: sudo /opt/berth/deploy.sh"}},
 		"a dump after it":        {`keep; seal_upgrades; refuse_interrupted; ` + look, false, []string{"before_0123456789ab"}},
 		"upgraded and changed":   {`TO_UPGRADE=("db postgres") NEW_PASSWORDS=("db postgres" "other mysql") ANEW="db web"; keep_upgraded; echo "[$ANEW] [${NEW_PASSWORDS[*]}]"`, false, []string{"[ web ] [other mysql]"}},
 		"another one waits":      {`keep; seal_upgrades; check_upgrade db`, true, []string{"confirm-upgrade"}},

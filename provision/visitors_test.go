@@ -52,7 +52,7 @@ func nginxMap(t *testing.T, text, variable string) (patterns []*regexp.Regexp, v
 
 // TestBodiesAreKnownByWhatTheyAnnounce holds what nginx takes a request's body for, in the order in which it looks.
 func TestBodiesAreKnownByWhatTheyAnnounce(t *testing.T) {
-	text, err := site(&config.Config{Domain: "app.example.com", UploadLimit: 25})
+	text, server, err := site(&config.Config{Domain: "app.example.com", MaxBody: 25})
 	require.NoError(t, err)
 	patterns, values, fallback := nginxMap(t, text, "$berth_body")
 	for _, c := range []struct{ length, method, protocol, encoding, want string }{
@@ -87,7 +87,7 @@ func TestBodiesAreKnownByWhatTheyAnnounce(t *testing.T) {
 		}
 		assert.Equal(t, c.want, got, c)
 	}
-	assert.Equal(t, 3, strings.Count(text, "client_max_body_size 25m;"))
+	assert.Equal(t, 2, strings.Count(text+server, "client_max_body_size 25m;"))
 	assert.Equal(t, 3, strings.Count(text, "\nlimit_conn berth_small 128;")+strings.Count(text, "\nlimit_conn berth_medium 12;")+strings.Count(text, "\nlimit_conn berth_large 20;"))
 	assert.NotContains(t, regexp.MustCompile(`limit_conn_zone \S+`).FindAllString(text, -1), "limit_conn_zone $binary_remote_addr", "an IPv6 network is one address")
 }

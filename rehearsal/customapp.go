@@ -24,9 +24,9 @@ import (
 	"berth/rehearsal/stack"
 )
 
-// ownApp is an app of the operator's own that the rehearsal was told to try. It is kept, so that later commands mean the
+// customApp is an app of the operator's own that the rehearsal tries. It is kept, so that later commands mean the
 // same one.
-type ownApp struct {
+type customApp struct {
 	// Name is the folder or URL that was given, Folder where its files are.
 	Name, Folder string
 	// Settings are those of the stack that are the app's.
@@ -38,15 +38,15 @@ type ownApp struct {
 // isURL matches what git takes for a repository elsewhere: a URL, or user@host:path.
 var isURL = regexp.MustCompile(`^([a-z+]+://|[\w.-]+@[\w.-]+:)`)
 
-func (r *rehearsal) ownAppFile() string { return filepath.Join(r.Dir, "app.json") }
+func (r *rehearsal) customAppFile() string { return filepath.Join(r.Dir, "app.json") }
 
 // kept is the app that was tried last, nil for none.
-func (r *rehearsal) kept() (*ownApp, error) {
-	text, err := os.ReadFile(r.ownAppFile())
+func (r *rehearsal) kept() (*customApp, error) {
+	text, err := os.ReadFile(r.customAppFile())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	own := &ownApp{}
+	own := &customApp{}
 	if err == nil {
 		err = json.Unmarshal(text, own)
 	}
@@ -56,13 +56,13 @@ func (r *rehearsal) kept() (*ownApp, error) {
 	return own, nil
 }
 
-// try rehearses an app of the operator's own: what can be told from its files is shown for a confirmation, then it goes
+// try rehearses an app of the operator's own: what can be detected from its files is shown for a confirmation, then it goes
 // the way of every app, preview first.
 func (r *rehearsal) try(ctx context.Context, name string) error {
 	if err := checkMachine(ctx); err != nil {
 		return err
 	}
-	own, err := r.own(ctx, name)
+	own, err := r.findApp(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (r *rehearsal) try(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	guessed, err := r.guess(ctx, said)
+	detected, err := r.detect(ctx, said)
 	var unguessed *detect.Unguessed
 	if errors.As(err, &unguessed) {
 		return fmt.Errorf("%w; say it: make rehearse APP=%s SET=%q", err, name, unguessed.Say)
@@ -82,8 +82,8 @@ func (r *rehearsal) try(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	own.take(guessed, said)
-	show(name, guessed, said)
+	own.take(detected, said)
+	show(name, detected, said)
 	if err := confirm(name); err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (r *rehearsal) try(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(r.ownAppFile(), text, 0o600); err != nil {
+	if err := os.WriteFile(r.customAppFile(), text, 0o600); err != nil {
 		return err
 	}
 	if err := r.preview(ctx); err != nil {
@@ -100,8 +100,8 @@ func (r *rehearsal) try(ctx context.Context, name string) error {
 	return r.up(ctx)
 }
 
-// own finds the app's files. A rehearsal that stands with another app keeps it.
-func (r *rehearsal) own(ctx context.Context, name string) (*ownApp, error) {
+// findApp finds the app's files. A running rehearsal of another app keeps it.
+func (r *rehearsal) findApp(ctx context.Context, name string) (*customApp, error) {
 	before, err := r.kept()
 	if err != nil {
 		return nil, err
@@ -110,11 +110,11 @@ func (r *rehearsal) own(ctx context.Context, name string) (*ownApp, error) {
 	if err != nil {
 		return nil, err
 	}
-	stands := len(account.OfType("aws:ec2/instance:Instance")) > 0
-	if stands && (before == nil || before.Name != name) {
-		return nil, errors.New("this rehearsal stands with another app; take it down first: make rehearse-clean")
+	running := len(account.OfType("aws:ec2/instance:Instance")) > 0
+	if running && (before == nil || before.Name != name) {
+		return nil, errors.New("this rehearsal runs another app; remove it first: make rehearse-clean")
 	}
-	own := &ownApp{Name: name, Folder: name}
+	own := &customApp{Name: name, Folder: name}
 	if before != nil && before.Name == name {
 		own.Settings, own.Password = before.Settings, before.Password
 	}
@@ -145,9 +145,9 @@ var isRoute = regexp.MustCompile(`^routes(\[|$)`)
 // isComposeFile matches a setting of compose files.
 var isComposeFile = regexp.MustCompile(`^composeFile(\[\d+\])?$`)
 
-// guess looks at what would be released, the files that git takes, beside the settings that were said.
-func (r *rehearsal) guess(ctx context.Context, said []stack.Setting) (*detect.Settings, error) {
-	folder, err := os.MkdirTemp("", "berth-guess-")
+// detect reads what would be released, the files that git takes, beside the settings that were said.
+func (r *rehearsal) detect(ctx context.Context, said []stack.Setting) (*detect.Settings, error) {
+	folder, err := os.MkdirTemp("", "berth-detect-")
 	if err != nil {
 		return nil, err
 	}
@@ -170,33 +170,33 @@ func (r *rehearsal) guess(ctx context.Context, said []stack.Setting) (*detect.Se
 	return detect.From(ctx, folder, given)
 }
 
-// take makes what was guessed the app's settings. A secret that was made before stays: a database remembers the one it was
+// take makes what was detected the app's settings. A secret that was made before stays: a database remembers the one it was
 // made with.
 //
-// Routes that were said as a whole leave no guessed one; single keys are those of a guessed one.
-func (own *ownApp) take(guessed *detect.Settings, said []stack.Setting) {
+// Routes that were said as a whole leave no detected one; single keys are those of a detected one.
+func (own *customApp) take(detected *detect.Settings, said []stack.Setting) {
 	var settings []stack.Setting
-	for i, file := range guessed.ComposeFiles {
+	for i, file := range detected.ComposeFiles {
 		settings = append(settings, stack.Setting{Path: fmt.Sprintf("composeFile[%d]", i), Value: file})
 	}
 	if slices.ContainsFunc(said, func(s stack.Setting) bool { return s.Path == "routes" }) {
-		guessed.Routes = nil
+		detected.Routes = nil
 	}
-	for i, route := range guessed.Routes {
+	for i, route := range detected.Routes {
 		at := fmt.Sprintf("routes[%d].", i)
 		settings = append(settings, stack.Setting{Path: at + "path", Value: route.Path},
 			stack.Setting{Path: at + "service", Value: route.Service}, stack.Setting{Path: at + "port", Value: fmt.Sprint(route.Port)})
 	}
-	for _, name := range slices.Sorted(maps.Keys(guessed.Environment)) {
-		settings = append(settings, stack.Setting{Path: "environment." + name, Value: guessed.Environment[name]})
+	for _, name := range slices.Sorted(maps.Keys(detected.Environment)) {
+		settings = append(settings, stack.Setting{Path: "environment." + name, Value: detected.Environment[name]})
 	}
 	made := map[string]string{}
 	for _, one := range own.Settings {
 		made[one.Path] = one.Value
 	}
 	own.Password = cmp.Or(own.Password, rand.Text())
-	for _, name := range slices.Sorted(maps.Keys(guessed.Secrets)) {
-		secret, path := guessed.Secrets[name], "secrets."+name
+	for _, name := range slices.Sorted(maps.Keys(detected.Secrets)) {
+		secret, path := detected.Secrets[name], "secrets."+name
 		settings = append(settings, stack.Setting{Path: path, Value: cmp.Or(made[path], secret.Value(own.Password, rand.Text()+rand.Text(), randomBytes)), Secret: true})
 	}
 	own.Settings = settings
@@ -208,21 +208,21 @@ func randomBytes(count int) []byte {
 	return bytes
 }
 
-// show says what was guessed, and what was said.
-func show(name string, guessed *detect.Settings, said []stack.Setting) {
-	fmt.Printf("\n%s, as far as %s and .env.example tell:\n", name, strings.Join(guessed.ComposeFiles, ", "))
-	for _, route := range guessed.Routes {
+// show says what was detected, and what was said.
+func show(name string, detected *detect.Settings, said []stack.Setting) {
+	fmt.Printf("\n%s, as far as %s and .env.example tell:\n", name, strings.Join(detected.ComposeFiles, ", "))
+	for _, route := range detected.Routes {
 		fmt.Printf("  route      %-6s -> port %d of %s\n", route.Path, route.Port, route.Service)
 	}
-	for _, service := range guessed.Unrouted {
+	for _, service := range detected.Unrouted {
 		fmt.Printf("  no route   %s answers on a port and is reached by the other services alone\n", service)
 	}
-	for _, variable := range slices.Sorted(maps.Keys(guessed.Environment)) {
-		fmt.Printf("  variable   %s=%s\n", variable, guessed.Environment[variable])
+	for _, variable := range slices.Sorted(maps.Keys(detected.Environment)) {
+		fmt.Printf("  variable   %s=%s\n", variable, detected.Environment[variable])
 	}
 	passwords := 0
-	for _, variable := range slices.Sorted(maps.Keys(guessed.Secrets)) {
-		secret := guessed.Secrets[variable]
+	for _, variable := range slices.Sorted(maps.Keys(detected.Secrets)) {
+		secret := detected.Secrets[variable]
 		switch {
 		case secret.Before != "" && secret.Password:
 			fmt.Printf("  secret     %s=%s…%s, with the random password\n", variable, secret.Before, secret.After)

@@ -10,13 +10,13 @@ import (
 )
 
 func TestAnAppsSecretsStay(t *testing.T) {
-	own := &ownApp{}
-	guessed := func() *detect.Settings {
+	own := &customApp{}
+	detected := func() *detect.Settings {
 		return &detect.Settings{ComposeFiles: []string{"compose.yaml"}, Secrets: map[string]detect.Secret{
 			"DB_PASSWORD": {Password: true}, "KEY": {}, "URL": {Before: "postgres://app:", After: "@db/app", Password: true},
 		}}
 	}
-	own.take(guessed(), nil)
+	own.take(detected(), nil)
 	first := map[string]string{}
 	for _, setting := range own.Settings {
 		first[setting.Path] = setting.Value
@@ -26,7 +26,7 @@ func TestAnAppsSecretsStay(t *testing.T) {
 	assert.Equal(t, "postgres://app:"+own.Password+"@db/app", first["secrets.URL"])
 	assert.NotEqual(t, own.Password, first["secrets.KEY"])
 
-	later := guessed()
+	later := detected()
 	later.Secrets["ADMIN_PASSWORD"] = detect.Secret{Password: true}
 	own.take(later, nil)
 	for _, setting := range own.Settings {

@@ -15,7 +15,7 @@ type machines struct {
 	account string
 }
 
-// StartHost starts an instance that somebody stopped, or that stands still for another reason.
+// StartHost starts an instance that was stopped.
 func (m machines) StartHost(ctx context.Context, instance string) error {
 	console, err := aws.OpenConsole(m.account, m.World)
 	if err != nil {

@@ -116,7 +116,7 @@ func (r *rehearsal) engine(ctx context.Context, role string, exclusive bool) (*s
 	})
 }
 
-// stage brings up everything around the account that a run needs; what stands already is left.
+// stage brings up everything around the account that a run needs; what exists is kept.
 func (r *rehearsal) stage(ctx context.Context) error {
 	if err := checkMachine(ctx); err != nil {
 		return err

@@ -63,15 +63,17 @@ func TestSETIsTakenAsItIs(t *testing.T) {
 func TestMakeHandsSETOnAsItIs(t *testing.T) {
 	folder := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "rehearsal"), []byte("#!/bin/sh\nprintf '%s' \"$BERTH_SET\"\n"), 0o700))
-	for _, set := range []string{`environment.A=it's "two" $HOME $(shell id) $$ #1  100%`, "'", `"`, "a=b tags.c-"} {
+	ran := filepath.Join(folder, "ran")
+	for _, set := range []string{`environment.A=it's "two" $HOME $(shell touch ` + ran + `) $$ #1  100%`, "'", `"`, "a=b tags.c-"} {
 		for _, args := range [][]string{{"rehearse", "SET=" + set}, {"rehearse-status", "SET=" + set}, {"rehearse-ssh"}} {
-			command := exec.CommandContext(t.Context(), "make", append([]string{"--no-print-directory", "-C", "..", "-o", "machine", "-o", "tools", "BIN=" + folder}, args...)...)
+			command := exec.CommandContext(t.Context(), "make", append([]string{"--no-print-directory", "-C", "..", "-o", "machine", "-o", "tools", "-o", "stage", "BIN=" + folder}, args...)...)
 			if len(args) == 1 {
 				command.Env = append(os.Environ(), "SET="+set)
 			}
 			output, err := command.Output()
 			require.NoError(t, err, set)
 			assert.Equal(t, set, string(output), args)
+			assert.NoFileExists(t, ran, "make ran what is in it")
 		}
 	}
 }

@@ -41,7 +41,7 @@ func (r *rehearsal) shell(ctx context.Context, args []string) error {
 		}
 		defer close()
 		if err := wrapAWS(filepath.Join(folder, "bin"), endpoint); err != nil {
-			return fmt.Errorf("lead the aws command to the account: %w", err)
+			return fmt.Errorf("point the aws command to the account: %w", err)
 		}
 		if len(args) == 0 {
 			fmt.Printf("Here pulumi and aws work on the rehearsal, and so does the doctor: make -C %s doctor\n", r.Project)
@@ -56,7 +56,7 @@ func (r *rehearsal) shell(ctx context.Context, args []string) error {
 			"BERTH_RESOLVER=" + ec2host.Resolver, "BERTH_OPERATOR=" + folder,
 		})
 		if !term.IsTerminal(int(os.Stdin.Fd())) {
-			// Nobody is there to confirm.
+			// There is no one to confirm.
 			environment = append(environment, "PULUMI_SKIP_CONFIRMATIONS=true")
 		}
 		choose := exec.CommandContext(ctx, "pulumi", "stack", "select", stack.Name)
@@ -84,12 +84,12 @@ func (r *rehearsal) serveAWS() (endpoint string, stop func(), err error) {
 // awsVariables are those by which AWS's clients find an account: the operator's own is none of a rehearsal's business.
 const awsVariables = "AWS_"
 
-// elsewhere is an environment without what leads to another account.
+// elsewhere is an environment without the variables of another account.
 func elsewhere(environment []string) []string {
 	return slices.DeleteFunc(slices.Clone(environment), func(pair string) bool { return strings.HasPrefix(pair, awsVariables) })
 }
 
-// awsEnvironment leads AWS's clients to the rehearsal's account, and to no other.
+// awsEnvironment points AWS's clients to the rehearsal's account, and to no other.
 func awsEnvironment(endpoint string) []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + endpoint, "AWS_REGION=eu-central-1", "AWS_DEFAULT_REGION=eu-central-1",

@@ -42,7 +42,7 @@ func (r *rehearsal) showSite(ctx context.Context, outputs map[string]string, con
 %s answers %s, with a certificate the rehearsal's authority signed.%s
 %s; SSH connections opened: %d.
 
-Look at it:
+Open it:
   curl --cacert %s --resolve %s:443:%s %s
   chromium --host-resolver-rules="MAP *.%s %s" --ignore-certificate-errors %s
 Try next:

@@ -18,7 +18,7 @@ import (
 	"berth/tests/harness"
 )
 
-// quiet looks at the health until no alarm is on, and tells how many mails were sent by then: an alarm that an earlier
+// quiet reads the health until no alarm is on, and returns how many mails were sent by then: an alarm that an earlier
 // fault left on would not be mailed again.
 func quiet(r *harness.Rehearsal) int {
 	r.T().Helper()
@@ -34,7 +34,7 @@ func quiet(r *harness.Rehearsal) int {
 	return len(r.Mails())
 }
 
-// mailed looks at the health until alarms were mailed with a state, after so many mails. Alarms look at
+// mailed reads the health until alarms were mailed with a state, after so many mails. Alarms evaluate
 // up to three whole periods.
 func mailed(r *harness.Rehearsal, after int, state string, alarms ...string) {
 	r.T().Helper()
@@ -151,7 +151,7 @@ func fullDisk(t *testing.T, s scene) {
 	t.Logf("free: %s MiB, then %s MiB", before, r.SSH("df --output=avail --block-size=1M /data | tail -n 1"))
 	assert.Contains(t, site.Notes(), kept)
 	r.SSH("sudo rm /data/fill")
-	// The alarm looks at a period: what is pushed in the next one ends it.
+	// The alarm evaluates a period: what is pushed in the next one ends it.
 	assert.Eventually(t, func() bool {
 		r.SSH("sudo systemctl start berth-health.service")
 		return slices.Contains(r.Mails(), "OK: \"app.example.test disk\" in eu-central-1 to ops@example.test")

@@ -67,7 +67,7 @@ const benchHost = `set -eu
 addresses() { for c in $(sudo docker ps --quiet --filter label=com.docker.compose.project=bench --filter label=com.docker.compose.service=web); do sudo docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}:8000' "$c"; done; }
 led() {
   sudo mkdir -p /data/edge/bench
-  echo 'location / { proxy_pass http://bench; include /etc/nginx/berth/proxy.conf; }' | sudo tee /data/edge/bench/routes.conf >/dev/null
+  echo 'server { server_name ` + harness.Domain + `; include /etc/nginx/berth/server.conf; location / { proxy_pass http://bench; include /etc/nginx/berth/proxy.conf; } }' | sudo tee /data/edge/bench/servers.conf >/dev/null
   { echo "upstream bench {"; for a in "$@"; do echo "server $a;"; done; echo "}"; } | sudo tee /data/edge/bench/upstreams.conf >/dev/null
   sudo rm -f /run/berth/routes
   sudo ln -sfn bench /data/edge/now

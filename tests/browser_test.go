@@ -19,16 +19,16 @@ import (
 	"berth/tests/harness"
 )
 
-// look opens the page in headless Chromium, waits until the row is visible, and checks what the padlock stands for:
-// a secure state, everything from the page's own origin, nothing over plain HTTP. The browser's home holds the
-// rehearsal's root as the one authority beside the public ones.
-func look(t *testing.T, address, roots, row, screenshot string) {
+// look opens the page at url in headless Chromium, waits until the row is visible, and checks what the padlock shows:
+// a secure state, everything from the page's own origin, nothing over plain HTTP. A url of another name of the site's redirects there.
+// The browser's home holds the rehearsal's root as the one authority beside the public ones.
+func look(t *testing.T, address, roots, url, row, screenshot string) {
 	t.Helper()
 	home := trust(t, roots)
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("host-resolver-rules", "MAP "+harness.Domain+" "+address+", MAP * ~NOTFOUND, EXCLUDE "+address),
+		chromedp.Flag("host-resolver-rules", "MAP "+harness.Domain+" "+address+", MAP *."+harness.Domain+" "+address+", MAP * ~NOTFOUND, EXCLUDE "+address),
 		chromedp.Env("HOME="+home),
 		chromedp.UserDataDir(filepath.Join(home, "profile")),
 		chromedp.WindowSize(1100, 800),
@@ -58,7 +58,7 @@ func look(t *testing.T, address, roots, row, screenshot string) {
 	_, err = chromedp.Call(browser, security.Enable, cdp.Empty{})
 	require.NoError(t, err)
 	require.NoError(t, chromedp.Do(browser,
-		chromedp.Navigate("https://"+harness.Domain+"/"),
+		chromedp.Navigate(url),
 		chromedp.WaitVisible(chromedp.Search(`//*[contains(text(), "`+row+`")]`)),
 	))
 	text, err := chromedp.Run(browser, chromedp.Text(chromedp.CSS("body")))
@@ -71,9 +71,11 @@ func look(t *testing.T, address, roots, row, screenshot string) {
 	defer lock.Unlock()
 	require.Equal(t, security.StateSecure, state, "the browser's padlock")
 	require.NotEmpty(t, requested)
-	for _, url := range requested {
-		require.Truef(t, strings.HasPrefix(url, "https://"+harness.Domain+"/"), "the page asked for %s", url)
+	require.Equal(t, url, requested[0])
+	for _, asked := range requested[1:] {
+		require.Truef(t, strings.HasPrefix(asked, "https://"+harness.Domain+"/"), "the page asked for %s", asked)
 	}
+	require.Greater(t, len(requested), 1)
 	require.NoError(t, os.MkdirAll(filepath.Dir(screenshot), 0o755))
 	require.NoError(t, os.WriteFile(screenshot, picture, 0o644))
 }

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -68,14 +67,6 @@ func age(r *harness.Rehearsal, address string, days, percent int) (serial string
 	return serial
 }
 
-// ordered counts the certificates that the authority was ever asked for.
-func ordered(r *harness.Rehearsal) int {
-	r.T().Helper()
-	log, err := exec.CommandContext(r.T().Context(), "docker", "logs", r.Name+"-acme").CombinedOutput()
-	require.NoError(r.T(), err)
-	return strings.Count(string(log), "Added order ")
-}
-
 // authority takes the certificate authority off the network, or puts it back.
 func authority(r *harness.Rehearsal, there bool) {
 	r.T().Helper()
@@ -85,17 +76,6 @@ func authority(r *harness.Rehearsal, there bool) {
 	}
 	output, err := exec.CommandContext(r.T().Context(), "docker", args...).CombinedOutput()
 	require.NoErrorf(r.T(), err, "%s", output)
-}
-
-// renew runs the timer's unit, which has to succeed or has to fail, and gives what it said.
-func renew(r *harness.Rehearsal, succeeds bool) string {
-	r.T().Helper()
-	// systemd starts a unit five times in ten seconds and then no more, which nobody but a test does.
-	output, err := r.TrySSH(`since=$(date +%s); sudo systemctl reset-failed berth-certificate.service
-sudo systemctl start berth-certificate.service; code=$?
-sudo journalctl --no-pager --output cat --unit berth-certificate.service --since @$since; exit $code`, "")
-	require.Equalf(r.T(), succeeds, err == nil, "%s", output)
-	return output
 }
 
 // unset takes back a setting that --set made.
@@ -131,16 +111,16 @@ func renewalTimer(t *testing.T, s scene) {
 func renewedInTime(days, early, due int) func(*testing.T, scene) {
 	return func(t *testing.T, s scene) {
 		r, address := s.r, s.address
-		// The timer comes twice a day, at a time that nobody knows, and would ask as well.
+		// The timer comes twice a day, at a random time, and would ask as well.
 		r.SSH("sudo systemctl stop berth-certificate.timer")
 		defer r.SSH("sudo systemctl start berth-certificate.timer")
-		serial, orders := age(r, address, days, early), ordered(r)
-		renew(r, true)
-		assert.Equal(t, orders, ordered(r), "nobody was asked")
+		serial, orders := age(r, address, days, early), r.Orders()
+		r.Renew(true)
+		assert.Equal(t, orders, r.Orders(), "no request was sent")
 		serves(t, address, serial, true)
 		serial = age(r, address, days, due)
-		renew(r, true)
-		assert.Equal(t, orders+1, ordered(r))
+		r.Renew(true)
+		assert.Equal(t, orders+1, r.Orders())
 		serves(t, address, serial, false)
 		assert.Contains(t, served(address, harness.Domain).Issuer.CommonName, "Pebble")
 	}
@@ -148,25 +128,25 @@ func renewedInTime(days, early, due int) func(*testing.T, scene) {
 
 func wrongDNSOrHTTP(t *testing.T, s scene) {
 	r, address := s.r, s.address
-	serial, orders := age(r, address, 90, 70), ordered(r)
+	serial, orders := age(r, address, 90, 70), r.Orders()
 	r.SSH("sudo cp /etc/hosts /root/hosts && echo 192.0.2.1 www." + harness.Domain + " | sudo tee -a /etc/hosts")
-	assert.Contains(t, renew(r, false), "www."+harness.Domain+" does not resolve to "+address+" (it resolves to: 192.0.2.1)")
+	assert.Contains(t, r.Renew(false), "www."+harness.Domain+" does not resolve to "+address+" (it resolves to: 192.0.2.1)")
 	r.SSH("sudo cp /root/hosts /etc/hosts")
 	r.SSH("sudo cp /etc/nginx/conf.d/berth.conf /root/berth.conf && sudo sed -i 's/\\(listen .*\\)\\b80\\b/\\18081/' /etc/nginx/conf.d/berth.conf && sudo systemctl reload nginx")
 	require.Eventually(t, func() bool {
 		_, err := r.TrySSH("curl --silent --max-time 3 http://"+harness.Domain+"/", "")
 		return err != nil
 	}, 20*time.Second, 100*time.Millisecond)
-	assert.Contains(t, renew(r, false), "http://"+harness.Domain+"/ does not answer from this server")
-	assert.Equal(t, orders, ordered(r))
+	assert.Contains(t, r.Renew(false), "http://"+harness.Domain+"/ does not answer from this server")
+	assert.Equal(t, orders, r.Orders())
 	serves(t, address, serial, true)
 	r.SSH("sudo cp /root/berth.conf /etc/nginx/conf.d/berth.conf && sudo systemctl reload nginx")
 	require.Eventually(t, func() bool {
 		_, err := r.TrySSH("curl --silent --max-time 3 http://"+harness.Domain+"/", "")
 		return err == nil
 	}, 20*time.Second, 100*time.Millisecond)
-	renew(r, true)
-	assert.Equal(t, orders+1, ordered(r))
+	r.Renew(true)
+	assert.Equal(t, orders+1, r.Orders())
 }
 
 func failingRenewal(t *testing.T, s scene) {
@@ -180,14 +160,14 @@ func failingRenewal(t *testing.T, s scene) {
 		}
 	})
 	serial := age(r, address, 90, 70)
-	assert.Contains(t, renew(r, false), "renewal failed; the site stays on the certificate it has; the next try: ")
+	assert.Contains(t, r.Renew(false), "renewal failed; the site stays on the certificate it has; the next try: ")
 	serves(t, address, serial, true)
 	assert.Equal(t, "ok", r.Health()["certificate"], "there is a month left")
 	assert.Equal(t, "warning", r.Health()["units"])
 
 	before := len(r.Mails())
 	serial = age(r, address, 6, 88)
-	renew(r, false)
+	r.Renew(false)
 	serves(t, address, serial, true)
 	output, err := r.TrySSH("sudo /opt/berth/ssl-manager.sh check", "")
 	require.Error(t, err)
@@ -196,7 +176,7 @@ func failingRenewal(t *testing.T, s scene) {
 
 	authority(r, true)
 	away = false
-	renew(r, true)
+	r.Renew(true)
 	serves(t, address, serial, false)
 	assert.Equal(t, "ok", r.Health()["certificate"])
 	mailed(r, before, "OK", "certificate")
@@ -217,16 +197,16 @@ func placeholderMailed(t *testing.T, s scene) {
 func anotherName(t *testing.T, s scene) {
 	r, address := s.r, s.address
 	blog := "blog." + harness.Domain
-	orders := ordered(r)
+	orders := r.Orders()
 	output := r.Run("up", "--set", "aliases[1]="+blog, "--set", "acmeProfile=shortlived")
 	assert.Subset(t, harness.Changed(output), []string{"edge", "certificate"})
 	certificate := served(address, blog)
 	require.NotNil(t, certificate)
 	assert.ElementsMatch(t, []string{harness.Domain, "www." + harness.Domain, blog}, certificate.DNSNames)
 	assert.Less(t, certificate.NotAfter.Sub(certificate.NotBefore), 7*24*time.Hour)
-	assert.Equal(t, orders+2, ordered(r), "one of staging, one of the authority")
-	renew(r, true)
-	assert.Equal(t, orders+2, ordered(r))
+	assert.Equal(t, orders+2, r.Orders(), "one of staging, one of the authority")
+	r.Renew(true)
+	assert.Equal(t, orders+2, r.Orders())
 
 	unset(r, "aliases[1]")
 	r.Run("up", "--set", "acmeProfile=classic")
@@ -246,7 +226,7 @@ func renewalByTimer(t *testing.T, s scene) {
 	r.SSH("sudo systemctl start berth-certificate.service")
 	assert.Equal(t, before, serial(), "a certificate with most of its life left is kept")
 	old := age(r, address, 90, 70)
-	renew(r, true)
+	r.Renew(true)
 	serves(t, address, old, false)
 	assert.NotEqual(t, before, serial(), "the new certificate is served")
 	assert.Contains(t, r.SSH("systemctl list-timers --all --no-legend berth-certificate.timer"), "berth-certificate.timer")

@@ -14,7 +14,7 @@ import (
 	"berth/tests/harness"
 )
 
-// doctor has the doctor and AWS's own command look at a rehearsal's account, with no more rights than docs/iam gives.
+// doctor has the doctor and AWS's own command check a rehearsal's account, with no more rights than docs/iam gives.
 func doctor(t *testing.T, s scene) {
 	r := s.r
 	// The Makefile's folder of programs is the one below its cache.
@@ -57,12 +57,12 @@ pulumi config set berth:volumeSize 4
 BERTH_RESOLVER=127.0.0.1:1 `+command)
 		require.Error(t, err, text)
 		for _, sentence := range []string{
-			`fails    permissions  these credentials may not ec2:RunInstances, which an update needs. Fix: attach the policies of docs/iam`,
+			`fails    permissions  these credentials may not ec2:RunInstances, which an update needs [permissions-missing]. Fix: attach the policies of docs/iam`,
 			`fails    settings     one setting of stack rehearsal is wrong`,
-			`- berth:volumeSize is "4": the data volume has 8 to 16384 GiB [volume-size-invalid]. Fix: pulumi config set berth:volumeSize 20`,
+			`- berth:volumeSize is "4": it has to be a whole number of GiB, 8 to 16384 [number-out-of-range]. Fix: pulumi config set berth:volumeSize 20`,
 			`Permission denied (publickey)`,
 			`warning  zone         whether the zone example.test is delegated is unknown, as the name server 127.0.0.1:1 does not answer`,
-			`warning  compose      it was not looked at, as the repository does not answer (see repository)`,
+			`warning  compose      skipped, because the repository does not answer (see repository)`,
 			`fails    all          3 checks fail, `,
 		} {
 			assert.Contains(t, text, sentence)
@@ -76,7 +76,7 @@ BERTH_RESOLVER=127.0.0.1:1 `+command)
 		fixed, others, _ := strings.Cut(text, "nothing blocks pulumi up")
 		assert.NotRegexp(t, `(?m)^(warning|fails)`, fixed)
 		assert.Contains(t, others, "fails    credentials  AWS does not know the credentials")
-		assert.Contains(t, others, "warning  region       it was not looked at, as AWS does not know who asks")
+		assert.Contains(t, others, "warning  region       skipped, because AWS does not know who asks")
 	})
 }
 

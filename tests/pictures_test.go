@@ -15,7 +15,7 @@ import (
 	"berth/tests/harness"
 )
 
-// TestPictures makes the pictures of README and docs anew from a rehearsal: a recording of the first run, the preview of a
+// TestPictures makes the pictures of README and docs from a rehearsal: a recording of the first run, the preview of a
 // change as its reviewer sees it, the page, and the status page. Run it with make pictures.
 func TestPictures(t *testing.T) {
 	folder := os.Getenv("BERTH_PICTURES")
@@ -33,7 +33,7 @@ func TestPictures(t *testing.T) {
 
 	address := r.Account().Only("aws:ec2/eip:Eip").Output("publicIp")
 	harness.NewSite(t, address, r.File("root.pem")).Write("Rehearsed before it was real")
-	look(t, address, r.File("root.pem"), "Rehearsed before it was real", filepath.Join(folder, "page.png"))
+	look(t, address, r.File("root.pem"), "https://"+harness.Domain+"/", "Rehearsed before it was real", filepath.Join(folder, "page.png"))
 
 	status := filepath.Join(t.TempDir(), "status.html")
 	require.NoError(t, os.WriteFile(status, []byte(r.SSH("sudo /opt/berth/status.sh --html")), 0o600))

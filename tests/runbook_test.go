@@ -106,7 +106,7 @@ func operatorsBlocks(t *testing.T, page string) (scripts []string) {
 	return scripts
 }
 
-// TestTheRunbookAsItStands does what every page tells the operator to do, and looks whether it helped.
+// TestTheRunbookAsItStands does what every page tells the operator to do, and checks whether it helped.
 func TestTheRunbookAsItStands(t *testing.T) {
 	if os.Getenv("BERTH_RUNBOOK") == "" {
 		t.Skip("make test-runbook runs it")
@@ -212,7 +212,7 @@ func TestTheRunbookAsItStands(t *testing.T) {
 		const page = "interrupted.md"
 		records := len(o.Account().All("aws:route53/record:Record"))
 		o.cutOff(t, "hold")
-		// A rehearsal sees that nobody is at work and takes the lock away itself; the command is there for a stack in production.
+		// A rehearsal sees that no update is running and removes the lock itself; the command is there for a stack in production.
 		assert.Contains(t, o.block(page), "taking its lock away")
 		assert.Len(t, o.Account().All("aws:route53/record:Record"), records+2, "A and AAAA of the new name")
 

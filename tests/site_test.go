@@ -58,7 +58,7 @@ func rowReadBack(t *testing.T, s scene) {
 
 func browserShowsRow(t *testing.T, s scene) {
 	r, address := s.r, s.address
-	look(t, address, r.File("root.pem"), kept, "artefacts/page.png")
+	look(t, address, r.File("root.pem"), "https://"+harness.Domain+"/", kept, "artefacts/page.png")
 }
 
 func closedPorts(t *testing.T, s scene) {

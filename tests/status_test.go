@@ -1,9 +1,12 @@
 package tests
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,9 +16,11 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"berth/tests/harness"
 )
 
-// statusPage looks at status.sh in a terminal of 80 columns and in a browser, on a wide screen and on a telephone.
+// statusPage opens status.sh in a terminal of 80 columns and in a browser, on a wide screen and on a telephone.
 func statusPage(t *testing.T, s scene) {
 	r := s.r
 	text := r.SSH("sudo /opt/berth/status.sh")
@@ -37,10 +42,25 @@ func statusPage(t *testing.T, s scene) {
 	assert.True(t, state.Releases[0].Serves)
 	require.Len(t, state.Services, 4)
 
-	file := filepath.Join(t.TempDir(), "status.html")
-	require.NoError(t, os.WriteFile(file, []byte(r.SSH("sudo /opt/berth/status.sh --html")), 0o600))
+	// A minute is what lies between two health checks, however short: the second one has the page that was asked for here.
+	r.SSH("sudo systemctl start berth-health")
+	s.site.Do(http.MethodGet, "https://"+harness.Domain+"/", "")
+	// nginx writes its log some seconds later.
+	r.SSH(`sudo timeout 30 bash -c 'until [ "$(stat --format %s /var/log/nginx/minute)" -gt "$(tail --lines 1 /var/lib/berth/minutes.tsv | cut -f 10)" ]; do sleep 0.1; done' && sudo systemctl start berth-health`)
+	var recorded struct {
+		Day []struct{ Requests, CPU, Memory, Disk float64 }
+	}
+	require.NoError(t, json.Unmarshal([]byte(r.SSH("sudo /opt/berth/status.sh --json")), &recorded))
+	require.NotEmpty(t, recorded.Day)
+	last := recorded.Day[len(recorded.Day)-1]
+	assert.Positive(t, last.Requests)
+	assert.Positive(t, last.Memory)
+	assert.Positive(t, last.Disk)
+
+	url := statusServed(t, r)
 	for name, width := range map[string]int64{"status.png": 1000, "status-narrow.png": 390} {
-		page := open(t, "file://"+file, width, filepath.Join("artefacts", name))
+		page := open(t, url, width, filepath.Join("artefacts", name))
+		assert.Contains(t, page, "Answered within (95 %)")
 		for _, want := range []string{state.Domain, state.Releases[0].ID, state.Services[0].Service} {
 			assert.Contains(t, text, want)
 			assert.Contains(t, page, want)
@@ -50,6 +70,31 @@ func statusPage(t *testing.T, s scene) {
 			assert.Contains(t, page, check.Name)
 		}
 	}
+}
+
+// statusServed has make status show the page for as long as the test runs, and gives its address.
+func statusServed(t *testing.T, r *harness.Rehearsal) string {
+	t.Helper()
+	words := r.Command("shell", "--", "env", "-u", "DISPLAY", "-u", "WAYLAND_DISPLAY", "make", "--silent", "--no-print-directory", "-C", r.Project, "status", "STACK=rehearsal")
+	command := exec.CommandContext(t.Context(), words[0], words[1:]...)
+	session, err := command.StdinPipe()
+	require.NoError(t, err)
+	output, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	t.Cleanup(func() {
+		assert.NoError(t, session.Close())
+		assert.NoError(t, command.Wait(), "it ends with its standard input")
+		assert.Empty(t, r.SSH("sudo find /run/berth -name 'page-*'"), "and leaves no socket")
+	})
+	lines := bufio.NewScanner(output)
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "http://127.0.0.1:") {
+			return lines.Text()
+		}
+	}
+	require.Fail(t, "make status gives no address")
+	return ""
 }
 
 // open shows a page in headless Chromium, keeps a picture of it and gives its text. It must fit the width.

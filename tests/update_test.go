@@ -83,7 +83,7 @@ func changedVariable(t *testing.T, s scene) {
 		assert.Equal(t, before, greeting())
 	})
 	_, err := r.TrySSH("sudo /opt/berth/deploy.sh rollback --with-database", "nonsense\n")
-	require.Error(t, err, "nobody confirmed")
+	require.Error(t, err, "it was not confirmed")
 }
 
 // unnoticed has visitors ask for the page while something is done, and none of them may notice.
@@ -123,13 +123,13 @@ func anotherStacksRelease(t *testing.T, s scene) {
 
 func killedUpdate(t *testing.T, s scene) {
 	r, site := s.r, s.site
-	up := r.Start("up", "--set", "environment.GREETING=taken up")
+	up := r.Start("up", "--set", "environment.GREETING=resumed")
 	up.Await(func(output string) string { return regexp.MustCompile("Command release").FindString(output) })
 	up.Kill()
 	_, err := up.Wait()
 	require.Error(t, err)
 	r.Run("up")
-	assert.Equal(t, "taken up", harness.Greeting(t, site.Do(http.MethodGet, "https://"+harness.Domain+"/api/version", "")))
+	assert.Equal(t, "resumed", harness.Greeting(t, site.Do(http.MethodGet, "https://"+harness.Domain+"/api/version", "")))
 }
 
 func commandsByHand(t *testing.T, s scene) {

@@ -74,7 +74,7 @@ func testWild(t *testing.T, r *harness.Rehearsal, site *harness.Site) {
 				}
 				app.configure(t, r, repository, commit)
 				r.SSHInput("sudo bash -euc 'umask 077; cat > /etc/berth/app.env'", app.environment())
-				// Advice is for the log, where the lines of earlier releases stand, too.
+				// Advice is for the log, where the lines of earlier releases are, too.
 				output := r.SSH("lines=$(sudo cat /var/log/berth/release.log | wc -l); sudo /opt/berth/deploy.sh " + command +
 					" && { sudo tail -n +$((lines + 1)) /var/log/berth/release.log | grep '^advice: ' || true; }")
 				for path, want := range app.Contains {

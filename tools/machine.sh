@@ -6,7 +6,7 @@ set -euo pipefail
 say() { printf 'machine: %s\n' "$*"; }
 
 # missing lists the packages whose commands are not there: for a rehearsal, and for the tests ($1 is test) what they
-# look at things with.
+# inspect things with.
 missing() {
   local command package wanted='git git
 ssh openssh-client
@@ -18,8 +18,10 @@ ssh openssh-client
   [ "$EUID" -ne 0 ] || wanted+=$'debootstrap debootstrap\n'
   case $1 in
     pictures) wanted+=$'termtosvg termtosvg\nscript bsdutils\n' ;;
-    test) wanted+=$'shellcheck shellcheck\njq jq\naws awscli\nnft nftables\nchromium chromium\ncertutil libnss3-tools\nmkfs.ext4 e2fsprogs\nmkfs.xfs xfsprogs\nsfdisk fdisk\nstrace strace\nbwrap bubblewrap\npg_ctlcluster postgresql\nmariadbd mariadb-server\nredis-server redis-server\npython3 python3\n' ;;
+    test) wanted+=$'shellcheck shellcheck\njq jq\nnginx nginx-light\naws awscli\nnft nftables\nchromium chromium\ncertutil libnss3-tools\nmkfs.ext4 e2fsprogs\nmkfs.xfs xfsprogs\nsfdisk fdisk\nstrace strace\nbwrap bubblewrap\npg_ctlcluster postgresql\nmariadbd mariadb-server\nredis-server redis-server\npython3 python3\nkubectl kubernetes-client\n' ;;
   esac
+  # MongoDB's shell is an npm package; make test-all uses it.
+  [ -z "${BERTH_ALL:-}" ] || wanted+=$'npm npm\n'
   while read -r command package; do
     [ -z "$command" ] || PATH=$PATH:/usr/sbin:/sbin command -v "$command" >/dev/null || printf '%s\n' "$package"
   done <<<"$wanted"

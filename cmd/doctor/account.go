@@ -95,24 +95,24 @@ func (d *doctor) credentials(ctx context.Context) finding {
 	switch {
 	case errors.As(err, &none) && strings.Contains(err.Error(), "no EC2 IMDS role found"):
 		// The last that is tried: nothing before it had any.
-		return fail(signIn, "there are no AWS credentials, neither in the environment nor in a profile")
+		return fail("credentials-missing", signIn, "there are no AWS credentials, neither in the environment nor in a profile")
 	case errors.As(err, &none):
-		return fail(signIn, "the AWS credentials cannot be had: %s", err)
+		return fail("credentials-unavailable", signIn, "the AWS credentials cannot be loaded: %s", err)
 	case strings.Contains(code(err), "Expired"):
-		return fail(signIn, "the AWS credentials have ended")
+		return fail("credentials-expired", signIn, "the AWS credentials have ended")
 	case code(err) == "InvalidClientTokenId" || code(err) == "UnrecognizedClientException":
-		return fail(signIn, "AWS does not know the credentials: the access key does not exist, or no longer")
+		return fail("credentials-unknown", signIn, "AWS does not know the credentials: the access key does not exist, or no longer")
 	case code(err) == "SignatureDoesNotMatch":
-		return fail(signIn, "AWS refuses the credentials' signature: the secret key does not belong to the access key, or this machine's clock is wrong")
+		return fail("credentials-signature", signIn, "AWS refuses the credentials' signature: the secret key does not belong to the access key, or this machine's clock is wrong")
 	case err != nil:
-		return fail("", "ask AWS whose the credentials are: %s", brief(err))
+		return fail("credentials-not-checked", "", "ask AWS whose the credentials are: %s", brief(err))
 	}
 	said := fmt.Sprintf("%s, from %s", who.arn, first(who.source, "the environment"))
 	switch {
 	case strings.HasSuffix(who.arn, ":root"):
-		return warn("docs/iam/README.md says how to make a role", "%s: the account's root user, who may do everything and should do nothing daily", said)
+		return warn("credentials-root-user", "docs/iam/README.md says how to make a role", "%s: the account's root user, who may do everything and should do nothing daily", said)
 	case who.expires != nil && time.Until(*who.expires) < soon:
-		return warn(signIn, "%s; they end at %s, which may be in the middle of an update", said, who.expires.Local().Format("15:04"))
+		return warn("credentials-expire-soon", signIn, "%s; they end at %s, which may be in the middle of an update", said, who.expires.Local().Format("15:04"))
 	}
 	return fine("%s", said)
 }

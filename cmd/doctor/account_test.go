@@ -14,11 +14,11 @@ import (
 func TestCredentials(t *testing.T) {
 	for answer, want := range map[string]finding{
 		good()["sts:GetCallerIdentity"]: {Reason: "arn:aws:iam::123456789012:user/you, from EnvConfigCredentials"},
-		"!ExpiredToken":                 {Verdict: fails, Reason: "the AWS credentials have ended", Fix: signIn},
-		"!InvalidClientTokenId":         {Verdict: fails, Reason: "AWS does not know the credentials: the access key does not exist, or no longer", Fix: signIn},
-		"!SignatureDoesNotMatch":        {Verdict: fails, Reason: "AWS refuses the credentials' signature: the secret key does not belong to the access key, or this machine's clock is wrong", Fix: signIn},
-		"!SomethingElse":                {Verdict: fails, Reason: "ask AWS whose the credentials are: SomethingElse: said so"},
-		`<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::1:root</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>`: {Verdict: warning,
+		"!ExpiredToken":                 {ID: "credentials-expired", Verdict: fails, Reason: "the AWS credentials have ended", Fix: signIn},
+		"!InvalidClientTokenId":         {ID: "credentials-unknown", Verdict: fails, Reason: "AWS does not know the credentials: the access key does not exist, or no longer", Fix: signIn},
+		"!SignatureDoesNotMatch":        {ID: "credentials-signature", Verdict: fails, Reason: "AWS refuses the credentials' signature: the secret key does not belong to the access key, or this machine's clock is wrong", Fix: signIn},
+		"!SomethingElse":                {ID: "credentials-not-checked", Verdict: fails, Reason: "ask AWS whose the credentials are: SomethingElse: said so"},
+		`<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::1:root</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>`: {ID: "credentials-root-user", Verdict: warning,
 			Reason: "arn:aws:iam::1:root, from EnvConfigCredentials: the account's root user, who may do everything and should do nothing daily", Fix: "docs/iam/README.md says how to make a role"},
 	} {
 		b := newBench(t)
@@ -52,9 +52,9 @@ func TestNoCredentials(t *testing.T) {
 	found := b.look((*doctor).credentials)
 	assert.Equal(t, fails, found.Verdict)
 	assert.Contains(t, found.Reason, "there are no AWS credentials")
-	assert.Contains(t, b.look((*doctor).region).Reason, "it was not looked at, as AWS does not know who asks")
+	assert.Contains(t, b.look((*doctor).region).Reason, "skipped, because AWS does not know who asks")
 	assert.Contains(t, b.look((*doctor).cost).Reason, "Berth's own list")
-	assert.Empty(t, b.asked, "nobody was asked")
+	assert.Empty(t, b.asked, "no request was sent")
 
 	t.Setenv("AWS_PROFILE", "nobody")
 	assert.Equal(t, fails, b.look((*doctor).credentials).Verdict)

@@ -24,14 +24,16 @@ func (v verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil 
 
 // finding is what a check found: one line.
 type finding struct {
-	Name    string  `json:"name"`
+	Name string `json:"name"`
+	// ID is its kind (docs/problems.md), "" if nothing is wrong.
+	ID      string  `json:"id,omitempty"`
 	Verdict verdict `json:"verdict"`
 	Reason  string  `json:"reason"`
 	// Fix is the command that fixes it, "" where nothing has to be fixed.
 	Fix string `json:"fix,omitempty"`
 	// Details are lines of their own, where there is more to say than fits into one.
 	Details []string `json:"details,omitempty"`
-	// waits says that nothing was looked at, as something else has to be fixed first.
+	// waits says that the check was skipped, because something else has to be fixed first.
 	waits bool
 }
 
@@ -39,22 +41,22 @@ func fine(format string, args ...any) finding {
 	return finding{Verdict: ok, Reason: fmt.Sprintf(format, args...)}
 }
 
-func warn(fix, format string, args ...any) finding {
-	return finding{Verdict: warning, Reason: fmt.Sprintf(format, args...), Fix: fix}
+func warn(id, fix, format string, args ...any) finding {
+	return finding{ID: id, Verdict: warning, Reason: fmt.Sprintf(format, args...), Fix: fix}
 }
 
-func fail(fix, format string, args ...any) finding {
-	return finding{Verdict: fails, Reason: fmt.Sprintf(format, args...), Fix: fix}
+func fail(id, fix, format string, args ...any) finding {
+	return finding{ID: id, Verdict: fails, Reason: fmt.Sprintf(format, args...), Fix: fix}
 }
 
 // wait is a warning of a check that cannot be made before another one is well.
 func wait(format string, args ...any) finding {
-	found := warn("", "it was not looked at, as "+format, args...)
+	found := warn("check-skipped", "", "skipped, because "+format, args...)
 	found.waits = true
 	return found
 }
 
-// check is one thing to look at, with the longest that it may take.
+// check is one check, with its time limit.
 type check struct {
 	name   string
 	within time.Duration
@@ -64,7 +66,7 @@ type check struct {
 // patience is how much longer than its limit a check is waited for that has its own sentence about it.
 const patience = time.Second
 
-// examine makes all checks at once and gives each finding to tell in their order, as soon as those before it are told.
+// examine makes all checks at once and gives each finding to tell in their order, as soon as those before it are reported.
 func examine(ctx context.Context, checks []check, tell func(finding)) []finding {
 	found := make([]chan finding, len(checks))
 	for i, one := range checks {
@@ -87,7 +89,7 @@ func (c check) examine(ctx context.Context) finding {
 	go func() {
 		defer func() {
 			if broken := recover(); broken != nil {
-				found <- fail("", "the check itself broke, which is a bug of Berth's: %v", broken)
+				found <- fail("check-broken", "", "the check itself broke, which is a bug of Berth's: %v", broken)
 			}
 		}()
 		found <- c.look(ctx)
@@ -101,12 +103,12 @@ func (c check) examine(ctx context.Context) finding {
 	case f := <-found:
 		return f
 	case <-time.After(patience):
-		return fail("", "%s; is the network as it should be?", context.Cause(ctx))
+		return fail("check-timed-out", "", "%s; is the network as it should be?", context.Cause(ctx))
 	}
 }
 
-// lazy is something that several checks want to know; the first that asks has it found out, and nobody waits longer than his
-// own time for it.
+// lazy is something that several checks want to know; the first that asks computes it, and no check waits longer than its
+// own limit for it.
 type lazy[T any] struct {
 	lock  sync.Mutex
 	known chan struct{}

@@ -18,10 +18,10 @@ func TestChecksRunAtOnceAndAreToldInTheirOrder(t *testing.T) {
 	all := examine(t.Context(), []check{
 		// The first ends only after the second has.
 		{"first", time.Minute, func(context.Context) finding { <-second; return fine("1") }},
-		{"second", time.Minute, func(context.Context) finding { defer close(second); return warn("do", "2") }},
+		{"second", time.Minute, func(context.Context) finding { defer close(second); return warn("second-differs", "do", "2") }},
 	}, func(f finding) { told = append(told, f.Name+" "+f.Reason) })
 	assert.Equal(t, []string{"first 1", "second 2"}, told)
-	assert.Equal(t, []finding{{Name: "first", Reason: "1"}, {Name: "second", Verdict: warning, Reason: "2", Fix: "do"}}, all)
+	assert.Equal(t, []finding{{Name: "first", Reason: "1"}, {Name: "second", ID: "second-differs", Verdict: warning, Reason: "2", Fix: "do"}}, all)
 }
 
 func TestNoCheckTakesForEver(t *testing.T) {
@@ -29,7 +29,7 @@ func TestNoCheckTakesForEver(t *testing.T) {
 		{"deaf", time.Millisecond, func(context.Context) finding { select {} }},
 		{"patient", time.Millisecond, func(ctx context.Context) finding {
 			<-ctx.Done()
-			return warn("", "in its own words: %s", context.Cause(ctx))
+			return warn("late", "", "in its own words: %s", context.Cause(ctx))
 		}},
 		{"broken", time.Minute, func(context.Context) finding { panic("oh") }},
 	}, func(finding) {})
@@ -63,8 +63,8 @@ func TestAFactIsFoundOutOnce(t *testing.T) {
 }
 
 func TestTheReport(t *testing.T) {
-	f := finding{Name: "zone", Verdict: fails, Reason: "it is\n\x1b[2Jcanary-5b1f gone", Fix: "do canary-5b1f", Details: []string{"a\tcanary-5b1f"}}.harmless([]string{"canary-5b1f"})
-	assert.Equal(t, "fails    zone         it is … gone. Fix: do …\n                      - a …", f.line(false))
+	f := finding{Name: "zone", ID: "zone-gone", Verdict: fails, Reason: "it is\n\x1b[2Jcanary-5b1f gone", Fix: "do canary-5b1f", Details: []string{"a\tcanary-5b1f"}}.harmless([]string{"canary-5b1f"})
+	assert.Equal(t, "fails    zone         it is … gone [zone-gone]. Fix: do …\n                      - a …", f.line(false))
 	assert.Equal(t, "\x1b[31mfails   \x1b[0m zone", f.line(true)[:len("\x1b[31mfails   \x1b[0m zone")])
 	for verdicts, want := range map[string]string{
 		"":      "nothing blocks pulumi up",

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// run runs a command that asks nobody anything and gives its output. The error holds what it said.
+// run runs a command without prompts and gives its output. The error holds what it said.
 func run(ctx context.Context, folder string, environment []string, name string, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, name, args...)
 	command.Dir, command.Env = folder, append(os.Environ(), environment...)

@@ -27,7 +27,7 @@ func (d *doctor) cost(ctx context.Context) finding {
 	if err != nil {
 		return fine("%s (Berth's own list; AWS's does not answer)", listed.Sentence(cfg))
 	}
-	if cfg.Region == listed.Region && (differs(prices.Server, listed.Server) || differs(prices.Gigabyte, listed.Gigabyte)) {
+	if cfg.Region == listed.Region && (listed.ServerRegion == "" && differs(prices.Server, listed.Server) || differs(prices.Gigabyte, listed.Gigabyte)) {
 		return fine("%s (AWS's list of today; docs/costs.md has older prices)", prices.Sentence(cfg))
 	}
 	return fine("%s (AWS's list of today)", prices.Sentence(cfg))

@@ -15,6 +15,9 @@ func TestCost(t *testing.T) {
 	assert.Equal(t, ok, found.Verdict)
 	assert.Contains(t, found.Reason, "t3.micro 14.60")
 	assert.Contains(t, found.Reason, "(AWS's list of today; docs/costs.md has older prices)")
+	b.set("instanceType", "m7i.large")
+	assert.Contains(t, b.look((*doctor).cost).Reason, "m7i.large 14.60")
+	b.set("instanceType", "t3.micro")
 	b.set("region", "us-west-2")
 	assert.NotContains(t, b.look((*doctor).cost).Reason, "older", "Berth's list is another region's")
 	b.answers["pricing:GetProducts"] = `{"PriceList":[]}`

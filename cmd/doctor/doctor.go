@@ -34,7 +34,7 @@ type doctor struct {
 	commit   lazy[*candidate]
 }
 
-// checks are all of them, in the order in which they are told: what everything else stands on first.
+// checks are all of them, in the order of the report: first what everything else depends on.
 func (d *doctor) checks() []check {
 	return []check{
 		{"pulumi", local, d.pulumi},

@@ -52,7 +52,7 @@ func TestTheCodeIsTheWorstVerdicts(t *testing.T) {
 	assert.Equal(t, 2, code)
 	assert.Contains(t, text, "fails    settings     one setting of stack production is wrong")
 	assert.Contains(t, text, "\n                      - berth:routes is \"nonsense\": a service")
-	assert.Contains(t, text, "warning  compose      it was not looked at, as berth:routes is wrong (see settings)")
+	assert.Contains(t, text, "warning  compose      skipped, because berth:routes is wrong (see settings)")
 	assert.Regexp(t, `(?m)^ok +repository`, text)
 }
 
@@ -163,7 +163,7 @@ func TestItChangesNothing(t *testing.T) {
 	for _, one := range policyOf(t, "../../docs/iam/doctor.json") {
 		doctors = append(doctors, one.Action...)
 		for _, action := range one.Action {
-			assert.Contains(t, asked, action, "doctor.json allows what nobody asks")
+			assert.Contains(t, asked, action, "doctor.json allows what is not requested")
 			assert.NotContains(t, deployers, action, "the deployer is allowed it already")
 		}
 	}

@@ -183,7 +183,7 @@ type setting struct {
 	Secret bool   `json:"secret"`
 }
 
-// bench is a doctor with everything that it looks at stood in for.
+// bench is a doctor with a stand-in for everything that it checks.
 type bench struct {
 	*doctor
 	t *testing.T
@@ -191,14 +191,14 @@ type bench struct {
 	settings map[string]setting
 	// tools is a folder of commands that comes before the machine's.
 	tools string
-	// nameServers are what the resolver says; nil for a name that nobody knows.
+	// nameServers are what the resolver says; nil for an unknown name.
 	nameServers []string
 }
 
 // newBench is one on which everything is as it should be. Its repository is in a folder, which only a test may name.
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	// The sum of all of Berth's files, which the Makefile sets: Go's cache of results looks at no file above this module,
+	// The sum of all of Berth's files, which the Makefile sets: Go's cache of results knows no file above this module,
 	// and at every variable that a test asks for.
 	_ = os.Getenv("BERTH_SOURCES")
 	b := &bench{doctor: &doctor{}, t: t, cloud: &cloud{answers: good()}, tools: t.TempDir(), nameServers: []string{"ns-2.example.org.", "NS-1.example.net."}}
@@ -233,7 +233,7 @@ esac`)
 	return b
 }
 
-// app has the repository of the settings hold a compose file; git itself is led to it.
+// app has the repository of the settings hold a compose file; git itself is pointed to it.
 func (b *bench) app(compose string) {
 	b.t.Helper()
 	origin := b.t.TempDir()

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// keys looks at the stack's keys, and for key files in the folder that others could read.
+// keys checks the stack's keys, and that no key file in the folder is readable by others.
 func (d *doctor) keys(ctx context.Context) finding {
 	if open := openKey(ctx, d.folder); open != nil {
 		return *open
@@ -26,14 +26,14 @@ func (d *doctor) keys(ctx context.Context) finding {
 	if cfg.DeployKey != "" {
 		print, err := fingerprint(cfg.DeployKey)
 		if err != nil {
-			return fail("", "berth:deployKey cannot be read: %s", err)
+			return fail("deploy-key-unreadable", "", "berth:deployKey cannot be read: %s", err)
 		}
 		said[0] = "the deploy key is " + print
 	}
 	if cfg.SSHPrivateKey != "" {
 		print, err := fingerprint(cfg.SSHPrivateKey)
 		if err != nil {
-			return fail("", "berth:sshPrivateKey cannot be read: %s", err)
+			return fail("ssh-key-unreadable", "", "berth:sshPrivateKey cannot be read: %s", err)
 		}
 		said[1] = "the server's is your own, " + print
 	}
@@ -53,7 +53,7 @@ func fingerprint(private string) (string, error) {
 func openKey(ctx context.Context, folder string) *finding {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
-		broken := fail("", "look for key files: %s", err)
+		broken := fail("key-files-not-checked", "", "look for key files: %s", err)
 		return &broken
 	}
 	for _, entry := range entries {
@@ -63,11 +63,11 @@ func openKey(ctx context.Context, folder string) *finding {
 		}
 		name := shellescape.Quote(entry.Name())
 		if info.Mode().Perm()&0o077 != 0 {
-			found := fail("chmod 600 "+name, "the private key in %s can be read by others on this machine", entry.Name())
+			found := fail("key-file-readable-by-others", "chmod 600 "+name, "the private key in %s can be read by others on this machine", entry.Name())
 			return &found
 		}
 		if _, err := run(ctx, folder, nil, "git", "check-ignore", "--quiet", entry.Name()); err != nil && inRepository(ctx, folder) {
-			found := warn(fmt.Sprintf("echo %s >>.git/info/exclude", shellescape.Quote("/"+entry.Name())), "the private key in %s is not ignored by git, and would go along with git add", entry.Name())
+			found := warn("key-file-not-ignored", fmt.Sprintf("echo %s >>.git/info/exclude", shellescape.Quote("/"+entry.Name())), "the private key in %s is not ignored by git, and would go along with git add", entry.Name())
 			return &found
 		}
 	}

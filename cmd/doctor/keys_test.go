@@ -18,7 +18,7 @@ func TestKeys(t *testing.T) {
 	b.set("repository", "git@github.com:you/app.git", "!deployKey", key, "!sshPrivateKey", key)
 	assert.Equal(t, finding{Reason: "the deploy key is " + print + "; the server's is your own, " + print}, b.look((*doctor).keys))
 	b.set("!deployKey", "nonsense")
-	assert.Contains(t, b.look((*doctor).keys).Reason, "it was not looked at, as berth:deployKey is wrong")
+	assert.Contains(t, b.look((*doctor).keys).Reason, "skipped, because berth:deployKey is wrong")
 }
 
 func TestKeyFilesThatLieOpen(t *testing.T) {
@@ -26,7 +26,7 @@ func TestKeyFilesThatLieOpen(t *testing.T) {
 	b.write("deploy_key", newKey(t))
 	assert.Equal(t, ok, b.look((*doctor).keys).Verdict, "it is the operator's alone, and in no repository")
 	require.NoError(t, os.Chmod(filepath.Join(b.folder, "deploy_key"), 0o644))
-	assert.Equal(t, finding{Verdict: fails, Reason: "the private key in deploy_key can be read by others on this machine", Fix: "chmod 600 deploy_key"}, b.look((*doctor).keys))
+	assert.Equal(t, finding{ID: "key-file-readable-by-others", Verdict: fails, Reason: "the private key in deploy_key can be read by others on this machine", Fix: "chmod 600 deploy_key"}, b.look((*doctor).keys))
 	require.NoError(t, os.Chmod(filepath.Join(b.folder, "deploy_key"), 0o600))
 
 	_, err := run(t.Context(), b.folder, nil, "git", "init", "--quiet")

@@ -1,4 +1,4 @@
-// The doctor looks at an operator's machine and account before the first `pulumi up`: what would block it, each
+// The doctor checks an operator's machine and account before the first `pulumi up`: what would block it, each
 // with the command that fixes it. It changes nothing, and prints no secret.
 package main
 

@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 )
 
-// names looks whether the site's names are free: Route 53 makes no record where there is one.
+// names checks that the site's names are free: Route 53 makes no record where there is one.
 func (d *doctor) names(ctx context.Context) finding {
-	cfg, read, who, skipped := d.inAccount(ctx, "domain", "aliases", "zone", "createZone")
+	cfg, read, who, skipped := d.inAccount(ctx, "domain", "aliases", "routes", "redirects", "externalHosts", "zone", "createZone")
 	if skipped != nil {
 		return *skipped
 	}
@@ -34,7 +34,7 @@ func (d *doctor) names(ctx context.Context) finding {
 		return unknown("which address is the stack's", "ec2:DescribeAddresses", err)
 	}
 	client := route53.NewFromConfig(who.settings)
-	for _, name := range cfg.Names() {
+	for _, name := range cfg.Records() {
 		taken, err := recordsAt(ctx, client, known.id, name)
 		if err != nil {
 			return unknown("whether "+name+" is free", "route53:ListResourceRecordSets", err)
@@ -44,14 +44,14 @@ func (d *doctor) names(ctx context.Context) finding {
 		}
 		fix := fmt.Sprintf("take it away in Route 53's zone %s, or take another name: pulumi config set berth:domain %s", known.id, shellescape.Quote("new."+cfg.Zone))
 		if own != "" {
-			return warn("pulumi refresh && pulumi up", "%s has records that do not lead to the stack's address %s: %s", name, own, strings.Join(taken, ", "))
+			return warn("records-elsewhere", "pulumi refresh && pulumi up", "%s has records that do not point to the stack's address %s: %s", name, own, strings.Join(taken, ", "))
 		}
-		return fail(fix, "%s is taken (%s), and Route 53 makes no record where there is one", name, strings.Join(taken, ", "))
+		return fail("records-taken", fix, "%s is taken (%s), and Route 53 makes no record where there is one", name, strings.Join(taken, ", "))
 	}
 	if own != "" {
-		return fine("%s lead to the stack's address or to nothing", strings.Join(cfg.Names(), ", "))
+		return fine("%s point to the stack's address or do not exist", strings.Join(cfg.Records(), ", "))
 	}
-	return fine("%s: free", strings.Join(cfg.Names(), ", "))
+	return fine("%s: free", strings.Join(cfg.Records(), ", "))
 }
 
 // made are the types of records that Berth makes at a name, and the one that tolerates none beside it.

@@ -21,5 +21,5 @@ func TestNetwork(t *testing.T) {
 	b.answers["ec2:DescribeSubnets"] = subnet("eu-central-1b")
 	assert.Equal(t, "pulumi config set berth:availabilityZone eu-central-1b", b.look((*doctor).network).Fix)
 	b.answers["ec2:DescribeSubnets"] = "!InvalidSubnetID.NotFound"
-	assert.Equal(t, finding{Verdict: fails, Reason: "there is no subnet subnet-0123456789abcdef0 in eu-central-1", Fix: "pulumi config rm berth:subnetId"}, b.look((*doctor).network))
+	assert.Equal(t, finding{ID: "subnet-missing", Verdict: fails, Reason: "there is no subnet subnet-0123456789abcdef0 in eu-central-1", Fix: "pulumi config rm berth:subnetId"}, b.look((*doctor).network))
 }

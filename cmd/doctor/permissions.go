@@ -31,9 +31,9 @@ func dumped(cfg *config.Config) bool    { return cfg.DumpBucket }
 
 // needed are the statements of the deployer's documents in docs/iam that the stack needs, with the account's own.
 func needed(cfg *config.Config, account, zone string) ([]iampolicies.Statement, error) {
-	own := iampolicies.Account{Number: account, Region: cfg.Region, Names: cfg.Names()}
+	own := iampolicies.Account{Number: account, Region: cfg.Region, Names: cfg.Records()}
 	if !cfg.CreateZone {
-		// Where the zone is not known the policy's own example will do.
+		// Where the zone is not known the policy's own example is used.
 		own.Zone = first(zone, "*")
 	}
 	all, err := own.Statements("deployer")
@@ -106,7 +106,7 @@ func circumstances(one iampolicies.Statement, cfg *config.Config) []types.Contex
 			case key == "ec2:InstanceType":
 				values, kind = []string{cfg.InstanceType}, types.ContextKeyTypeEnumString
 			case strings.HasSuffix(key, "NormalizedRecordNames"):
-				values = cfg.Names()
+				values = cfg.Records()
 			case !strings.HasPrefix(operator, "ForAllValues:"):
 				values, kind = values[:1], types.ContextKeyTypeEnumString
 			}
@@ -121,7 +121,7 @@ const shownActions = 6
 
 // permissions asks AWS what the credentials would be allowed, without doing any of it.
 func (d *doctor) permissions(ctx context.Context) finding {
-	cfg, _, who, skipped := d.inAccount(ctx, "domain", "aliases", "zone", "createZone", "instanceType", "alarmEmail", "snapshotsKept", "dumpBucket")
+	cfg, _, who, skipped := d.inAccount(ctx, "domain", "aliases", "routes", "redirects", "externalHosts", "zone", "createZone", "instanceType", "alarmEmail", "snapshotsKept", "dumpBucket")
 	if skipped != nil {
 		return *skipped
 	}
@@ -134,7 +134,7 @@ func (d *doctor) permissions(ctx context.Context) finding {
 	}
 	statements, err := needed(cfg, who.number, zone)
 	if err != nil {
-		return warn("", "what an update needs is unknown: %s", err)
+		return warn("permissions-not-known", "", "what an update needs is unknown: %s", err)
 	}
 	client := iam.NewFromConfig(who.settings)
 	source := principal(ctx, client, who.arn)
@@ -149,10 +149,10 @@ func (d *doctor) permissions(ctx context.Context) finding {
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if refused(err) {
-				return warn("docs/iam/doctor.json lets them", "what the credentials may do is unknown, as they may not ask it (iam:SimulatePrincipalPolicy)")
+				return warn("permissions-not-allowed-to-ask", "docs/iam/doctor.json lets them", "what the credentials may do is unknown, as they may not ask it (iam:SimulatePrincipalPolicy)")
 			}
 			if err != nil {
-				return warn("", "what the credentials may do is unknown: %s", brief(err))
+				return warn("permissions-not-checked", "", "what the credentials may do is unknown: %s", brief(err))
 			}
 			for _, result := range page.EvaluationResults {
 				asked++
@@ -172,7 +172,7 @@ func (d *doctor) permissions(ctx context.Context) finding {
 		more = fmt.Sprintf(" and %d more", len(denied)-shownActions)
 		denied = denied[:shownActions]
 	}
-	return fail("attach the policies of docs/iam (docs/iam/README.md, step 2)", "these credentials may not %s%s, which an update needs", strings.Join(denied, ", "), more)
+	return fail("permissions-missing", "attach the policies of docs/iam (docs/iam/README.md, step 2)", "these credentials may not %s%s, which an update needs", strings.Join(denied, ", "), more)
 }
 
 // allowed says whether an action is allowed on every resource that was asked about.

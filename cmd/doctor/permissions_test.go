@@ -33,7 +33,7 @@ func TestPermissions(t *testing.T) {
 
 	b.answers["iam:SimulatePrincipalPolicy"] = "!AccessDenied"
 	found = b.look((*doctor).permissions)
-	assert.Equal(t, finding{Verdict: warning, Reason: "what the credentials may do is unknown, as they may not ask it (iam:SimulatePrincipalPolicy)", Fix: "docs/iam/doctor.json lets them"}, found)
+	assert.Equal(t, finding{ID: "permissions-not-allowed-to-ask", Verdict: warning, Reason: "what the credentials may do is unknown, as they may not ask it (iam:SimulatePrincipalPolicy)", Fix: "docs/iam/doctor.json lets them"}, found)
 	b.answers["iam:SimulatePrincipalPolicy"] = "!InvalidInput"
 	assert.Equal(t, "what the credentials may do is unknown: InvalidInput: said so", b.look((*doctor).permissions).Reason)
 
@@ -65,7 +65,7 @@ func policyOf(t *testing.T, path string) []iampolicies.Statement {
 	return policy.Statement
 }
 
-// TestStatementsAreThoseOfTheDocuments: what the documents gain is asked of every stack, unless it stands here.
+// TestStatementsAreThoseOfTheDocuments: what the documents gain is asked of every stack, unless it is listed here.
 func TestStatementsAreThoseOfTheDocuments(t *testing.T) {
 	files, err := filepath.Glob("../../docs/iam/deployer*.json")
 	require.NoError(t, err)

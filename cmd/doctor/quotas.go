@@ -42,7 +42,7 @@ func (q quota) check(ctx context.Context, who *account, used, own, needs int) fi
 	}
 	switch {
 	case used+needs > limit:
-		return fail(q.raise(used+needs, who.settings.Region), "the account may have %d %s in %s: %d are in use, and %d more needed", limit, q.of, who.settings.Region, used, needs)
+		return fail("quota-exceeded", q.raise(used+needs, who.settings.Region), "the account may have %d %s in %s: %d are in use, and %d more needed", limit, q.of, who.settings.Region, used, needs)
 	case own == 0:
 		return fine("%d of %d %s in use, and %d needed", used, limit, q.of, needs)
 	case needs > 0:
@@ -59,7 +59,7 @@ func (q quota) limit(ctx context.Context, client *servicequotas.Client) (int, er
 	if code(err) != "NoSuchResourceException" {
 		return 0, err
 	}
-	// A quota that nobody raised may be known by AWS's default alone.
+	// For a quota that was never raised, AWS may know only the default.
 	usual, err := client.GetAWSDefaultServiceQuota(ctx, &servicequotas.GetAWSDefaultServiceQuotaInput{ServiceCode: aws.String(q.service), QuotaCode: aws.String(q.code)})
 	if err != nil {
 		return 0, err

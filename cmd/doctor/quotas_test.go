@@ -14,7 +14,7 @@ func TestAddresses(t *testing.T) {
 	}{
 		{nil, finding{Reason: "0 of 5 Elastic IP addresses in use, and 1 needed"}},
 		{[]string{"", "", "", ""}, finding{Reason: "4 of 5 Elastic IP addresses in use, and 1 needed"}},
-		{[]string{"", "", "", "", ""}, finding{Verdict: fails, Reason: "the account may have 5 Elastic IP addresses in eu-central-1: 5 are in use, and 1 more needed", Fix: raise}},
+		{[]string{"", "", "", "", ""}, finding{ID: "quota-exceeded", Verdict: fails, Reason: "the account may have 5 Elastic IP addresses in eu-central-1: 5 are in use, and 1 more needed", Fix: raise}},
 		{[]string{"", "", "", "", ownTags}, finding{Reason: "5 of 5 Elastic IP addresses in use, this stack's among them"}},
 	} {
 		b := newBench(t)
@@ -33,7 +33,7 @@ func TestAQuotaThatNobodyRaised(t *testing.T) {
 	b.answers["servicequotas:GetAWSDefaultServiceQuota"] = `{"Quota":{"Value":7}}`
 	assert.Equal(t, "0 of 7 Elastic IP addresses in use, and 1 needed", b.look((*doctor).addresses).Reason)
 	b.answers["servicequotas:GetServiceQuota"] = "!AccessDeniedException"
-	assert.Equal(t, finding{Verdict: warning, Fix: "docs/iam/doctor.json lets them",
+	assert.Equal(t, finding{ID: "aws-not-allowed-to-ask", Verdict: warning, Fix: "docs/iam/doctor.json lets them",
 		Reason: "the quota of Elastic IP addresses is unknown, as the credentials may not ask it (servicequotas:GetServiceQuota); 0 in use, 1 more needed"}, b.look((*doctor).addresses))
 }
 

@@ -15,12 +15,12 @@ const home = "us-east-1"
 // unknown is that AWS may not be asked something, which is no reason not to begin.
 func unknown(what, action string, err error) finding {
 	if refused(err) {
-		return warn("docs/iam/doctor.json lets them", "%s is unknown, as the credentials may not ask it (%s)", what, action)
+		return warn("aws-not-allowed-to-ask", "docs/iam/doctor.json lets them", "%s is unknown, as the credentials may not ask it (%s)", what, action)
 	}
-	return warn("", "%s is unknown: %s", what, brief(err))
+	return warn("aws-not-checked", "", "%s is unknown: %s", what, brief(err))
 }
 
-// region looks whether the account has the region, and the zone in it the server's size.
+// region checks that the account has the region, and that its zone has the server's size.
 func (d *doctor) region(ctx context.Context) finding {
 	cfg, _, who, skipped := d.inAccount(ctx, "availabilityZone", "instanceType")
 	if skipped != nil {
@@ -29,16 +29,16 @@ func (d *doctor) region(ctx context.Context) finding {
 	listed, err := ec2.NewFromConfig(in(who.settings, home)).DescribeRegions(ctx, &ec2.DescribeRegionsInput{AllRegions: aws.Bool(true), RegionNames: []string{cfg.Region}})
 	switch {
 	case code(err) == "InvalidParameterValue":
-		return fail("pulumi config set berth:region eu-central-1", "AWS has no region %s", cfg.Region)
+		return fail("region-missing", "pulumi config set berth:region eu-central-1", "AWS has no region %s", cfg.Region)
 	case err != nil && !refused(err):
 		return unknown("whether the account has the region "+cfg.Region, "ec2:DescribeRegions", err)
 	case err == nil && slices.ContainsFunc(listed.Regions, func(r types.Region) bool { return aws.ToString(r.OptInStatus) == "not-opted-in" }):
-		return fail("aws account enable-region --region-name "+cfg.Region, "the account has not enabled the region %s", cfg.Region)
+		return fail("region-not-enabled", "aws account enable-region --region-name "+cfg.Region, "the account has not enabled the region %s", cfg.Region)
 	}
 	client := ec2.NewFromConfig(who.settings)
 	_, err = client.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{ZoneNames: []string{cfg.AvailabilityZone}})
 	if code(err) == "InvalidParameterValue" {
-		return fail("pulumi config set berth:availabilityZone "+d.otherZone(ctx, client, cfg.InstanceType), "the account has no zone %s in the region", cfg.AvailabilityZone)
+		return fail("availability-zone-missing", "pulumi config set berth:availabilityZone "+d.otherZone(ctx, client, cfg.InstanceType), "the account has no zone %s in the region", cfg.AvailabilityZone)
 	}
 	if err != nil {
 		return unknown("whether the account has the zone "+cfg.AvailabilityZone, "ec2:DescribeAvailabilityZones", err)
@@ -48,7 +48,7 @@ func (d *doctor) region(ctx context.Context) finding {
 		return unknown("whether "+cfg.AvailabilityZone+" has "+cfg.InstanceType, "ec2:DescribeInstanceTypeOfferings", err)
 	}
 	if !slices.Contains(with, cfg.AvailabilityZone) {
-		return fail("pulumi config set berth:availabilityZone "+anyOf(with), "the zone %s has no %s", cfg.AvailabilityZone, cfg.InstanceType)
+		return fail("instance-type-not-in-zone", "pulumi config set berth:availabilityZone "+anyOf(with), "the zone %s has no %s", cfg.AvailabilityZone, cfg.InstanceType)
 	}
 	return fine("%s, in its zone %s, which has %s", cfg.Region, cfg.AvailabilityZone, cfg.InstanceType)
 }

@@ -20,6 +20,9 @@ func (f finding) line(coloured bool) string {
 		colour, plain = colours[f.Verdict], "\x1b[0m"
 	}
 	text := fmt.Sprintf("%s%-8s%s %-12s %s", colour, f.Verdict, plain, f.Name, f.Reason)
+	if f.ID != "" {
+		text += " [" + f.ID + "]"
+	}
 	if f.Fix != "" {
 		text += ". Fix: " + f.Fix
 	}

@@ -38,7 +38,7 @@ func (d *doctor) resolved(ctx context.Context) (*candidate, error) {
 // repositoryKeys are the settings that say what is released from where.
 var repositoryKeys = []string{"repository", "repositoryHostKey", "deployKey", "ref"}
 
-// repository looks whether this machine reaches the repository, and whether the server will.
+// repository checks that this machine reaches the repository, and that the server will.
 func (d *doctor) repository(ctx context.Context) finding {
 	cfg, _, skipped := d.sound(ctx, repositoryKeys...)
 	if skipped != nil {
@@ -46,13 +46,13 @@ func (d *doctor) repository(ctx context.Context) finding {
 	}
 	out, err := d.resolved(ctx)
 	if err != nil {
-		return fail("", "%s", err)
+		return fail("repository-not-checked", "", "%s", err)
 	}
 	with := "with the deploy key"
 	if strings.HasPrefix(cfg.Repository, "https://") {
 		with = "without credentials, as the server will"
 		if err := anonymous(ctx, cfg.Repository); err != nil {
-			return fail("pulumi config set berth:repository git@HOST:PATH, and a deploy key: "+makeKey,
+			return fail("repository-needs-deploy-key", "pulumi config set berth:repository git@HOST:PATH, and a deploy key: "+makeKey,
 				"your own git opens %s, but the server has no credentials for it: %s", cfg.Repository, err)
 		}
 	}
@@ -69,7 +69,7 @@ func anonymous(ctx context.Context, address string) error {
 	return err
 }
 
-// compose looks whether what would go out could be released: what a preview looks at, before anything is touched.
+// compose checks that the commit can be released, as a preview does.
 func (d *doctor) compose(ctx context.Context) finding {
 	cfg, _, skipped := d.sound(ctx, append(repositoryKeys, "composeFile", "routes", "environment", "secrets", "images", "registries", "allow", "migration", "database", "releaseStrategy")...)
 	if skipped != nil {
@@ -82,7 +82,7 @@ func (d *doctor) compose(ctx context.Context) finding {
 	made, err := release.Make(ctx, cfg, out.copy, out.sha)
 	if err != nil {
 		lines := strings.Split(err.Error(), "\n  - ")
-		found := fail("", "%s", strings.TrimSuffix(lines[0], ":"))
+		found := fail("release-refused", "", "%s", strings.TrimSuffix(lines[0], ":"))
 		found.Details = lines[1:]
 		return found
 	}

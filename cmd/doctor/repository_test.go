@@ -17,7 +17,7 @@ func TestRepository(t *testing.T) {
 	found = b.look((*doctor).repository)
 	assert.Equal(t, fails, found.Verdict)
 	assert.Contains(t, found.Reason, `there is no branch or tag "nowhere"`)
-	assert.Contains(t, b.look((*doctor).compose).Reason, "as the repository does not answer")
+	assert.Contains(t, b.look((*doctor).compose).Reason, "because the repository does not answer")
 }
 
 // TestARepositoryThatOnlyThisMachineOpens is the trap of a laptop whose git knows a password.
@@ -44,7 +44,7 @@ func TestARepositoryOverSSH(t *testing.T) {
 	assert.Equal(t, fails, found.Verdict)
 	assert.Contains(t, found.Reason, "Permission denied (publickey)")
 	b.tool("ssh", `echo "Host key verification failed." >&2; exit 255`)
-	assert.Contains(t, b.look((*doctor).repository).Reason, "somebody else answers there")
+	assert.Contains(t, b.look((*doctor).repository).Reason, "another host answers there")
 }
 
 func TestCompose(t *testing.T) {

@@ -36,9 +36,9 @@ func (s *stack) wrong(keys ...string) string {
 }
 
 // unreadable is why the settings cannot be read, with what fixes it.
-type unreadable struct{ reason, fix string }
+type unreadable struct{ finding }
 
-func (u *unreadable) Error() string { return u.reason }
+func (u *unreadable) Error() string { return u.Reason }
 
 // silent keeps Pulumi from asking, and from looking for a newer one of itself.
 var silent = []string{"PULUMI_SKIP_UPDATE_CHECK=true"}
@@ -94,32 +94,35 @@ func (d *doctor) readStack(ctx context.Context) (*stack, error) {
 }
 
 // Without a login there is neither state nor settings.
-const (
-	notLoggedIn = "Pulumi is not logged in anywhere"
-	logIn       = "pulumi login 'file://~/berth-state?metadata=skip' (docs/state.md has the others)"
-)
+var notLoggedIn = fail("pulumi-not-logged-in", "pulumi login 'file://~/berth-state?metadata=skip' (docs/state.md has the others)", "Pulumi is not logged in anywhere")
+
+// #nosec G101 -- a command that asks for it.
+const readPassphrase = "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"
 
 // explain says what to do about the errors of Pulumi that most people meet first.
 func explain(err error, stack string) error {
 	said := err.Error()
 	quoted := shellescape.Quote(stack)
-	for _, known := range []struct{ says, reason, fix string }{
-		{"executable file not found", "there is no pulumi on this machine to read them", ""},
-		{"no stack selected", "no stack is selected", "pulumi stack select production (or make doctor STACK=production)"},
-		{"no stack named", "there is no stack " + stack, "pulumi stack init " + quoted},
-		{"PULUMI_ACCESS_TOKEN", notLoggedIn, logIn},
-		{"this command requires logging in", notLoggedIn, logIn}, // what it says where an AI agent's variables are set
-		{"incorrect passphrase", "the passphrase is not the one that the stack's secrets are encrypted with", "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"},
-		{"PULUMI_CONFIG_PASSPHRASE", "the passphrase of the stack's secrets is missing", "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"},
+	for _, known := range []struct {
+		says  string
+		found finding
+	}{
+		{"executable file not found", fail("pulumi-missing", "", "there is no pulumi on this machine to read them")},
+		{"no stack selected", fail("stack-not-selected", "pulumi stack select production (or make doctor STACK=production)", "no stack is selected")},
+		{"no stack named", fail("stack-missing", "pulumi stack init "+quoted, "there is no stack %s", stack)},
+		{"PULUMI_ACCESS_TOKEN", notLoggedIn},
+		{"this command requires logging in", notLoggedIn}, // if the variables of an AI agent are set
+		{"incorrect passphrase", fail("passphrase-wrong", readPassphrase, "the passphrase is not the one that the stack's secrets are encrypted with")},
+		{"PULUMI_CONFIG_PASSPHRASE", fail("passphrase-missing", readPassphrase, "the passphrase of the stack's secrets is missing")},
 	} {
 		if strings.Contains(said, known.says) {
-			return &unreadable{known.reason, known.fix}
+			return &unreadable{known.found}
 		}
 	}
 	return err
 }
 
-// shortestSecret is the length from which a value is told from an ordinary word, in bytes.
+// shortestSecret is the length from which a value is distinguished from an ordinary word, in bytes.
 const shortestSecret = 4
 
 // leaves are the texts in a secret value, which may be JSON, and their lines.
@@ -162,7 +165,7 @@ func (d *doctor) secrets() []string {
 	return all
 }
 
-// stackName is the stack that was looked at, as far as it is known.
+// stackName is the stack that was checked, if it is known.
 func (d *doctor) stackName() string {
 	if read := d.settings.now(); read != nil {
 		return read.name

@@ -12,16 +12,16 @@ import (
 // TestSettingsThatCannotBeRead are explained in the cases that everyone meets; the words are Pulumi's.
 func TestSettingsThatCannotBeRead(t *testing.T) {
 	for said, want := range map[string]finding{
-		"error: no stack named 'production' found": {Verdict: fails, Reason: "there is no stack production", Fix: "pulumi stack init production"},
-		"error: incorrect passphrase":              {Verdict: fails, Reason: "the passphrase is not the one that the stack's secrets are encrypted with", Fix: "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"},
-		"error: passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE environment variables": {Verdict: fails, Reason: "the passphrase of the stack's secrets is missing", Fix: "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"},
-		"error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions":                               {Verdict: fails, Reason: "Pulumi is not logged in anywhere", Fix: "pulumi login 'file://~/berth-state?metadata=skip' (docs/state.md has the others)"},
-		"error: something else": {Verdict: fails, Reason: "they cannot be read: exit status 255: something else"},
+		"error: no stack named 'production' found": {ID: "stack-missing", Verdict: fails, Reason: "there is no stack production", Fix: "pulumi stack init production"},
+		"error: incorrect passphrase":              {ID: "passphrase-wrong", Verdict: fails, Reason: "the passphrase is not the one that the stack's secrets are encrypted with", Fix: "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"},
+		"error: passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE environment variables": {ID: "passphrase-missing", Verdict: fails, Reason: "the passphrase of the stack's secrets is missing", Fix: "read -rs PULUMI_CONFIG_PASSPHRASE && export PULUMI_CONFIG_PASSPHRASE"},
+		"error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions":                               {ID: "pulumi-not-logged-in", Verdict: fails, Reason: "Pulumi is not logged in anywhere", Fix: "pulumi login 'file://~/berth-state?metadata=skip' (docs/state.md has the others)"},
+		"error: something else": {ID: "settings-unreadable", Verdict: fails, Reason: "they cannot be read: exit status 255: something else"},
 	} {
 		b := newBench(t)
 		b.pulumiHas("refuses", said+"\n")
 		assert.Equal(t, want, b.look((*doctor).readable))
-		assert.Contains(t, b.look((*doctor).zone).Reason, "it was not looked at, as the stack's settings cannot be read")
+		assert.Contains(t, b.look((*doctor).zone).Reason, "skipped, because the stack's settings cannot be read")
 	}
 	b := newBench(t)
 	b.pulumiHas("none", "")
@@ -51,8 +51,8 @@ func TestPulumiSaysWhatTheDoctorUnderstands(t *testing.T) {
 	t.Setenv("PULUMI_ACCESS_TOKEN", "")
 	for _, agent := range []string{"", "an-agent"} { // Pulumi has other words where it believes that an AI agent runs it
 		t.Setenv("AI_AGENT", agent)
-		assert.Equal(t, notLoggedIn, reason())
-		assert.Equal(t, notLoggedIn, b.look((*doctor).state).Reason)
+		assert.Equal(t, notLoggedIn.Reason, reason())
+		assert.Equal(t, notLoggedIn.Reason, b.look((*doctor).state).Reason)
 	}
 
 	t.Setenv("PULUMI_BACKEND_URL", "file://"+state+"?metadata=skip")

@@ -44,11 +44,11 @@ func older(have, than string) bool {
 func asked(ctx context.Context, fix, name string, args ...string) (string, *finding) {
 	output, err := run(ctx, os.TempDir(), silent, name, args...)
 	if errors.Is(err, exec.ErrNotFound) {
-		missing := fail(fix, "there is no %s on this machine", name)
+		missing := fail("tool-missing", fix, "there is no %s on this machine", name)
 		return "", &missing
 	}
 	if err != nil {
-		broken := fail(fix, "%s does not run: %s", name, err)
+		broken := fail("tool-broken", fix, "%s does not run: %s", name, err)
 		return "", &broken
 	}
 	return version.FindString(output), nil
@@ -73,15 +73,15 @@ func (d *doctor) pulumi(ctx context.Context) finding {
 		return *missing
 	}
 	if !hasGoHost() {
-		return fail(install, "pulumi %s is there, but not its host for Go, pulumi-language-go, which comes with it", have)
+		return fail("pulumi-without-go", install, "pulumi %s is there, but not its host for Go, pulumi-language-go, which comes with it", have)
 	}
 	if least := d.required(needsSDK); older(have, least) {
-		return warn(install, "pulumi %s is older than what Berth is built with, %s", have, least)
+		return warn("pulumi-too-old", install, "pulumi %s is older than what Berth is built with, %s", have, least)
 	}
 	return fine("pulumi %s, with its host for Go", have)
 }
 
-// hasGoHost looks where Pulumi looks: beside itself, on the PATH, among its plugins, or attached.
+// hasGoHost searches where Pulumi does: beside itself, on the PATH, among its plugins, or attached.
 func hasGoHost() bool {
 	const host = "pulumi-language-go"
 	if strings.Contains(","+os.Getenv("PULUMI_DEBUG_LANGUAGES"), ",go:") {
@@ -121,9 +121,9 @@ func (d *doctor) golang(ctx context.Context) finding {
 	}
 	chain, err := run(ctx, os.TempDir(), nil, "go", "env", "GOTOOLCHAIN")
 	if err != nil || strings.HasPrefix(strings.TrimSpace(chain), "local") {
-		return fail(install, "go %s is older than what Berth needs, %s", have, least)
+		return fail("go-too-old", install, "go %s is older than what Berth needs, %s", have, least)
 	}
-	return fine("go %s, which fetches the %s that Berth needs by itself", have, least)
+	return fine("go %s, which automatically fetches the %s that Berth needs", have, least)
 }
 
 func (d *doctor) git(ctx context.Context) finding {
@@ -133,7 +133,7 @@ func (d *doctor) git(ctx context.Context) finding {
 		return *missing
 	}
 	if older(have, leastGit) {
-		return fail(install, "git %s is older than what Berth needs, %s", have, leastGit)
+		return fail("git-too-old", install, "git %s is older than what Berth needs, %s", have, leastGit)
 	}
 	return fine("git %s", have)
 }
@@ -143,13 +143,13 @@ func (d *doctor) ssh(ctx context.Context) finding {
 	const install = "install OpenSSH's client (Debian: apt-get install openssh-client)"
 	if _, err := exec.LookPath("ssh"); err != nil {
 		if cfg, _, skipped := d.sound(ctx, "repository"); skipped == nil && strings.HasPrefix(cfg.Repository, "https://") {
-			return warn(install, "there is no ssh on this machine, with which one logs in to the server")
+			return warn("ssh-missing", install, "there is no ssh on this machine, with which one logs in to the server")
 		}
-		return fail(install, "there is no ssh on this machine, with which the repository is reached")
+		return fail("ssh-missing-for-repository", install, "there is no ssh on this machine, with which the repository is reached")
 	}
 	output, err := exec.CommandContext(ctx, "ssh", "-V").CombinedOutput()
 	if err != nil {
-		return fail(install, "ssh does not run: %s", output)
+		return fail("ssh-broken", install, "ssh does not run: %s", output)
 	}
 	words, _, _ := strings.Cut(strings.TrimSpace(string(output)), ",")
 	return fine("%s", fmt.Sprint(words))

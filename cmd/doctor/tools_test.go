@@ -44,7 +44,7 @@ func TestTools(t *testing.T) {
 	assert.Equal(t, "git 2.20.1 is older than what Berth needs, 2.29", found.Reason)
 
 	b.tool("go", `[ "$1" != env ] && echo go version go1.21.0 linux/amd64 || echo auto`)
-	assert.Contains(t, b.look((*doctor).golang).Reason, "go 1.21.0, which fetches the "+b.required(needsGo)+" that Berth needs by itself")
+	assert.Contains(t, b.look((*doctor).golang).Reason, "go 1.21.0, which automatically fetches the "+b.required(needsGo)+" that Berth needs")
 	b.tool("go", `[ "$1" != env ] && echo go version go1.21.0 linux/amd64 || echo local`)
 	assert.Equal(t, fails, b.look((*doctor).golang).Verdict)
 }

@@ -88,7 +88,7 @@ func sorted(names []string) []string {
 	return slices.Compact(all)
 }
 
-// zone looks whether the account has the zone, and whether the world asks it: what a public resolver says is what the
+// zone checks that the account has the zone, and that it is delegated: what a public resolver says is what the
 // certificate authority will see.
 func (d *doctor) zone(ctx context.Context) finding {
 	cfg, _, _, skipped := d.inAccount(ctx, "domain", "aliases", "zone", "createZone")
@@ -100,13 +100,13 @@ func (d *doctor) zone(ctx context.Context) finding {
 	case err != nil:
 		return unknown("whether the account has the zone "+cfg.Zone, "route53:ListHostedZones", err)
 	case known == nil && cfg.CreateZone:
-		return warn("after pulumi up: pulumi stack output nameServers, and enter them at your registrar", "pulumi up makes the zone %s; until it is delegated to it, nobody finds the site, and its certificate is a self-signed one", cfg.Zone)
+		return warn("zone-not-delegated-yet", "after pulumi up: pulumi stack output nameServers, and enter them at your registrar", "pulumi up makes the zone %s; until it is delegated, the site is not reachable by its name and has a self-signed certificate", cfg.Zone)
 	case known == nil:
-		return fail("pulumi config set berth:createZone true", "the account has no public hosted zone %s", cfg.Zone)
+		return fail("hosted-zone-missing", "pulumi config set berth:createZone true", "the account has no public hosted zone %s", cfg.Zone)
 	case cfg.CreateZone && !known.own:
-		return fail("pulumi config set berth:createZone false", "the account has a zone %s already, %s, and berth:createZone would make another of the same name", cfg.Zone, known.id)
+		return fail("hosted-zone-exists", "pulumi config set berth:createZone false", "the account has a zone %s already, %s, and berth:createZone would make another of the same name", cfg.Zone, known.id)
 	case known.others > 0:
-		return fail("aws route53 list-hosted-zones, and delete those that nothing needs", "the account has %d public hosted zones %s, and Berth cannot know which one is meant", known.others+1, cfg.Zone)
+		return fail("hosted-zone-ambiguous", "aws route53 list-hosted-zones, and delete those that nothing needs", "the account has %d public hosted zones %s, and Berth cannot know which one is meant", known.others+1, cfg.Zone)
 	}
 	return d.delegated(ctx, cfg, known)
 }
@@ -124,9 +124,9 @@ func (d *doctor) delegated(ctx context.Context, cfg *config.Config, known *zone)
 	var unresolved *net.DNSError
 	switch {
 	case errors.As(err, &unresolved) && unresolved.IsNotFound:
-		return fail(enter, "the zone %s is in the account, but the world does not know it: %s has no name servers for it", cfg.Zone, d.resolver)
+		return fail("zone-not-delegated", enter, "the zone %s is in the account, but the world does not know it: %s has no name servers for it", cfg.Zone, d.resolver)
 	case err != nil:
-		return warn("", "whether the zone %s is delegated is unknown, as the name server %s does not answer: %s", cfg.Zone, d.resolver, err)
+		return warn("delegation-not-known", "", "whether the zone %s is delegated is unknown, as the name server %s does not answer: %s", cfg.Zone, d.resolver, err)
 	}
 	var names []string
 	for _, one := range answer {
@@ -136,9 +136,9 @@ func (d *doctor) delegated(ctx context.Context, cfg *config.Config, known *zone)
 	right := slices.DeleteFunc(slices.Clone(seen), func(name string) bool { return !slices.Contains(known.servers, name) })
 	switch {
 	case len(right) == 0:
-		return fail(enter, "the zone %s is delegated elsewhere, to %s, and not to the account's zone %s", cfg.Zone, strings.Join(seen, ", "), known.id)
+		return fail("zone-delegated-elsewhere", enter, "the zone %s is delegated elsewhere, to %s, and not to the account's zone %s", cfg.Zone, strings.Join(seen, ", "), known.id)
 	case !slices.Equal(seen, known.servers):
-		return warn(enter, "the zone %s is delegated to %s, and the account's zone %s has %s", cfg.Zone, strings.Join(seen, ", "), known.id, strings.Join(known.servers, ", "))
+		return warn("zone-name-servers-differ", enter, "the zone %s is delegated to %s, and the account's zone %s has %s", cfg.Zone, strings.Join(seen, ", "), known.id, strings.Join(known.servers, ", "))
 	}
 	return fine("%s is %s, and %s knows its %d name servers", cfg.Zone, known.id, d.resolver, len(seen))
 }

@@ -39,7 +39,7 @@ func TestTheAccountsZones(t *testing.T) {
 	b.answers["route53:ListHostedZones"] = hostedZones("Z1", "Z2")
 	assert.Equal(t, "the account has 2 public hosted zones example.com, and Berth cannot know which one is meant", b.look((*doctor).zone).Reason)
 	b.answers["route53:ListHostedZones"] = hostedZones()
-	assert.Equal(t, finding{Verdict: fails, Reason: "the account has no public hosted zone example.com", Fix: "pulumi config set berth:createZone true"}, b.look((*doctor).zone))
+	assert.Equal(t, finding{ID: "hosted-zone-missing", Verdict: fails, Reason: "the account has no public hosted zone example.com", Fix: "pulumi config set berth:createZone true"}, b.look((*doctor).zone))
 	assert.Contains(t, b.look((*doctor).names).Reason, "the zone is missing")
 	b.answers["route53:ListHostedZones"] = "!AccessDenied"
 	assert.Contains(t, b.look((*doctor).zone).Reason, "as the credentials may not ask it (route53:ListHostedZones)")
@@ -48,7 +48,7 @@ func TestTheAccountsZones(t *testing.T) {
 func TestAZoneOfItsOwn(t *testing.T) {
 	b := newBench(t)
 	b.set("createZone", "true")
-	assert.Equal(t, finding{Verdict: fails, Reason: "the account has a zone example.com already, Z1, and berth:createZone would make another of the same name", Fix: "pulumi config set berth:createZone false"}, b.look((*doctor).zone))
+	assert.Equal(t, finding{ID: "hosted-zone-exists", Verdict: fails, Reason: "the account has a zone example.com already, Z1, and berth:createZone would make another of the same name", Fix: "pulumi config set berth:createZone false"}, b.look((*doctor).zone))
 	b.answers["route53:ListTagsForResource"] = strings.Replace(good()["route53:ListTagsForResource"], "<Tags></Tags>",
 		"<Tags><Tag><Key>ManagedBy</Key><Value>berth</Value></Tag><Tag><Key>Project</Key><Value>berth</Value></Tag><Tag><Key>Stack</Key><Value>production</Value></Tag></Tags>", 1)
 	assert.Equal(t, ok, b.look((*doctor).zone).Verdict)

@@ -44,7 +44,7 @@ type Account struct {
 	Number, Region string
 	// Names are the site's names, the domain first.
 	Names []string
-	// Zone is the hosted zone's id; "" for a zone that the stack makes, whose id nobody knows before.
+	// Zone is the hosted zone's id; "" for a zone that the stack makes, whose id is not known before.
 	Zone string
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"berth/internal/instance"
 )
 
 func readPolicy(t *testing.T, name string) []Statement {
@@ -44,7 +47,7 @@ func deployer(t *testing.T) []Statement {
 	return all
 }
 
-// unnarrowed are the actions that change something and that AWS, or the place where they are needed, lets nobody narrow to what
+// unnarrowed are the actions that change something and that AWS, or the place where they are needed, does not allow to narrow to what
 // is Berth's. README.md says so of each.
 var unnarrowed = []string{
 	"ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:RunInstances",
@@ -70,7 +73,7 @@ func makes(s Statement) bool {
 	return equals(s, "aws:RequestTag/ManagedBy", "berth") && !strings.Contains(s.Action[0], "Tag") || len(s.Condition["StringEquals"]["ec2:CreateAction"]) > 0
 }
 
-// marksWhatIsUnmarked is the one way to tag what exists and is not Berth's: to make it Berth's, where it is nobody's.
+// marksWhatIsUnmarked is the one way to tag what exists and is not Berth's: to make it Berth's, if it has no owner.
 func marksWhatIsUnmarked(s Statement) bool {
 	return equals(s, "aws:RequestTag/ManagedBy", "berth") && slices.Equal(s.Condition["Null"]["aws:ResourceTag/ManagedBy"], Texts{"true"})
 }
@@ -122,7 +125,7 @@ func TestDeployerChangesOnlyItsOwn(t *testing.T) {
 	assert.Equal(t, unnarrowed, slices.Sorted(maps.Keys(open)), "no more than AWS leaves open")
 }
 
-// Nobody but the account's administrator changes the boundary, which is what bounds the deployer's roles.
+// Only the account's administrator changes the boundary, which is what bounds the deployer's roles.
 func TestTheBoundaryIsTheAdministrators(t *testing.T) {
 	for _, path := range []string{"deployer-identity.json", "deployer.json", "deployer-monitoring.json", "previewer.json", "doctor.json", "state-read.json", "state-write.json"} {
 		for _, s := range readPolicy(t, path) {
@@ -137,7 +140,7 @@ func TestTheBoundaryIsTheAdministrators(t *testing.T) {
 		for _, action := range s.Action {
 			assert.NotContains(t, action, "*")
 			assert.Contains(t, []string{"cloudwatch:PutMetricData", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteSnapshot", "ec2:DescribeSnapshots", "ec2:DescribeVolumes", "s3:PutObject"}, action,
-				"what a server or Data Lifecycle Manager needs, and nothing that leads to more")
+				"what a server or Data Lifecycle Manager needs, and nothing that gives more")
 		}
 	}
 	assert.NotRegexp(t, exampleAccount+"|"+exampleRegion+"|"+exampleDomain, Boundary, "it is the same in every account")
@@ -183,7 +186,7 @@ func TestTrustIsOneRepositorysEnvironment(t *testing.T) {
 	}
 }
 
-// A document that no role has attached is one that nobody has read.
+// A document that no role has attached is one that is not used.
 func TestEveryDocumentIsSomebodys(t *testing.T) {
 	paths, err := filepath.Glob("*.json")
 	require.NoError(t, err)
@@ -220,4 +223,23 @@ func TestTheAccountsOwnTakeTheExamplesPlace(t *testing.T) {
 	assert.Contains(t, statements, Statement{Sid: "OwnZone", Effect: "Allow", Action: Texts{"route53:CreateHostedZone"}, Resource: Texts{"*"}, Condition: map[string]map[string]Texts{}})
 	_, err = account.Statements("nobody")
 	require.ErrorContains(t, err, "docs/iam has no role nobody")
+}
+
+// TestTheDeployerMayRunEveryType that the settings take, and none of the dear ones with accelerators.
+func TestTheDeployerMayRunEveryType(t *testing.T) {
+	may := func(name string) bool {
+		return slices.ContainsFunc(deployer(t), func(s Statement) bool {
+			return slices.ContainsFunc(s.Condition["StringLike"]["ec2:InstanceType"], func(pattern string) bool {
+				fits, err := path.Match(pattern, name)
+				require.NoError(t, err)
+				return fits
+			})
+		})
+	}
+	for _, one := range instance.All {
+		assert.True(t, may(one.Name()), one.Name())
+	}
+	for _, name := range []string{"p5.48xlarge", "g6.xlarge", "u7i-12tb.224xlarge", "x2idn.16xlarge", "mac2.metal"} {
+		assert.False(t, may(name), name)
+	}
 }

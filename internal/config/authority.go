@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -23,27 +24,39 @@ var (
 	directoryText = regexp.MustCompile(`^https://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~%/-]*)?$`)
 )
 
-// authority reads whom to ask for certificates.
-func (l *loader) authority() {
+func (l *loader) acmeEmail() {
 	a := &l.config.ACME
-	a.Email = l.raw("acmeEmail")
-	if !validEmail(a.Email) {
+	if a.Email = l.raw("acmeEmail"); !validEmail(a.Email) {
 		l.problem("acme-email-invalid", "acmeEmail", a.Email, "an e-mail address is required, where the certificate authority can reach you", set("acmeEmail", "you@example.com"))
 	}
-	a.Directory = l.text("acmeDirectory", letsEncrypt)
-	l.directory("acmeDirectory", a.Directory)
+}
+
+func (l *loader) acmeDirectory() {
+	l.config.ACME.Directory = l.text("acmeDirectory")
+	l.directory("acmeDirectory", l.config.ACME.Directory)
+}
+
+func (l *loader) acmeStagingDirectory() {
+	a := &l.config.ACME
 	staging := a.Directory
 	if a.Directory == letsEncrypt {
 		staging = letsEncryptStaging
 	}
-	a.StagingDirectory = l.text("acmeStagingDirectory", staging)
+	a.StagingDirectory = cmp.Or(l.raw("acmeStagingDirectory"), staging)
 	if a.StagingDirectory != a.Directory {
 		l.directory("acmeStagingDirectory", a.StagingDirectory)
 	}
+}
+
+func (l *loader) acmeProfile() {
+	a := &l.config.ACME
 	if a.Profile = l.raw("acmeProfile"); a.Profile != "" && !profileText.MatchString(a.Profile) {
 		l.problem("acme-profile-invalid", "acmeProfile", a.Profile, "the name of a profile is required, one of those that the authority's directory lists", set("acmeProfile", "shortlived"))
 	}
-	l.binding(a)
+}
+
+func (l *loader) acmeRoots() {
+	a := &l.config.ACME
 	if a.Roots = l.raw("acmeRoots"); a.Roots != "" && !certificates(a.Roots) {
 		l.problem("acme-roots-invalid", "acmeRoots", "", "PEM certificates are required: what your own authority's HTTPS is trusted by", "cat root.pem | pulumi config set berth:acmeRoots")
 	}
@@ -52,13 +65,18 @@ func (l *loader) authority() {
 // fixEABKey sets the key of an external account binding, which the command reads.
 const fixEABKey = "pulumi config set --secret berth:acmeEabKey"
 
-// binding reads the external account binding (RFC 8555, section 7.3.4). The key is never shown.
-func (l *loader) binding(a *ACME) {
-	a.EABKeyID = l.raw("acmeEabKeyId")
+func (l *loader) eabKeyID() {
+	a := &l.config.ACME
+	if a.EABKeyID = l.raw("acmeEabKeyId"); a.EABKeyID != "" && !keyIDText.MatchString(a.EABKeyID) {
+		l.problem("acme-eab-key-id-invalid", "acmeEabKeyId", a.EABKeyID, "the key id is required as the authority's account pages show it: 1 to 256 letters, digits, and any of . _ ~ + / = @ : -", set("acmeEabKeyId", "KEY_ID"))
+	}
+}
+
+// eabKey reads the key of an external account binding (RFC 8555, section 7.3.4), which is never shown.
+func (l *loader) eabKey() {
+	a := &l.config.ACME
 	a.EABKey = strings.TrimRight(strings.TrimSpace(l.secret("acmeEabKey", fixEABKey)), "=")
 	switch {
-	case a.EABKeyID != "" && !keyIDText.MatchString(a.EABKeyID):
-		l.problem("acme-eab-key-id-invalid", "acmeEabKeyId", a.EABKeyID, "the key id is required as the authority's account pages show it: 1 to 256 letters, digits, and any of . _ ~ + / = @ : -", set("acmeEabKeyId", "KEY_ID"))
 	case a.EABKeyID != "" && a.EABKey == "":
 		l.problem("acme-eab-key-missing", "acmeEabKey", "", "a key id comes with its key, from the same page of the authority's", fixEABKey)
 	case a.EABKeyID == "" && a.EABKey != "":

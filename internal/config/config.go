@@ -14,14 +14,17 @@ type Config struct {
 	// Domain is the site's name, Aliases its further names: DNS names in lower case.
 	Domain  string
 	Aliases []string
+	// Redirects lead names to others, each straight to the last; ExternalHosts are the names whose records are made elsewhere.
+	Redirects     map[string]string
+	ExternalHosts []string
 	// Zone is the Route 53 hosted zone that holds the names. CreateZone makes it; otherwise it has to exist.
 	Zone       string
 	CreateZone bool
 	// OperatorCIDRs are the networks from which SSH is allowed, masked.
 	OperatorCIDRs []netip.Prefix
-	// Region and AvailabilityZone are where the environment stands.
+	// Region and AvailabilityZone are where the environment is created.
 	Region, AvailabilityZone string
-	// InstanceType is of the families t3 and t3a.
+	// InstanceType is one of internal/instance.
 	InstanceType string
 	// AMI is the machine image, "" for the newest Debian 13 when a server is first made.
 	AMI string
@@ -41,10 +44,20 @@ type Config struct {
 	DeployKey, RepositoryHostKey string
 	// ComposeFiles are the paths of the compose files inside the repository; a later one overrides those before it.
 	ComposeFiles []string
-	// Routes lead paths of the site to services of the compose file.
+	// Routes map paths of the site to services of the compose file.
 	Routes []Route
-	// UploadLimit is the size of the largest request body that the edge takes, in MiB.
-	UploadLimit int
+	// TrustedProxies are networks, or names of Vendors, that are trusted to report a visitor's address; OnlyTrustedProxies refuses
+	// all others.
+	TrustedProxies     []string
+	OnlyTrustedProxies bool
+	// HTTP3 offers HTTP/3 beside HTTP/2. Nginx is a text of nginx's own for the site's server.
+	HTTP3 bool
+	Nginx string
+	// Auth, a secret, are who may log in to routes that ask: user to password. Routes ask where there is anybody.
+	Auth map[string]string
+	// MaxBody is the size of the largest request body that the edge takes, in MiB. Timeout is how many seconds the app, or a
+	// WebSocket, may be silent.
+	MaxBody, Timeout int
 	// ReleaseStrategy is BlueGreen or StopFirst.
 	ReleaseStrategy string
 	// HealthyWithin and DrainWithin are what a release waits for, in seconds: its services to become healthy, and open
@@ -55,6 +68,8 @@ type Config struct {
 	// Migration runs before the switch, Database dumps and restores what Berth does not know; nil for none.
 	Migration *Migration
 	Database  *Database
+	// Jobs run at set times.
+	Jobs []Job
 	// Images replace what the compose file says of a service: service to reference.
 	Images map[string]string
 	// Registries are credentials, secret: a registry's name to "user:password".
@@ -77,15 +92,37 @@ type Config struct {
 	SSHPrivateKey string
 }
 
-// Route leads the paths that begin with Path to a port of a service.
+// Route forwards the paths that begin with Path to a port of a service. routeFields says what each field may be; as JSON it goes into
+// the plan of a release.
 type Route struct {
-	// Path begins with /; one that ends with / leads everything below it.
-	Path string
+	// Host is the name that it is for, "" for all of the domain and its aliases.
+	Host string `json:"host,omitempty"`
+	// Path is that of its folder, with and without a slash at its end.
+	Path string `json:"path"`
 	// Service is the compose file's, Port the one on which it listens inside its container.
-	Service string
-	Port    int
+	Service string `json:"service"`
+	Port    int    `json:"port"`
 	// Health is a path that answers 2xx or 3xx when the service works, "" for any answer at Path that is no 5xx.
-	Health string
+	Health string `json:"health"`
+	// Protocol is what the service speaks: "grpc", or "" and "http".
+	Protocol string `json:"protocol,omitempty"`
+	// Buffering says whether nginx takes in whole answers, beside whole requests; false is neither, and nil requests alone.
+	Buffering *bool `json:"buffering,omitempty"`
+	// MaxBody and Timeout are those of the site where they are 0, but that a stream has no limit of its own.
+	MaxBody int `json:"maxBody,omitempty"`
+	Timeout int `json:"timeout,omitempty"`
+	// AllowFrom are the networks that get in, none for all; Auth is false where a site that asks for a password does not here.
+	AllowFrom Networks `json:"allowFrom,omitempty"`
+	Auth      *bool    `json:"auth,omitempty"`
+	// RateLimit is an address's, nil for none.
+	RateLimit *RateLimit `json:"rateLimit,omitempty"`
+	// StripPrefix has the service get the path without Path.
+	StripPrefix bool `json:"stripPrefix,omitempty"`
+}
+
+// Streamed says whether the service gets requests as they come, not whole.
+func (r *Route) Streamed() bool {
+	return r.Protocol == ProtocolGRPC || r.Buffering != nil && !*r.Buffering
 }
 
 // ACME is the certificate authority that is asked, after its staging twin.
@@ -98,9 +135,6 @@ type ACME struct {
 	// Roots are PEM certificates that an authority's own HTTPS is trusted by beside the public ones, "" for none.
 	Roots string
 }
-
-// Names are all names of the site, the domain first.
-func (c *Config) Names() []string { return append([]string{c.Domain}, c.Aliases...) }
 
 // Variables are all of the app's, those that anyone may read and the secrets, by name.
 func (c *Config) Variables() map[string]string {
@@ -130,15 +164,11 @@ func Load(settings map[string]string, isSecret func(key string) bool) (*Config, 
 // sound, and beside them what is wrong, nil for nothing.
 func Parse(project string, settings map[string]string, isSecret func(key string) bool) (*Config, *Problems) {
 	l := &loader{settings: settings, isSecret: isSecret, config: &Config{}}
-	l.adopt(project)
+	l.readProjectSettings(project)
 	l.refuseUnknown()
-	l.site()
-	l.environment()
-	l.release()
-	l.rollout()
-	l.variables()
-	l.authority()
-	l.operations()
+	for _, setting := range table {
+		setting.parse(l)
+	}
 	l.inProject(project)
 	if len(l.problems) > 0 {
 		return l.config, &Problems{List: l.problems}

@@ -1,13 +1,15 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
+
+	"berth/internal/instance"
 )
 
 const (
@@ -24,77 +26,74 @@ var (
 	// not, and two keys that differ in case alone make a request that no policy allows.
 	reservedTags = []string{"Name", "ManagedBy", "Project", "Stack"}
 
-	sizes = []string{"nano", "micro", "small", "medium", "large", "xlarge", "2xlarge"}
-	// region matches those of AWS's partition aws, and of no other. Source: partitions.json of AWS's SDKs, regionRegex.
-	region   = regexp.MustCompile(`^(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-\d+$`)
-	apart    = regexp.MustCompile(`^(cn|us-gov|us-iso[a-z]*|eu-iso[a-z]*|eusc)-`)
-	subnetID = regexp.MustCompile(`^subnet-([0-9a-f]{8}|[0-9a-f]{17})$`)
-	amiID    = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
-	tagText  = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+	// regionCode matches those of AWS's partition aws, and of no other. Source: partitions.json of AWS's SDKs, regionRegex.
+	regionCode = regexp.MustCompile(`^(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-\d+$`)
+	apart      = regexp.MustCompile(`^(cn|us-gov|us-iso[a-z]*|eu-iso[a-z]*|eusc)-`)
+	subnetID   = regexp.MustCompile(`^subnet-([0-9a-f]{8}|[0-9a-f]{17})$`)
+	amiID      = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
+	tagText    = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 )
 
-// environment reads what AWS is to hold.
-func (l *loader) environment() {
-	l.operators()
+func (l *loader) region() {
 	c := l.config
-	switch c.Region = l.text("region", "eu-central-1"); {
+	switch c.Region = l.text("region"); {
 	case apart.MatchString(c.Region):
-		l.problem("region-other-partition", "region", c.Region, "it belongs to another partition of AWS than aws, with other names, services and images, which Berth does not support; a region of the partition aws is required, such as eu-central-1 or us-east-1", set("region", "eu-central-1"))
-	case !region.MatchString(c.Region):
-		l.problem("region-invalid", "region", c.Region, "a region's code is required, such as eu-central-1 or us-east-1", set("region", "eu-central-1"))
-	default:
-		l.zoneOf(c.Region)
+		l.problem("region-other-partition", "region", c.Region, "it belongs to another partition of AWS than aws, with other names, services and images, which Berth does not support; a region of the partition aws is required, such as eu-central-1 or us-east-1", set("region", defaultText("region")))
+	case !regionCode.MatchString(c.Region):
+		l.problem("region-invalid", "region", c.Region, "a region's code is required, such as eu-central-1 or us-east-1", set("region", defaultText("region")))
 	}
-	l.instance()
-	if c.AMI = l.raw("ami"); c.AMI != "" && !amiID.MatchString(c.AMI) {
-		l.problem("ami-invalid", "ami", c.AMI, "an image's id is required, ami- and 8 or 17 hexadecimal digits, of an x86-64 Debian 13", remove("ami"))
-	}
-	if c.SubnetID = l.raw("subnetId"); c.SubnetID != "" && !subnetID.MatchString(c.SubnetID) {
-		l.problem("subnet-id-invalid", "subnetId", c.SubnetID, "a subnet's id is required, subnet- and 8 or 17 hexadecimal digits", remove("subnetId"))
-	}
-	c.VolumeSize = 20
-	if l.decode("volumeSize", &c.VolumeSize, fmt.Sprintf("a whole number of GiB, %d to %d", minVolume, maxVolume), set("volumeSize", "20")) &&
-		(c.VolumeSize < minVolume || c.VolumeSize > maxVolume) {
-		l.problem("volume-size-invalid", "volumeSize", strconv.Itoa(c.VolumeSize), fmt.Sprintf("the data volume has %d to %d GiB", minVolume, maxVolume), set("volumeSize", "20"))
-	}
-	network, err := netip.ParsePrefix(l.text("vpcCidr", "10.20.0.0/16"))
-	if err != nil || !network.Addr().Is4() || !network.Addr().IsPrivate() || network.Bits() < 16 || network.Bits() > 24 || network != network.Masked() {
-		l.problem("vpc-cidr-invalid", "vpcCidr", l.raw("vpcCidr"), "a private IPv4 range from /16 to /24 is required, its host bits zero", set("vpcCidr", "10.20.0.0/16"))
-	}
-	c.VPCCIDR = network
-	c.Protect = l.boolean("protect", true)
-	l.tags()
 }
 
-func (l *loader) zoneOf(region string) {
-	zone := l.text("availabilityZone", region+"a")
+// availabilityZone reads the zone of a region that is valid.
+func (l *loader) availabilityZone() {
+	region := l.config.Region
+	if !regionCode.MatchString(region) {
+		return
+	}
+	zone := cmp.Or(l.raw("availabilityZone"), region+"a")
 	if letter, ok := strings.CutPrefix(zone, region); !ok || len(letter) != 1 || letter < "a" || letter > "f" {
 		l.problem("availability-zone-invalid", "availabilityZone", zone, "a zone of the region "+region+" is required", set("availabilityZone", region+"a"))
 	}
 	l.config.AvailabilityZone = zone
 }
 
-func (l *loader) instance() {
-	c := l.config
-	c.InstanceType = l.text("instanceType", "t3.micro")
-	family, size, _ := strings.Cut(c.InstanceType, ".")
-	if family == "t4g" {
-		l.problem("instance-type-arm", "instanceType", c.InstanceType, "t4g is ARM, and the machine image and most apps' images are x86-64, so it is not supported yet; take t3 or t3a", set("instanceType", "t3."+knownSize(size)))
-	} else if (family != "t3" && family != "t3a") || !slices.Contains(sizes, size) {
-		l.problem("instance-type-invalid", "instanceType", c.InstanceType, "a type of the families t3 and t3a is required, in the sizes "+strings.Join(sizes, ", "), set("instanceType", "t3.micro"))
-	}
+func (l *loader) image() {
+	l.config.AMI = l.resourceID("ami-invalid", "ami", amiID, "an image's id is required, ami- and 8 or 17 hexadecimal digits, of an x86-64 Debian 13")
 }
 
-func knownSize(size string) string {
-	if slices.Contains(sizes, size) {
-		return size
+func (l *loader) subnet() {
+	l.config.SubnetID = l.resourceID("subnet-id-invalid", "subnetId", subnetID, "a subnet's id is required, subnet- and 8 or 17 hexadecimal digits")
+}
+
+func (l *loader) network() {
+	network, err := netip.ParsePrefix(l.text("vpcCidr"))
+	if err != nil || !network.Addr().Is4() || !network.Addr().IsPrivate() || network.Bits() < 16 || network.Bits() > 24 || network != network.Masked() {
+		l.problem("vpc-cidr-invalid", "vpcCidr", l.raw("vpcCidr"), "a private IPv4 range from /16 to /24 is required, its host bits zero", set("vpcCidr", defaultText("vpcCidr")))
 	}
-	return "micro"
+	l.config.VPCCIDR = network
+}
+
+func (l *loader) instance() {
+	c := l.config
+	c.InstanceType = l.text("instanceType")
+	if _, known := instance.Lookup(c.InstanceType); known {
+		return
+	}
+	switch why, instead := instance.Refuse(c.InstanceType); why {
+	case instance.ARM:
+		l.problem("instance-type-arm", "instanceType", c.InstanceType, "its processor is ARM; the machine image, the builds and the images that a plan checks are x86-64, so it is not supported", set("instanceType", instead))
+	case instance.Metal:
+		l.problem("instance-type-metal", "instanceType", c.InstanceType, "it is a whole machine, which starts many times slower than the steps on the server wait for; a virtual size is required", set("instanceType", instead))
+	case instance.Xen:
+		l.problem("instance-type-xen", "instanceType", c.InstanceType, "it is of a generation before the Nitro System, on which the data volume has no name with its id; a type of the fifth generation or newer is required, or t3", set("instanceType", instead))
+	default:
+		l.problem("instance-type-invalid", "instanceType", c.InstanceType, "an instance type of these families is required: "+strings.Join(instance.Families(), ", ")+"; internal/instance/types.txt lists their sizes", set("instanceType", instead))
+	}
 }
 
 func (l *loader) operators() {
 	fix := set("operatorCidrs[0]", "203.0.113.7/32")
-	texts, ok := []string{l.word("operatorCidrs")}, true
+	texts, ok := []string{l.single("operatorCidrs")}, true
 	if texts[0] == "" {
 		texts, ok = l.list("operatorCidrs", "a network or a list of networks", setAnew("operatorCidrs", "operatorCidrs[0]", "203.0.113.7/32"))
 	}

@@ -26,7 +26,7 @@ func (l *loader) privateKey(key, fix string) string {
 	var locked *ssh.PassphraseMissingError
 	switch {
 	case errors.As(err, &locked):
-		l.problem("private-key-passphrase", key, "", "it has a passphrase, which nobody could type during an update; a key without one is required", fix)
+		l.problem("private-key-passphrase", key, "", "it has a passphrase, which cannot be typed during an update; a key without one is required", fix)
 	case err != nil || !strings.HasPrefix(strings.TrimSpace(value), openSSHHeader):
 		l.problem("private-key-invalid", key, "", "it is no private key in OpenSSH's format", fix)
 	case signer.PublicKey().Type() != ssh.KeyAlgoED25519:

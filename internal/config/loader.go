@@ -2,7 +2,9 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -13,23 +15,6 @@ import (
 )
 
 const namespace = "berth:"
-
-// Keys are all settings, sorted, without their namespace.
-func Keys() []string {
-	return []string{
-		"acmeDirectory", "acmeEabKey", "acmeEabKeyId", "acmeEmail", "acmeProfile", "acmeRoots", "acmeStagingDirectory", "alarmEmail", "aliases", "allow", "ami",
-		"availabilityZone", "composeFile", "createZone", "database", "deployKey", "domain", "drainWithin",
-		"dumpBucket", "environment", "healthyWithin", "images", "instanceType", "keepReleases", "migration",
-		"operatorCidrs", "protect", "ref", "region", "registries", "releaseStrategy", "repository",
-		"repositoryHostKey", "restoreDrill", "routes", "secrets", "snapshotsKept", "sshPrivateKey", "subnetId", "tags",
-		"uploadLimit", "volumeSize", "volumeSnapshot", "vpcCidr", "zone",
-	}
-}
-
-// SecretKeys names the settings that have to be stored encrypted.
-func SecretKeys() []string { return secretKeys }
-
-var secretKeys = []string{"acmeEabKey", "deployKey", "registries", "secrets", "sshPrivateKey"}
 
 var (
 	plainName      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -42,12 +27,14 @@ type loader struct {
 	isSecret func(string) bool
 	config   *Config
 	problems []Problem
-	// adopted are the settings that are set in the namespace of a project with another name.
-	adopted map[string]bool
+	// declared are the routes as far as they read, by their place in the setting.
+	declared []Route
+	// fromProject are the settings that are set in the namespace of a project with another name.
+	fromProject map[string]bool
 }
 
 func (l *loader) problem(id, path, value, allowed, fix string) {
-	if slices.Contains(secretKeys, root(path)) {
+	if isSecretKey(root(path)) {
 		value = ""
 	}
 	if value = redacted(value); value != "" {
@@ -56,7 +43,7 @@ func (l *loader) problem(id, path, value, allowed, fix string) {
 	l.problems = append(l.problems, Problem{ID: id, Setting: namespace + harmless(path), Value: value, Allowed: allowed, Fix: fix})
 }
 
-// root is the setting that a path leads into.
+// root is the setting that a path belongs to.
 func root(path string) string {
 	if end := strings.IndexAny(path, ".["); end >= 0 {
 		return path[:end]
@@ -97,7 +84,7 @@ func (l *loader) unknown(full, key string) Problem {
 			problem.Fix += " && " + again
 		}
 	}
-	if slices.Contains(secretKeys, name) && !l.isSecret(full) {
+	if isSecretKey(name) && !l.isSecret(full) {
 		problem.Allowed += "; it is stored in plain text, which counts as leaked: set a new one"
 	}
 	return problem
@@ -115,11 +102,11 @@ func (l *loader) again(full, key string) string {
 		// Pulumi appends to a list and makes no gap in one.
 		index, err := strconv.Atoi(match[1])
 		known := l.settings[namespace+root(key)]
-		if err != nil || !unset(known) && known != defaults[root(key)] && json.Unmarshal([]byte(known), &elements) != nil || index > len(elements) {
+		if err != nil || !unset(known) && known != defaultText(root(key)) && json.Unmarshal([]byte(known), &elements) != nil || index > len(elements) {
 			return ""
 		}
 	}
-	if slices.Contains(secretKeys, root(key)) || l.isSecret(full) {
+	if isSecretKey(root(key)) || l.isSecret(full) {
 		return setSecret(key)
 	}
 	if redacted(value) != value || len(value) > shownLength || harmless(value) != value {
@@ -156,11 +143,8 @@ func unset(value string) bool {
 	return slices.Contains([]string{"", "[]", "{}", "null"}, strings.TrimSpace(value))
 }
 
-// words are the lists that may be a text as well: `pulumi new` asks for texts alone.
-var words = []string{"composeFile", "operatorCidrs", "routes"}
-
-// word is the text of such a setting, "" where it is a list.
-func (l *loader) word(key string) string {
+// single is the text of a setting that may be a text or a list, "" if it is a list.
+func (l *loader) single(key string) string {
 	text := strings.TrimSpace(l.raw(key))
 	if strings.IndexAny(text, "[{\"") == 0 {
 		return ""
@@ -168,13 +152,8 @@ func (l *loader) word(key string) string {
 	return text
 }
 
-// text reads a string setting.
-func (l *loader) text(key, fallback string) string {
-	if value := l.raw(key); value != "" {
-		return value
-	}
-	return fallback
-}
+// text reads a string setting, or its default from the table.
+func (l *loader) text(key string) string { return cmp.Or(l.raw(key), defaultText(key)) }
 
 // decode reads a setting that is JSON text into what it has to be; fix sets it.
 func (l *loader) decode(key string, into any, kind, fix string) bool {
@@ -198,7 +177,7 @@ func (l *loader) list(key, kind, fix string) (texts []string, ok bool) {
 	for _, element := range elements {
 		text, isScalar := scalar(element)
 		if !isScalar {
-			// What is no text is refused for what it looks like.
+			// What is not a text is refused with its JSON.
 			text = string(element)
 		}
 		texts = append(texts, text)
@@ -236,17 +215,42 @@ func scalar(value json.RawMessage) (string, bool) {
 	return string(value), wholeOrBoolean.Match(value)
 }
 
-func (l *loader) boolean(key string, fallback bool) bool {
-	value := fallback
+// boolean reads a setting that is true or false, or its default from the table.
+func (l *loader) boolean(key string) bool {
+	value := find(key).fallback.(bool)
 	l.decode(key, &value, "true or false", set(key, "true"))
+	return value
+}
+
+// number reads a whole number from least to most, or its default from the table.
+func (l *loader) number(key string, least, most int, unit string) int {
+	value := find(key).fallback.(int)
+	kind := fmt.Sprintf("a whole number of %s, %d to %d", unit, least, most)
+	if fix := set(key, defaultText(key)); l.decode(key, &value, kind, fix) && (value < least || value > most) {
+		l.problem("number-out-of-range", key, strconv.Itoa(value), "it has to be "+kind, fix)
+	}
+	return value
+}
+
+// resourceID reads the id of a resource of AWS, "" for none.
+func (l *loader) resourceID(id, key string, valid *regexp.Regexp, allowed string) string {
+	value := l.raw(key)
+	if value != "" && !valid.MatchString(value) {
+		l.problem(id, key, value, allowed, remove(key))
+	}
 	return value
 }
 
 // secret reads a string setting that has to be stored encrypted; fix sets it.
 func (l *loader) secret(key, fix string) string {
-	value := l.raw(key)
-	if value != "" && !l.isSecret(namespace+key) {
-		l.problem("setting-in-plain-text", key, "", "it is stored in plain text; it has to be stored encrypted, and what was readable should be replaced by a new one", fix)
+	l.encrypted(key, fix)
+	return l.raw(key)
+}
+
+// encrypted refuses a setting in plain text; fix is the command. Pulumi says of a map only whether anything in it is encrypted: what is in
+// plain text beside an encrypted value is found in the stack's file (stackfile.go).
+func (l *loader) encrypted(key, fix string) {
+	if l.raw(key) != "" && !l.isSecret(namespace+key) {
+		l.problem("setting-in-plain-text", key, "", "it is stored in plain text; it has to be stored encrypted, and what was readable counts as leaked: set a new one", fix)
 	}
-	return value
 }

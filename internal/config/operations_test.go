@@ -23,7 +23,7 @@ func TestOperationsAreTaken(t *testing.T) {
 func TestThePathAskedFromOutsideIsBounded(t *testing.T) {
 	routes := `[{"path":"/","service":"web","port":80,"health":"/` + strings.Repeat("x", maxHealthPath) + `"}]`
 	_, err := Load(with("routes", routes), allSecret)
-	require.NoError(t, err, "without monitoring nobody asks for it")
+	require.NoError(t, err, "without monitoring it is not requested")
 	_, err = Load(with("routes", routes, "alarmEmail", "you@example.com"), allSecret)
 	require.ErrorContains(t, err, "berth:routes[0].health")
 	assert.ErrorContains(t, err, "at most 255 characters")

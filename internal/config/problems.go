@@ -19,7 +19,7 @@ type Problem struct {
 	Setting string
 	// Value is what it is set to, as it may be shown; "" where it is not set or secret.
 	Value string
-	// Allowed is a sentence about what may stand there.
+	// Allowed is a sentence about what is allowed.
 	Allowed string
 	// Fix is the command that fixes it.
 	Fix string
@@ -70,7 +70,7 @@ func (p *Problems) Concern(keys ...string) bool {
 	})
 }
 
-// redacted is a value without the credentials that have no place in it: what stands before the @ of a URL, and private
+// redacted is a value without the credentials that have no place in it: the part before the @ of a URL, and private
 // keys.
 func redacted(value string) string {
 	if strings.Contains(value, "PRIVATE KEY") {
@@ -126,17 +126,17 @@ func setAnew(key, path, value string) string {
 	return "pulumi config rm " + namespace + key + " && " + set(path, value)
 }
 
-// edit is the command that opens the stack's file, for what no path leads to.
+// edit is the command that opens the stack's file, for what no path can address.
 const edit = `"${EDITOR:-vi}" "Pulumi.$(pulumi stack --show-name).yaml"`
 
-// addressable says whether a path can stand in a command: Pulumi's paths cannot write every backslash, and what
+// addressable says whether a path can be written in a command: Pulumi's paths cannot write every backslash, and what
 // speaks to a terminal is not shown.
 func addressable(path string) bool {
 	return harmless(path) == path && !strings.Contains(path, `\`)
 }
 
 // removeFlat is the command that removes a key of the stack's file by its whole name: with --path a point or a bracket in
-// it leads into a map or a list, where it is not.
+// it addresses an element of a map or a list.
 func removeFlat(full string) string {
 	if harmless(full) != full {
 		return edit

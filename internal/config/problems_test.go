@@ -16,11 +16,11 @@ const canary = "canary-5b1f"
 
 func TestSecretsAreStoredEncryptedAndNeverShown(t *testing.T) {
 	settings := with("secrets", `{"A":"`+canary+`\n","B":{"`+canary+`":1}}`, "deployKey", canary, "sshPrivateKey", canary, "secretss", canary,
-		"registries", `{"registry.example.com":"`+canary+`"}`, "acmeEabKey", canary)
+		"registries", `{"registry.example.com":"`+canary+`"}`, "acmeEabKey", canary, "auth", `{"alice":"`+canary+`"}`)
 	_, err := Load(settings, func(string) bool { return false })
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), canary)
-	for _, key := range secretKeys {
+	for _, key := range SecretKeys() {
 		assert.Contains(t, err.Error(), "berth:"+key+": it is stored in plain text")
 	}
 	assert.Contains(t, err.Error(), "pulumi config set --secret --path berth:secrets.A")
@@ -123,6 +123,6 @@ func TestMendingCommandsMend(t *testing.T) {
 		t.Log(problems.List[0])
 		run(problems.List[0].Fix)
 	}
-	assert.Less(t, fixed, 30, "the commands lead to settings that load")
+	assert.Less(t, fixed, 30, "the commands give settings that load")
 	assert.Greater(t, fixed, 10)
 }

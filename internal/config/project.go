@@ -8,24 +8,17 @@ import (
 	"strings"
 )
 
-// defaults are what Pulumi.yaml gives the settings that it gives something, as Pulumi hands it over.
-var defaults = map[string]string{
-	"acmeDirectory": letsEncrypt, "composeFile": "compose.yaml", "createZone": "false", "drainWithin": "30", "dumpBucket": "false",
-	"healthyWithin": "300", "instanceType": "t3.micro", "keepReleases": "3", "protect": "true", "ref": "main", "region": "eu-central-1",
-	"releaseStrategy": BlueGreen, "restoreDrill": "7", "snapshotsKept": "7", "uploadLimit": "100", "volumeSize": "20", "vpcCidr": "10.20.0.0/16",
-}
-
-// adopt makes the settings of a project with another name Berth's: `pulumi new` lets everyone choose a name, and to Pulumi
-// a setting without a namespace (pulumi config set volumeSize 40) is the project's. What stands under either is taken; what
-// stands under both and differs is refused, as one of the two would be ignored.
-func (l *loader) adopt(project string) {
+// readProjectSettings makes the settings of a project with another name Berth's: `pulumi new` lets everyone choose a name, and to Pulumi
+// a setting without a namespace (pulumi config set volumeSize 40) is the project's. A setting in either namespace is used; one
+// that is in both and differs is refused, as one of the two would be ignored.
+func (l *loader) readProjectSettings(project string) {
 	own := project + ":"
 	if own == namespace {
 		return
 	}
 	given, isSecret := l.settings, l.isSecret
 	l.settings = maps.Clone(given)
-	l.adopted = map[string]bool{}
+	l.fromProject = map[string]bool{}
 	for _, full := range slices.Sorted(maps.Keys(given)) {
 		key, projects := strings.CutPrefix(full, own)
 		if !projects {
@@ -35,24 +28,24 @@ func (l *loader) adopt(project string) {
 		switch {
 		case !slices.Contains(Keys(), key):
 			l.problems = append(l.problems, l.unknown(full, key))
-		case unset(value) || value == defaults[key] && !unset(berths) || value == berths:
+		case unset(value) || value == defaultText(key) && !unset(berths) || value == berths:
 		case !unset(berths):
 			l.problems = append(l.problems, Problem{ID: "setting-twice", Setting: harmless(full), Allowed: fmt.Sprintf("%s%s is set, too, to something else; one of them has to go", namespace, key), Fix: removeFlat(full)})
 		default:
-			l.settings[namespace+key], l.adopted[key] = value, true
+			l.settings[namespace+key], l.fromProject[key] = value, true
 		}
 	}
 	l.isSecret = func(key string) bool {
-		if bare := strings.TrimPrefix(key, namespace); l.adopted[bare] {
+		if bare := strings.TrimPrefix(key, namespace); l.fromProject[bare] {
 			return isSecret(own + bare)
 		}
 		return isSecret(key)
 	}
 }
 
-// inProject makes the commands about adopted settings those of the project's namespace, where they are set.
+// inProject makes the commands about such settings those of the project's namespace, where they are set.
 func (l *loader) inProject(project string) {
-	for key := range l.adopted {
+	for key := range l.fromProject {
 		named := regexp.MustCompile(`\b` + namespace + key + `\b`)
 		for i := range l.problems {
 			l.problems[i].Fix = named.ReplaceAllLiteralString(l.problems[i].Fix, project+":"+key)

@@ -1,13 +1,10 @@
 package config
 
 import (
-	"fmt"
-	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 )
 
 // shop is what Pulumi hands to a project of that name: the good settings under Berth's name, Pulumi.yaml's defaults and what
@@ -15,7 +12,7 @@ import (
 func shop(pairs ...string) map[string]string {
 	settings := good()
 	for _, key := range Keys() {
-		settings["shop:"+key] = defaults[key]
+		settings["shop:"+key] = defaultText(key)
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		settings[pairs[i]] = pairs[i+1]
@@ -60,19 +57,4 @@ func TestLookSeesWhatIsSound(t *testing.T) {
 	_, problems = Parse("berth", with("routes", `[{"path":"/","service":"web","port":0}]`), allSecret)
 	assert.True(t, problems.Concern("routes"))
 	assert.False(t, problems.Concern("route"))
-}
-
-func TestKnownDefaultsAreThoseOfTheProjectFile(t *testing.T) {
-	var project struct {
-		Config map[string]struct{ Default any }
-	}
-	require.NoError(t, yaml.Unmarshal([]byte(read(t, "../../Pulumi.yaml")), &project))
-	delete(project.Config, "pulumi:tags")
-	given := map[string]string{}
-	for key, setting := range project.Config {
-		if text := fmt.Sprint(setting.Default); !unset(text) && text != "map[]" {
-			given[key] = text
-		}
-	}
-	assert.Equal(t, given, maps.Clone(defaults))
 }

@@ -26,37 +26,30 @@ var (
 	composeText = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_./ -]*\.ya?ml$`)
 )
 
-// release reads what is released: the repository, the commit, the compose file and the routes.
-func (l *loader) release() {
+func (l *loader) ref() {
 	c := l.config
-	c.DeployKey = l.privateKey("deployKey", fixDeployKey)
-	c.SSHPrivateKey = l.privateKey("sshPrivateKey", fixSSHKey)
-	l.repository()
-	if c.Ref = l.text("ref", "main"); !validRef(c.Ref) {
-		l.problem("ref-invalid", "ref", c.Ref, "a branch, a tag or a commit's SHA is required", set("ref", "main"))
+	if c.Ref = l.text("ref"); !validRef(c.Ref) {
+		l.problem("ref-invalid", "ref", c.Ref, "a branch, a tag or a commit's SHA is required", set("ref", defaultText("ref")))
 	}
-	l.composeFiles()
-	l.routes()
-	l.allow()
 }
 
 // composeFiles reads which compose files there are: one, or a list.
 func (l *loader) composeFiles() {
 	c := l.config
-	word := l.word("composeFile")
-	if word != "" {
-		c.ComposeFiles = []string{word}
-	} else if c.ComposeFiles, _ = l.list("composeFile", "the path of a compose file, or a list of such paths", set("composeFile", "compose.yaml")); len(c.ComposeFiles) == 0 {
-		c.ComposeFiles = []string{"compose.yaml"}
+	setDefault := set("composeFile", defaultText("composeFile"))
+	if single := l.single("composeFile"); single != "" {
+		c.ComposeFiles = []string{single}
+	} else if c.ComposeFiles, _ = l.list("composeFile", "the path of a compose file, or a list of such paths", setDefault); len(c.ComposeFiles) == 0 {
+		c.ComposeFiles = []string{defaultText("composeFile")}
 	}
 	for i, file := range c.ComposeFiles {
 		at, fix := fmt.Sprintf("composeFile[%d]", i), ""
 		if fix = remove(at); len(c.ComposeFiles) == 1 {
-			at, fix = "composeFile", set("composeFile", "compose.yaml")
+			at, fix = "composeFile", setDefault
 		}
 		switch {
 		case !composeText.MatchString(file) || path.Clean(file) != file || strings.Contains(file, ".."):
-			l.problem("compose-file-invalid", at, file, "a path inside the repository that ends in .yaml or .yml is required; it may not lead out of it", fix)
+			l.problem("compose-file-invalid", at, file, "a path inside the repository that ends in .yaml or .yml is required; it has to stay inside", fix)
 		case slices.Index(c.ComposeFiles, file) < i:
 			l.problem("compose-file-twice", at, file, "the file is in the list already", fix)
 		}
@@ -85,16 +78,25 @@ func (l *loader) repository() {
 		l.problem("repository-missing", "repository", "", "the app's git repository is required", fix)
 		return
 	}
-	host, port, overSSH, ok := gitHost(c.Repository)
-	if !ok {
+	if _, _, _, ok := gitHost(c.Repository); !ok {
 		l.problem("repository-invalid", "repository", c.Repository, "a repository is reached by https://host/path, ssh://user@host/path or git@host:path, without a password", fix)
-		return
 	}
-	if !overSSH {
-		return
-	}
-	if c.DeployKey == "" {
+}
+
+func (l *loader) deployKey() {
+	c := l.config
+	c.DeployKey = l.privateKey("deployKey", fixDeployKey)
+	if _, _, overSSH, ok := gitHost(c.Repository); ok && overSSH && c.DeployKey == "" {
 		l.problem("deploy-key-missing", "deployKey", "", "a repository over SSH needs a deploy key, whose public half the repository's settings take as a read-only deploy key", fixDeployKey)
+	}
+}
+
+// repositoryHostKey reads the key that identifies the host of a repository over SSH.
+func (l *loader) repositoryHostKey() {
+	c := l.config
+	host, port, overSSH, ok := gitHost(c.Repository)
+	if !ok || !overSSH {
+		return
 	}
 	if c.RepositoryHostKey = l.raw("repositoryHostKey"); c.RepositoryHostKey == "" {
 		c.RepositoryHostKey = knownHosts[strings.ToLower(host)]
@@ -104,7 +106,7 @@ func (l *loader) repository() {
 		scan = "ssh-keyscan -p " + port + " -t ed25519 " + host
 	}
 	// The key is asked for and set by two commands: in between a person compares it with what the host publishes.
-	fix = scan + "; " + set("repositoryHostKey", "ssh-ed25519 AAAA…")
+	fix := scan + "; " + set("repositoryHostKey", "ssh-ed25519 AAAA…")
 	const compare = "; compare what ssh-keyscan tells with what the host publishes"
 	if c.RepositoryHostKey == "" {
 		l.problem("repository-host-key-missing", "repositoryHostKey", "", "the public host key of "+host+" is required"+compare, fix)

@@ -40,40 +40,31 @@ type Migration struct {
 }
 
 // Database is how the data of a service is dumped (Dump prints it) and restored (Restore reads it), where Berth does not
-// know that by itself.
+// know it.
 type Database struct {
 	Service string `json:"service"`
 	Dump    string `json:"dump"`
 	Restore string `json:"restore"`
 }
 
-// rollout reads how a release replaces the one before it.
-func (l *loader) rollout() {
+// strategy reads how a release replaces the one before it.
+func (l *loader) strategy() {
 	c := l.config
-	if c.ReleaseStrategy = l.text("releaseStrategy", BlueGreen); c.ReleaseStrategy != BlueGreen && c.ReleaseStrategy != StopFirst {
+	if c.ReleaseStrategy = l.text("releaseStrategy"); c.ReleaseStrategy != BlueGreen && c.ReleaseStrategy != StopFirst {
 		l.problem("release-strategy-invalid", "releaseStrategy", c.ReleaseStrategy, BlueGreen+" or "+StopFirst+" is required", set("releaseStrategy", BlueGreen))
 	}
-	c.HealthyWithin = l.number("healthyWithin", 300, minHealthy, maxHealthy, "seconds")
-	c.DrainWithin = l.number("drainWithin", 30, minDrain, maxDrain, "seconds")
-	c.KeepReleases = l.number("keepReleases", 3, minKeep, maxKeep, "releases")
-	if given := l.fields("migration", "a service of the compose file and a command", map[string]string{"service": "api", "command": "./migrate"}); given != nil {
-		c.Migration = &Migration{Service: given["service"], Command: given["command"]}
-	}
-	if given := l.fields("database", "a service of the compose file and two commands that run in it", map[string]string{"service": "db", "dump": "mongodump --archive", "restore": "mongorestore --archive --drop"}); given != nil {
-		c.Database = &Database{Service: given["service"], Dump: given["dump"], Restore: given["restore"]}
-	}
-	l.images()
-	l.registries()
 }
 
-// number reads a whole number from least to most.
-func (l *loader) number(key string, fallback, least, most int, unit string) int {
-	value := fallback
-	kind := fmt.Sprintf("a whole number of %s, %d to %d", unit, least, most)
-	if l.decode(key, &value, kind, set(key, fmt.Sprint(fallback))) && (value < least || value > most) {
-		l.problem("number-out-of-range", key, fmt.Sprint(value), "it has to be "+kind, set(key, fmt.Sprint(fallback)))
+func (l *loader) migration() {
+	if given := l.fields("migration", "a service of the compose file and a command", map[string]string{"service": "api", "command": "./migrate"}); given != nil {
+		l.config.Migration = &Migration{Service: given["service"], Command: given["command"]}
 	}
-	return value
+}
+
+func (l *loader) database() {
+	if given := l.fields("database", "a service of the compose file and two commands that run in it", map[string]string{"service": "db", "dump": "mongodump --archive", "restore": "mongorestore --archive --drop"}); given != nil {
+		l.config.Database = &Database{Service: given["service"], Dump: given["dump"], Restore: given["restore"]}
+	}
 }
 
 // fields reads an object whose fields are all texts and all required; examples has one for each. It is nil where the
@@ -84,11 +75,11 @@ func (l *loader) fields(key, kind string, examples map[string]string) map[string
 	}
 	names := slices.Sorted(maps.Keys(examples))
 	var given map[string]json.RawMessage
-	anew := "pulumi config rm " + namespace + key
+	reset := "pulumi config rm " + namespace + key
 	for _, name := range names {
-		anew += " && " + set(key+"."+name, examples[name])
+		reset += " && " + set(key+"."+name, examples[name])
 	}
-	if !l.decode(key, &given, "an object with "+strings.Join(names, ", "), anew) {
+	if !l.decode(key, &given, "an object with "+strings.Join(names, ", "), reset) {
 		return nil
 	}
 	texts, sound := map[string]string{}, true
@@ -140,10 +131,7 @@ func (l *loader) images() {
 func (l *loader) registries() {
 	c := l.config
 	c.Registries, _ = l.texts("registries", setSecret)
-	if l.raw("registries") != "" && !l.isSecret(namespace+"registries") {
-		l.problem("registries-in-plain-text", "registries", "", "it is stored in plain text; credentials have to be stored encrypted, and what was readable counts as leaked: make new ones",
-			"pulumi config rm berth:registries && "+setSecret(`registries["registry.example.com"]`))
-	}
+	l.encrypted("registries", "pulumi config rm berth:registries && "+setSecret(`registries["registry.example.com"]`))
 	for _, server := range slices.Sorted(maps.Keys(c.Registries)) {
 		path := pathInto("registries", server)
 		user, password, both := strings.Cut(c.Registries[server], ":")

@@ -18,8 +18,7 @@ var profileNames = map[string]int{"shortlived": 25, "tlsserver": 25}
 // label is one label of a DNS host name (RFC 1123), in lower case.
 var label = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
-// site reads the names and the zone.
-func (l *loader) site() {
+func (l *loader) domain() {
 	c := l.config
 	c.Domain = l.raw("domain")
 	if c.Domain == "" {
@@ -27,6 +26,10 @@ func (l *loader) site() {
 	} else {
 		l.name("domain", c.Domain)
 	}
+}
+
+func (l *loader) aliases() {
+	c := l.config
 	c.Aliases, _ = l.list("aliases", "a list of names", setAnew("aliases", "aliases[0]", "www.example.com"))
 	seen := map[string]bool{c.Domain: true}
 	for i, alias := range c.Aliases {
@@ -37,37 +40,15 @@ func (l *loader) site() {
 		}
 		seen[alias] = true
 	}
-	most, kind := maxNames, "a certificate"
-	if limit, limited := profileNames[l.raw("acmeProfile")]; limited {
-		most, kind = limit, "a certificate of the profile "+l.raw("acmeProfile")
-	}
-	if len(c.Aliases) >= most {
-		l.problem("names-too-many", "aliases", "", fmt.Sprintf("%s holds at most %d names; there are %d", kind, most, len(c.Names())), remove(fmt.Sprintf("aliases[%d]", most-1)))
-	}
-	c.CreateZone = l.boolean("createZone", false)
-	l.zone()
 }
 
+// zone reads the zone and checks that it holds all names.
 func (l *loader) zone() {
 	c := l.config
 	if c.Zone = l.raw("zone"); c.Zone == "" {
 		c.Zone = l.registrable()
 	} else if reason := validName(c.Zone); reason != "" {
 		l.problem("zone-invalid", "zone", c.Zone, reason, set("zone", "example.com"))
-		return
-	}
-	if c.Zone == "" {
-		return
-	}
-	for i, name := range c.Names() {
-		switch {
-		case validName(name) != "" || name == c.Zone || strings.HasSuffix(name, "."+c.Zone):
-		case i == 0:
-			l.problem("domain-outside-zone", "domain", name, "it lies outside the zone "+c.Zone, set("zone", parent(name)))
-		default:
-			path := fmt.Sprintf("aliases[%d]", i-1)
-			l.problem("alias-outside-zone", path, name, "it lies outside the zone "+c.Zone+", which holds all names of the site", remove(path))
-		}
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Stray finds what looks like a setting in a stack's file and is none to Pulumi, which ignores it without a word: a setting
+// Stray finds what looks like a setting in a stack's file and is none to Pulumi, which silently ignores it: a setting
 // outside config:, or inside another one. root is the project's folder; settings are those that Pulumi read, nil where they
 // are not known.
 func Stray(root, project, stack string, settings map[string]string) []Problem {
@@ -109,7 +109,7 @@ func (s *strays) read(file *yaml.Node, project string, settings map[string]strin
 	return true
 }
 
-// top looks through a document. Pulumi reads the first alone.
+// top searches a document. Pulumi reads only the first.
 func (s *strays) top(document *yaml.Node, first bool) {
 	for _, pair := range pairs(document) {
 		key, value := pair[0], pair[1]
@@ -160,7 +160,7 @@ func (s *strays) inside(value *yaml.Node, outer string) {
 }
 
 func (s *strays) problem(id, path, allowed string, value *yaml.Node) {
-	if slices.Contains(secretKeys, root(path)) && !encrypted(value) {
+	if isSecretKey(root(path)) && !encrypted(value) {
 		allowed += "; it is in plain text, which counts as leaked: set a new one"
 	}
 	s.problems = append(s.problems, Problem{ID: id, Setting: namespace + harmless(path), Allowed: allowed, Fix: `"${EDITOR:-vi}" ` + shellescape.Quote(s.file)})
@@ -169,7 +169,7 @@ func (s *strays) problem(id, path, allowed string, value *yaml.Node) {
 // plain finds what is in plain text beside encrypted values: of a map Pulumi itself says only whether anything in it is
 // encrypted.
 func (s *strays) plain(key, value *yaml.Node) {
-	if path := s.setting(key.Value); !slices.Contains(secretKeys, path) {
+	if path := s.setting(key.Value); !isSecretKey(path) {
 		return
 	}
 	var open []*yaml.Node

@@ -144,7 +144,7 @@ pulumi config set --secret berth:deployKey
 encrypted=$(sed -n 's/^ *secure: //p' "$1")
 pulumi config rm berth:deployKey
 awk -v encrypted="$encrypted" '
-  /^ *# berth:[A-Za-z]+:/ { inside = 1; sub(/# /, ""); sub(/secure: …/, "secure: " encrypted); print; next }
+  /^ *# berth:[A-Za-z0-9]+:/ { inside = 1; sub(/# /, ""); sub(/secure: …/, "secure: " encrypted); print; next }
   inside && /^ *#   / { sub(/# /, ""); sub(/secure: …/, "secure: " encrypted); print; next }
   { inside = 0; print }' "$1" >"$1.new"
 mv "$1.new" "$1"
@@ -190,7 +190,7 @@ func TestTheReadmesCommandsTakeEverySettingOfTheSample(t *testing.T) {
 			assert.Equal(t, encoded(want), settings["berth:"+key], key)
 		}
 	}
-	for _, key := range secretKeys {
+	for _, key := range SecretKeys() {
 		assert.True(t, isSecret("berth:"+key), key)
 	}
 	assert.Empty(t, Stray(c.folder, "berth", "production", settings))
@@ -249,7 +249,7 @@ func TestCommandsForFlatKeys(t *testing.T) {
 					_, problems = Parse(project, settings, isSecret)
 				}
 			}
-			require.Nil(t, problems, "the commands lead to settings that load")
+			require.Nil(t, problems, "the commands give settings that load")
 			cfg, _ := Parse(project, settings, isSecret)
 			assert.Equal(t, []Route{{Path: "/", Service: "web", Port: 80}, {Path: "/api/", Service: "api", Port: 8000}}, cfg.Routes)
 			assert.Equal(t, "info", cfg.Environment["LEVEL"])

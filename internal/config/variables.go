@@ -10,18 +10,23 @@ import (
 // maxVariables and maxVariable, in bytes, bound what is sent to the server in one step.
 const maxVariables, maxVariable = 200, 32 * 1024
 
-// variables reads the app's environment.
-func (l *loader) variables() {
+// environment reads the app's variables that are not secret.
+func (l *loader) environment() {
 	c := l.config
 	setPlain := func(path string) string { return set(path, "value") }
 	c.Environment, _ = l.texts("environment", setPlain)
-	c.Secrets, _ = l.texts("secrets", setSecret)
-	l.encrypted()
-	if count := len(c.Environment) + len(c.Secrets); count > maxVariables {
-		l.problem("variables-too-many", "environment", "", fmt.Sprintf("with the secrets at most %d variables are allowed; there are %d", maxVariables, count), remove("environment.NAME"))
-	}
 	for _, name := range slices.Sorted(maps.Keys(c.Environment)) {
 		l.variable(pathInto("environment", name), name, c.Environment[name], setPlain)
+	}
+}
+
+// secrets reads the app's secret variables, none of which may be in the environment.
+func (l *loader) secrets() {
+	c := l.config
+	c.Secrets, _ = l.texts("secrets", setSecret)
+	l.encrypted("secrets", l.setAnew())
+	if count := len(c.Environment) + len(c.Secrets); count > maxVariables {
+		l.problem("variables-too-many", "environment", "", fmt.Sprintf("with the secrets at most %d variables are allowed; there are %d", maxVariables, count), remove("environment.NAME"))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Secrets)) {
 		path := pathInto("secrets", name)
@@ -35,12 +40,8 @@ func (l *loader) variables() {
 	}
 }
 
-// encrypted refuses secrets in plain text. Pulumi says of a map only whether anything in it is encrypted, so what
-// stands in plain text beside an encrypted value goes unseen here.
-func (l *loader) encrypted() {
-	if l.raw("secrets") == "" || l.isSecret(namespace+"secrets") {
-		return
-	}
+// setAnew are the commands that set every secret once more.
+func (l *loader) setAnew() string {
 	fix := []string{}
 	for _, name := range slices.Sorted(maps.Keys(l.config.Secrets)) {
 		if plainName.MatchString(name) {
@@ -50,7 +51,7 @@ func (l *loader) encrypted() {
 	if len(fix) == 0 {
 		fix = []string{"pulumi config rm berth:secrets && " + setSecret("secrets.NAME")}
 	}
-	l.problem("secrets-in-plain-text", "secrets", "", "it is stored in plain text; secrets have to be stored encrypted, and what was readable counts as leaked: set new ones", strings.Join(fix, " && "))
+	return strings.Join(fix, " && ")
 }
 
 // variable refuses what an environment file cannot hold; fix sets the value.

@@ -2,11 +2,18 @@
 package cost
 
 import (
+	_ "embed"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 
 	"berth/internal/config"
+	"berth/internal/instance"
 )
+
+// listed is the region whose prices these are, complete the one for which prices.txt has every type.
+const listed, complete = "eu-central-1", "us-east-1"
 
 // Prices are AWS's list prices for eu-central-1 in USD without tax; docs/costs.md has each one's source and the arithmetic.
 const (
@@ -27,13 +34,50 @@ const (
 // What monitoring declares: infra/monitoring.go and provision/scripts/health/push.sh.
 const (
 	metrics = 7
-	alarms  = 12
+	alarms  = 12 // with that on CPU credits
 )
 
-// server is the price of a size, an hour.
-var server = map[string]float64{
-	"t3.nano": 0.0060, "t3.micro": 0.0120, "t3.small": 0.0240, "t3.medium": 0.0480, "t3.large": 0.0960, "t3.xlarge": 0.1920, "t3.2xlarge": 0.3840,
-	"t3a.nano": 0.0054, "t3a.micro": 0.0108, "t3a.small": 0.0216, "t3a.medium": 0.0432, "t3a.large": 0.0864, "t3a.xlarge": 0.1728, "t3a.2xlarge": 0.3456,
+//go:embed prices.txt
+var list string
+
+// families are the prices of prices.txt, by "region family".
+var families = parse(list)
+
+func parse(text string) map[string]float64 {
+	prices := map[string]float64{}
+	for line := range strings.Lines(text) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] != "#" {
+			prices[fields[0]+" "+fields[1]], _ = strconv.ParseFloat(fields[2], 64)
+		}
+	}
+	return prices
+}
+
+// hourly is what a type costs an hour in a region, 0 where prices.txt does not have it. AWS's prices have five digits.
+func hourly(region, name string) float64 {
+	found, ok := instance.Lookup(name)
+	if !ok {
+		return 0
+	}
+	units := float64(found.VCPUs)
+	if found.Burstable() {
+		units = float64(found.Memory) / 1024
+	}
+	return math.Round(families[region+" "+found.Family]*units*1e5) / 1e5
+}
+
+// pricedIn is the first region that has prices for all these types: the stack's own, the one of the other prices, the one that has all.
+func pricedIn(own string, names ...string) string {
+	for _, region := range []string{own, listed} {
+		known := true
+		for _, name := range names {
+			known = known && hourly(region, name) > 0
+		}
+		if known {
+			return region
+		}
+	}
+	return complete
 }
 
 // Part is one thing that is paid for, in USD a month.
@@ -48,26 +92,39 @@ type Prices struct {
 	Region string
 	// Server is an hour of the stack's size, Gigabyte a month of gp3's.
 	Server, Gigabyte float64
+	// ServerRegion is whose price Server is, where that is another region.
+	ServerRegion string
 }
 
 // Listed are the prices that Berth knows.
 func Listed(cfg *config.Config) Prices {
-	return Prices{Region: "eu-central-1", Server: server[cfg.InstanceType], Gigabyte: gigabyte}
+	prices := Prices{Region: listed, Gigabyte: gigabyte}
+	region := pricedIn(listed, cfg.InstanceType)
+	prices.Server = hourly(region, cfg.InstanceType)
+	if region != listed {
+		prices.ServerRegion = region
+	}
+	return prices
 }
 
-// Monthly lists what a stack pays for whatever its use, at listed prices. What Sentence says beside comes on top, and CPU credits.
-func Monthly(cfg *config.Config) []Part { return Listed(cfg).Monthly(cfg) }
-
-// Monthly lists what a stack pays at these prices.
+// Monthly lists what a stack pays for whatever its use, at these prices. What Sentence says beside comes on top, and CPU credits.
 func (p Prices) Monthly(cfg *config.Config) (parts []Part) {
+	server := cfg.InstanceType
+	if p.ServerRegion != "" && p.ServerRegion != cfg.Region {
+		server += " (at the price of " + p.ServerRegion + ")"
+	}
 	parts = []Part{
-		{cfg.InstanceType, p.Server * hours},
+		{server, p.Server * hours},
 		{fmt.Sprintf("%d GB of gp3", cfg.VolumeSize+int(systemDisk)), (float64(cfg.VolumeSize) + systemDisk) * p.Gigabyte},
 		{"IPv4 address", ipv4 * hours},
 		{"hosted zone", zone},
 	}
 	if cfg.AlarmEmail != "" {
-		parts = append(parts, Part{"monitoring", metrics*metric + alarms*alarm + healthCheck + pushes})
+		count := alarms
+		if !instance.Burstable(cfg.InstanceType) {
+			count--
+		}
+		parts = append(parts, Part{"monitoring", metrics*metric + float64(count)*alarm + healthCheck + pushes})
 	}
 	return parts
 }
@@ -96,4 +153,21 @@ func (p Prices) Sentence(cfg *config.Config) string {
 		where = ", at the prices of " + p.Region
 	}
 	return fmt.Sprintf("about %.0f USD a month%s: %s; on top, %s", total, where, strings.Join(words, ", "), beside(cfg))
+}
+
+// Change says what another instance type costs a month, "" where it is the same.
+func Change(cfg *config.Config, before string) string {
+	if before == "" || before == cfg.InstanceType {
+		return ""
+	}
+	region := pricedIn(cfg.Region, before, cfg.InstanceType)
+	from, to, where := hourly(region, before)*hours, hourly(region, cfg.InstanceType)*hours, ""
+	if cfg.Region != region {
+		where = ", at the prices of " + region
+	}
+	if from == 0 {
+		// A type that the stack cannot have, by hand.
+		return fmt.Sprintf("%s -> %s, %.2f USD a month%s", before, cfg.InstanceType, to, where)
+	}
+	return fmt.Sprintf("%s -> %s, %.2f -> %.2f USD a month (%+.2f)%s", before, cfg.InstanceType, from, to, to-from, where)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"berth/internal/config"
+	"berth/internal/instance"
 )
 
 func defaults() *config.Config {
@@ -21,14 +22,15 @@ func TestTheDocumentHasTheSameFigures(t *testing.T) {
 	text, err := os.ReadFile("../../docs/costs.md")
 	require.NoError(t, err)
 	total := 0.0
-	for _, part := range Monthly(defaults()) {
+	for _, part := range Listed(defaults()).Monthly(defaults()) {
 		total += part.USD
 	}
 	assert.True(t, strings.Contains(string(text), fmt.Sprintf("| **%.2f** |", total)), total)
-	for size, price := range server {
-		if strings.HasPrefix(size, "t3.") {
-			row := fmt.Sprintf("| %.4f | %.2f | %.2f |", price, price*hours, total-server["t3.micro"]*hours+price*hours)
-			assert.True(t, strings.Contains(string(text), row), "%s: %s", size, row)
+	for _, one := range instance.All {
+		if one.Family == "t3" {
+			price := hourly(listed, one.Name())
+			row := fmt.Sprintf("| %s | %g GiB | %.4f | %.2f | %.2f |", one.Name(), float64(one.Memory)/1024, price, price*hours, total-hourly(listed, "t3.micro")*hours+price*hours)
+			assert.True(t, strings.Contains(string(text), row), "%s: %s", one.Name(), row)
 		}
 	}
 	for _, row := range []string{
@@ -43,13 +45,60 @@ func TestTheDocumentHasTheSameFigures(t *testing.T) {
 	assert.True(t, strings.Contains(string(readme), fmt.Sprintf("about %.0f USD", total)), total)
 }
 
-// TestEverySizeHasAPrice: the sizes are those that the configuration takes.
-func TestEverySizeHasAPrice(t *testing.T) {
-	for _, family := range []string{"t3", "t3a"} {
-		for _, size := range []string{"nano", "micro", "small", "medium", "large", "xlarge", "2xlarge"} {
-			assert.Positive(t, server[family+"."+size])
-		}
+// TestEveryTypeHasAPrice, and prices.txt has none of a family that no server can have. What AWS lists is met where sizes are rounded, too.
+func TestEveryTypeHasAPrice(t *testing.T) {
+	known := map[string]bool{}
+	for _, one := range instance.All {
+		assert.Greater(t, hourly(complete, one.Name()), 0.0, one.Name())
+		assert.Equal(t, one.Burstable(), hourly(listed, one.Name()) > 0, one.Name())
+		known[one.Family] = true
 	}
+	for key := range families {
+		_, family, _ := strings.Cut(key, " ")
+		assert.True(t, known[family], key)
+	}
+	for name, price := range map[string]float64{
+		"t3.nano": 0.0052, "t3a.2xlarge": 0.3008, "m5.large": 0.096, "m5zn.xlarge": 0.3303, "m5zn.12xlarge": 3.9641, "m7i.48xlarge": 9.6768, "m8i.96xlarge": 20.32128, "c5.9xlarge": 1.53,
+		"c5n.18xlarge": 3.888, "c7a.medium": 0.05132, "c7i-flex.large": 0.08479, "c8a.medium": 0.05389, "r6idn.32xlarge": 12.50496, "r7a.medium": 0.07608, "r8i-flex.16xlarge": 4.22304,
+	} {
+		assert.InEpsilon(t, price, hourly(complete, name), 0.0005, name)
+	}
+}
+
+func TestASentenceNamesTheRegionOfItsServer(t *testing.T) {
+	cfg := defaults()
+	cfg.InstanceType = "m7i.large"
+	assert.Contains(t, Sentence(cfg), "about 80 USD a month: m7i.large (at the price of us-east-1) 73.58, 28 GB")
+	cfg.Region = "us-east-1"
+	assert.Contains(t, Sentence(cfg), "about 80 USD a month, at the prices of eu-central-1: m7i.large 73.58, 28 GB")
+}
+
+func TestChange(t *testing.T) {
+	for _, row := range []struct{ before, after, region, want string }{
+		{"", "t3.small", "eu-central-1", ""},
+		{"t3.small", "t3.small", "eu-central-1", ""},
+		{"t3.micro", "t3.large", "eu-central-1", "t3.micro -> t3.large, 8.76 -> 70.08 USD a month (+61.32)"},
+		{"t3.large", "t3a.large", "us-east-1", "t3.large -> t3a.large, 60.74 -> 54.90 USD a month (-5.84)"},
+		{"t3.large", "t3a.large", "us-west-2", "t3.large -> t3a.large, 70.08 -> 63.07 USD a month (-7.01), at the prices of eu-central-1"},
+		{"t3.large", "m7i.large", "eu-central-1", "t3.large -> m7i.large, 60.74 -> 73.58 USD a month (+12.85), at the prices of us-east-1"},
+		{"m7i.large", "m6i.large", "us-east-1", "m7i.large -> m6i.large, 73.58 -> 70.08 USD a month (-3.50)"},
+		{"t2.micro", "t3.micro", "eu-central-1", "t2.micro -> t3.micro, 7.59 USD a month, at the prices of us-east-1"},
+	} {
+		cfg := defaults()
+		cfg.InstanceType, cfg.Region = row.after, row.region
+		assert.Equal(t, row.want, Change(cfg, row.before))
+	}
+}
+
+// TestMonitoringIsPaidForAsItIsDeclared: only a burstable server has the alarm on credits.
+func TestMonitoringIsPaidForAsItIsDeclared(t *testing.T) {
+	of := func(name string) float64 {
+		cfg := defaults()
+		cfg.InstanceType, cfg.AlarmEmail = name, "you@example.com"
+		parts := Listed(cfg).Monthly(cfg)
+		return parts[len(parts)-1].USD
+	}
+	assert.InDelta(t, alarm, of("t3.micro")-of("m7i.large"), 1e-9)
 }
 
 func TestSentence(t *testing.T) {

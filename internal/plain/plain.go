@@ -8,11 +8,11 @@ import (
 	"unicode"
 )
 
-// escapes are the sequences by which a terminal is told what to do, whole ones.
+// escapes are the control sequences of a terminal, whole ones.
 var escapes = regexp.MustCompile(`\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)|[ -/]*[0-~])`)
 
 // Text is a text without control characters but for newlines and tabs, and without marks that are not seen and change how the rest
-// is. A question mark stands for bytes that are no UTF-8.
+// is. A question mark replaces bytes that are not UTF-8.
 func Text(text string) string {
 	text = escapes.ReplaceAllString(strings.ToValidUTF8(text, "?"), "")
 	// What Pulumi takes for a colour.

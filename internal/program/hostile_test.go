@@ -38,7 +38,7 @@ func encode(value any) string {
 	return string(text)
 }
 
-// shapes are the ways in which a value can stand in a setting: alone, in a list, as a value and as a name in an object, in
+// shapes are the places of a value in a setting: alone, in a list, as a value and as a name in an object, in
 // a list of objects.
 func shapes(key, value string) []string {
 	return []string{
@@ -156,7 +156,7 @@ for name in $spec; do name=${name%%:*}; printf '%s\0' "${!name}"; done`, "test",
 			switch want := given[name].(type) {
 			case string:
 				assert.Equal(t, want, got[i], "%s: %s", key, name)
-			case map[string]any:
+			case map[string]any, []any:
 				assert.JSONEq(t, encode(want), got[i], "%s: %s", key, name)
 			default:
 				assert.Equal(t, fmt.Sprint(want), got[i], "%s: %s", key, name)

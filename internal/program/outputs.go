@@ -32,6 +32,9 @@ func export(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environm
 	ctx.Export("ssh", pulumi.Sprintf("ssh -i key.pem %s@%s", infra.User, address))
 	ctx.Export("sshHostKey", pulumi.Sprintf("%s %s", address, environment.Keys.HostPublic))
 	ctx.Export("sshPrivateKey", environment.Keys.ClientPrivate)
+	if len(cfg.ExternalHosts) > 0 {
+		ctx.Export("records", records(cfg, environment))
+	}
 	if cfg.CreateZone {
 		ctx.Export("nameServers", environment.DNS.NameServers)
 	}
@@ -48,11 +51,23 @@ func export(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environm
 	return nil
 }
 
+// records are those that somebody makes where the DNS of external hosts is.
+func records(cfg *config.Config, environment *infra.Environment) pulumi.StringArray {
+	var all pulumi.StringArray
+	for _, host := range cfg.ExternalHosts {
+		all = append(all, pulumi.Sprintf("%s. A %s", host, environment.Address.PublicIP))
+		if environment.Server.DualStack {
+			all = append(all, pulumi.Sprintf("%s. AAAA %s", host, environment.Server.IPv6))
+		}
+	}
+	return all
+}
+
 // stays is what a destroy leaves, and Pulumi shows before it: an unprotected stack is about to go.
 func stays(cfg *config.Config, project, stack string) string {
 	text := "the final snapshot of the volume and its daily ones, which nothing removes any more and which are paid for"
 	if cfg.CreateZone {
-		text += fmt.Sprintf("; the registrar's entry of the name servers of %s, which leads to nobody's zone: take it out", cfg.Zone)
+		text += fmt.Sprintf("; the registrar's entry of the name servers of %s, which points to no zone: remove it", cfg.Zone)
 	}
 	if cfg.DumpBucket {
 		text += "; the bucket, as long as dumps are in it"

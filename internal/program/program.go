@@ -16,6 +16,7 @@ import (
 	"berth/internal/release"
 	"berth/internal/release/compose"
 	"berth/internal/release/git"
+	"berth/internal/state"
 	"berth/provision"
 )
 
@@ -42,6 +43,8 @@ func declareAll(ctx *pulumi.Context, settings map[string]string) error {
 	if problems = problems.With(config.Stray(ctx.RootDirectory(), ctx.Project(), ctx.Stack(), settings)...); problems != nil {
 		return problems
 	}
+	// The backend answers while the git host is asked; whoever needs the outputs has the error, too.
+	go func() { _, _ = state.Outputs(ctx) }()
 	chosen, err := selectCommit(ctx, cfg)
 	if err != nil {
 		return err

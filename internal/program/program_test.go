@@ -72,7 +72,7 @@ func makeApp(folder string) error {
 	return err
 }
 
-// recorder stands for the engine and every provider, and remembers what is declared.
+// recorder replaces the engine and every provider, and remembers what is declared.
 type recorder struct {
 	lock     sync.Mutex
 	declared map[string]pulumi.MockResourceArgs
@@ -230,7 +230,7 @@ func TestWhatCannotBeReleasedIsFoundBeforeAnythingIsTouched(t *testing.T) {
 	err := pulumi.RunErr(Run(settings("berth:secrets", `{"OTHER":"x"}`, "berth:routes", `[{"path":"/","service":"wbe","port":80}]`)),
 		pulumi.WithMocks("berth", "test", r), func(info *pulumi.RunInfo) { info.ConfigSecretKeys = []string{"berth:secrets"} })
 	require.ErrorContains(t, err, "pulumi config set --secret --path berth:secrets.TOKEN")
-	require.ErrorContains(t, err, "route / names service wbe, which the compose file does not have; it has: web")
+	require.ErrorContains(t, err, "route / names service wbe, which the compose file does not have [route-to-unknown-service]; it has: web")
 	assert.Empty(t, r.declared)
 }
 

@@ -8,7 +8,7 @@ import (
 	"berth/internal/config"
 )
 
-// protection stands on everything else, so that Pulumi, which destroys from the top, meets it first: protected, it
+// protection depends on everything else, so that Pulumi, which destroys from the top, meets it first: protected, it
 // ends a destroy before anything is gone. Without it a destroy would stop only at the volume, with the server deleted.
 type protection struct{ pulumi.ResourceState }
 

@@ -8,11 +8,12 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"berth/internal/config"
+	"berth/internal/instance"
 )
 
 // refusal is a kind of AWS's errors and what to do about it.
 type refusal struct {
-	// codes are AWS's own, as they stand in its errors.
+	// codes are AWS's own, as they are in its errors.
 	codes *regexp.Regexp
 	todo  string
 }
@@ -20,11 +21,11 @@ type refusal struct {
 // quota is a refusal because a quota is used up: what is used up, what helps besides, and AWS's name for the quota. Source of
 // the names: the Service Quotas console.
 func quota(codes, what, besides, service, code, wanted string) refusal {
-	return refusal{regexp.MustCompile(codes), fmt.Sprintf("%s: %s, or ask for more, which AWS looks at within hours: "+
+	return refusal{regexp.MustCompile(codes), fmt.Sprintf("%s: %s, or ask for more, which AWS answers within hours: "+
 		"aws service-quotas request-service-quota-increase --region REGION --service-code %s --quota-code %s --desired-value %s", what, besides, service, code, wanted)}
 }
 
-// refusals are looked through in their order: what is rare comes before what would take it for its own.
+// refusals are tried in their order: specific patterns come before general ones.
 var refusals = []refusal{
 	{regexp.MustCompile(`RequestTimeTooSkewed|RequestExpired|SignatureDoesNotMatch|InvalidSignature|Signature (expired|not yet current)`),
 		"AWS does not take this machine's signature, most often because its clock is wrong (date --utc): set it (sudo timedatectl set-ntp true)"},
@@ -36,7 +37,7 @@ var refusals = []refusal{
 		"the credentials may not do this: give them what docs/iam/deployer.json lists (aws sts get-caller-identity says whose they are)"},
 	quota(`AddressLimitExceeded`, "the account has no Elastic IP left in REGION", "release one that nothing uses (aws ec2 describe-addresses --region REGION --query 'Addresses[?AssociationId==null].[PublicIp,AllocationId]')", "ec2", "L-0263D0A3", "10"),
 	quota(`VpcLimitExceeded`, "the account has no VPC left in REGION", "delete one that nothing uses, use a subnet that exists (pulumi config set berth:subnetId subnet-…)", "vpc", "L-F678F1CE", "10"),
-	quota(`VcpuLimitExceeded|InstanceLimitExceeded`, "the account may run no more servers in REGION", "end one that nothing uses, take a smaller one (pulumi config set berth:instanceType t3.micro)", "ec2", "L-1216C47A", "32"),
+	quota(`VcpuLimitExceeded|InstanceLimitExceeded`, "the account may run no more servers in REGION", "end one that nothing uses, take a smaller one (pulumi config set berth:instanceType t3.micro)", "ec2", "L-1216C47A", "VCPUS"),
 	{regexp.MustCompile(`InsufficientInstanceCapacity|InsufficientHostCapacity|instance type .* is not supported in your requested Availability Zone`),
 		"AWS has no TYPE to give in ZONE now: take another size or family for the time being (pulumi config set berth:instanceType OTHER), or try again in some minutes; until there is a server there is no site, and volume, address and certificate are kept for it"},
 	{regexp.MustCompile(`Throttling|RequestLimitExceeded|TooManyRequests|SlowDown|PriorRequestNotComplete|Rate exceeded`),
@@ -44,9 +45,9 @@ var refusals = []refusal{
 	{regexp.MustCompile(`LimitExceeded|QuotaExceeded|Insufficient\w+Capacity`),
 		"a quota of the account is used up: take away what nothing needs, or ask for more in AWS's console, under Service Quotas of REGION"},
 	{regexp.MustCompile(`VolumeInUse`),
-		"the volume hangs on another server, to which somebody attached it by hand: take it off there (aws ec2 detach-volume --region REGION --volume-id vol-…, with the id that the message names)"},
+		"the volume is attached to another server, which was a manual change: detach it there (aws ec2 detach-volume --region REGION --volume-id vol-…, with the id that the message names)"},
 	{regexp.MustCompile(`AlreadyAssociated|InvalidIPAddress.InUse`),
-		"somebody gave it to something else by hand: see what has it (aws ec2 describe-addresses --region REGION), and take it away there (aws ec2 disassociate-address --region REGION --association-id eipassoc-…)"},
+		"it was associated with something else, which was a manual change: find what has it (aws ec2 describe-addresses --region REGION), and take it away there (aws ec2 disassociate-address --region REGION --association-id eipassoc-…)"},
 	{regexp.MustCompile(`InvalidChangeBatch.*already exists`),
 		"the name has a record that is not this stack's: when nothing needs it, delete it in Route 53's console; when it was this stack's, docs/state.md says how to take it over"},
 	{regexp.MustCompile(`VolumeModificationRateExceeded`),
@@ -56,21 +57,17 @@ var refusals = []refusal{
 	{regexp.MustCompile(`DependencyViolation`),
 		"something that is not this stack's still uses it: take that away in AWS's console"},
 	{regexp.MustCompile(`NotFound|NoSuch|does not exist|couldn't find`),
-		"AWS does not find what it needs for this: made a moment ago, it will be found in a minute; taken away by hand, it is recreated after: pulumi refresh"},
+		"AWS does not find a resource that this needs. A resource created a moment ago is found in a minute; a deleted one is recreated after: pulumi refresh"},
 	{regexp.MustCompile(`StatusCode: 5\d\d|Internal\w*(Error|Failure)|ServiceUnavailable|Service Unavailable|api error Unavailable`),
 		"AWS itself failed: wait some minutes (https://health.aws.amazon.com/health/status says what it knows of)"},
 	{regexp.MustCompile(`dial tcp|no such host|connection reset|i/o timeout|TLS handshake timeout|deadline exceeded`),
-		"AWS was not reached from here: look at this machine's network"},
+		"AWS is not reachable from here: check this machine's network"},
 }
 
 // advice is what to do about an error of AWS's, "" where its own words have to do.
 func advice(cfg *config.Config, said string) string {
-	other := "t3a"
-	if strings.HasPrefix(cfg.InstanceType, "t3a.") {
-		other = "t3"
-	}
-	_, size, _ := strings.Cut(cfg.InstanceType, ".")
-	names := strings.NewReplacer("REGION", cfg.Region, "ZONE", cfg.AvailabilityZone, "TYPE", cfg.InstanceType, "OTHER", other+"."+size)
+	wanted, _ := instance.Lookup(cfg.InstanceType)
+	names := strings.NewReplacer("REGION", cfg.Region, "ZONE", cfg.AvailabilityZone, "TYPE", cfg.InstanceType, "OTHER", wanted.Other(), "VCPUS", fmt.Sprint(max(32, wanted.VCPUs)))
 	for _, refusal := range refusals {
 		if refusal.codes.MatchString(said) {
 			return names.Replace(refusal.todo)

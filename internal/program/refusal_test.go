@@ -36,7 +36,7 @@ func TestAWSsErrorsComeWithWhatToDo(t *testing.T) {
 		ec2 + "DependencyViolation: The vpc 'vpc-0' has dependencies and cannot be deleted.":                                                                                                                       "not this stack's still uses it",
 		ec2 + "InvalidInstanceID.NotFound: The instance ID 'i-0' does not exist":                                                                                                                                   "pulumi refresh",
 		"operation error Route 53: GetChange, https response error StatusCode: 404, NoSuchChange: A change with the specified change ID does not ex":                                                               "in a minute",
-		`operation error EC2: DescribeVpcs, request send failed, Post "https://ec2.eu-central-1.amazonaws.com/": dial tcp: lookup: no such host`:                                                                   "look at this machine's network",
+		`operation error EC2: DescribeVpcs, request send failed, Post "https://ec2.eu-central-1.amazonaws.com/": dial tcp: lookup: no such host`:                                                                   "check this machine's network",
 		ec2 + "InvalidParameterValue: Invalid value for a parameter":                                                                                                                                               "",
 	} {
 		if want == "" {

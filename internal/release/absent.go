@@ -40,13 +40,13 @@ func (f *findings) absent() {
 	for name, network := range project.Networks {
 		if bool(network.External) && !slices.Contains([]string{"host", "bridge", "none"}, network.Name) {
 			f.problem("network-external", f.source.At("networks", name, "external"),
-				"network %s is external, so somebody else has to have made it, and the server has none; take external out: visitors come by berth:routes, and the app's services find each other by their names on networks of its own", name)
+				"network %s is external, so it has to exist already, and the server has none; take external out: visitors come by berth:routes, and the app's services find each other by their names on networks of its own", name)
 		}
 	}
 	for name, volume := range project.Volumes {
 		if volume.External {
 			f.problem("volume-external", f.source.At("volumes", name, "external"),
-				"volume %s is external, so somebody else has to have made it, and the server has none; take external out: Berth makes the volume once, and it outlives every release", name)
+				"volume %s is external, so it has to exist already, and the server has none; take external out: Berth makes the volume once, and it outlives every release", name)
 		}
 	}
 	for name, secret := range project.Secrets {
@@ -171,7 +171,7 @@ func (f *findings) dockerfile(service, folder string, build *types.BuildConfig) 
 	if build.DockerfileInline == "" {
 		whole := path.Join(folder, name)
 		if filepath.IsAbs(name) || !filepath.IsLocal(whole) {
-			return // It leads out of the repository, as the plan says.
+			return // It points outside the repository, as the plan says.
 		}
 		if _, err := os.Stat(filepath.Join(f.commit.Folder, folder)); err != nil {
 			return

@@ -47,7 +47,7 @@ func (f *findings) adviseAll() []string {
 	f.twice()
 	f.otherFiles()
 	if variables := len(f.cfg.Variables()); variables > 0 && !hasExample(f.cfg, f.commit.Folder) {
-		f.advise(aboutFiles, compose.Place{}, "the repository has no .env.example beside it, so nobody notices when one of the stack's %d variables is missing; commit one that names them", variables)
+		f.advise(aboutFiles, compose.Place{}, "the repository has no .env.example beside it, so a missing one of the stack's %d variables is not noticed; commit one that names them", variables)
 	}
 	all := slices.Clone(f.advice)
 	slices.SortStableFunc(all, func(a, b located) int { return cmp.Or(a.about-b.about, a.at.Compare(b.at)) })
@@ -208,7 +208,7 @@ func (f *findings) exposed() {
 	}
 }
 
-// gaps points at variables that nobody sets, a line a service.
+// gaps reports variables that are not set, one line per service.
 func (f *findings) gaps() {
 	of := map[string][]compose.Gap{}
 	var services []string
@@ -223,7 +223,7 @@ func (f *findings) gaps() {
 	}
 }
 
-// gapsAdvice says what becomes of the variables that a service takes and nobody sets, and both ways to mean it.
+// gapsAdvice says what becomes of the variables that a service takes and that are not set, and both ways to mean it.
 func gapsAdvice(gaps []compose.Gap) string {
 	if len(gaps) == 1 {
 		return gapAdvice(gaps[0])
@@ -277,7 +277,7 @@ func setVariables(names []string) string {
 	return strings.Join(commands, " && ")
 }
 
-// readIn reads a file of a folder that strangers filled: a link does not lead out of it.
+// readIn reads a file of a folder that strangers filled: a link does not point out of it.
 func readIn(folder, name string) ([]byte, error) {
 	root, err := os.OpenRoot(folder)
 	if err != nil {
@@ -299,7 +299,7 @@ func hasHealthCheck(folder string, plan *Plan, service string) bool {
 		if name == "" {
 			name = "Dockerfile"
 		}
-		// A context that is no folder of the checkout has nothing to look at.
+		// A context that is not a folder of the checkout is not checked.
 		context, err := filepath.Rel(folder, build.Build.Context)
 		if err != nil {
 			return false

@@ -23,8 +23,8 @@ func TestWhatEndsTLSItselfIsPassedBy(t *testing.T) {
 		"nginx-proxy":                      {compose: edge(`image: "nginxproxy/nginx-proxy:1", ports: ["80:80", "443:443"]`, "  shop: {image: \"x:1\", restart: always, environment: {VIRTUAL_HOST: a.example, VIRTUAL_PORT: 8080}}\n"), advised: []string{"route to what is behind it, shop", "port' 8080"}},
 		"Traefik, without 443":             {compose: edge(`image: "traefik:v3", ports: ["80:80"], command: ["--entrypoints.web.http.redirections.entrypoint.to=websecure"]`, shop), advised: []string{"web ends TLS itself"}},
 		"alone":                            {compose: edge(`image: "nginx:1.27", ports: ["80:80", "443:443"]`, ""), advised: []string{"have it answer with plain HTTP on a port and route to that: pulumi config set --path 'berth:routes[0].port' PORT"}},
-		"the port where TLS is spoken":     {compose: edge(`image: "x:1", expose: [443]`, ""), stack: func(c *config.Config) { c.Routes[0].Port = 443 }, advised: []string{"route / leads to port 443 of web, where TLS is spoken, and nginx of the server speaks HTTP to it"}},
-		"nobody routes to it":              {compose: edge(`image: "x:1", expose: [80]`, "  edge: {image: \"traefik:v3\", restart: always, ports: [\"443:443\"]}\n"), silent: []string{"ends TLS itself"}},
+		"the port that speaks TLS":         {compose: edge(`image: "x:1", expose: [443]`, ""), stack: func(c *config.Config) { c.Routes[0].Port = 443 }, advised: []string{"route / points to port 443 of web, which speaks TLS, and nginx of the server speaks HTTP to it"}},
+		"no route to it":                   {compose: edge(`image: "x:1", expose: [80]`, "  edge: {image: \"traefik:v3\", restart: always, ports: [\"443:443\"]}\n"), silent: []string{"ends TLS itself"}},
 		"plain":                            {compose: edge(`image: "nginx:1.27", ports: ["80:80"]`, shop), silent: []string{"TLS"}},
 		"what is behind it is no database": {compose: edge(`image: "caddy:2", ports: ["443:443"], depends_on: [db]`, "  db: {image: \"postgres:17\", expose: [5432], volumes: [\"pg:/d\"]}\nvolumes: {pg: {}}\n"), stack: nil, silent: []string{"behind it, db"}},
 	})
@@ -107,7 +107,7 @@ func TestAdviceIsGathered(t *testing.T) {
 
 	found = app{compose: "services:\n  web: {image: \"x\", ports: [\"80:80\"]}\n  a: {image: \"y\", ports: [\"81:80\"]}\n  b: {image: \"z\"}\n"}.examined(t)
 	assert.ElementsMatch(t, []string{
-		"compose.yaml: the repository has no .env.example beside it, so nobody notices when one of the stack's 1 variables is missing; commit one that names them",
+		"compose.yaml: the repository has no .env.example beside it, so a missing one of the stack's 1 variables is not noticed; commit one that names them",
 		"compose.yaml:2: web has no health check, so it counts as ready when it answers on its port; a healthcheck: in the compose file is surer",
 		"compose.yaml:3: a has no restart policy, so it stays down after a crash or a reboot; add to it: restart: unless-stopped; or, if it is a job that runs once: restart: \"no\"; the same is true of b (line 4)",
 		"compose.yaml:2: the image x of web can be another one tomorrow; name a version or a digest; the same is true of a (line 3), b (line 4)",

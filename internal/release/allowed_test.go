@@ -125,7 +125,7 @@ func unclassed(t *testing.T, text string, byKey map[string]trust.Class) []string
 	return missing
 }
 
-// TestEveryKeyOfComposeIsClassed fails when Compose's schema gains a key, or a value of a list, that nobody looked at.
+// TestEveryKeyOfComposeIsClassed fails when Compose's schema gains a key, or a value of a list, that is not classified.
 func TestEveryKeyOfComposeIsClassed(t *testing.T) {
 	byKey := classes(t)
 	keys := keysOf(t, schema.Schema)

@@ -91,6 +91,7 @@ func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *git.Re
 		lines = append(lines, r.Plan.Upgrades(there)...)
 	}
 	lines = append(lines, r.describeVariables(before.variables)...)
+	lines = append(lines, describeJobs(cfg.Jobs)...)
 	for _, advice := range r.Advice {
 		lines = append(lines, "advice: "+plain.Line(advice))
 	}

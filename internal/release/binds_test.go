@@ -51,7 +51,7 @@ func TestBindsThatContainEachOther(t *testing.T) {
 			assert.Empty(t, text, name)
 		} else {
 			assert.Contains(t, text, test.refused, name)
-			assert.Contains(t, text, "by a link it could have Docker mount any file of the server; mount the same folder in both", name)
+			assert.Contains(t, text, "by a link it could have Docker mount any file of the server [mounts-nested]; mount the same folder in both", name)
 		}
 	}
 }

@@ -20,7 +20,7 @@ type composeCase struct {
 	because map[string]string
 	// refused and advised are parts of sentences. Where refused is empty, nothing is.
 	refused, advised []string
-	// silent are parts of sentences that nobody may say.
+	// silent are parts of sentences that must not appear.
 	silent []string
 }
 
@@ -44,7 +44,7 @@ func TestDataIsNotDoubledEmptiedOrDropped(t *testing.T) {
 		"the Docker socket":                    {compose: bind(`"/var/run/docker.sock:/var/run/docker.sock"`), allow: hosts},
 		"another socket":                       {compose: bind(`"/run/dbus/system_bus_socket:/s"`), allow: hosts},
 		"the time":                             {compose: bind(`"/etc/localtime:/etc/localtime"`), allow: hosts},
-		"nobody cares":                         {compose: routed + "  vault: {image: \"y:1\", restart: always, volumes: [\"/srv/v:/d\"], labels: {berth.stateful: \"false\"}}\n", allow: hosts},
+		"no access":                            {compose: routed + "  vault: {image: \"y:1\", restart: always, volumes: [\"/srv/v:/d\"], labels: {berth.stateful: \"false\"}}\n", allow: hosts},
 
 		// Folders of the commit.
 		"a committed folder":       {compose: bind(`"./conf:/conf"`), files: []string{"conf/a.conf x"}, advised: []string{"vault mounts conf, a folder of the commit, and cannot write there; write :ro", "'berth:allow[0]' host-mounts"}},
@@ -61,7 +61,7 @@ func TestDataIsNotDoubledEmptiedOrDropped(t *testing.T) {
 		"another way to write it": {compose: routed + "  db: {image: \"postgres:17\", volumes: [\"data:/d\"]}\nvolumes: {data: {driver_opts: {type: none, o: \"rw,bind\", device: data}}}\n", allow: hosts,
 			refused: []string{"the volume data (of db) keeps its files in ./data of the checkout"}},
 		"a device above the checkout": {compose: routed + "  db: {image: \"postgres:17\", volumes: [\"data:/d\"]}\nvolumes: {data: {driver_opts: {type: none, o: bind, device: ../data}}}\n", allow: hosts,
-			refused: []string{"the volume data (of db) keeps its files in ../data, which leads out of the repository"}},
+			refused: []string{"the volume data (of db) keeps its files in ../data, which is outside the repository"}},
 		"a device of the server": {compose: routed + "  db: {image: \"postgres:17\", volumes: [\"data:/d\"]}\nvolumes: {data: {driver_opts: {type: none, o: bind, device: /srv/data}}}\n", allow: hosts,
 			because: map[string]string{"db": "it has the named volume data"}},
 
@@ -71,20 +71,20 @@ func TestDataIsNotDoubledEmptiedOrDropped(t *testing.T) {
 
 		// Two databases on the same files.
 		"two databases with one volume": {compose: routed + "  db: {image: \"postgres:17\", volumes: [\"data:/d\"]}\n  old: {image: \"postgres:16\", volumes: [\"data:/e\"]}\nvolumes: {data: {}}\n",
-			refused: []string{"services db and old keep their files in the same volume, data, and two servers at work on the same files damage them"}},
+			refused: []string{"services db and old keep their files in the same volume, data, and two servers that use the same files damage them"}},
 		"one that only reads": {compose: routed + "  db: {image: \"postgres:17\", volumes: [\"data:/d\"]}\n  old: {image: \"postgres:16\", volumes: [\"data:/e:ro\"]}\nvolumes: {data: {}}\n",
 			because: map[string]string{"db": "it has the named volume data", "old": "it has the named volume data"}, silent: []string{"same volume"}},
 		"a backup of the files": {compose: routed + "  db: {image: \"postgres:17\", volumes: [\"data:/d\"]}\n  files: {image: \"y/backup:16\", volumes: [\"data:/e\"]}\nvolumes: {data: {}}\n",
 			because: map[string]string{"db": "it has the named volume data", "files": "it has the named volume data"}, silent: []string{"same volume"}},
 
-		// What leads out of the repository.
-		"a mount":       {compose: bind(`"../uploads:/d"`), allow: hosts, refused: []string{"service vault mounts ../uploads, which leads out of the repository"}},
-		"a mount, far":  {compose: bind(`"../../../a/b:/d"`), allow: hosts, refused: []string{"service vault mounts ../../../a/b, which leads out"}},
-		"a mount, ro":   {compose: bind(`"../uploads:/d:ro"`), refused: []string{"service vault mounts ../uploads, which leads out"}},
-		"a build":       {compose: routed + "  vault: {build: ../vault}\n", allow: hosts, refused: []string{"service vault is built from ../vault, which leads out"}},
-		"a secret":      {compose: routed + "  vault: {image: \"y:1\", secrets: [s]}\nsecrets: {s: {file: ../s}}\n", allow: hosts, refused: []string{"secret s is the file ../s, which leads out"}},
-		"a config":      {compose: routed + "  vault: {image: \"y:1\", configs: [c]}\nconfigs: {c: {file: ../c}}\n", allow: hosts, refused: []string{"config c is the file ../c, which leads out"}},
-		"an env file":   {compose: routed + "  vault: {image: \"y:1\", env_file: ../.env}\n", allow: hosts, refused: []string{"service vault reads ../.env, which leads out"}},
+		// What points outside the repository.
+		"a mount":       {compose: bind(`"../uploads:/d"`), allow: hosts, refused: []string{"service vault mounts ../uploads, which is outside the repository"}},
+		"a mount, far":  {compose: bind(`"../../../a/b:/d"`), allow: hosts, refused: []string{"service vault mounts ../../../a/b, which is outside"}},
+		"a mount, ro":   {compose: bind(`"../uploads:/d:ro"`), refused: []string{"service vault mounts ../uploads, which is outside"}},
+		"a build":       {compose: routed + "  vault: {build: ../vault}\n", allow: hosts, refused: []string{"service vault is built from ../vault, which is outside"}},
+		"a secret":      {compose: routed + "  vault: {image: \"y:1\", secrets: [s]}\nsecrets: {s: {file: ../s}}\n", allow: hosts, refused: []string{"secret s is the file ../s, which is outside"}},
+		"a config":      {compose: routed + "  vault: {image: \"y:1\", configs: [c]}\nconfigs: {c: {file: ../c}}\n", allow: hosts, refused: []string{"config c is the file ../c, which is outside"}},
+		"an env file":   {compose: routed + "  vault: {image: \"y:1\", env_file: ../.env}\n", allow: hosts, refused: []string{"service vault reads ../.env, which is outside"}},
 		"an extension":  {compose: routed + "  vault: {extends: {file: ../common.yaml, service: vault}}\n", refused: []string{"../common.yaml"}},
 		"by a way back": {compose: bind(`"./a/../conf:/conf:ro"`), files: []string{"conf/a x"}},
 
@@ -92,11 +92,11 @@ func TestDataIsNotDoubledEmptiedOrDropped(t *testing.T) {
 		"another word":          {compose: routed + "  s: {image: \"y:1\", labels: {berth.stateful: \"yes\"}}\n", refused: []string{`service s has the label berth.stateful: "yes", which takes true or false`}},
 		"another case":          {compose: routed + "  s: {image: \"y:1\", labels: [\"berth.stateful=True\"]}\n", refused: []string{`berth.stateful: "True"`}},
 		"nothing":               {compose: routed + "  s: {image: \"y:1\", labels: [berth.stateful]}\n", refused: []string{`berth.stateful: ""`}},
-		"mistyped":              {compose: routed + "  s: {image: \"y:1\", labels: {berth.statefull: \"true\"}}\n", refused: []string{"the label berth.statefull, which does not exist; the nearest is berth.stateful"}},
+		"mistyped":              {compose: routed + "  s: {image: \"y:1\", labels: {berth.statefull: \"true\"}}\n", refused: []string{"the label berth.statefull, which does not exist [label-unknown]; the nearest is berth.stateful"}},
 		"Berth's own":           {compose: routed + "  s: {image: \"y:1\", labels: {berth.release: x}}\n", refused: []string{"the label berth.release, which does not exist"}},
-		"overlap, another word": {compose: routed + "  s: {image: \"y:1\", labels: {berth.overlap: \"no\"}}\n", refused: []string{`service s has the label berth.overlap: "no", which takes true or false; write: labels: {berth.overlap: "true"}, or "false"`}},
-		"overlap, mistyped":     {compose: routed + "  s: {image: \"y:1\", labels: {berth.overlaps: \"true\"}}\n", refused: []string{"the label berth.overlaps, which does not exist; the nearest is berth.overlap, "}},
-		"overlap, routed":       {compose: strings.Replace(routed, "restart:", "labels: {berth.overlap: \"false\"}, restart:", 1), refused: []string{"service web has the label berth.overlap: \"false\", and a route leads to it"}},
+		"overlap, another word": {compose: routed + "  s: {image: \"y:1\", labels: {berth.overlap: \"no\"}}\n", refused: []string{`service s has the label berth.overlap: "no", which takes true or false [label-value-invalid]; write: labels: {berth.overlap: "true"}, or "false"`}},
+		"overlap, mistyped":     {compose: routed + "  s: {image: \"y:1\", labels: {berth.overlaps: \"true\"}}\n", refused: []string{"the label berth.overlaps, which does not exist [label-unknown]; the nearest is berth.overlap, "}},
+		"overlap, routed":       {compose: strings.Replace(routed, "restart:", "labels: {berth.overlap: \"false\"}, restart:", 1), refused: []string{"service web has the label berth.overlap: \"false\", and a route uses it"}},
 		"overlap, routed, true": {compose: strings.Replace(routed, "restart:", "labels: {berth.overlap: \"true\"}, restart:", 1)},
 		"overlap, persistent":   {compose: routed + "  s: {image: \"y:1\", restart: always, labels: {berth.overlap: \"true\", berth.stateful: \"true\"}}\n", refused: []string{"service s has the label berth.overlap: \"true\", but is persistent, because it is labelled berth.stateful"}},
 		"overlap, both":         {compose: routed + "  s: {image: \"y:1\", restart: always, labels: {berth.overlap: \"false\", berth.stateful: \"true\"}}\n", because: map[string]string{"s": "it is labelled berth.stateful"}},
@@ -108,7 +108,7 @@ func TestDataIsNotDoubledEmptiedOrDropped(t *testing.T) {
 		"somebody else's":       {compose: routed + "  s: {image: \"y:1\", restart: always, labels: {berths.free: \"2\", traefik.enable: \"true\"}}\n"},
 		"a database, marked":    {compose: routed + "  db: {image: \"mysql:8\", restart: always, labels: {berth.stateful: \"false\"}, environment: {MYSQL_ROOT_PASSWORD: \"${PASSWORD}\"}}\n", silent: []string{"as databases have"}},
 
-		// Databases that nobody knows.
+		// Unknown databases.
 		"a root's password": {compose: routed + "  db: {image: \"acme/thing:1\", restart: always, environment: {THING_ROOT_PASSWORD: \"${PASSWORD}\"}}\n", advised: []string{"db has THING_ROOT_PASSWORD, as databases have"}},
 		"its file":          {compose: routed + "  db: {image: \"acme/thing:1\", restart: always, environment: [SA_PASSWORD_FILE=/x]}\n", advised: []string{"db has SA_PASSWORD_FILE, as databases have"}},
 		"of the database beside": {compose: routed + "  db: {image: \"mysql:8\", environment: {MYSQL_ROOT_PASSWORD: \"${PASSWORD}\"}}\n  worker: {image: \"x:1\", restart: always, environment: {MYSQL_ROOT_PASSWORD: \"${PASSWORD}\"}}\n",
@@ -124,7 +124,7 @@ func TestDataIsNotDoubledEmptiedOrDropped(t *testing.T) {
 		"it declares a volume":        {compose: routed + "  app: {build: app, restart: always}\n", files: []string{"app/Dockerfile FROM debian:13 AS base\nVOLUME [\"/var/lib/app\", \"/tmp\"]\nFROM base\n"}, because: map[string]string{"app": "its image declares the volume /var/lib/app"}},
 		"it declares what is covered": {compose: routed + "  app: {build: app, restart: always, tmpfs: [\"/scratch:size=1m\"]}\n", files: []string{"app/Dockerfile FROM debian:13\nVOLUME /scratch/ /tmp\n"}},
 		"it declares, and is marked":  {compose: routed + "  app: {build: app, restart: always, labels: {berth.stateful: \"false\"}}\n", files: []string{"app/Dockerfile FROM debian:13\nVOLUME /work\n"}},
-		"a volume of nobody's name":   {compose: routed + "  app: {build: app, restart: always, volumes: [/work]}\n", files: []string{"app/Dockerfile FROM debian:13\nVOLUME /work\n"}, because: map[string]string{"app": "its image declares the volume /work"}},
+		"a volume without a name":     {compose: routed + "  app: {build: app, restart: always, volumes: [/work]}\n", files: []string{"app/Dockerfile FROM debian:13\nVOLUME /work\n"}, because: map[string]string{"app": "its image declares the volume /work"}},
 
 		// Who waits for whom.
 		"a job before a stateful service": {compose: `services:

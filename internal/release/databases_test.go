@@ -74,7 +74,7 @@ func TestPlanRefusesARootPasswordThatNobodyKnows(t *testing.T) {
 			continue
 		}
 		if assert.Len(t, made.Problems, 1, environment) {
-			assert.Contains(t, made.Problems[0].Text, "service db has "+variable+", so nobody knows its root password")
+			assert.Contains(t, made.Problems[0].Text, "service db has "+variable+", so its root password is unknown")
 			assert.Contains(t, made.Problems[0].Text, "pulumi config set --path berth:database.service db")
 		}
 		made, _ = planned(t, model, map[string]any{"database": map[string]any{"service": "db", "dump": "x", "restore": "y"}})

@@ -20,7 +20,7 @@ func (f *findings) filesOut(key string, files map[string][]string) {
 		for _, file := range files[service] {
 			at := f.source.Holding(path.Base(file), "services", service, key)
 			if out := outOf(f.commit.Root, file); out != file {
-				f.problem("env-file-outside", at, "service %s reads %s, which leads out of the repository; name a file of the repository, or .env.production, there", service, out)
+				f.problem("env-file-outside", at, "service %s reads %s, which is outside the repository; name a file of the repository, or .env.production, there", service, out)
 			} else if path.IsAbs(file) && !slices.Contains(f.cfg.Allow, "host-mounts") {
 				f.problem("env-file-of-server", at, "service %s reads %s of the server; name a file of the repository, or .env.production, there; or, if you trust the repository: pulumi config set --path 'berth:allow[%d]' host-mounts", service, file, len(f.cfg.Allow))
 			}
@@ -31,7 +31,7 @@ func (f *findings) filesOut(key string, files map[string][]string) {
 	}
 }
 
-// environment finds env files and labels' files that the commit does not hold, and says what stands in for them.
+// environment finds env files and labels' files that the commit does not hold, and says what replaces them.
 func (f *findings) environment() {
 	f.filesOut("env_file", f.model.EnvFiles)
 	f.filesOut("label_file", f.model.LabelFiles)
@@ -45,7 +45,7 @@ func (f *findings) environment() {
 			case slices.Contains(f.model.LabelFiles[service], file):
 				f.problem("label-file-missing", f.source.At("services", service, "label_file"), "service %s reads the labels in %s, which the commit does not hold; commit it, or write the labels at the service", service, file)
 			case len(f.variables) == 0:
-				f.problem("env-file-without-variables", line(service, file), "service %s reads %s, which the commit does not hold; the stack's variables stand in for it, and it has none: pulumi config set --path berth:environment.NAME VALUE, for a secret: pulumi config set --secret --path berth:secrets.NAME; or, if the file may be missing: env_file: [{path: %s, required: false}]",
+				f.problem("env-file-without-variables", line(service, file), "service %s reads %s, which the commit does not hold; the stack's variables replace it, and there are none: pulumi config set --path berth:environment.NAME VALUE, for a secret: pulumi config set --secret --path berth:secrets.NAME; or, if the file may be missing: env_file: [{path: %s, required: false}]",
 					service, file, path.Base(file))
 			default:
 				f.problem("env-file-missing", line(service, file), "service %s reads %s, which the commit does not hold; commit it, or name .env.production there, which the stack's variables become", service, file)
@@ -57,7 +57,7 @@ func (f *findings) environment() {
 		if len(files) == 0 {
 			continue
 		}
-		f.advise(aboutFiles, line(service, files[0]), "%s reads %s, which the commit does not hold: the stack's variables stand in for it", service, strings.Join(files, ", "))
+		f.advise(aboutFiles, line(service, files[0]), "%s reads %s, which the commit does not hold: the stack's variables replace it", service, strings.Join(files, ", "))
 	}
 	for _, service := range f.model.SSH {
 		f.problem("build-ssh", f.source.At("services", service, "build", "ssh"), "service %s is built with keys for SSH (build.ssh), which the server does not have; build the image elsewhere: pulumi config set --path 'berth:images[%q]' REFERENCE", service, service)
@@ -65,7 +65,7 @@ func (f *findings) environment() {
 	f.committedSecrets()
 }
 
-// committedSecrets points at what of a committed .env everybody can read and nobody has replaced.
+// committedSecrets points at what of a committed .env everybody can read and that was not replaced.
 func (f *findings) committedSecrets() {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(f.variables)) {
@@ -97,7 +97,7 @@ func (f *findings) profiles() {
 		f.better = append(f.better, "names service "+service+", which the compose file does not have")
 	}
 	for _, route := range f.cfg.Routes {
-		named("route "+route.Path+" names", route.Service)
+		named("route "+route.Host+route.Path+" names", route.Service)
 	}
 	if f.cfg.Migration != nil {
 		named("berth:migration names", f.cfg.Migration.Service)

@@ -15,16 +15,16 @@ import (
 func TestFilesOfVariables(t *testing.T) {
 	none := func(cfg *config.Config) { cfg.Secrets = nil }
 	check(t, map[string]app{
-		"the commit lacks .env":      {compose: other("image: \"x:1\", env_file: .env"), advised: []string{"compose.yaml:3: other reads .env, which the commit does not hold: the stack's variables stand in for it"}},
+		"the commit lacks .env":      {compose: other("image: \"x:1\", env_file: .env"), advised: []string{"compose.yaml:3: other reads .env, which the commit does not hold: the stack's variables replace it"}},
 		"and several":                {compose: other("image: \"x:1\", env_file: [.env, .db.env]"), advised: []string{"other reads .env, .db.env, which the commit does not hold"}},
-		"and the stack has none":     {compose: other("image: \"x:1\", env_file: .env"), stack: none, refused: []string{"compose.yaml:3: service other reads .env, which the commit does not hold; the stack's variables stand in for it, and it has none: pulumi config set"}},
+		"and the stack has none":     {compose: other("image: \"x:1\", env_file: .env"), stack: none, refused: []string{"compose.yaml:3: service other reads .env, which the commit does not hold; the stack's variables replace it, and there are none: pulumi config set"}},
 		"all of them are named":      {compose: "services:\n  web: {image: \"x:1\", env_file: .env}\n  api:\n    image: \"x:1\"\n    env_file:\n      - .env\n      - .db.env\n", stack: none, refused: []string{"compose.yaml:2: service web reads .env,", "compose.yaml:6: service api reads .env,", "compose.yaml:7: service api reads .db.env,"}},
 		"no file of variables":       {compose: other("image: \"x:1\", env_file: settings.txt"), refused: []string{"service other reads settings.txt, which the commit does not hold; commit it, or name .env.production there"}},
 		"it may be missing":          {compose: other("image: \"x:1\", env_file: [{path: .env, required: false}]"), silent: []string{"which the commit does not hold"}},
 		"it is there":                {compose: other("image: \"x:1\", env_file: web.env"), files: []string{"web.env A=1\n"}, silent: []string{"which the commit does not hold"}},
 		"labels":                     {compose: other("image: \"x:1\", label_file: labels"), refused: []string{"compose.yaml:3: service other reads the labels in labels, which the commit does not hold"}},
 		"labels that are there":      {compose: other("image: \"x:1\", label_file: [labels, deploy/more], labels: {berth.overlap: maybe}"), files: []string{"labels berth.overlap=no\nberth.stateful=perhaps\n", "deploy/more other=1\n"}, refused: []string{"compose.yaml:3: service other has the label berth.stateful: \"perhaps\"", "compose.yaml:3: service other has the label berth.overlap: \"maybe\""}, silent: []string{"label_file"}},
-		"labels by a link":           {compose: other("image: \"x:1\", label_file: [../labels]"), refused: []string{"compose.yaml:3: service other reads ../labels, which leads out of the repository"}},
+		"labels by a link":           {compose: other("image: \"x:1\", label_file: [../labels]"), refused: []string{"compose.yaml:3: service other reads ../labels, which is outside the repository"}},
 		"labels of the server":       {compose: other("image: \"x:1\", label_file: /srv/labels"), stack: func(cfg *config.Config) { cfg.Allow = []string{"host-mounts"} }, refused: []string{"service other has label_file /srv/labels, a file of the server"}},
 		"meant for a laptop":         {compose: other("image: \"x:1\", env_file: .env.development"), refused: []string{"compose.yaml:3: service other reads .env.development, which is meant for a laptop"}, silent: []string{"which the commit does not hold"}},
 		"a committed .env":           {compose: other("image: \"ghcr.io/you/shop:${VERSION}\", healthcheck: {test: [CMD, \"true\"], retries: $RETRIES}"), files: []string{".env VERSION=1.2\nRETRIES=3\n"}},

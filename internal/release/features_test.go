@@ -81,7 +81,7 @@ func TestEveryKeyOfComposeIsInTheDocs(t *testing.T) {
 	}
 	text := fmt.Sprintf(`# What happens to each key of a compose file
 
-The keys are those of the Compose specification, by their paths; %s stands for any name. Made by
+The keys are those of the Compose specification, by their paths; %s is any name. Made by
 %s from the specification's schema and from %s. Of %d keys, %d are refused, and %d have no effect on
 a server. A refused key is refused with all that is below it.
 
@@ -93,5 +93,5 @@ a server. A refused key is refused with all that is below it.
 	}
 	written, err := os.ReadFile(features)
 	require.NoError(t, err)
-	assert.Equal(t, string(written), text, "write it anew: go test ./internal/release -run Docs -update")
+	assert.Equal(t, string(written), text, "write it again: go test ./internal/release -run Docs -update")
 }

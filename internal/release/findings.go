@@ -36,7 +36,7 @@ type located struct {
 	about int
 }
 
-// examine looks at a plan's commit once more, for what the plan does not know, and adds to its problems.
+// examine checks a plan's commit for what the plan does not know, and adds to its problems.
 func examine(cfg *config.Config, commit Commit, model *compose.Model, made *Plan, variables map[string]string, submodules []string) (*findings, error) {
 	elsewhere, err := keptElsewhere(commit.Folder, submodules)
 	if err != nil {
@@ -50,6 +50,7 @@ func examine(cfg *config.Config, commit Commit, model *compose.Model, made *Plan
 	f.across()
 	f.builds()
 	f.newer()
+	f.jobs()
 	if err := f.withoutEffect(); err != nil {
 		return nil, err
 	}

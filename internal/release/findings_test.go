@@ -22,7 +22,7 @@ type app struct {
 	files      []string
 	submodules []string
 	stack      func(*config.Config)
-	// refused and advised are parts of sentences; without refused, nothing is. silent are those that nobody may say.
+	// refused and advised are parts of sentences; without refused, nothing is. silent are those that must not appear.
 	refused, advised, silent []string
 }
 
@@ -124,7 +124,7 @@ func TestAProblemOfThePlanHasItsLine(t *testing.T) {
 		"a volume's device":       {compose: lines("volumes: [\"vol:/v\"]") + "volumes:\n  vol:\n    driver_opts:\n      type: none\n      o: bind\n      device: ./data\n", refused: []string{"compose.yaml:11: the volume vol (of other) keeps its files in ./data"}},
 		"a volume's label":        {compose: lines("volumes: [\"vol:/v\"]") + "volumes:\n  vol:\n    labels:\n      berth.stateful: \"true\"\n", refused: []string{"compose.yaml:9: volume vol has the label"}},
 		"a secret of the server":  {compose: lines("secrets: [s]") + "secrets:\n  s:\n    file: /etc/shadow\n", refused: []string{"compose.yaml:8: secret s is the file /etc/shadow of the server"}},
-		"above the repository":    {compose: lines("volumes:", "  - ../up:/x"), refused: []string{"compose.yaml:6: service other mounts ../up, which leads out"}},
+		"above the repository":    {compose: lines("volumes:", "  - ../up:/x"), refused: []string{"compose.yaml:6: service other mounts ../up, which is outside"}},
 		"a place in no container": {compose: lines("volumes:", "  - v:/v", "  - w:/w"), refused: []string{"compose.yaml:7: service other mounts w:/w, which is no absolute path"}},
 		"a waiting one":           {compose: lines("volumes: [\"named:/a\"]", "depends_on:", "  web: {condition: service_healthy}") + "volumes: {named: {}}\n", refused: []string{"compose.yaml:7: service other is persistent"}},
 		"Postgres' volume":        {compose: routed + "  db:\n    image: postgres:18\n    volumes:\n      - \"named:/var/lib/postgresql/data\"\nvolumes: {named: {}}\n", refused: []string{"compose.yaml:6: service db mounts /var/lib/postgresql/data, where Postgres 18"}},

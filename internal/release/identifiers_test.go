@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -23,14 +24,16 @@ import (
 
 // makers are, by folder, the calls that make a problem, whose first argument is the identifier, and which argument is the sentence.
 var makers = map[string]map[string]int{
-	"../config":   {"l.problem": 3, "s.problem": 2, "refuse": 3},
-	"../../infra": {"add": 3, "removal": 3},
-	".":           {"f.problem": 2},
-	"trust":       {"c.add": 6},
+	"../../cmd/doctor": {"fail": 2, "warn": 2},
+	"../config":        {"l.problem": 3, "l.resourceID": 3, "s.problem": 2, "refuse": 3, "field": 2},
+	"../../infra":      {"add": 3, "removal": 3},
+	".":                {"f.problem": 2},
+	"plan":             {"problem": 2},
+	"trust":            {"c.add": 6},
 }
 
-// TestProblemsAreListed: each problem of the settings, of what is protected, and of what a commit's compose file may do and lacks
-// has an identifier of its own, and docs/problems.md lists it.
+// TestProblemsAreListed: each problem of the settings, of what is protected, of what a commit's compose file may do and lacks, each
+// finding of the doctor, and each refusal of the server's scripts has an identifier of its own, and docs/problems.md lists it.
 func TestProblemsAreListed(t *testing.T) {
 	found := map[string]string{}
 	note := func(id, sentence string) {
@@ -56,10 +59,12 @@ func TestProblemsAreListed(t *testing.T) {
 	}
 	note("compose-key-unknown", "has KEY: VALUE, which Berth does not know")
 	require.Greater(t, len(found), 150)
+	scriptsIn(t, note)
 
 	text := strings.Builder{}
-	text.WriteString("# Problems\n\nWhat Berth refuses, by the identifier that ends the sentence: `[compose-privileged]`. An identifier stays as it is; the sentence may\n" +
-		"become a better one. `…`, `%s` and words in capitals stand for what a message names.\n\n| identifier | sentence |\n|---|---|\n")
+	text.WriteString("# Problems\n\nWhat Berth refuses, on the operator's machine and in the scripts on the server, by the identifier that ends the sentence:\n" +
+		"`[compose-privileged]`. An identifier stays as it is; the sentence may become a better one. `…`, `%s` and words in capitals are\n" +
+		"placeholders.\n\n| identifier | sentence |\n|---|---|\n")
 	for _, id := range slices.Sorted(maps.Keys(found)) {
 		fmt.Fprintf(&text, "| `%s` | %s |\n", id, strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(found[id]))
 	}
@@ -92,7 +97,7 @@ func problemsIn(t *testing.T, folder string, note func(id, sentence string)) {
 				}
 				id := literal(node.Args[0])
 				if id == "" {
-					assert.Equal(t, "id", written(node.Args[0]), "%s: a problem without an identifier", file)
+					assert.Contains(t, []string{"id", "field.id"}, written(node.Args[0]), "%s: a problem without an identifier", file)
 					return true
 				}
 				sentence := literal(node.Args[of])
@@ -122,6 +127,90 @@ func problemsIn(t *testing.T, folder string, note func(id, sentence string)) {
 			return true
 		})
 	}
+}
+
+var (
+	// endings are the calls that end a script of the server with a refusal, or pass one on: the identifier, and the sentence.
+	endings = regexp.MustCompile(`(?:^|\|\||&&|[;{()]|\bthen|\belse)\s*(?:fail|refuse|refuse_ext|pass_over) (\S+) (".*)$`)
+	// mentions are all that looks like such a call.
+	mentions = regexp.MustCompile(`(?:^|\s)(?:fail|refuse|refuse_ext|pass_over)(?:\s|$)`)
+	openings = regexp.MustCompile(`^(\w+)\(\) \{`)
+	names    = regexp.MustCompile(`^\$(?:\w+|.)`)
+)
+
+// scriptsIn reads the server's scripts: every refusal has its identifier there, or passes on one that its function was given. What is
+// refused in several places may have several sentences.
+func scriptsIn(t *testing.T, note func(id, sentence string)) {
+	t.Helper()
+	found := map[string][]string{}
+	require.NoError(t, fs.WalkDir(os.DirFS("../../provision/scripts"), ".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".sh") {
+			return err
+		}
+		text, err := os.ReadFile(filepath.Join("../../provision/scripts", path))
+		within := ""
+		for line := range strings.Lines(string(text)) {
+			if opened := openings.FindStringSubmatch(line); opened != nil {
+				within = opened[1]
+			}
+			line = strings.TrimSpace(line)
+			if strings.HasPrefix(line, "#") || !mentions.MatchString(line) {
+				continue
+			}
+			call := endings.FindStringSubmatch(line)
+			require.NotNil(t, call, "%s: a refusal without an identifier and a sentence: %s", path, line)
+			if call[1] == `"$1"` {
+				assert.Contains(t, []string{"refuse", "refuse_ext", "pass_over"}, within, "%s: a refusal without an identifier: %s", path, line)
+			} else {
+				found[call[1]] = append(found[call[1]], quoted(call[2]))
+			}
+		}
+		return err
+	}))
+	require.Greater(t, len(found), 100)
+	for id, sentences := range found {
+		slices.Sort(sentences)
+		note(id, strings.Join(slices.Compact(sentences), "; or: "))
+	}
+}
+
+// quoted is the text in double quotes that a piece of shell begins with, with … for what the shell puts in.
+func quoted(shell string) string {
+	text := strings.Builder{}
+	for at := 1; at < len(shell) && shell[at] != '"'; at++ {
+		switch shell[at] {
+		case '\\':
+			at++
+			text.WriteByte(shell[at])
+		case '$':
+			at += expansion(shell[at:]) - 1
+			text.WriteString("…")
+		default:
+			text.WriteByte(shell[at])
+		}
+	}
+	return dots.ReplaceAllString(text.String(), "…")
+}
+
+// expansion is the length of the $NAME, ${…} or $(…) that a piece of shell begins with.
+func expansion(shell string) int {
+	closing := map[byte]byte{'{': '}', '(': ')'}[shell[1]]
+	if closing == 0 {
+		return len(names.FindString(shell))
+	}
+	depth := 0
+	for at := 1; at < len(shell); at++ {
+		switch shell[at] {
+		case shell[1]:
+			depth++
+		case closing:
+			depth--
+		}
+		if depth == 0 {
+			return at + 1
+		}
+	}
+	return len(shell)
 }
 
 // written is an expression that is a name, or a name of something.

@@ -26,7 +26,7 @@ func (f *findings) withoutEffect() error {
 		}
 		for key := range strings.FieldsSeq(class.Keys) {
 			for _, path := range paths(model, strings.Split(class.At+"."+key, "."), nil) {
-				// Below a list there is a number: services.NAME.deploy.update_config is what a reader looks for.
+				// Below a list there is a number: a reader searches for services.NAME.deploy.update_config.
 				shown := strings.Join(path[2:min(len(path), 4)], ".")
 				if !slices.Contains(services[shown], path[1]) {
 					services[shown] = append(services[shown], path[1])

@@ -18,9 +18,9 @@ func (s *source) link(links map[string]string) {
 	}
 }
 
-// TestNoCommittedLinkIsMountedOrBuiltFrom, wherever it leads and wherever it stands on the way.
+// TestNoCommittedLinkIsMountedOrBuiltFrom, whatever its target and its place in the path.
 func TestNoCommittedLinkIsMountedOrBuiltFrom(t *testing.T) {
-	const says = "is a symbolic link there; Fix: commit the file or folder itself at that path, or name what the link leads to"
+	const says = "is a symbolic link there [path-through-link]; Fix: commit the file or folder itself at that path, or name the target of the link"
 	s := newSource(t)
 	s.link(map[string]string{"absolute": "/etc", "inside": "conf", "file": "conf/a", "dangling": "nowhere", "deep/er/link": "../../conf",
 		"web/Dockerfile": "../conf/Dockerfile", "ignores/.dockerignore": "/etc/passwd"})
@@ -55,7 +55,7 @@ func TestWhatIsKeptHoldsNoLink(t *testing.T) {
 	require.NoError(t, err, "it goes with the release, and a link in it leads where the container is")
 	sha = s.commit("stateful", map[string]string{"compose.yaml": compose("labels: {berth.stateful: \"true\"}")})
 	_, err = Make(t.Context(), s.cfg, s.repo, sha)
-	require.ErrorContains(t, err, "the folder conf, which a persistent service mounts, holds the symbolic link conf/enabled/a; Fix: ")
+	require.ErrorContains(t, err, "the folder conf, which a persistent service mounts, holds the symbolic link conf/enabled/a [link-in-persistent-files]; Fix: ")
 	sha = s.commit("all of it", map[string]string{"compose.yaml": strings.Replace(compose("labels: {berth.stateful: \"true\"}"), "./conf", ".", 1)})
 	_, err = Make(t.Context(), s.cfg, s.repo, sha)
 	require.ErrorContains(t, err, "the folder ., which a persistent service mounts, holds the symbolic link conf/enabled/a")
@@ -75,7 +75,7 @@ func TestWhatIsKeptHoldsNoLink(t *testing.T) {
 func TestFilesWithLabelsComeFromTheCommit(t *testing.T) {
 	s := newSource(t)
 	for file, says := range map[string]string{
-		"/etc/labels": "service web reads /etc/labels of the server", "../../labels": "service web reads ../labels, which leads out of the repository", "~/labels": "service web reads /root/labels of the server",
+		"/etc/labels": "service web reads /etc/labels of the server", "../../labels": "service web reads ../labels, which is outside the repository", "~/labels": "service web reads /root/labels of the server",
 	} {
 		sha := s.commit("labels", map[string]string{"compose.yaml": "services: {web: {image: \"x:1\", label_file: \"" + file + "\"}}\n"})
 		_, err := Make(t.Context(), s.cfg, s.repo, sha)

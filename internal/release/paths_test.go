@@ -33,7 +33,7 @@ func TestNoPathLeadsThroughALink(t *testing.T) {
 		for _, path := range []string{"link", "link/", "link/below/it", "./link", "//link", "other/../link", "deep/er", "deep/er/below", "deep/./er/../er", "wéird na\u006de"} {
 			at := strings.ReplaceAll(model, "PATH", "/data/releases/a-b/source/"+path)
 			says := strings.Join(found(at, "link", "deep/er", "wéird name"), "\n")
-			assert.Contains(t, says, "is a symbolic link there; Fix: commit the file or folder itself", at)
+			assert.Contains(t, says, "is a symbolic link there [path-through-link]; Fix: commit the file or folder itself", at)
 			assert.Empty(t, found(at, "lin", "link2", "below", "deep/e", "er", "other", "source/link", "data"), at)
 		}
 		for _, path := range []string{"/data/releases/a-b/source/beside", "/data/releases/a-b/source2/link", "/data/releases/a-b/link", "/link", "link", "https://example.com/link.git", "docker-image://link"} {

@@ -21,7 +21,7 @@ type Advice = plan.Advice
 // Commit is what of an app a plan is made from.
 type Commit struct {
 	// SHA of the commit, Folder of its checkout, Root a folder of nothing else that Folder lies in: what the app names
-	// there leads out of its repository. "" for none.
+	// there points out of its repository. "" for none.
 	SHA, Folder, Root string
 	// Model is Compose's normalised model of it, JSON with absolute paths.
 	Model []byte
@@ -111,7 +111,7 @@ func (c Commit) contents(model *plan.Model, given *plan.Given) error {
 	return nil
 }
 
-// read reads a file of a build's context that lies in the checkout; no link leads out of that.
+// read reads a file of a build's context that lies in the checkout; no link points out of that.
 func (c Commit) read(context, name string) (string, error) {
 	relative, err := filepath.Rel(c.Folder, context)
 	if err != nil {

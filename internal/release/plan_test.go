@@ -85,11 +85,11 @@ func TestPlanTellsADatabaseFromItsClients(t *testing.T) {
 		return `"db":{"image":"` + image + `"` + password + `,"volumes":[{"type":"volume","source":"v","target":"` + target + `"}]}`
 	}
 	for name, test := range map[string]struct{ services, databases string }{
-		"an env file that all share":                  {site + worker + database("postgres:17", "/elsewhere"), "db"},
-		"the database's image is built":               {site + worker + database("shop-db:1", "/var/lib/postgresql/data"), "db"},
-		"built, and its files where nobody would ask": {site + database("shop-db:1", "/elsewhere"), "db"},
-		"the database is elsewhere":                   {site + `"db":{"image":"x:1"}`, ""},
-		"MySQL beside it":                             {worker + database("shop-db:1", "/var/lib/postgresql/data") + `,"web":{"image":"mysql:8","environment":{"POSTGRES_PASSWORD":"p"}}`, "db web"},
+		"an env file that all share":            {site + worker + database("postgres:17", "/elsewhere"), "db"},
+		"the database's image is built":         {site + worker + database("shop-db:1", "/var/lib/postgresql/data"), "db"},
+		"built, and its files in another place": {site + database("shop-db:1", "/elsewhere"), "db"},
+		"the database is elsewhere":             {site + `"db":{"image":"x:1"}`, ""},
+		"MySQL beside it":                       {worker + database("shop-db:1", "/var/lib/postgresql/data") + `,"web":{"image":"mysql:8","environment":{"POSTGRES_PASSWORD":"p"}}`, "db web"},
 	} {
 		_, whole := planned(t, `{"services":{`+test.services+`}}`, nil)
 		var found, stores []string
@@ -196,16 +196,16 @@ func TestPlanNamesWhatCannotBeReleased(t *testing.T) {
 		services string
 		changes  map[string]any
 	}{
-		"route / names service web, which the compose file does not have; it has: api": {`"api":{"image":"x:1"}`, nil},
-		"the compose file has no service that runs":                                    {``, nil},
-		"berth:migration names service nowhere":                                        {web, map[string]any{"migration": map[string]any{"service": "nowhere", "command": "x"}}},
-		"berth:images names service nowhere":                                           {web, map[string]any{"images": map[string]any{"nowhere": "x:1"}}},
-		"service web uses the host's network":                                          {`"web":{"image":"x:1","network_mode":"host"}`, nil},
-		"uses the network of a container by name":                                      {web + `,"a":{"image":"x:1","network_mode":"container:b"}`, nil},
-		"only one of them is stateful":                                                 {web + `,"a":{"image":"x:1","network_mode":"service:db"},"db":{"image":"postgres:17"}`, nil},
-		"has a fixed address":                                                          {web + `,"a":{"image":"x:1","networks":{"n":{"ipv4_address":"10.0.0.2"}}}`, nil},
-		"uses volumes_from":                                                            {web + `,"a":{"image":"x:1","volumes_from":["b"]}`, nil},
-		"has neither an image nor a build":                                             {`"web":{}`, nil},
+		"route / names service web, which the compose file does not have [route-to-unknown-service]; it has: api": {`"api":{"image":"x:1"}`, nil},
+		"the compose file has no service that runs":                                                               {``, nil},
+		"berth:migration names service nowhere":                                                                   {web, map[string]any{"migration": map[string]any{"service": "nowhere", "command": "x"}}},
+		"berth:images names service nowhere":                                                                      {web, map[string]any{"images": map[string]any{"nowhere": "x:1"}}},
+		"service web uses the host's network":                                                                     {`"web":{"image":"x:1","network_mode":"host"}`, nil},
+		"uses the network of a container by name":                                                                 {web + `,"a":{"image":"x:1","network_mode":"container:b"}`, nil},
+		"only one of them is stateful":                                                                            {web + `,"a":{"image":"x:1","network_mode":"service:db"},"db":{"image":"postgres:17"}`, nil},
+		"has a fixed address":                                                                                     {web + `,"a":{"image":"x:1","networks":{"n":{"ipv4_address":"10.0.0.2"}}}`, nil},
+		"uses volumes_from":                                                                                       {web + `,"a":{"image":"x:1","volumes_from":["b"]}`, nil},
+		"has neither an image nor a build":                                                                        {`"web":{}`, nil},
 	} {
 		made, _ := planned(t, `{"services":{`+test.services+`}}`, test.changes)
 		assert.Contains(t, problemsOf(made), problem)
@@ -268,7 +268,9 @@ func TestPlanAdvises(t *testing.T) {
 		{web + `,"other":{"image":"x:1","volumes":[{"type":"volume","target":"/v"}]` + healthy + `}`, "other volumes: other has an anonymous volume at /v"},
 		{`"web":{"build":{"context":"/src/web"},"volumes":[{"type":"bind","source":"/src/web","target":"/app"}]` + healthy + `}`, "web volumes: web mounts committed files over what its image holds at /app"},
 		{`"web":{"build":{"context":"/src/web"},"volumes":[{"type":"bind","source":"/src/web/src","target":"/app"}]` + healthy + `}`, "web volumes: web mounts committed files"},
-		{`"web":{"image":"x:1","deploy":{"replicas":2}` + healthy + `}`, "web deploy: web runs once"},
+		{web + `,"tick":{"image":"mcuadros/ofelia:0.3","restart":"always"}`, "tick image: tick looks like a scheduler"},
+		{web + `,"tick":{"image":"x:1","restart":"always","command":["/usr/sbin/crond","-f"]}`, "tick image: tick looks like a scheduler"},
+		{web + `,"tick":{"image":"x:1","restart":"always","entrypoint":["cron","-f"]}`, "pulumi config set --path 'berth:jobs[0].name' NAME"},
 	} {
 		made, _ := planned(t, `{"services":{`+c.services+`}}`, map[string]any{"trees": map[string]any{"/src/web": "t1", "/src/web/src": "t2", "/src/conf": "t3"}})
 		assert.Contains(t, advised(made), c.advice)
@@ -330,7 +332,7 @@ func TestPlanKeepsRestartPolicies(t *testing.T) {
 		assert.Nil(t, at(whole, project, "services", "other", "deploy", "restart_policy"), test.service)
 	}
 	_, whole := planned(t, `{"services":{"web":{"image":"x:1"}}}`, nil)
-	assert.Equal(t, "unless-stopped", at(whole, "app", "services", "web", "restart"), "what a route leads to runs all the time")
+	assert.Equal(t, "unless-stopped", at(whole, "app", "services", "web", "restart"), "what a route uses runs all the time")
 	made, _ := planned(t, `{"services":{`+web+`,"worker":{"image":"x:1","deploy":{"restart_policy":{"condition":"any"}}},"job":{"image":"x:1","restart":"no"}}}`, nil)
 	assert.NotContains(t, advised(made), "restart")
 }

@@ -114,7 +114,7 @@ func appVariables(ctx context.Context, cfg *config.Config, repo *git.Repository,
 	return variables, nil
 }
 
-// missing are the variables that the app's .env.example names and that nobody sets, as problems and by their names.
+// missing are the variables that the app's .env.example names and that are not set, as problems and by their names.
 func missing(ctx context.Context, cfg *config.Config, repo *git.Repository, sha string, variables map[string]string) (problems, names []string, err error) {
 	for _, file := range examples(cfg) {
 		text, err := repo.File(ctx, sha, file)
@@ -152,7 +152,7 @@ func said(reason string, problems []string) bool {
 	return !slices.ContainsFunc(found, func(one []string) bool { return !regexp.MustCompile(`\b` + one[1] + `\b`).MatchString(all) })
 }
 
-// lacking are the variables that the compose file takes and nobody sets, as located sentences; those that were asked for already
+// lacking are the variables that the compose file takes and that are not set, as located sentences; those that were asked for already
 // are left out.
 func lacking(cfg *config.Config, folder string, variables map[string]string, asked []string) []string {
 	of := map[string][]compose.Gap{}
@@ -174,7 +174,7 @@ func outOf(root, text string) string {
 	return regexp.MustCompile(regexp.QuoteMeta(root)+`(/up)*/`).ReplaceAllString(text, "../")
 }
 
-// planCommit plans the release of a commit, and looks at what the plan alone does not know; its model and its tree are filled in.
+// planCommit plans the release of a commit, and checks what the plan alone does not know; its model and its tree are filled in.
 func planCommit(ctx context.Context, cfg *config.Config, repo *git.Repository, variables map[string]string, commit Commit) (*findings, error) {
 	model, err := compose.Load(ctx, commit.Folder, cfg.ComposeFiles, variables, cfg.Secrets)
 	if err != nil {
@@ -185,7 +185,7 @@ func planCommit(ctx context.Context, cfg *config.Config, repo *git.Repository, v
 		return nil, err
 	}
 	commit.Tree = func(at string) (string, error) {
-		// A link that leads out of the checkout is not laid into it, and is in the commit all the same.
+		// A link that points out of the checkout is not laid into it, and is in the commit all the same.
 		linked := slices.ContainsFunc(commit.Links, func(link string) bool { return strings.HasPrefix(link, at+"/") })
 		if !linked && onlyKept(filepath.Join(commit.Folder, filepath.FromSlash(at))) {
 			return "", nil

@@ -11,28 +11,16 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"berth/internal/instance"
 	"berth/internal/release/compose"
 )
 
-// size is what an instance type has.
-type size struct {
-	name   string
-	vCPUs  float64
-	memory int64
-}
-
 const gibibyte = 1 << 30
-
-// serverSizes are those of t3 and t3a, from small to large. Source: AWS, "Specifications for general purpose instances".
-var serverSizes = []size{
-	{"nano", 2, gibibyte / 2}, {"micro", 2, gibibyte}, {"small", 2, 2 * gibibyte}, {"medium", 2, 4 * gibibyte},
-	{"large", 2, 8 * gibibyte}, {"xlarge", 4, 16 * gibibyte}, {"2xlarge", 8, 32 * gibibyte},
-}
 
 // loggingDrivers are those of Debian 13's Docker. Source: moby v26.1.5, daemon/logdrivers_linux.go.
 var loggingDrivers = []string{"awslogs", "fluentd", "gcplogs", "gelf", "journald", "json-file", "local", "none", "splunk", "syslog"}
 
-// missingDevice matches devices that no server of t3 or t3a has.
+// missingDevice matches devices that no server has.
 var missingDevice = regexp.MustCompile(`^/dev/(dri|kvm|kfd|nvidia|video|snd|tty(USB|ACM|AMA|S[1-9])|bus/usb|serial|apex|dvb|i2c|spi|gpio|mem$|hidraw|sgx|vfio|accel)`)
 
 // unlike finds what services want of a server and the stack's own does not have.
@@ -87,33 +75,35 @@ func logDriver(service types.ServiceConfig) string {
 // limits finds services that want more processors or memory than the server has: Docker starts no container with more processors,
 // and one with more memory never gets it.
 func (f *findings) limits(name string, service types.ServiceConfig, at func(...string) compose.Place) {
-	family, sizeName, _ := strings.Cut(f.cfg.InstanceType, ".")
-	here := slices.IndexFunc(serverSizes, func(one size) bool { return one.name == sizeName })
-	if here < 0 {
+	server, known := instance.Lookup(f.cfg.InstanceType)
+	if !known {
 		return
 	}
-	server := serverSizes[here]
+	vCPUs, has := float64(server.VCPUs), int64(server.Memory)<<20
 	larger := func(vCPUs float64, memory int64) string {
-		for _, one := range serverSizes {
-			if one.vCPUs >= vCPUs && one.memory >= memory {
-				return fmt.Sprintf("lower it, or take a larger server: pulumi config set berth:instanceType %s.%s", family, one.name)
-			}
+		if one, ok := server.Larger(vCPUs, (memory+1<<20-1)>>20); ok {
+			return "lower it, or take a larger server: pulumi config set berth:instanceType " + one.Name()
 		}
 		return "lower it: no server of the family has as much"
 	}
 	processors := func(wanted float64, keys ...string) {
-		if wanted > server.vCPUs {
-			f.problem("cpus-too-many", at(keys...), "service %s may take %s CPUs (%s), and a %s has %g, so Docker would not start it; %s", name, strconv.FormatFloat(wanted, 'g', 4, 64), strings.Join(keys, "."), f.cfg.InstanceType, server.vCPUs, larger(wanted, 0))
+		if wanted > vCPUs {
+			f.problem("cpus-too-many", at(keys...), "service %s may take %s CPUs (%s), and a %s has %g, so Docker would not start it; %s", name, strconv.FormatFloat(wanted, 'g', 4, 64), strings.Join(keys, "."), f.cfg.InstanceType, vCPUs, larger(wanted, 0))
 		}
 	}
-	memory := func(wanted int64, keys ...string) {
-		if wanted > server.memory {
-			f.problem("memory-too-large", at(keys...), "service %s is to have %s of memory (%s), and a %s has %s; %s", name, bytes(wanted), strings.Join(keys, "."), f.cfg.InstanceType, bytes(server.memory), larger(0, wanted))
+	memory := func(each int64, keys ...string) {
+		// Replicas share the processors, and each has memory of its own.
+		count := int64(max(service.GetScale(), 1))
+		switch {
+		case each > has:
+			f.problem("memory-too-large", at(keys...), "service %s is to have %s of memory (%s), and a %s has %s; %s", name, bytes(each), strings.Join(keys, "."), f.cfg.InstanceType, bytes(has), larger(0, each))
+		case each*count > has:
+			f.problem("memory-of-replicas", at(keys...), "the %d containers of service %s are to have %s of memory each (%s), %s together, and a %s has %s; run fewer of them, or %s", count, name, bytes(each), strings.Join(keys, "."), bytes(each*count), f.cfg.InstanceType, bytes(has), larger(0, each*count))
 		}
 	}
 	processors(float64(service.CPUS), "cpus")
-	if last := lastProcessor(service.CPUSet); last >= server.vCPUs {
-		f.problem("cpuset-outside", at("cpuset"), "service %s is to run on the CPUs %s, and a %s has 0 to %g, so Docker would not start it; take cpuset out, or %s", name, service.CPUSet, f.cfg.InstanceType, server.vCPUs-1, larger(last+1, 0))
+	if last := lastProcessor(service.CPUSet); last >= vCPUs {
+		f.problem("cpuset-outside", at("cpuset"), "service %s is to run on the CPUs %s, and a %s has 0 to %g, so Docker would not start it; take cpuset out, or %s", name, service.CPUSet, f.cfg.InstanceType, vCPUs-1, larger(last+1, 0))
 	}
 	memory(int64(service.MemLimit), "mem_limit")
 	memory(int64(service.MemReservation), "mem_reservation")
@@ -148,13 +138,13 @@ func bytes(count int64) string {
 	return strconv.FormatInt(count>>20, 10) + " MiB"
 }
 
-// devices finds hardware that the server does not have, so that allowing it would help nobody.
+// devices finds hardware that the server does not have, so that allowing it would not help.
 func (f *findings) devices(name string, service types.ServiceConfig, at func(...string) compose.Place) {
 	gpus := func(keys []string, wanted []types.DeviceRequest) {
 		if len(wanted) == 0 {
 			return
 		}
-		f.problem("gpu-missing", at(keys...), "service %s wants devices of the server (%s), and a t3 or t3a has no GPU or the like; take that out if the app runs without it", name, strings.Join(keys, "."))
+		f.problem("gpu-missing", at(keys...), "service %s wants devices of the server (%s), and the server has no GPU; take that out if the app runs without it", name, strings.Join(keys, "."))
 		f.better = append(f.better, fmt.Sprintf("service %s wants devices of the server (%s)", name, strings.Join(keys, ".")))
 	}
 	gpus([]string{"gpus"}, service.Gpus)

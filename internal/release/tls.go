@@ -15,13 +15,13 @@ import (
 )
 
 var (
-	// endsTLS matches what Traefik, Caddy and nginx-proxy are told to get certificates or to lead to https.
+	// endsTLS matches what Traefik, Caddy and nginx-proxy are configured with to get certificates or to redirect to https.
 	endsTLS = regexp.MustCompile(`(?i)certificatesresolvers|redirections\.entrypoint|entrypoints\.\w+\.http\.tls|acme\.(email|tlschallenge|httpchallenge)`)
 	// loadBalancer is a label by which a service says to Traefik where it answers.
 	loadBalancer = regexp.MustCompile(`^traefik\.http\.services\.[^.]+\.loadbalancer\.server\.port$`)
 )
 
-// ownTLS advises at a routed service that ends TLS itself: nginx of the server does that, and what leads http to https leads the
+// ownTLS advises at a routed service that ends TLS itself: nginx of the server does that, and a redirect from http to https repeats the
 // server's nginx there for ever.
 func (f *findings) ownTLS() {
 	for i, route := range f.cfg.Routes {
@@ -35,7 +35,7 @@ func (f *findings) ownTLS() {
 		}
 		text := fmt.Sprintf("%s ends TLS itself, which nginx of the server does already: what it sends from http to https comes back to it for ever", route.Service)
 		if route.Port == 443 || route.Port == 8443 {
-			text = fmt.Sprintf("route %s leads to port %d of %s, where TLS is spoken, and nginx of the server speaks HTTP to it", route.Path, route.Port, route.Service)
+			text = fmt.Sprintf("route %s points to port %d of %s, which speaks TLS, and nginx of the server speaks HTTP to it", route.Host+route.Path, route.Port, route.Service)
 		}
 		for _, mount := range service.Volumes {
 			if strings.HasSuffix(mount.Source, "/docker.sock") {
@@ -67,7 +67,7 @@ func (f *findings) tlsLine(name string, service types.ServiceConfig, port int) (
 	return f.source.At("services", name), port == 443
 }
 
-// behind is the service that an edge most likely leads to, and its port, PORT where nobody says it; "" for none.
+// behind is the service that an edge most likely forwards to, and its port, PORT if it is not given; "" for none.
 func (f *findings) behind(edge string) (name, port string) {
 	ports := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(f.model.Project.Services)) {

@@ -35,7 +35,7 @@ var beyond = []struct{ model, allow, says string }{
 	{`"services":{"web":{"image":"x:1","volumes":[{"type":"bind","source":"/source-of-another","target":"/x"}]}}`, "host-mounts", "mounts /source-of-another"},
 	{`"services":{"web":{"image":"x:1","volumes":[{"type":"bind","source":"/etc/localtime","target":"/etc/localtime"}]}}`, "host-mounts", "mounts /etc/localtime"},
 	{`"services":{"web":{"build":{"context":"/etc"}}}`, "host-mounts", "is built from /etc, which is not in the repository"},
-	{`"services":{"web":{"build":{"context":"/source","dockerfile":"../../Dockerfile"}}}`, "host-mounts", "leads out of its folder"},
+	{`"services":{"web":{"build":{"context":"/source","dockerfile":"../../Dockerfile"}}}`, "host-mounts", "is outside its folder"},
 	{`"services":{"web":{"build":{"context":"/source","additional_contexts":{"x":"/root"}}}}`, "host-mounts", "is built from /root"},
 	{`"services":{"web":{"build":{"context":"/source","network":"host"}}}`, "host-namespaces", "build.network: host"},
 	{`"services":{},"volumes":{"v":{"driver_opts":{"type":"none","o":"bind","device":"/etc"}}}`, "host-mounts", "v is /etc, mounted as none on the server"},

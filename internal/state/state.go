@@ -4,6 +4,7 @@ package state
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -19,13 +20,20 @@ const (
 // unread is what the engine says of a state that is being written.
 const unread = "failed to load checkpoint"
 
-// Outputs are the stack's outputs as the last update that ended well left them, none before the first.
+// runs has what each run asks for its stack's outputs, by its context: a backend far away is asked once.
+var runs sync.Map
+
+// Outputs are the stack's outputs as the last update that ended well left them, none before the first. Whoever asks first may do so
+// beside other work: the others wait for that answer.
 func Outputs(ctx *pulumi.Context) (map[string]any, error) {
-	var answer struct {
-		Outputs map[string]any `pulumi:"outputs"`
-	}
-	err := read(ctx, "readStackOutputs", "name", &answer)
-	return answer.Outputs, err
+	once, _ := runs.LoadOrStore(ctx, sync.OnceValues(func() (map[string]any, error) {
+		var answer struct {
+			Outputs map[string]any `pulumi:"outputs"`
+		}
+		err := read(ctx, "readStackOutputs", "name", &answer)
+		return answer.Outputs, err
+	}))
+	return once.(func() (map[string]any, error))()
 }
 
 // Resources reads the outputs of the stack's resources, by URN, into a map of the caller's type, a pointer to a struct with the field

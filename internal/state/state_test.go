@@ -57,3 +57,24 @@ func TestAStateThatIsBeingWrittenIsReadAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestARunReadsTheOutputsOnce, however many ask and however close together; the next run reads them again.
+func TestARunReadsTheOutputsOnce(t *testing.T) {
+	for run := 1; run <= 2; run++ {
+		backend := &backend{}
+		require.NoError(t, pulumi.RunErr(func(ctx *pulumi.Context) error {
+			early := make(chan error)
+			go func() {
+				_, err := Outputs(ctx)
+				early <- err
+			}()
+			first, err := Outputs(ctx)
+			require.NoError(t, err)
+			require.NoError(t, <-early)
+			second, err := Outputs(ctx)
+			assert.Equal(t, first, second)
+			return err
+		}, pulumi.WithMocks("berth", "test", backend)))
+		assert.Equal(t, 1, backend.asked)
+	}
+}

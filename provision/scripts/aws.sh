@@ -1,6 +1,6 @@
 # Requests to AWS as the instance's own role. Sourced by health-check.sh and deploy.sh.
 #
-# The metadata service gives credentials for some hours, and curl knows AWS's signature itself. Nothing of them stands on a
+# The metadata service gives credentials for some hours, and curl knows AWS's signature itself. None of them is on a
 # command line. REGION is /etc/berth/operations.json's.
 # shellcheck shell=bash disable=SC2153
 set -euo pipefail

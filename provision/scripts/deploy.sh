@@ -13,6 +13,8 @@ source /opt/berth/aws.sh
 source /opt/berth/release/lock.sh
 # shellcheck source=provision/scripts/release/source.sh
 source /opt/berth/release/source.sh
+# shellcheck source=provision/scripts/release/pages.sh
+source /opt/berth/release/pages.sh
 # shellcheck source=provision/scripts/release/plan.sh
 source /opt/berth/release/plan.sh
 # shellcheck source=provision/scripts/release/binds.sh
@@ -39,6 +41,10 @@ source /opt/berth/release/upstreams.sh
 source /opt/berth/release/edge.sh
 # shellcheck source=provision/scripts/release/commands.sh
 source /opt/berth/release/commands.sh
+# shellcheck source=provision/scripts/release/jobs.sh
+source /opt/berth/release/jobs.sh
+# shellcheck source=provision/scripts/release/restart.sh
+source /opt/berth/release/restart.sh
 # shellcheck source=provision/scripts/release/prune.sh
 source /opt/berth/release/prune.sh
 
@@ -54,6 +60,7 @@ deploy.sh [deploy] [--change-password] [--upgrade-database]
 deploy.sh confirm-upgrade                       remove the data from before an upgrade
 deploy.sh rollback [COMMIT] [--with-database [--yes]] [--change-password]
                                                 return to the release before, or to a kept one of COMMIT
+deploy.sh restart [SERVICE]                     restart the release that serves, or one service
 deploy.sh status                                what runs, what is kept
 deploy.sh history                               the last 30 releases
 deploy.sh dump                                  dump the databases now, as a timer does every night
@@ -61,6 +68,8 @@ deploy.sh drill [due]                           restore the newest dumps beside 
 deploy.sh exec SERVICE COMMAND…                 run a command in the container of a service
 deploy.sh shell SERVICE                         open a shell there
 deploy.sh run SERVICE COMMAND…                  run a command in a container of its own, as the release that serves has it
+deploy.sh jobs                                  the scheduled jobs: when each runs next, and how its last run was
+deploy.sh job NAME                              run one of them now
 deploy.sh db [SERVICE]                          open the database's own client, as its administrator
 deploy.sh env                                   the names of the app's variables
 deploy.sh maintenance on | off                  answer every page with 503 and the maintenance page
@@ -83,7 +92,7 @@ deploy() {
     case $1 in
       --change-password) CHANGE_PASSWORD=yes ;;
       --upgrade-database) UPGRADE_DATABASE=yes ;;
-      *) fail "deploy knows no $1; see: deploy.sh help" ;;
+      *) fail flag-unknown "deploy knows no $1; see: deploy.sh help" ;;
     esac
     shift
   done
@@ -92,6 +101,8 @@ deploy() {
   step fetch
   fetch
   NEW=$(release_id)
+  # It may have been restarted since.
+  [[ $OLD != "$NEW"-r* ]] || NEW=$OLD
   if [ "$NEW" = "$OLD" ]; then
     resume
   elif kept "$NEW"; then
@@ -203,7 +214,7 @@ activate() {
   record
 }
 
-# write_release_record writes down what NEW is before anybody is led to it: that the disk is full must not be found out when there
+# write_release_record writes down what NEW is before it gets traffic: that the disk is full must not be found out when there
 # is no other release left to go back to.
 write_release_record() {
   local served text
@@ -231,23 +242,23 @@ rollback() {
       --with-database) with_database=yes ;;
       --yes) yes=yes ;;
       --change-password) CHANGE_PASSWORD=yes ;;
-      -*) fail "there is no flag $1; see: deploy.sh help" ;;
+      -*) fail flag-unknown "there is no flag $1; see: deploy.sh help" ;;
       *) wanted=$1 ;;
     esac
     shift
   done
   ACTION=rollback
   step choose
-  [ -n "$OLD" ] || fail "nothing was released yet; release with: pulumi up"
+  need_release "$OLD"
   finish_interrupted "$OLD"
   read_lines names kept_releases
   for name in "${names[@]}"; do
-    if [ "$name" != "$OLD" ] && [[ $name == "$wanted"* || -n $wanted && $wanted == "${name%-*}"* ]]; then
+    if [ "$name" != "$OLD" ] && [[ $name == "$wanted"* || -n $wanted && $wanted == "${name%%-*}"* ]]; then
       NEW=$name
       break
     fi
   done
-  [ -n "$NEW" ] || fail "no kept release${wanted:+ of $wanted} to return to; kept: ${names[*]}; an older commit is released again with: pulumi config set berth:ref COMMIT && pulumi up"
+  [ -n "$NEW" ] || fail release-not-kept "no kept release${wanted:+ of $wanted} to return to; kept: ${names[*]}; an older commit is released again with: pulumi config set berth:ref COMMIT && pulumi up"
   read_text COMMIT jq -r .commit "$RELEASES/$NEW/released.json"
   if [ -n "$with_database" ]; then
     check_binds "$OLD" "$NEW"
@@ -256,6 +267,7 @@ rollback() {
     step restore
     [ -e "$MAINTENANCE" ] || RESTORING=yes
     maintenance on
+    stop_writers "the databases are restored"
     dump_databases "$OLD" "$OLD"
     start_dumped "$NEW"
     RESTORED=yes
@@ -268,7 +280,7 @@ rollback() {
 # dump keeps what the databases hold now, beside the dumps before releases.
 dump() {
   OLD=$(current)
-  [ -n "$OLD" ] || fail "nothing was released yet; release with: pulumi up"
+  need_release "$OLD"
   refuse_interrupted
   dump_databases "$OLD" "$OLD"
   prune_dumps
@@ -306,10 +318,16 @@ finish() {
     code=$?
     (
       set -e
+      # What was restarted is the same release: it takes none of the places of those that are kept.
+      # Half of it removed, it is none that one returns to.
+      if [ "$ACTION" = restart ]; then
+        rm -f "$RELEASES/$OLD/released.json"
+        remove_release "$OLD"
+      fi
       prune
     )
     code=$((code + $?))
-    # It looks at once, not at the next minute.
+    # It runs at once, not in the next minute.
     systemctl start --no-block berth-health.service 2>/dev/null
     say "released $NEW in $SECONDS seconds"
     [ "$code" -eq 0 ] || say "$NEW serves, but it could not be recorded, or what no kept release needs could not be taken away (the lines above say why); when that is put right, run it again"
@@ -348,7 +366,7 @@ ended() {
 # nor removed.
 put_back() {
   local back=0
-  # Before the switch nobody has written to a new version; after it the new version stays, which the release before can use as well.
+  # Before the switch no visitor has written to a new version; after it the new version stays, which the release before can use as well.
   if [ -n "$SWITCHED" ]; then
     keep_upgraded
   else
@@ -370,7 +388,7 @@ put_back() {
       start_again "$OLD" "$NEW"
     )
     back=$?
-    [ "$back" -eq 0 ] || say "release $OLD does not start by itself; the lines above say why"
+    [ "$back" -eq 0 ] || say "release $OLD does not start; the lines above say why"
   fi
   if [ -n "$SWITCHED" ]; then
     say "going back to ${OLD:-the starting page}"
@@ -396,18 +414,40 @@ put_back() {
     set -e
     restore_data "$OLD"
   )
-  [ -z "$RESTORED" ] || (
-    set -e
-    restore_databases "$OLD"
-  )
+  # A release that failed late has removed the page, and visitors write again.
+  if [ -n "$RESTORED" ]; then
+    (
+      set -e
+      maintenance on
+      stop_writers "the databases are restored as they were"
+      restore_databases "$OLD"
+    )
+    back=$?
+    if [ "$back" -ne 0 ]; then
+      RESTORING=""
+      say "the databases could not be put back as they were (the lines above say why), so the maintenance page stays on; their dumps of before are the newest in $DUMPS; open the site as it is: sudo /opt/berth/deploy.sh maintenance off"
+    fi
+  fi
   (
     set -e
     stop_release "$NEW"
   )
-  [ -e "$RELEASES/$NEW/released.json" ] || (
-    set -e
-    remove_release "$NEW"
-  )
+  if [ "$ACTION" = restart ] || [ ! -e "$RELEASES/$NEW/released.json" ]; then
+    (
+      set -e
+      remove_release "$NEW"
+    )
+  fi
+}
+
+# end_with_finish has finish end what is now begun.
+end_with_finish() {
+  trap finish EXIT
+  # Without these, finish would see the code of the command before, most often 0, and take the release for made.
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 141' PIPE
+  trap 'exit 143' TERM
 }
 
 # logged says whether what was said last is in the log, and so all that was printed before it.
@@ -437,13 +477,16 @@ main() {
       await_reboot
       take_lock "${1:-deploy}"
       OLD=$(current)
-      trap finish EXIT
-      # Without these, finish would see the code of the command before, most often 0, and take the release for made.
-      trap 'exit 129' HUP
-      trap 'exit 130' INT
-      trap 'exit 141' PIPE
-      trap 'exit 143' TERM
+      end_with_finish
       "${1:-deploy}" "${@:2}"
+      ;;
+    restart)
+      log_by_hand
+      await_docker
+      await_reboot
+      take_lock restart
+      OLD=$(current)
+      restart "${2:-}"
       ;;
     dump)
       log_by_hand
@@ -464,18 +507,20 @@ main() {
       ;;
     status | history) "$1" ;;
     exec)
-      [ $# -ge 3 ] || fail "usage: deploy.sh exec SERVICE COMMAND…; a shell: deploy.sh shell SERVICE"
+      [ $# -ge 3 ] || fail arguments-invalid "usage: deploy.sh exec SERVICE COMMAND…; a shell: deploy.sh shell SERVICE"
       execute "${@:2}"
       ;;
     shell) shell "${2:-}" ;;
     run) run_once "${@:2}" ;;
+    jobs) list_jobs ;;
+    job) run_job "${2:-}" ;;
     db) client "${2:-}" ;;
     env) variables ;;
     maintenance) maintenance "${2:-}" ;;
     help | --help) usage ;;
     *)
       usage
-      fail "there is no command $1"
+      fail command-unknown "there is no command $1"
       ;;
   esac
 }

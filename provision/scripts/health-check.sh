@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Says how the site and its server are: health-check.sh [--json | --push]
 # A line for each check: its verdict (ok, warning, critical), its name, the reason. The exit code is the worst of them:
-# 0, 1 or 2. A timer runs it every minute with --push, which tells CloudWatch where the stack has alarms; the last result
-# is in /run/berth/health.json.
+# 0, 1 or 2. A timer runs it every minute with --push, which tells CloudWatch where the stack has alarms and records the minute for
+# the status page; the last result is in /run/berth/health.json.
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
@@ -18,12 +18,16 @@ source /opt/berth/release/data.sh
 source /opt/berth/release/database.sh
 # shellcheck source=provision/scripts/release/edge.sh
 source /opt/berth/release/edge.sh
+# shellcheck source=provision/scripts/release/jobs.sh
+source /opt/berth/release/jobs.sh
 # shellcheck source=provision/scripts/health/site.sh
 source /opt/berth/health/site.sh
 # shellcheck source=provision/scripts/health/server.sh
 source /opt/berth/health/server.sh
 # shellcheck source=provision/scripts/health/push.sh
 source /opt/berth/health/push.sh
+# shellcheck source=provision/scripts/health/minutes.sh
+source /opt/berth/health/minutes.sh
 
 # RESULTS holds a line of JSON for each check.
 RESULTS="" WORST=0
@@ -72,7 +76,7 @@ main() {
   local time page
   case ${1:-} in
     "" | --json | --push) ;;
-    *) fail "usage: health-check.sh [--json | --push]" ;;
+    *) fail arguments-invalid "usage: health-check.sh [--json | --push]" ;;
   esac
   need_root
   load_settings release DOMAIN
@@ -87,7 +91,10 @@ main() {
   put /run/berth/health.json 0644 <<<"$page"
   case ${1:-} in
     --json) printf '%s\n' "$page" ;;
-    --push) push ;;
+    --push)
+      push
+      record_minute
+      ;;
     *) lines ;;
   esac
   CHECKING=""

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Puts the scripts (a tar archive, base64, on standard input) into /opt/berth, all or none of them. It is a link to one of the
-# folders in /opt/berth.versions, so that it leads to whole scripts at every moment. The folder that it led to before stays,
+# folders in /opt/berth.versions, so that it points to whole scripts at every moment. The folder that it pointed to before stays,
 # for what runs meanwhile; so does any that is younger than a day.
 set -eu
 base64 -d | sudo -n timeout 60 sh -euc '

@@ -75,10 +75,17 @@ make_plain() {
   if made=$(plain <<<"$plain_of") && [ -n "$made" ]; then plain_of=$made; else plain_of=${plain_of//[!$'\t\n'\ -~]/}; fi
 }
 
-# fail ends the script with a sentence that says what to do.
+# fail ends the script with a sentence that says what is wrong, and after the first semicolon what to do; $1 is its identifier
+# (docs/problems.md), which comes before that.
 fail() {
+  local id=$1 rest
   FAILED=yes
-  say "$*"
+  shift
+  rest=$*
+  # What comes first: a semicolon, or the fix.
+  rest=${rest%%; *}
+  rest=${rest%%. Fix: *}
+  say "$rest [$id]${*#"$rest"}"
   exit 1
 }
 
@@ -97,7 +104,7 @@ show() {
 need_root() {
   local id
   read_text id id -u
-  [ "$id" -eq 0 ] || fail "needs root; run it again with sudo"
+  [ "$id" -eq 0 ] || fail needs-root "needs root; run it again with sudo"
 }
 
 # What a command prints is read in one of the following ways. They do not rely on set -e, which is off inside every condition.
@@ -108,7 +115,7 @@ read_text() {
   shift
   # shellcheck disable=SC2034 # the caller's variable
   if ! text_of=$("$@") || [ -z "$text_of" ]; then
-    fail "'$1 ${2:-}' failed or printed nothing (the lines above say why), and nothing is done on a guess"
+    fail command-failed "'$1 ${2:-}' failed or printed nothing (the lines above say why), and nothing is done on a guess"
   fi
 }
 
@@ -117,7 +124,7 @@ read_lines() {
   local -n lines_of=$1
   local printed
   shift
-  printed=$("$@") || fail "'$1 ${2:-}' failed (the lines above say why), and nothing is done on a guess"
+  printed=$("$@") || fail command-failed "'$1 ${2:-}' failed (the lines above say why), and nothing is done on a guess"
   lines_of=()
   # shellcheck disable=SC2034 # the caller's array
   [ -z "$printed" ] || mapfile -t lines_of <<<"$printed"
@@ -129,7 +136,7 @@ read_json() {
   local -n json_of=$1
   read_lines "$1" jq -r "${@:4}" "($3), \"read\"" "$2"
   if [ "${#json_of[@]}" -eq 0 ] || [ "${json_of[-1]}" != read ]; then
-    fail "jq read nothing from $2, and nothing is done on a guess; look with: sudo jq . $2"
+    fail jq-read-nothing "jq read nothing from $2, and nothing is done on a guess; look with: sudo jq . $2"
   fi
   unset 'json_of[-1]'
 }
@@ -141,7 +148,7 @@ holds() {
   case $answer in
     true) return 0 ;;
     false) return 1 ;;
-    *) fail "jq tells neither true nor false of $* (it says ${answer:-nothing}), and nothing is done on a guess" ;;
+    *) fail jq-answer-unclear "jq tells neither true nor false of $* (it says ${answer:-nothing}), and nothing is done on a guess" ;;
   esac
 }
 
@@ -165,7 +172,7 @@ put() {
     if abandoned "$left"; then rm -f "$left"; fi
   done
   # shellcheck disable=SC2310 # put_whole is one list
-  put_whole "$temporary" "$@" || fail "cannot write $1 (the lines above say why); it stays as it was"
+  put_whole "$temporary" "$@" || fail file-not-written "cannot write $1 (the lines above say why); it stays as it was"
 }
 
 put_whole() {
@@ -191,14 +198,14 @@ await() {
 }
 
 # read_settings sets variables to what the JSON object in file $1 holds under their names. $3... are NAME, for a string, or
-# NAME:TYPE, for a number (whole, and not below 0), a boolean or an object, which becomes JSON again. One jq reads them all, and
+# NAME:TYPE, for a number (whole, and not below 0), a boolean, an array or an object, which become JSON again. One jq reads them all, and
 # nothing of them is shell code or an argument of a process. A file that holds no such object, a name that it lacks and a value of
 # another type end the script; $2 says how to fix it.
 read_settings() {
   local file=$1 fix=$2 name at=0
   local -a values=()
   shift 2
-  [ -r "$file" ] || fail "the settings in $file are missing; nothing was done with them. Fix: $fix"
+  [ -r "$file" ] || fail server-settings-missing "the settings in $file are missing; nothing was done with them. Fix: $fix"
   # shellcheck disable=SC2016,SC2312 # jq's variables; what jq read to its end begins with "read"
   mapfile -d '' -t values < <(jq --slurp --join-output '
     def fits($kind): if type != $kind then false elif type == "string" then index("\u0000") == null
@@ -210,7 +217,7 @@ read_settings() {
     (if length == 1 and (.[0] | type) == "object" then .[0] as $all | [$ARGS.positional[] | given($all)] else [{wrong: "it is not one JSON object"}] end)
     | ([.[].wrong // empty][0] // "read"), (.[].value // empty) | "\(.)\u0000"' "$file" --args "$@")
   if [ "${values[0]:-}" != read ] || [ "${#values[@]}" -ne $(($# + 1)) ]; then
-    fail "the settings in $file cannot be used: ${values[0]:-jq reads no JSON there (the lines above say why)}; nothing was done with them. Fix: $fix"
+    fail server-settings-invalid "the settings in $file cannot be used: ${values[0]:-jq reads no JSON there (the lines above say why)}; nothing was done with them. Fix: $fix"
   fi
   for name in "$@"; do printf -v "${name%%:*}" '%s' "${values[at += 1]}"; done
 }
@@ -218,7 +225,7 @@ read_settings() {
 # load_settings reads what a step left in $BERTH_ETC/$1.json for the scripts that are run by hand or by a timer; see read_settings.
 load_settings() {
   local step=$1
-  [ "$1" != certificate ] || step=edge
+  case $1 in certificate) step=edge ;; jobs) step=operations ;; *) ;; esac
   read_settings "$BERTH_ETC/$1.json" "pulumi up; where that finds nothing to do, have it write them again: pulumi up --replace \"\$(pulumi stack --show-urns | grep -o 'urn:pulumi:[^ ]*Command::$step')\"" "${@:2}"
 }
 
@@ -247,7 +254,7 @@ put_checked() {
     rm -f "$file"
     now="the file, which was not there before, is removed"
   fi
-  fail "$program refuses its configuration with the new $file (the lines above say where); $now"
+  fail configuration-refused "$program refuses its configuration with the new $file (the lines above say where); $now"
 }
 
 # put_nginx writes standard input to nginx's file $1 and reloads.
@@ -322,6 +329,6 @@ EOF
 }
 
 reload_nginx() {
-  nginx -t -q || fail "nginx refuses its configuration (the lines above say where); what it serves now stays"
+  nginx -t -q || fail nginx-configuration-refused "nginx refuses its configuration (the lines above say where); what it serves now stays"
   apply_nginx
 }

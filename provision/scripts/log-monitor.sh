@@ -20,10 +20,12 @@ source /opt/berth/release/containers.sh
 source /opt/berth/release/data.sh
 # shellcheck source=provision/scripts/release/database.sh
 source /opt/berth/release/database.sh
+# shellcheck source=provision/scripts/release/jobs.sh
+source /opt/berth/release/jobs.sh
 # shellcheck source=provision/scripts/release/prune.sh
 source /opt/berth/release/prune.sh
 
-usage() { fail "usage: log-monitor.sh view [SERVICE…] [--follow] [--since 10m] [--grep TEXT] | sizes | rotate | clean"; }
+usage() { fail arguments-invalid "usage: log-monitor.sh view [SERVICE…] [--follow] [--since 10m] [--grep TEXT] | sizes | rotate | clean"; }
 
 view() {
   local follow="" since=1h text="" id release name unread=""
@@ -64,7 +66,7 @@ view() {
       readers+=($!)
     fi
     for id in "${readers[@]}"; do wait "$id" || unread=yes; done
-    [ -z "$unread" ] || fail "not every log could be read; look with: sudo docker ps --all"
+    [ -z "$unread" ] || fail logs-not-read "not every log could be read; look with: sudo docker ps --all"
   } | if [ -n "$text" ]; then grep --line-buffered --fixed-strings --ignore-case -- "$text" || [ $? -eq 1 ]; else cat; fi
 }
 
@@ -87,7 +89,7 @@ size() {
   [ -e "$1" ] || return 0
   # A file that goes away meanwhile is no failure.
   text=$(du --summarize --human-readable --one-file-system "$1" 2>/dev/null) || true
-  [ -n "$text" ] || fail "du does not tell what $1 takes; look with: sudo du --summarize $1"
+  [ -n "$text" ] || fail command-failed "du does not tell what $1 takes; look with: sudo du --summarize $1"
   printf '%10s  %s\n' "${text%%$'\t'*}" "$2"
 }
 
@@ -125,7 +127,7 @@ free_kib() {
 clean() {
   local before freed free
   exec 8>>"$LOCK"
-  flock --nonblock 8 || fail "$(<"$LOCK") is at work; try again when it is done"
+  flock --nonblock 8 || fail release-lock-held "$(<"$LOCK") is at work; try again when it is done"
   sign_lock "log-monitor.sh clean"
   read_text before free_kib
   # First what takes no room to be taken away: there may be none.

@@ -60,14 +60,14 @@ phased() {
 stop() {
   local all i ids before=""
   shutting_down || return 0
-  # A release that is told to end puts things back first.
+  # A release that is asked to end puts things back first.
   exec 8>>"$LOCK"
   if flock --wait "$RELEASE_ENDS" 8; then
     sign_lock "the stop before a reboot" || true
   else
     say "$(<"$LOCK") is still at work after $RELEASE_ENDS seconds; the containers are stopped all the same"
   fi
-  await 10 inspect || fail "Docker does not say what runs (the lines above say why); the containers end without their own time"
+  await 10 inspect || fail containers-not-listed "Docker does not say what runs (the lines above say why); the containers end without their own time"
   all=$(phased)
   # What has no restart policy does not come back after a reboot. What is written down already did not start again before this
   # shutdown.
@@ -130,7 +130,7 @@ main() {
   need_root
   case ${1:-} in
     stop | start) "$1" ;;
-    *) fail "usage: reboot.sh stop | start" ;;
+    *) fail arguments-invalid "usage: reboot.sh stop | start" ;;
   esac
 }
 

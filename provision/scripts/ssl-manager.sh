@@ -59,7 +59,7 @@ self_signed() {
     # The common name is at most 64 characters long; the names that count are the alternative ones.
     if ! openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=placeholder" \
       -addext "subjectAltName=$subject" -keyout "$folder/privkey.pem" -out "$folder/fullchain.pem" 2>/dev/null || ! valid "$folder"; then
-      fail "openssl makes no certificate in $folder; what nginx serves stays as it is; look with: sudo openssl version"
+      fail placeholder-not-made "openssl makes no certificate in $folder; what nginx serves stays as it is; look with: sudo openssl version"
     fi
   fi
 }
@@ -101,7 +101,7 @@ answered() { if [ "$1" -eq "$PASSING" ]; then echo "cannot be reached"; else ech
 
 # shellcheck disable=SC2310 # valid is one list
 install_certificate() {
-  valid "$LIVE" || fail "there is no valid certificate in $LIVE to install; try for one: sudo /opt/berth/ssl-manager.sh generate"
+  valid "$LIVE" || fail certificate-missing "there is no valid certificate in $LIVE to install; try for one: sudo /opt/berth/ssl-manager.sh generate"
   if ! [ "$TLS/current" -ef "$LIVE" ]; then serve "$LIVE"; fi
   reload_nginx
 }
@@ -154,13 +154,13 @@ main() {
   case $command in
     placeholder | generate | renew | check | revert | schedule) ;;
     install) command=install_certificate ;;
-    *) fail "usage: ssl-manager.sh placeholder | generate [--now] | renew | install | check [--json] | revert | schedule" ;;
+    *) fail arguments-invalid "usage: ssl-manager.sh placeholder | generate [--now] | renew | install | check [--json] | revert | schedule" ;;
   esac
   load_settings certificate NAMES ADDRESS EMAIL DIRECTORY STAGING_DIRECTORY PROFILE
   # The timer and an operator must not ask the authority at the same time; certbot's deploy hook runs inside.
   if [ "$command" = generate ] || [ "$command" = renew ]; then
     exec 8>/run/berth-certificate.lock
-    flock --wait 600 8 || fail "another run of ssl-manager.sh has been at work for 10 minutes; look with: sudo lslocks --notruncate"
+    flock --wait 600 8 || fail certificate-lock-held "another run of ssl-manager.sh has been at work for 10 minutes; look with: sudo lslocks --notruncate"
   fi
   "$command" "${@:2}"
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Shows the site and its server on one page: status.sh [--json | --html]
-# For a terminal of 80 columns, or, with --html, for a browser:
-#   ssh … sudo /opt/berth/status.sh --html > status.html
+# Shows the site and its server on one page: status.sh [--json | --html | --serve SOCKET]
+# For a terminal of 80 columns, or, with --html, for a browser. --serve answers a browser on a Unix socket until its standard input
+# ends, which is how 'make status' shows the page.
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
@@ -11,6 +11,8 @@ source /opt/berth/release/plan.sh
 source /opt/berth/release/containers.sh
 # shellcheck source=provision/scripts/release/data.sh
 source /opt/berth/release/data.sh
+# shellcheck source=provision/scripts/release/jobs.sh
+source /opt/berth/release/jobs.sh
 
 readonly SHOWN=5 # releases
 
@@ -48,26 +50,38 @@ history() {
   [ ! -s "$DATA/releases.jsonl" ] || tail -n "$SHOWN" "$DATA/releases.jsonl"
 }
 
+# minutes is health/minutes.sh's record, where there is one.
+minutes() {
+  [ ! -s /var/lib/berth/minutes.tsv ] || cat /var/lib/berth/minutes.tsv
+}
+
 gather() {
-  local health releases services history page
+  local health releases services history minutes jobs page
   read_text health checks
   releases=$(releases)
   services=$(services)
   history=$(history)
+  minutes=$(minutes)
+  jobs=$(jobs_known)
   # shellcheck disable=SC2016 # jq's variables
   read_text page jq -n -L /opt/berth/status --arg domain "$DOMAIN" --argjson health "$health" --slurpfile releases <(echo "$releases") --slurpfile services <(echo "$services") \
-    --slurpfile history <(echo "$history") \
-    'import "words" as words; {domain: $domain, time: $health.time, severity: $health.severity, checks: $health.checks, releases: $releases,
-      services: ($services | sort_by(.service)), history: ($history | reverse)} | words::plain'
+    --slurpfile history <(echo "$history") --slurpfile jobs <(echo "$jobs") --rawfile minutes <(echo "$minutes") \
+    'import "words" as words; import "day" as day; {domain: $domain, time: $health.time, severity: $health.severity, checks: $health.checks, releases: $releases,
+      services: ($services | sort_by(.service)), jobs: $jobs, history: ($history | reverse), day: ($minutes | day::day($health.time | fromdate))} | words::plain'
   printf '%s\n' "$page"
 }
 
 main() {
   case ${1:-} in
     "" | --json | --html) ;;
-    *) fail "usage: status.sh [--json | --html]" ;;
+    --serve) [ $# -eq 2 ] || fail arguments-invalid "usage: status.sh --serve SOCKET" ;;
+    *) fail arguments-invalid "usage: status.sh [--json | --html | --serve SOCKET]" ;;
   esac
   need_root
+  if [ "${1:-}" = --serve ]; then
+    mkdir -p /run/berth
+    exec python3 /opt/berth/status/serve.py "$2"
+  fi
   load_settings release DOMAIN
   local page colours=false
   [ ! -t 1 ] || colours=true

@@ -41,7 +41,7 @@ main() {
     exit 1
   }
   TZ=UTC printf '\n=== %(%FT%TZ)T %s\n' -1 "$name" >>"$log"
-  # What is told to end may have to put things back first.
+  # What is asked to end may have to put things back first.
   # shellcheck disable=SC2312 # what it cannot write, no step waits for
   exec {out}> >(plain >>"$log" 9>&-)
   filter=$!

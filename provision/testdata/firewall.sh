@@ -5,7 +5,7 @@ mount -t tmpfs none /run
 mkdir -p /run/netns
 
 # attach KIND NUMBER makes a namespace of the kind's name that is on a network of it: a bridge, as Docker's are, or a bare pair of
-# interfaces, which stands for every kind that the packet filter does not know.
+# interfaces, in place of every kind that the packet filter does not know.
 attach() {
   local end=end-$1
   ip netns add "$1"

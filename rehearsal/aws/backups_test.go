@@ -157,7 +157,7 @@ func TestVolumeFromASnapshot(t *testing.T) {
 	f.make(volumeType, "equal", inputs)
 	assert.EqualValues(t, 20, f.get(volumeType, "equal").Outputs["size"])
 
-	// Leaving the snapshot out afterwards is no change, and it is still told.
+	// Leaving the snapshot out afterwards is no change, and it is still reported.
 	olds, err := provider.Marshal("olds", resource.NewPropertyMapFromMap(volume(40)))
 	require.NoError(t, err)
 	without := volume(40)

@@ -120,7 +120,7 @@ func TestUnknownAndSecretValuesAreRight(t *testing.T) {
 	require.NoError(t, err)
 	response, err := f.p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: at(subnetType, "logical"), News: news})
 	require.NoError(t, err)
-	require.Len(t, response.GetFailures(), 1, "a secret is looked at, an unknown value is not")
+	require.Len(t, response.GetFailures(), 1, "a secret is checked, an unknown value is not")
 	assert.Equal(t, "cidrBlock", response.GetFailures()[0].GetProperty())
 	inputs, err := provider.Unmarshal("inputs", response.GetInputs())
 	require.NoError(t, err)

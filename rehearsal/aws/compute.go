@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"berth/internal/instance"
 )
 
 const (
@@ -23,13 +25,10 @@ const (
 	userDataLimit = 16384
 )
 
-// vcpus of the known instance types. Source: the EC2 instance types page.
-func vcpus(name string) int {
-	family, size, _ := strings.Cut(name, ".")
-	if family != "t3" && family != "t3a" {
-		return 0
-	}
-	return map[string]int{"nano": 2, "micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4, "2xlarge": 8}[size]
+// VCPUs of an instance type, 0 for one that the account does not know.
+func VCPUs(name string) int {
+	known, _ := instance.Lookup(name)
+	return known.VCPUs
 }
 
 func computeKinds() map[string]*kind {
@@ -91,14 +90,14 @@ func updateInstance(c *call) error {
 
 // checkInstance keeps the rules that hold for a new and for a changed instance.
 func (c *call) checkInstance(operation string, subnet *Resource) error {
-	size := vcpus(text(c.inputs, "instanceType"))
+	size := VCPUs(text(c.inputs, "instanceType"))
 	if size == 0 {
 		return apiError(operation, "InvalidParameterValue", "Invalid value '%s' for InstanceType.", text(c.inputs, "instanceType"))
 	}
 	used := size
 	for _, other := range c.account.OfType(instanceType) {
 		if other.ID != c.id {
-			used += vcpus(text(other.Outputs, "instanceType"))
+			used += VCPUs(text(other.Outputs, "instanceType"))
 		}
 	}
 	if used > vcpuLimit {

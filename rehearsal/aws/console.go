@@ -44,7 +44,7 @@ func (c *Console) Make(ctx context.Context, typ string, inputs map[string]any) (
 	return made.ID, nil
 }
 
-// Change changes properties of a resource. One that nobody can ask for, such as an instance's instanceState, is what AWS
+// Change changes properties of a resource. One that cannot be requested, such as an instance's instanceState, is what AWS
 // tells from then on.
 func (c *Console) Change(ctx context.Context, typ, id string, properties map[string]any) error {
 	name, kind, err := unnamed(typ)
@@ -59,21 +59,21 @@ func (c *Console) Change(ctx context.Context, typ, id string, properties map[str
 	if found == nil {
 		return fmt.Errorf("change %s: the account has none of type %s", id, typ)
 	}
-	inputs, told := maps.Clone(found.Inputs), map[string]any{}
+	inputs, outputs := maps.Clone(found.Inputs), map[string]any{}
 	for key, value := range properties {
 		if kind.schema[key] != nil {
 			inputs[key] = value
 		} else {
-			told[key] = value
+			outputs[key] = value
 		}
 	}
-	if len(told) < len(properties) {
+	if len(outputs) < len(properties) {
 		if _, err := c.p.change(ctx, name, kind, id, inputs); err != nil {
 			return err
 		}
 	}
 	return change(c.p.dir, func(account *Account) error {
-		maps.Copy(account.get(typ, id).Outputs, told)
+		maps.Copy(account.get(typ, id).Outputs, outputs)
 		return c.p.converge(ctx, account, kind, func() {})
 	})
 }

@@ -28,7 +28,7 @@ func TestConsole(t *testing.T) {
 	assert.Equal(t, "stopped", server.Outputs["instanceState"])
 	assert.NotContains(t, server.Inputs, "instanceState")
 
-	require.ErrorContains(t, console.Change(ctx, instanceType, f.ids["server"], properties{"instanceType": "m5.large"}), "InvalidParameterValue", "AWS's rules hold")
+	require.ErrorContains(t, console.Change(ctx, instanceType, f.ids["server"], properties{"instanceType": "m4.large"}), "InvalidParameterValue", "AWS's rules hold")
 	require.Error(t, console.Change(ctx, instanceType, "i-none", properties{}))
 	_, err = console.Make(ctx, "aws:x/y:Z", nil)
 	require.Error(t, err)

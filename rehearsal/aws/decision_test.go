@@ -34,7 +34,7 @@ func TestDecisions(t *testing.T) {
 		{"EC2:describevpcs", "*", nil, Allowed},
 		{"ec2:CreateVpc", "*", nil, ImplicitDeny},
 		{"ec2:RunInstances", instance, tagged, Allowed},
-		{"ec2:RunInstances", instance, map[string][]string{"aws:RequestTag/ManagedBy": {"berth"}, "ec2:InstanceType": {"m5.large"}}, ImplicitDeny},
+		{"ec2:RunInstances", instance, map[string][]string{"aws:RequestTag/ManagedBy": {"berth"}, "ec2:InstanceType": {"p5.48xlarge"}}, ImplicitDeny},
 		{"ec2:RunInstances", instance, nil, ImplicitDeny},
 		{"ec2:RunInstances", "arn:aws:ec2:us-east-1:1:instance/*", tagged, ImplicitDeny},
 		{"route53:Change", "*", map[string][]string{"names": {"a.example.com", "www.a.example.com"}}, Allowed},

@@ -67,7 +67,7 @@ func TestDiffFollowsTheTable(t *testing.T) {
 	for typ, s := range schemas {
 		for name, input := range s {
 			if name == "userDataReplaceOnChange" {
-				continue // It is no change by itself, but says what others are.
+				continue // It is not a change, but says what others are.
 			}
 			count++
 			before, after := properties{name: some(input, 0)}, properties{name: some(input, 1)}

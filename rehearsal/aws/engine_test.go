@@ -7,10 +7,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -31,18 +33,25 @@ func newStack(t *testing.T, dir string, cfg *config.Config) auto.Stack {
 	return newStackBy(t, account, cfg)
 }
 
-// newStackBy makes one by a provider of the test's own. It skips the test where BERTH_PULUMI does not name the Pulumi CLI.
-func newStackBy(t *testing.T, account *Provider, cfg *config.Config) auto.Stack {
+// pulumiCommand is the Pulumi CLI that BERTH_PULUMI names. It skips the test if the variable is not set.
+func pulumiCommand(t *testing.T) auto.PulumiCommand {
+	t.Helper()
 	cli := os.Getenv("BERTH_PULUMI")
 	if cli == "" {
 		t.Skip("BERTH_PULUMI does not name the Pulumi CLI; make tools builds it")
 	}
-	// The Automation API wants a folder that holds bin/pulumi.
+	// The Automation API expects a folder with bin/pulumi.
 	root := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(root, "bin"), 0o700))
 	require.NoError(t, os.Symlink(cli, filepath.Join(root, "bin", "pulumi")))
-	pulumiCommand, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: root})
+	command, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: root})
 	require.NoError(t, err)
+	return command
+}
+
+// newStackBy makes one by a provider of the test's own.
+func newStackBy(t *testing.T, account *Provider, cfg *config.Config) auto.Stack {
+	command := pulumiCommand(t)
 	var attach []string
 	for name, server := range map[string]pulumirpc.ResourceProviderServer{"aws": account, "tls": tls.New()} {
 		port, stop, err := provider.Serve(server)
@@ -58,7 +67,7 @@ func newStackBy(t *testing.T, account *Provider, cfg *config.Config) auto.Stack 
 		return err
 	}
 	stack, err := auto.UpsertStackInlineSource(t.Context(), "test", "berth", program,
-		auto.Pulumi(pulumiCommand), auto.PulumiHome(t.TempDir()), auto.WorkDir(t.TempDir()), auto.SecretsProvider("passphrase"),
+		auto.Pulumi(command), auto.PulumiHome(t.TempDir()), auto.WorkDir(t.TempDir()), auto.SecretsProvider("passphrase"),
 		auto.EnvVars(map[string]string{
 			"PULUMI_BACKEND_URL": "file://" + t.TempDir(), "PULUMI_CONFIG_PASSPHRASE": "x", "PULUMI_SKIP_UPDATE_CHECK": "true",
 			"PULUMI_DEBUG_PROVIDERS": strings.Join(attach, ","), "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
@@ -159,6 +168,37 @@ func TestAChangedTagReachesWhatHasTags(t *testing.T) {
 			assert.Equal(t, "berth", text(all, "ManagedBy"), resource.ID)
 		}
 		assert.Empty(t, changes(t, stack))
+	}
+}
+
+// TestAnotherFamilyKeepsTheServer: it is stopped and started, credits come and go with the family, and the preview says so.
+func TestAnotherFamilyKeepsTheServer(t *testing.T) {
+	dir, cfg := t.TempDir(), watchedSite()
+	_, err := EnsureZone(dir, cfg.Zone)
+	require.NoError(t, err)
+	stack := newStack(t, dir, cfg)
+	changes(t, stack)
+	server, volume := one(t, dir, instanceType), one(t, dir, volumeType)
+	for _, step := range []struct{ wanted, says string }{
+		{"m7i.large", "the server: t3.micro -> m7i.large, 7.59 -> 73.58 USD a month (+65.99), at the prices of us-east-1"},
+		{"c6id.large", "the server: m7i.large -> c6id.large"},
+		{"t3a.small", "it is stopped and started"},
+	} {
+		cfg.InstanceType = step.wanted
+		var said strings.Builder
+		_, err := stack.Preview(t.Context(), optpreview.ProgressStreams(&said))
+		require.NoError(t, err)
+		assert.Contains(t, strings.Join(strings.Fields(said.String()), " "), step.says)
+		changes(t, stack)
+		now := one(t, dir, instanceType)
+		assert.Equal(t, server.ID, now.ID, step.wanted)
+		assert.Equal(t, step.wanted, text(now.Outputs, "instanceType"))
+		assert.Equal(t, volume.ID, one(t, dir, volumeType).ID)
+		account, err := Read(dir)
+		require.NoError(t, err)
+		burstable := strings.HasPrefix(step.wanted, "t")
+		assert.Equal(t, burstable, slices.ContainsFunc(account.OfType(AlarmType), func(alarm *Resource) bool { return text(alarm.Outputs, "metricName") == "CPUCreditBalance" }), step.wanted)
+		assert.Empty(t, changes(t, stack), "a second update changes nothing")
 	}
 }
 

@@ -40,7 +40,7 @@ func attempts() []attempt {
 		{"another version of the boundary", "iam:CreatePolicyVersion", boundary, nil},
 		{"an earlier version of the boundary", "iam:SetDefaultPolicyVersion", boundary, nil},
 		{"delete a version of the boundary", "iam:DeletePolicyVersion", boundary, nil},
-		{"delete the boundary, to make it anew", "iam:DeletePolicy", boundary, nil},
+		{"delete the boundary, to recreate it", "iam:DeletePolicy", boundary, nil},
 		{"make the boundary", "iam:CreatePolicy", boundary, nil},
 		{"make another policy", "iam:CreatePolicy", account + ":policy/berth-boundary-2", nil},
 		{"attach AdministratorAccess to a role of Berth's", "iam:AttachRolePolicy", mine, with(bounded, map[string][]string{"iam:PolicyARN": {"arn:aws:iam::aws:policy/AdministratorAccess"}})},
@@ -175,7 +175,7 @@ func TestARoleOfTheDeployersMayDoNoMoreThanTheBoundary(t *testing.T) {
 	assert.True(t, may)
 }
 
-// sample is a resource that a pattern stands for, as a request has it.
+// sample is a resource that a pattern matches, as a request has it.
 func sample(pattern string) string { return strings.ReplaceAll(pattern, "*", "1") }
 
 // TestTheBoundaryHasAllThatTheProgramsRolesNeed: what a role's policies allow and the boundary does not would be refused.

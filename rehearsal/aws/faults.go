@@ -29,7 +29,7 @@ type Fault struct {
 const faultedFile = "faulted"
 
 // fault takes the first fault that waits for the operation. Where there is none, which is always so in a rehearsal that
-// nobody disturbs, its Kind is "".
+// is not disturbed, its Kind is "".
 func (p *Provider) fault(operation, name string) (Fault, error) {
 	p.faults.Lock()
 	defer p.faults.Unlock()

@@ -44,7 +44,7 @@ func removeTopic(c *call) error {
 	return nil
 }
 
-// createSubscription leaves it to be confirmed: AWS sends mail to nobody who has not agreed.
+// createSubscription leaves it to be confirmed: AWS sends no mail to an address that has not confirmed.
 func createSubscription(c *call) error {
 	const operation = "SNS:Subscribe"
 	topic := text(c.inputs, "topic")
@@ -71,7 +71,7 @@ func createAlarm(c *call) error {
 	if err := checkAlarm(c); err != nil {
 		return err
 	}
-	// Putting an alarm that exists overwrites it, in AWS without a word. Two of a stack that share a name are a mistake.
+	// Putting an alarm that exists overwrites it, in AWS silently. Two of a stack that share a name are a mistake.
 	if c.account.get(AlarmType, c.id) != nil {
 		return fmt.Errorf("alarm %s exists already; AWS would overwrite it silently", c.id)
 	}

@@ -87,7 +87,7 @@ func removeGateway(c *call) error {
 	return nil
 }
 
-// vpcOf is the VPC an instance stands in.
+// vpcOf is the VPC of an instance.
 func (a *Account) vpcOf(instance *Resource) string {
 	if subnet := a.get(subnetType, text(instance.Outputs, "subnetId")); subnet != nil {
 		return text(subnet.Outputs, "vpcId")

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// policyStatement is one statement of an IAM policy document. A text stands for a list of one.
+// policyStatement is one statement of an IAM policy document. A text is a list of one.
 type policyStatement struct {
 	Sid, Effect            string
 	Action, Resource       oneOrMore
@@ -68,7 +68,7 @@ func (a *Account) RoleMay(role string, request Request) (bool, error) {
 	return false, nil
 }
 
-// SomeRoleMay says whether one of the account's roles may do it: a server's credentials are not told apart.
+// SomeRoleMay says whether one of the account's roles may do it: it does not distinguish the servers' credentials.
 func (a *Account) SomeRoleMay(request Request) bool {
 	return slices.ContainsFunc(a.OfType(roleType), func(role *Resource) bool {
 		may, err := a.RoleMay(role.ID, request)

@@ -32,9 +32,9 @@ type Provider struct {
 	world World
 	// byHand is set where it is not the provider that asks, but a person.
 	byHand bool
-	// role is whose permissions the requests take, nil for somebody who may do everything; told hears of each.
-	role *Role
-	told func(Request)
+	// role is whose permissions the requests take, nil for one that may do everything; observe is called with each.
+	role    *Role
+	observe func(Request)
 
 	lock sync.Mutex
 	// faults guards the account's file of them.
@@ -204,7 +204,7 @@ func (p *Provider) change(ctx context.Context, name urn.URN, kind *kind, id stri
 			if c.old = account.get(c.typ, id); c.old == nil {
 				return fmt.Errorf("update %s: it is gone; look with: pulumi refresh", id)
 			}
-			// What is no longer asked for is no longer told, but what AWS made up stays.
+			// An input that was removed is no longer returned, but a value that AWS chose stays.
 			maps.Copy(c.outputs, c.old.Outputs)
 			for key := range c.old.Inputs {
 				if input := kind.schema[key]; input == nil || !input.Computed {
@@ -327,7 +327,7 @@ func (p *Provider) delete(ctx context.Context, name urn.URN, kind *kind, id stri
 			}
 		}
 		account.remove(c.old)
-		// What is deleted does not come back: a world that cannot follow is told of, and tried again next time.
+		// What is deleted does not come back: a world that cannot follow is reported, and tried again next time.
 		return p.converge(ctx, account, kind, func() {})
 	})
 }
@@ -348,7 +348,7 @@ func (p *Provider) Invoke(ctx context.Context, request *pulumirpc.InvokeRequest)
 	}
 	result, err := lookup(account, args)
 	if err == nil || result != nil {
-		// Who may not look is not told that there is nothing.
+		// A reader without the permission gets an error and not an empty answer.
 		if refused := p.lookup(account, p.regionOf(ctx), request.GetTok(), result); refused != nil {
 			err = refused
 		}

@@ -4,6 +4,3 @@ package aws
 func Quotas() map[string]int {
 	return map[string]int{"L-0263D0A3": addressLimit, "L-1216C47A": vcpuLimit, "L-F678F1CE": vpcLimit}
 }
-
-// VCPUs of an instance type, 0 for one that the account does not know.
-func VCPUs(instanceType string) int { return vcpus(instanceType) }

@@ -76,7 +76,7 @@ func (a *asking) associates(action string, of map[string]any) {
 	a.on(a.ec2("network-interface", text(of, "networkInterfaceId")), action)
 }
 
-// runsInstance asks for a new instance: AWS looks at everything that it is made of. The provider's releases differ in how the
+// runsInstance asks for a new instance: AWS checks everything that it is made of. The provider's releases differ in how the
 // root volume gets its tags: the default ones with it, or all of them by a second call, of which the provider only logs that it
 // was refused. Both are asked for.
 func (a *asking) runsInstance() {
@@ -198,12 +198,12 @@ func (p *Provider) compares(ctx context.Context, request *pulumirpc.DiffRequest,
 	if err := p.authorize("diff", c); err != nil {
 		return err
 	}
-	told, err := provider.Unmarshal("olds", request.GetOlds())
-	if err != nil || !told["rootBlockDevice"].IsObject() || !olds["rootBlockDevice"].IsObject() {
+	old, err := provider.Unmarshal("olds", request.GetOlds())
+	if err != nil || !old["rootBlockDevice"].IsObject() || !olds["rootBlockDevice"].IsObject() {
 		return err
 	}
 	root := olds["rootBlockDevice"].ObjectValue().Copy()
-	if tags, has := told["rootBlockDevice"].ObjectValue()["tags"]; has {
+	if tags, has := old["rootBlockDevice"].ObjectValue()["tags"]; has {
 		root["tags"] = tags
 	} else {
 		delete(root, "tags")

@@ -33,7 +33,7 @@ func dnsRequests() map[string]requests {
 	}
 }
 
-// dnsChange is a change that is waited for, whose id nobody knows before.
+// dnsChange is a change that is waited for, whose id is not known before.
 const dnsChange = "arn:aws:route53:::change/C0123456789"
 
 func hostedZone(id string) string { return "arn:aws:route53:::hostedzone/" + id }

@@ -20,7 +20,7 @@ func monitoringRequests() map[string]requests {
 			},
 			remove: func(a *asking) { a.on(a.id, "sns:DeleteTopic") },
 		},
-		// Of subscriptions, SNS looks at the topic as they are made; everything later takes no resource.
+		// Of subscriptions, SNS checks the topic as they are made; everything later takes no resource.
 		SubscriptionType: {
 			read:   func(a *asking) { a.everywhere("sns:GetSubscriptionAttributes") },
 			create: func(a *asking) { a.on(text(a.inputs, "topic"), "sns:Subscribe") },
@@ -78,7 +78,7 @@ func (a *asking) board() string { return a.arn("cloudwatch", "", "dashboard/"+a.
 
 func (a *asking) check() string { return "arn:aws:route53:::healthcheck/" + a.id }
 
-// putsAlarm asks for an alarm. One with an action of EC2's makes CloudWatch look at the instance as whoever puts it, and
+// putsAlarm asks for an alarm. One with an action of EC2's makes CloudWatch check the instance as whoever puts it, and
 // where it stops, terminates or reboots the instance, it takes a role of CloudWatch's own, which comes with an account's
 // first such alarm. Source: CloudWatch User Guide, "Create alarms to stop, terminate, reboot, or recover an EC2 instance".
 func (a *asking) putsAlarm() {

@@ -13,12 +13,12 @@ type Role struct {
 // As has every request of the provider decided by the role's policies. Without a role it may do everything.
 func (p *Provider) As(role *Role) { p.role = role }
 
-// Heed has every request of the provider told, before it is decided on.
-func (p *Provider) Heed(told func(Request)) { p.told = told }
+// Observe has every request of the provider reported before it is decided on.
+func (p *Provider) Observe(observe func(Request)) { p.observe = observe }
 
 // authorize decides on the requests of an operation. What a person does by hand is the person's.
 func (p *Provider) authorize(operation string, c *call) error {
-	if p.byHand || p.role == nil && p.told == nil {
+	if p.byHand || p.role == nil && p.observe == nil {
 		return nil
 	}
 	return p.decide(requestsOf(operation, c))
@@ -26,8 +26,8 @@ func (p *Provider) authorize(operation string, c *call) error {
 
 func (p *Provider) decide(all []need) error {
 	for _, request := range all {
-		if p.told != nil {
-			p.told(request.Request)
+		if p.observe != nil {
+			p.observe(request.Request)
 		}
 		if p.role == nil {
 			continue

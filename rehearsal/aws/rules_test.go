@@ -178,5 +178,5 @@ func TestWhatAWSRefusesOfNamesDescriptionsAndTags(t *testing.T) {
 	}
 	f.make(roleType, "role", tagged(properties{"Team": strings.Repeat("ä", 256), "berth:data-of": "a/b c+d=e@f"}))
 	f.make(gatewayType, "gateway2", properties{"tags": properties{"Team&": "a!"}})
-	require.ErrorContains(t, f.update(roleType, "role", tagged(properties{"Team": "a&b"})), "other than letters", "a change is looked at, too")
+	require.ErrorContains(t, f.update(roleType, "role", tagged(properties{"Team": "a&b"})), "other than letters", "a change is checked, too")
 }

@@ -173,8 +173,10 @@ func newed(t *testing.T) []string {
 		for _, spec := range parsed.Imports {
 			path, err := strconv.Unquote(spec.Path.Value)
 			require.NoError(t, err)
-			if _, name, ok := strings.Cut(path, "pulumi-aws/sdk/v6/go/aws/"); ok {
-				packages[name] = name
+			for _, from := range []string{"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/", "berth/infra/"} {
+				if name, ok := strings.CutPrefix(path, from); ok {
+					packages[name] = name
+				}
 			}
 		}
 		ast.Inspect(parsed, func(node ast.Node) bool {

@@ -146,15 +146,7 @@ func bodyOf(t *testing.T, request *http.Request) []byte {
 // TestPreviewsReadTheStateAndWriteNone: the real engine, with a state in a bucket and the policies of docs/iam. A preview writes
 // nothing, not even a lock; an update needs no other stack's keys; and whoever may only preview changes nothing.
 func TestPreviewsReadTheStateAndWriteNone(t *testing.T) {
-	cli := os.Getenv("BERTH_PULUMI")
-	if cli == "" {
-		t.Skip("BERTH_PULUMI does not name the Pulumi CLI; make tools builds it")
-	}
-	root := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(root, "bin"), 0o700))
-	require.NoError(t, os.Symlink(cli, filepath.Join(root, "bin", "pulumi")))
-	command, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: root})
-	require.NoError(t, err)
+	command := pulumiCommand(t)
 	bucket := &stateBucket{t: t, objects: map[string][]byte{}}
 	store := httptest.NewServer(bucket)
 	t.Cleanup(store.Close)

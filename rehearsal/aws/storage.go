@@ -154,7 +154,7 @@ func createAttachment(c *call) error {
 	return nil
 }
 
-// removeAttachment stops the instance where the provider is told to, which nothing starts again.
+// removeAttachment stops the instance if the provider is set to, which nothing starts again.
 func removeAttachment(c *call) error {
 	instance := c.account.get(instanceType, text(c.old.Inputs, "instanceId"))
 	if instance != nil && !c.byHand && boolean(c.old.Inputs, "stopInstanceBeforeDetaching") {

@@ -19,7 +19,7 @@ func (c *call) listed(name string) []string {
 	return values
 }
 
-// filter is one of a request: any of its values will do.
+// filter is one of a request: any of its values matches.
 type filter struct {
 	name   string
 	values []string

@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
-	"berth/rehearsal/aws"
+	"berth/internal/instance"
 )
 
 // regions are some of AWS's, with whether an account has to ask for them. Source: AWS Regions User Guide.
@@ -14,9 +13,6 @@ var regions = map[string]string{
 	"eu-central-1": "opt-in-not-required", "eu-west-1": "opt-in-not-required", "us-east-1": "opt-in-not-required", "us-west-2": "opt-in-not-required",
 	"eu-south-2": "not-opted-in", "me-central-1": "not-opted-in",
 }
-
-// memory of the sizes, in MiB. Source: the EC2 instance types page.
-var memory = map[string]int{"nano": 512, "micro": 1024, "small": 2048, "medium": 4096, "large": 8192, "xlarge": 16384, "2xlarge": 32768}
 
 func regionOperations() map[string]operation {
 	return map[string]operation{
@@ -67,12 +63,11 @@ func describeZones(c *call) (any, *failure) {
 func describeTypes(c *call) (any, *failure) {
 	set := el("instanceTypeSet")
 	for _, name := range c.listed("InstanceType") {
-		count := aws.VCPUs(name)
-		if count == 0 {
+		known, ok := instance.Lookup(name)
+		if !ok {
 			return nil, &failure{http.StatusBadRequest, "InvalidInstanceType", "The following supplied instance types do not exist: [" + name + "]"}
 		}
-		_, size, _ := strings.Cut(name, ".")
-		set.children = append(set.children, el("item", el("instanceType", name), el("currentGeneration", true), el("vCpuInfo", el("defaultVCpus", count)), el("memoryInfo", el("sizeInMiB", memory[size]))))
+		set.children = append(set.children, el("item", el("instanceType", name), el("currentGeneration", true), el("vCpuInfo", el("defaultVCpus", known.VCPUs)), el("memoryInfo", el("sizeInMiB", known.Memory))))
 	}
 	return []element{set}, nil
 }
@@ -87,11 +82,9 @@ func describeOfferings(c *call) (any, *failure) {
 		locations = zones(c.region)
 	}
 	var all []offering
-	for _, family := range []string{"t3.", "t3a."} {
-		for _, size := range sortedKeys(memory) {
-			for _, location := range locations {
-				all = append(all, offering{family + size, location})
-			}
+	for _, known := range instance.All {
+		for _, location := range locations {
+			all = append(all, offering{known.Name(), location})
 		}
 	}
 	all, refused := chosen(c, all, func(o offering) thing {

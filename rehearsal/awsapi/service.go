@@ -85,7 +85,7 @@ func init() {
 // maxBody is the most that is read of a request, in bytes.
 const maxBody = 1 << 20
 
-// signed is Signature Version 4's header, as far as it is looked at: the key, the region, the service.
+// signed is Signature Version 4's header, as far as it is checked: the key, the region, the service.
 var signed = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([A-Z2-7]{16,128})/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request, ?SignedHeaders=[a-z0-9;-]+, ?Signature=[0-9a-f]{64}$`)
 
 // ServeHTTP answers one request.
@@ -135,7 +135,7 @@ func (c *call) read(request *http.Request, service string) (of, name string, ref
 	return service, name, nil
 }
 
-// authorize reads the account and looks whether the operator may ask.
+// authorize reads the account and checks whether the operator may ask.
 func (s *Service) authorize(c *call, key, service, name string) *failure {
 	if key != AccessKey {
 		return &failure{http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid."}

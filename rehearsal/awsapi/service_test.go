@@ -122,7 +122,7 @@ func TestWhoIsWho(t *testing.T) {
 	assert.Contains(t, text, "<Code>InvalidClientTokenId</Code>")
 	recorder := httptest.NewRecorder()
 	a.service.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/", nil))
-	assert.Equal(t, http.StatusForbidden, recorder.Code, "nobody signed it")
+	assert.Equal(t, http.StatusForbidden, recorder.Code, "it is not signed")
 }
 
 func TestWhatTheOperatorMay(t *testing.T) {
@@ -184,7 +184,7 @@ func TestWhatAWSDoesNotHaveIsRefused(t *testing.T) {
 		{"InvalidSubnetID.NotFound", "DescribeSubnets", []string{"SubnetId.1", "subnet-0"}},
 		{"InvalidParameterValue", "DescribeRegions", []string{"RegionName.1", "eu-nowhere-1"}},
 		{"InvalidParameterValue", "DescribeAvailabilityZones", []string{"ZoneName.1", "eu-central-1z"}},
-		{"InvalidInstanceType", "DescribeInstanceTypes", []string{"InstanceType.1", "m5.large"}},
+		{"InvalidInstanceType", "DescribeInstanceTypes", []string{"InstanceType.1", "m4.large"}},
 		{"InvalidAction", "RunInstances", nil},
 	} {
 		status, text := a.query("ec2", test.action, test.pairs...)
@@ -248,7 +248,7 @@ func TestQuotasAndPrices(t *testing.T) {
 	const server = `{"ServiceCode":"AmazonEC2","Filters":[{"Type":"TERM_MATCH","Field":"instanceType","Value":"t3.micro"},{"Type":"TERM_MATCH","Field":"regionCode","Value":"eu-central-1"}]}`
 	_, text = a.json("pricing", "AWSPriceListService.GetProducts", "us-east-1", server)
 	assert.Contains(t, text, `\"pricePerUnit\":{\"USD\":\"0.0120000000\"}`)
-	_, text = a.json("pricing", "AWSPriceListService.GetProducts", "us-east-1", strings.Replace(server, "t3.micro", "m5.large", 1))
+	_, text = a.json("pricing", "AWSPriceListService.GetProducts", "us-east-1", strings.Replace(server, "t3.micro", "g4dn.xlarge", 1))
 	assert.Contains(t, text, `"PriceList":[]`)
 	status, _ = a.json("pricing", "AWSPriceListService.GetProducts", "eu-west-1", server)
 	assert.Equal(t, http.StatusBadRequest, status)

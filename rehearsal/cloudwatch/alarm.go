@@ -37,7 +37,7 @@ type alarm struct {
 	dimensions             map[string]string
 	statistic, comparison  string
 	threshold              float64
-	// periods are looked at, needed of them have to be bad.
+	// periods are evaluated, needed of them have to be bad.
 	periods, needed int
 	missing         string
 	enabled         bool
@@ -78,7 +78,7 @@ func alarmOf(resource *aws.Resource) alarm {
 }
 
 // Evaluate holds every alarm of the account against the datapoints up to now. PutMetricData does so too; it is called
-// every minute as well, since a server that has stopped calls nobody.
+// every minute as well, since a stopped server sends nothing.
 func (s *Service) Evaluate() error {
 	account, err := aws.Read(s.account)
 	if err != nil {
@@ -137,7 +137,7 @@ func (a alarm) judge(points []Datapoint, old string, now time.Time, period time.
 			periods[began] = append(periods[began], p.Value)
 		}
 	}
-	// The newest periods that have data, as many as are looked at.
+	// The newest periods that have data, as many as are evaluated.
 	var values []float64
 	for i := range a.periods + slack {
 		if one := periods[now.Truncate(period).Add(-time.Duration(i)*period)]; len(one) > 0 && len(values) < a.periods {

@@ -50,7 +50,7 @@ type mark struct {
 	Label string
 }
 
-// colours are told apart by whoever sees few, too. Source: Okabe and Ito, "Color Universal Design".
+// colours can be distinguished by colour-blind readers, too. Source: Okabe and Ito, "Color Universal Design".
 var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7"}
 
 // layout is what is drawn of a dashboard's. Source: CloudWatch API Reference, "Dashboard Body Structure and Syntax".
@@ -188,7 +188,7 @@ func (d drawn) line(label, colour string, found []Datapoint, least, most float64
 	return drawn
 }
 
-// height is where a value stands on a graph, from its top.
+// height is the height of a value on a graph, from its top.
 func (d drawn) height(value, least, most float64) float64 {
 	return float64(d.GraphTall) * (1 - (min(value, most)-least)/(most-least))
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheDashboardIsDrawn has an hour with a busy quarter in it drawn. BERTH_DASHBOARD names a file to look at.
+// TestTheDashboardIsDrawn has an hour with a busy quarter in it drawn. BERTH_DASHBOARD names the file.
 func TestTheDashboardIsDrawn(t *testing.T) {
 	f := declare(t, "app.example.com").onto(t)
 	for minute := range 56 {

@@ -230,7 +230,7 @@ func sent(t *testing.T) (names []string) {
 }
 
 // TestWhatIsShownAndWatchedIsWhatTheServerSends holds the two sides of every metric's name against each other, both ways:
-// a metric costs money, so none is sent that nobody looks at.
+// a metric costs money, so none is sent that is not used.
 func TestWhatIsShownAndWatchedIsWhatTheServerSends(t *testing.T) {
 	p := declare(t, "app.example.com")
 	var watched, shown []string
@@ -261,7 +261,7 @@ func TestWhatIsShownAndWatchedIsWhatTheServerSends(t *testing.T) {
 	assert.ElementsMatch(t, names, shown)
 }
 
-// Two stacks of one name stand in one account when their projects or backends differ.
+// Two stacks of one name are in one account when their projects or backends differ.
 func TestStacksOfOneNameDoNotShareMetrics(t *testing.T) {
 	f := declare(t, "app.example.com").onto(t)
 	other := healthy()

@@ -33,7 +33,7 @@ type message struct {
 	OldStateValue    string
 }
 
-// notify writes down what an alarm's change sends. Nobody in a rehearsal confirms a subscription, so each counts as
+// notify writes down what an alarm's change sends. No one in a rehearsal confirms a subscription, so each counts as
 // confirmed.
 func (s *Service) notify(account *aws.Account, a alarm, old, changed State) error {
 	for _, action := range changed.Actions {

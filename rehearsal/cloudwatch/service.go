@@ -27,7 +27,7 @@ type Service struct {
 	lock sync.Mutex
 }
 
-// New makes the service of the account that is kept in account, with its own files in dir, whose alarms look at periods
+// New makes the service of the account that is kept in account, with its own files in dir, whose alarms evaluate periods
 // of that length.
 func New(account, dir string, period time.Duration) *Service {
 	return &Service{account: account, dir: dir, now: time.Now, period: period}

@@ -146,7 +146,7 @@ func TestPutMetricDataIsTaken(t *testing.T) {
 	f.says(1)
 	points = nil
 	require.NoError(t, read(filepath.Join(f.service.dir, metricsFile), &points))
-	assert.Len(t, points, 1, "what no alarm looks at goes")
+	assert.Len(t, points, 1, "what no alarm uses goes")
 }
 
 func TestCompressedRequestsAreRead(t *testing.T) {

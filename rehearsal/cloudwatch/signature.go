@@ -15,7 +15,7 @@ const clockSkew = 15 * time.Minute
 var signed = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=((?:AKIA|ASIA)[A-Z2-7]{16})/(\d{8})/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request, ?` +
 	`SignedHeaders=([a-z0-9;-]+), ?Signature=[0-9a-f]{64}$`)
 
-// authenticate looks whether a request is signed as AWS wants it, and gives the region that it is signed for. It does not
+// authenticate checks that a request is signed as AWS requires, and gives the region that it is signed for. It does not
 // compute the signature: the credentials of the rehearsal's metadata service open nothing.
 func authenticate(header http.Header, now time.Time) (region string, refused *failure) {
 	authorization := header.Get("Authorization")

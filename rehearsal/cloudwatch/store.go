@@ -21,7 +21,7 @@ const (
 	notificationsFile = "notifications.jsonl"
 )
 
-// store adds datapoints to those that are there, and drops what no alarm looks at any more.
+// store adds datapoints to those that are there, and drops what no alarm uses any more.
 func (s *Service) store(points []Datapoint, now time.Time) error {
 	all, err := s.points()
 	if err != nil {

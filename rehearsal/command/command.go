@@ -10,7 +10,7 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
 
-// arguments is what the SDK's Args types implement: they know the plain struct they stand for.
+// arguments is what the SDK's Args types implement: they name their plain struct.
 type arguments interface{ ElementType() reflect.Type }
 
 // runner runs one command line with what its resource says of connection, environment and standard input.

@@ -23,7 +23,7 @@ const (
 	defaultPerDialTimeout = 15 // seconds
 )
 
-// client is an SSH connection with what it stands on.
+// client is an SSH connection with what it uses.
 type client struct {
 	*ssh.Client
 	below []func() error

@@ -88,7 +88,7 @@ func upload(files *sftp.Client, from, to string) error {
 		if existing, err := files.Stat(to); err == nil && existing.IsDir() {
 			to = path.Join(to, filepath.Base(from))
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("look at %s: %w", to, err)
+			return fmt.Errorf("check %s: %w", to, err)
 		}
 		return uploadFile(files, from, to)
 	}
@@ -123,7 +123,7 @@ func makeFolder(files *sftp.Client, name string) error {
 		}
 		return nil
 	case err != nil:
-		return fmt.Errorf("look at %s: %w", name, err)
+		return fmt.Errorf("check %s: %w", name, err)
 	case !existing.IsDir():
 		return fmt.Errorf("make folder %s: it exists and is no folder", name)
 	}

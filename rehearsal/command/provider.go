@@ -1,5 +1,5 @@
 // Package command stands in for the pulumi-command provider, with the same contract: a command runs on create, again
-// on any changed input, anew where a trigger changed, and is never read back.
+// on any changed input, again if a trigger changed, and is never read back.
 package command
 
 import (
@@ -213,7 +213,7 @@ func (p *Provider) Delete(ctx context.Context, request *pulumirpc.DeleteRequest)
 	return &emptypb.Empty{}, nil
 }
 
-// Read tells what is known: the real provider cannot look at what a command did.
+// Read returns what is known: the real provider cannot see what a command did.
 func (p *Provider) Read(_ context.Context, request *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
 	return &pulumirpc.ReadResponse{Id: request.GetId(), Properties: request.GetProperties(), Inputs: request.GetInputs()}, nil
 }

@@ -26,7 +26,7 @@ func (p *Provider) runRemote(ctx context.Context, urn string, state resource.Pro
 		return result{}, err
 	}
 	defer client.close()
-	// Whoever gives up closes the connection; what runs on the other side is not told.
+	// Whoever gives up closes the connection; the command on the other side is not notified.
 	defer context.AfterFunc(ctx, client.close)()
 	session, err := client.NewSession()
 	if err != nil {
@@ -45,7 +45,7 @@ func (p *Provider) runRemote(ctx context.Context, urn string, state resource.Pro
 }
 
 // setEnvironment passes variables as SSH does, which the server has to accept by name. It is an error where it does
-// not, except for the previous output, which nobody may have asked for: that is a warning.
+// not, except for the previous output, which may not have been requested: that is a warning.
 func (p *Provider) setEnvironment(ctx context.Context, urn string, session *ssh.Session, state resource.PropertyMap) error {
 	environment := object(state, "environment")
 	for _, name := range slices.Sorted(maps.Keys(environment)) {

@@ -22,7 +22,7 @@ type Settings struct {
 	// ComposeFiles are their paths in the app's folder.
 	ComposeFiles []string
 	Routes       []config.Route
-	// Unrouted are services that answer on a port and that no route leads to, as "SERVICE:PORT".
+	// Unrouted are services that answer on a port and without a route, as "SERVICE:PORT".
 	Unrouted []string
 	// Environment are the variables of .env.example with its values.
 	Environment map[string]string
@@ -83,9 +83,9 @@ func From(ctx context.Context, folder string, given Given) (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The plan is asked only which services hold data; that the route leads nowhere yet is no matter.
+	// The plan is asked only which services hold data; the route has no target yet, which does not matter.
 	unset := &config.Config{ReleaseStrategy: config.BlueGreen, Routes: []config.Route{{Path: "/"}}}
-	plan, err := release.MakePlan(unset, release.Commit{SHA: "guess", Folder: folder, Model: model.JSON, Tree: func(path string) (string, error) {
+	plan, err := release.MakePlan(unset, release.Commit{SHA: "detected", Folder: folder, Model: model.JSON, Tree: func(path string) (string, error) {
 		if _, err := os.Stat(filepath.Join(folder, filepath.FromSlash(path))); err != nil {
 			return "", nil // What is not there has no hash.
 		}
@@ -101,7 +101,7 @@ func From(ctx context.Context, folder string, given Given) (*Settings, error) {
 	return guessed, nil
 }
 
-// readIn reads a file of a folder: an app may be a stranger's, and a link does not lead out of it.
+// readIn reads a file of a folder: an app may be a stranger's, and a link does not point out of it.
 func readIn(folder, name string) ([]byte, error) {
 	root, err := os.OpenRoot(folder)
 	if err != nil {

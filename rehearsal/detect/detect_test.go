@@ -27,13 +27,13 @@ func TestRoutes(t *testing.T) {
 		services, routes, unrouted string
 	}{
 		"one that publishes":               {"one: {image: 'x:1', ports: ['3000:8080']}" + db, "/ one:8080", ""},
-		"a front and an API":               {"api: {image: 'x:1', ports: ['8000:8000']}\n  web: {image: 'x:1', ports: ['80:80']}" + db, "/ web:80 /api/ api:8000", ""},
+		"a site and an API":                {"api: {image: 'x:1', ports: ['8000:8000']}\n  web: {image: 'x:1', ports: ['80:80']}" + db, "/ web:80 /api/ api:8000", ""},
 		"a proxy before what is inside":    {"app: {image: 'x:1', expose: ['9000']}\n  nginx: {image: 'nginx:1', ports: ['80:80']}", "/ nginx:80", "app:9000"},
 		"nothing published":                {"api: {image: 'x:1', expose: [8000]}\n  ui: {image: 'x:1', expose: ['80']}", "/ ui:80 /api/ api:8000", ""},
 		"the Dockerfile says":              {"thing: {build: .}", "/ thing:4000", ""},
 		"UDP is no web":                    {"dns: {image: 'x:1', ports: ['53:53/udp']}\n  thing: {build: .}", "/ thing:4000", ""},
 		"what keeps files is reached, too": {"web: {image: 'x:1', expose: [8000], volumes: ['media:/media']}\n  nginx: {image: 'x:1', ports: ['1337:80'], volumes: ['media:/media']}" + db, "/ nginx:80", "web:8000"},
-		"a store of one's own is no front": {"cache: {image: 'x:1', expose: [7000], volumes: ['media:/media']}\n  shop: {image: 'x:1', expose: [80]}", "/ shop:80", "cache:7000"},
+		"a cache is not the site":          {"cache: {image: 'x:1', expose: [7000], volumes: ['media:/media']}\n  shop: {image: 'x:1', expose: [80]}", "/ shop:80", "cache:7000"},
 		"an API alone answers everything":  {"api: {image: 'x:1', ports: ['8000:8000']}", "/ api:8000", ""},
 
 		// The port that is published.
@@ -65,7 +65,7 @@ func TestRoutes(t *testing.T) {
 		"a worker":                   {"app-worker: {image: 'x:1', ports: ['8080:8080']}\n  thing: {image: 'x:1', ports: ['9999:9999']}", "/ thing:9999", "app-worker:8080"},
 
 		// Fronts that keep files, and what keeps data and has pages.
-		"a stateful front":      {"grafana: {image: 'grafana/grafana:11', ports: ['3000:3000'], volumes: ['media:/d']}\n  loki: {image: 'grafana/loki:3', ports: ['3100:3100']}", "/ grafana:3000", "loki:3100"},
+		"a stateful site":       {"grafana: {image: 'grafana/grafana:11', ports: ['3000:3000'], volumes: ['media:/d']}\n  loki: {image: 'grafana/loki:3', ports: ['3100:3100']}", "/ grafana:3000", "loki:3100"},
 		"what ships figures":    {"vmagent: {image: 'victoriametrics/vmagent:v1', ports: ['8429:8429']}\n  logstash: {image: 'x:1', ports: ['9600:9600']}\n  grafana: {image: 'grafana/grafana:11', ports: ['3000:3000']}", "/ grafana:3000", "logstash:9600 vmagent:8429"},
 		"figures beside an app": {"grafana: {image: 'grafana/grafana:11', ports: ['3000:3000']}\n  thing: {image: 'x:1', ports: ['9999:9999']}", "/ thing:9999", "grafana:3000"},
 		"pages of a store":      {"s3: {image: 'minio/minio:1', ports: ['9000:9000', '9001:9001'], volumes: ['media:/d']}", "/ s3:9001", ""},
@@ -74,7 +74,7 @@ func TestRoutes(t *testing.T) {
 		// What ends TLS itself.
 		"behind Traefik":               {"traefik: {image: 'traefik:v3', ports: ['80:80', '443:443']}\n  thing: {image: 'x:1', expose: [3000]}", "/ thing:3000", "traefik:80"},
 		"behind it, by a label":        {"traefik: {image: 'traefik:v3', ports: ['80:80', '443:443']}\n  thing: {image: 'x:1', labels: [traefik.http.services.t.loadbalancer.server.port=2368]}", "/ thing:2368", "traefik:80"},
-		"behind a proxy, by itself":    {"proxy: {image: 'nginxproxy/nginx-proxy:1', ports: ['80:80', '443:443']}\n  thing: {image: 'x:1', environment: {VIRTUAL_PORT: 4000}}", "/ thing:4000", "proxy:80"},
+		"behind a proxy, alone":        {"proxy: {image: 'nginxproxy/nginx-proxy:1', ports: ['80:80', '443:443']}\n  thing: {image: 'x:1', environment: {VIRTUAL_PORT: 4000}}", "/ thing:4000", "proxy:80"},
 		"behind one that says nothing": {"traefik: {image: 'traefik:v3', ports: ['80:80', '443:443']}\n  thing: {image: 'x:1'}", "/ traefik:80", ""},
 		"nginx has its own rules":      {"nginx: {image: 'nginx:1', ports: ['80:80', '443:443']}\n  thing: {image: 'x:1', expose: [3000]}", "/ nginx:80", "thing:3000"},
 

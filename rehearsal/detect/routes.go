@@ -25,7 +25,7 @@ type service struct {
 	order int
 	// port is the one it answers on, host the one that it is published on, 0 for none.
 	port, host int
-	// ownTLS says that it publishes 443 beside another port, and is a proxy of a kind that leads to the app's other services.
+	// ownTLS says that it publishes 443 beside another port, and is a kind of proxy that forwards to the app's other services.
 	ownTLS bool
 }
 
@@ -40,11 +40,11 @@ var (
 	// frontends are words of the names of what visitors see, the likeliest first; apis those of what it asks.
 	frontends = []string{"proxy", "nginx", "caddy", "traefik", "haproxy", "gateway", "web", "frontend", "front", "webapp", "webserver", "www", "site", "website", "ui", "client", "app"}
 	apis      = []string{"api", "backend", "server"}
-	// proxies are those of frontends that lead to other services themselves.
+	// proxies are those of frontends that forward to other services themselves.
 	proxies = []string{"proxy", "nginx", "caddy", "traefik", "haproxy", "gateway"}
-	// edges are words of images that lead to other services by what these say of themselves, and end TLS.
+	// edges are words of images that forward to other services by their labels, and end TLS.
 	edges = []string{"traefik", "caddy", "proxy", "swag", "companion", "letsencrypt"}
-	// watchers are words of what shows figures: a front only where nothing else is.
+	// watchers are words of metrics and dashboards: an entry only if there is nothing else.
 	watchers = []string{"grafana", "kibana", "prometheus", "jaeger", "netdata", "uptime", "metabase", "superset", "zipkin", "dashboards"}
 	// tools are words of what is for those who work on the app, mail catchers and ways into databases, and of what answers no visitor.
 	tools = []string{"mailcatcher", "mailcatch", "mailhog", "mailpit", "maildev", "mailtrap", "mailslurper", "mailserver", "smtp", "smtp4dev", "inbucket", "greenmail", "papercut", "adminer", "phpmyadmin", "pma", "pgadmin",
@@ -123,7 +123,7 @@ func answers(folder string, name string, definition types.ServiceConfig) service
 		return cmp.Or(cmp.Compare(likelihood(published[a]), likelihood(published[b])), cmp.Compare(likelihood(a), likelihood(b)))
 	})
 	if len(targets) > 0 {
-		// Of ports that nobody tells apart, the first in the file.
+		// Of ports without a difference, the first in the file.
 		best := targets[0]
 		for _, one := range definition.Ports {
 			if host, ok := published[int(one.Target)]; ok && one.Protocol != "udp" && likelihood(host) == likelihood(published[best]) && likelihood(int(one.Target)) == likelihood(best) {
@@ -187,7 +187,7 @@ func inside(folder string, definition types.ServiceConfig) int {
 	return 0
 }
 
-// routes leads / to the service that looks most like the front, and /api/ to one that is named so. Where the compose file
+// routes maps / to the service that is most likely the entry, and /api/ to one that is named so. Where the compose file
 // publishes ports of services, those are the ones that it wants to be reached.
 func (s *Settings) routes(folder string, model *compose.Model, source *compose.Source, plan *release.Plan) error {
 	order := source.Services()
@@ -211,30 +211,30 @@ func (s *Settings) routes(folder string, model *compose.Model, source *compose.S
 	if len(all) == 0 {
 		return s.unrouted(model, plan)
 	}
-	front := s.front(model, all)
-	s.Routes = []config.Route{{Path: "/", Service: front.name, Port: front.port}}
+	entry := s.entry(model, all)
+	s.Routes = []config.Route{{Path: "/", Service: entry.name, Port: entry.port}}
 	public := slices.DeleteFunc(slices.Clone(all), func(one service) bool {
-		return one.name == front.name || one.host == 0 && front.host != 0 || !has(one.words, apis) || has(one.words, tools)
+		return one.name == entry.name || one.host == 0 && entry.host != 0 || !has(one.words, apis) || has(one.words, tools)
 	})
 	var api service
-	if len(public) > 0 && !has(front.words, proxies) {
+	if len(public) > 0 && !has(entry.words, proxies) {
 		api = slices.MinFunc(public, func(a, b service) int {
 			return cmp.Or(cmp.Compare(rank(a.words, apis), rank(b.words, apis)), cmp.Compare(a.order, b.order))
 		})
 		s.Routes = append(s.Routes, config.Route{Path: "/api/", Service: api.name, Port: api.port})
 	}
 	for _, one := range all {
-		if one.name != front.name && one.name != api.name {
+		if one.name != entry.name && one.name != api.name {
 			s.Unrouted = append(s.Unrouted, fmt.Sprintf("%s:%d", one.name, one.port))
 		}
 	}
 	return nil
 }
 
-// front is the service that looks most like what visitors come for: one that is published, on 80 before all; no mail catcher and no
+// entry is the service that visitors most likely use: one that is published, on 80 before all; no mail catcher and no
 // way into a database where there is another; by its name, by its port, and as the first in the file. Of a proxy that ends TLS
 // itself, what is behind it: nginx of the server is in its place.
-func (s *Settings) front(model *compose.Model, all []service) service {
+func (s *Settings) entry(model *compose.Model, all []service) service {
 	aside := func(one service) int {
 		words := slices.Concat(one.words, imageWords(model.Project.Services[one.name].Image))
 		switch {

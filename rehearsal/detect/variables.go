@@ -17,7 +17,7 @@ import (
 	"berth/internal/release/compose"
 )
 
-// Secret is what a made value stands between. All passwords are one, since the app's and the database's own are often two
+// Secret marks where a generated value begins and ends. All passwords are one, since the app's and the database's own are often two
 // variables; what is no password has a value of its own, of so many bytes in a notation that the app's framework asks for.
 type Secret struct {
 	Before, After string
@@ -40,7 +40,7 @@ func (s Secret) Value(password, text string, random func(count int) []byte) stri
 
 var (
 	password = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|PASS|_PWD|(^|_)PW)$`)
-	// inURL matches a URL with a password, its groups are what stands before it, it, and what follows.
+	// inURL matches a URL with a password, its groups are the text before it, the password, and the rest.
 	inURL = regexp.MustCompile(`^(\w[\w+.-]*://[^/@:\s]*:)([^@/\s]+)(@.*)$`)
 	// keyInURL is the same for a URL in which the user is the secret, as Sentry's are.
 	keyInURL = regexp.MustCompile(`^(\w[\w+.-]*://)([^/@:\s]+)(@.*)$`)
@@ -57,7 +57,7 @@ var (
 	hexadecimal = regexp.MustCompile(`^([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{48}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$`)
 )
 
-// variables guesses those that .env.example and the compose file ask for and that nobody has given, and returns all that are known.
+// variables guesses those that .env.example and the compose file name and that have no value, and returns all that are known.
 func (s *Settings) variables(folder string, composeText []byte, source *compose.Source, given map[string]string) (known map[string]string, err error) {
 	beside := path.Dir(s.ComposeFiles[0])
 	committed, err := readIn(folder, path.Join(beside, ".env"))

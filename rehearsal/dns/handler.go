@@ -100,7 +100,7 @@ func (h *Handler) fromZones(zones []Zone, zone *Zone, query *dns.Msg, network st
 		case alias == "":
 			return reply, nil
 		case followed[alias]:
-			return nil, fmt.Errorf("answer %s: its aliases lead in a circle through %s", asked.Name, alias)
+			return nil, fmt.Errorf("answer %s: its aliases form a loop through %s", asked.Name, alias)
 		}
 		name = alias
 		if zone = closest(zones, name); zone == nil {
@@ -128,7 +128,7 @@ func match(records []dns.RR, qtype uint16) (found []dns.RR, alias string) {
 	return nil, ""
 }
 
-// addForwarded completes an answer whose alias leads out of the zones.
+// addForwarded completes an answer whose alias points out of the zones.
 func (h *Handler) addForwarded(reply, query *dns.Msg, name, network string) error {
 	if !query.RecursionDesired || len(h.Upstreams) == 0 {
 		return nil

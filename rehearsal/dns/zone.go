@@ -31,7 +31,7 @@ const (
 	negativeTTL = 1
 )
 
-// lookup gives the records of a name whatever their type, and whether the name exists: it has records, it stands above
+// lookup gives the records of a name whatever their type, and whether the name exists: it has records, it is above
 // one that has (an empty non-terminal), or a wildcard covers it.
 func (z *Zone) lookup(name string) (records []dns.RR, exists bool, err error) {
 	if records, exists, err = z.exact(name, name); exists || err != nil {
@@ -71,7 +71,7 @@ func (z *Zone) exact(name, owner string) ([]dns.RR, bool, error) {
 	return records, len(records) > 0 || z.has(name), nil
 }
 
-// has says whether a record stands at the name or below it.
+// has says whether there is a record at the name or below it.
 func (z *Zone) has(name string) bool {
 	for _, record := range z.Records {
 		if dns.IsSubDomain(name, fqdn(record.Name)) {

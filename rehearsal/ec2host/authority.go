@@ -23,13 +23,13 @@ import (
 )
 
 // writeAuthorityCertificate makes the certificate with which the authority serves its own API, and the root that
-// signed it: the program's acmeRoots setting is thereby used for real. What already stands is kept.
+// signed it: the program's acmeRoots setting is thereby used for real. What exists is kept.
 func writeAuthorityCertificate(folder string) error {
 	return writeCertificate(folder, "Rehearsal ACME API", &x509.Certificate{IPAddresses: []net.IP{net.ParseIP(ACMEAddress)}})
 }
 
 // writeCertificate makes a certificate for the names and addresses of a template, its key, and the root that signed it.
-// What already stands is kept.
+// What exists is kept.
 func writeCertificate(folder, name string, template *x509.Certificate) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err

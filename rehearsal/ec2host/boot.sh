@@ -21,7 +21,7 @@ for bridge in $(ip -oneline link show type bridge | awk -F ': ' '{ print $2 }');
 # The rehearsal's CloudWatch and S3 are trusted as AWS's are, by what the host trusts anyway.
 [ -e /etc/ssl/certs/rehearsal-aws.pem ] || update-ca-certificates >/dev/null
 
-# systemd 257 still runs on control groups version 1, when it is told to.
+# systemd 257 still runs on control groups version 1, if it is configured to.
 if [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then
   export SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
   exec /sbin/init systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1

@@ -1,32 +1,14 @@
 package ec2host
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"os/exec"
 	"strings"
+
+	"berth/rehearsal/machineimage"
 )
 
-// docker runs the Docker command line with input as its standard input and returns its standard output without
-// surrounding white space. The error holds what Docker said.
-func docker(ctx context.Context, input string, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, "docker", args...)
-	if input != "" {
-		command.Stdin = strings.NewReader(input)
-	}
-	var stdout, stderr bytes.Buffer
-	command.Stdout, command.Stderr = &stdout, &stderr
-	if err := command.Run(); err != nil {
-		return "", fmt.Errorf("docker %s: %w: %s", verb(args), err, strings.TrimSpace(stderr.String()))
-	}
-	return strings.TrimSpace(stdout.String()), nil
-}
-
-// verb names a Docker call by its leading words: the rest may be long and is in Docker's own message anyway.
-func verb(args []string) string {
-	return strings.Join(args[:min(len(args), 3)], " ")
-}
+// docker runs the Docker command line, exists says what Docker holds, and tail is the end of an output.
+var docker, exists, tail = machineimage.Docker, machineimage.Exists, machineimage.Tail
 
 // lines splits Docker's output into its lines; no output has none.
 func lines(output string) []string {
@@ -34,12 +16,6 @@ func lines(output string) []string {
 		return nil
 	}
 	return strings.Split(output, "\n")
-}
-
-// exists says whether Docker holds an object of the kind ("container", "image", "network", "volume").
-func exists(ctx context.Context, kind, name string) bool {
-	_, err := docker(ctx, "", kind, "inspect", name)
-	return err == nil
 }
 
 // running says whether the container runs now.

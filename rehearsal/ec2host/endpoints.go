@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"berth/rehearsal/aws"
+	"berth/rehearsal/machineimage"
 )
 
 // writeEndpointCertificate makes the certificate of the region's CloudWatch and S3, whose root every host trusts as it
@@ -39,7 +40,7 @@ func (w *World) runS3(ctx context.Context) error {
 	return w.replaceContainer(ctx, w.object("s3"), "--network", w.internet(), "--ip", aws.S3Address,
 		"--volume", filepath.Join(w.Bin, "rehearsal-s3")+":/usr/local/bin/rehearsal-s3:ro", "--volume", w.path("s3")+":/var/lib/s3",
 		"--volume", w.path("aws")+":/var/lib/aws:ro", "--volume", w.path("cloudwatch")+":/var/lib/cloudwatch:ro",
-		AMIImage, "rehearsal-s3", "-account", "/var/lib/aws", "-objects", "/var/lib/s3",
+		machineimage.AMI, "rehearsal-s3", "-account", "/var/lib/aws", "-objects", "/var/lib/s3",
 		"-certificate", "/var/lib/cloudwatch/"+acmeAPICert, "-key", "/var/lib/cloudwatch/"+acmeAPIKey)
 }
 
@@ -50,7 +51,7 @@ func (w *World) runMonitoring(ctx context.Context) error {
 	return w.replaceContainer(ctx, w.object("cloudwatch"), "--network", w.internet(), "--ip", aws.MonitoringAddress,
 		"--volume", filepath.Join(w.Bin, "rehearsal-cloudwatch")+":/usr/local/bin/rehearsal-cloudwatch:ro",
 		"--volume", w.path("aws")+":/var/lib/aws:ro", "--volume", w.path("cloudwatch")+":/var/lib/cloudwatch",
-		AMIImage, "rehearsal-cloudwatch", "-account", "/var/lib/aws", "-state", "/var/lib/cloudwatch",
+		machineimage.AMI, "rehearsal-cloudwatch", "-account", "/var/lib/aws", "-state", "/var/lib/cloudwatch",
 		"-certificate", "/var/lib/cloudwatch/"+acmeAPICert, "-key", "/var/lib/cloudwatch/"+acmeAPIKey, "-every", "10s", "-period", w.AlarmPeriod.String())
 }
 

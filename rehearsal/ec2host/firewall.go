@@ -46,7 +46,7 @@ func (w *World) applySecurityGroups(ctx context.Context, account *aws.Account) e
 
 func filterOf(account *aws.Account, instance *aws.Resource) (filter, error) {
 	if stopped(instance) {
-		// Nothing answers there, not even that nobody listens.
+		// Nothing answers there, not even with a refused connection.
 		return filter{HopLimit: 1}, nil
 	}
 	groups := texts(instance.Outputs, "vpcSecurityGroupIds")

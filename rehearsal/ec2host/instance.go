@@ -10,18 +10,15 @@ import (
 	"slices"
 	"strings"
 
+	types "berth/internal/instance"
 	"berth/rehearsal/aws"
+	"berth/rehearsal/machineimage"
 )
 
 const instanceType = "aws:ec2/instance:Instance"
 
 //go:embed boot.sh
 var bootScript string
-
-// memory of the t3 and t3a sizes, in MiB. Source: the EC2 instance types page, "General purpose".
-var memory = map[string]int{
-	"nano": 512, "micro": 1024, "small": 2048, "medium": 4096, "large": 8192, "xlarge": 16384, "2xlarge": 32768,
-}
 
 // capabilities that systemd, Docker and a mounted volume need inside a host. They are named one by one because
 // --privileged asks for more than some machines have to give.
@@ -126,7 +123,7 @@ func (w *World) runInterface(ctx context.Context, account *aws.Account, instance
 	if v6 := texts(instance.Outputs, "ipv6Addresses"); len(v6) > 0 {
 		args = append(args, "--ip6", v6[0])
 	}
-	if err := w.replaceContainer(ctx, eni, append(args, AMIImage,
+	if err := w.replaceContainer(ctx, eni, append(args, machineimage.AMI,
 		"rehearsal-imds", "-instance", "/var/lib/imds/instance.json", "-listen", "169.254.169.254:16980")...); err != nil {
 		return err
 	}
@@ -136,17 +133,17 @@ func (w *World) runInterface(ctx context.Context, account *aws.Account, instance
 
 func (w *World) runHost(ctx context.Context, instance *aws.Resource) error {
 	host, size := w.host(instance.ID), text(instance.Outputs, "instanceType")
-	mebibytes, ok := memory[size[strings.Index(size, ".")+1:]]
+	known, ok := types.Lookup(size)
 	if !ok {
 		return fmt.Errorf("size the host %s: instance type %q is not known here", instance.ID, size)
 	}
 	// Memory and swap together: swap is the host's own business, made on its volume.
-	limits := []string{"--memory", fmt.Sprintf("%dm", mebibytes), "--memory-swap", "-1"}
+	limits := []string{"--memory", fmt.Sprintf("%dm", known.Memory), "--memory-swap", "-1"}
 	if stopped(instance) {
 		return nil
 	}
 	if exists(ctx, "container", host) {
-		return w.resizeHost(ctx, host, limits, int64(mebibytes)<<20)
+		return w.resizeHost(ctx, host, limits, int64(known.Memory)<<20)
 	}
 	if err := os.WriteFile(w.instanceFiles(instance.ID, "boot.sh"), []byte(bootScript), 0o755); err != nil {
 		return err
@@ -174,7 +171,7 @@ func (w *World) runHost(ctx context.Context, instance *aws.Resource) error {
 	for _, capability := range capabilities {
 		args = append(args, "--cap-add", capability)
 	}
-	return w.replaceContainer(ctx, host, append(args, AMIImage, "/usr/local/sbin/rehearsal-boot")...)
+	return w.replaceContainer(ctx, host, append(args, machineimage.AMI, "/usr/local/sbin/rehearsal-boot")...)
 }
 
 // writeSeed hands cloud-init the user data and the instance's identity.

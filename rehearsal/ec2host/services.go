@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"berth/rehearsal/machineimage"
 )
 
 //go:embed pebble.json
@@ -17,8 +19,8 @@ var pebbleConfig string
 //go:embed git-server.sh
 var gitServer string
 
-// Start brings up what stands around the account: the internet network, the storage, the name server, the
-// certificate authority and the git host. It changes nothing that already stands.
+// Start brings up what surrounds the account: the internet network, the storage, the name server, the
+// certificate authority and the git host. It changes nothing that exists.
 func (w *World) Start(ctx context.Context) error {
 	for _, start := range []func(context.Context) error{w.makeInternet, w.startDisks, w.startDNS, w.startACME, w.startGit} {
 		if err := start(ctx); err != nil {
@@ -35,7 +37,7 @@ func (w *World) startDNS(ctx context.Context) error {
 	return w.replaceContainer(ctx, w.object("dns"), "--network", w.internet(), "--ip", dnsAddress,
 		"--volume", filepath.Join(w.Bin, "rehearsal-dns")+":/usr/local/bin/rehearsal-dns:ro",
 		"--volume", w.path("aws")+":/var/lib/aws:ro",
-		AMIImage, "rehearsal-dns", "-state", "/var/lib/aws", "-listen", ":53")
+		machineimage.AMI, "rehearsal-dns", "-state", "/var/lib/aws", "-listen", ":53")
 }
 
 // Files of a service that speaks TLS, in its folder of the rehearsal's state.
@@ -58,11 +60,11 @@ func (w *World) startACME(ctx context.Context) error {
 	}
 	return w.replaceContainer(ctx, w.object("acme"), "--network", w.internet(), "--ip", ACMEAddress,
 		"--sysctl", "net.ipv6.conf.all.disable_ipv6=0",
-		// By itself it refuses one good nonce in twenty. certbot sends again once, so that now and then a renewal is asked for
+		// By default it refuses one good nonce in twenty. certbot sends again once, so that now and then a renewal is asked for
 		// twice, and tests count how often it was.
 		"--env", "PEBBLE_VA_NOSLEEP=1", "--env", "PEBBLE_WFE_NONCEREJECT=0",
 		"--volume", filepath.Join(w.Bin, "pebble")+":/usr/local/bin/pebble:ro", "--volume", folder+":/etc/pebble:ro",
-		AMIImage, "pebble", "-config", "/etc/pebble/pebble.json", "-dnsserver", dnsAddress+":53")
+		machineimage.AMI, "pebble", "-config", "/etc/pebble/pebble.json", "-dnsserver", dnsAddress+":53")
 }
 
 // ACMEDirectory is the URL of the authority's directory, as a certbot on a host asks for it.
@@ -97,7 +99,7 @@ func (w *World) startGit(ctx context.Context) error {
 		}
 		return w.replaceContainer(ctx, w.object("git"), "--network", w.internet(), "--ip", gitAddress,
 			"--volume", folder+":/etc/git-server:ro", "--volume", w.path("repository")+":/srv:rw",
-			AMIImage, "bash", "/etc/git-server/git-server.sh")
+			machineimage.AMI, "bash", "/etc/git-server/git-server.sh")
 	}
 	return nil
 }

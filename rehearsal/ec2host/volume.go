@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"berth/rehearsal/aws"
+	"berth/rehearsal/machineimage"
 )
 
 const (
@@ -42,7 +43,7 @@ func (w *World) startDisks(ctx context.Context) error {
 		"--network", "none", "--volume", w.ebs()+":/ebs", "--volume", "/dev:/dev",
 		"--cap-add", "SYS_ADMIN", "--cap-add", "MKNOD", "--security-opt", "apparmor=unconfined",
 		"--device-cgroup-rule", "b 7:* rwm", "--device-cgroup-rule", "c 10:237 rwm",
-		AMIImage, "sleep", "infinity")
+		machineimage.AMI, "sleep", "infinity")
 }
 
 // disks lists the ids of what has a file: volumes and snapshots.
@@ -153,7 +154,7 @@ func nodePath(volumeID string) string {
 	return "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_" + strings.ReplaceAll(volumeID, "-", "")
 }
 
-// attachVolumes puts each attached volume's device node into its instance. The node stands in a Docker volume, so it
+// attachVolumes puts each attached volume's device node into its instance. The node is in a Docker volume, so it
 // is there before the host boots the next time.
 func (w *World) attachVolumes(ctx context.Context, account *aws.Account) error {
 	for _, attachment := range account.OfType(attachmentType) {
@@ -212,7 +213,7 @@ func (w *World) unmount(ctx context.Context, account *aws.Account, id, device st
 		host := w.host(instance.ID)
 		if !running(ctx, host) {
 			// What it boots with must not be there.
-			if _, err := docker(ctx, "", "run", "--rm", "--label", w.label(), "--volume", w.object("dev", instance.ID)+":/dev/disk", AMIImage, "rm", "-f", nodePath(id)); err != nil {
+			if _, err := docker(ctx, "", "run", "--rm", "--label", w.label(), "--volume", w.object("dev", instance.ID)+":/dev/disk", machineimage.AMI, "rm", "-f", nodePath(id)); err != nil {
 				return err
 			}
 			continue

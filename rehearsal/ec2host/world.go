@@ -1,4 +1,4 @@
-// Package ec2host is the ground under the AWS stand-in: it makes real what the account's books say. An instance is
+// Package ec2host is the ground under the AWS stand-in: it creates what the account's file says. An instance is
 // a Debian container with systemd behind a network interface of its own, a volume is a block device that survives
 // its instance, a security group is a packet filter on the interface, a subnet is a Docker network.
 package ec2host

@@ -31,7 +31,7 @@ type Service struct {
 	credentials *credentials
 }
 
-// New makes the service for a description that Write keeps. The file is read anew for each request, so a change is
+// New makes the service for a description that Write keeps. The file is read for each request, so a change is
 // seen by the next one.
 func New(file string) *Service { return newService(file, time.Now) }
 

@@ -71,7 +71,7 @@ func (*host) Template(context.Context, *pulumirpc.TemplateRequest) (*pulumirpc.T
 	return &pulumirpc.TemplateResponse{}, nil
 }
 
-// Run runs the program in a process of its own, told by its environment what to do.
+// Run runs the program in a process of its own, configured by its environment.
 func (h *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumirpc.RunResponse, error) {
 	settings, err := json.Marshal(request.GetConfig())
 	if err != nil {
@@ -102,7 +102,7 @@ func (h *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumir
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.ExitCode() == constant.ExitStatusLoggedError:
-		// The program has told the engine what went wrong.
+		// The program has reported the error to the engine.
 		return &pulumirpc.RunResponse{Bail: true}, nil
 	case err != nil:
 		return &pulumirpc.RunResponse{Error: fmt.Sprintf("run %s: %s", command.Path, err)}, nil

@@ -9,7 +9,7 @@ import (
 // Plugin is the name by which Pulumi looks for its host for Go.
 const Plugin = "pulumi-language-go"
 
-// Folder is where Pulumi looks for it, below its home. Any version will do.
+// Folder is where Pulumi looks for it, below its home. Any version works.
 const Folder = "plugins/language-go-v1.0.0"
 
 // Run is the host as a plugin of the pulumi command that starts it, like the real one, so that the program runs below that

@@ -145,7 +145,7 @@ func TestPulumiNewMakesAProjectThatRuns(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotZero(t, info.Mode()&0o100, "scripts can be run")
 	output, err := m.try("pulumi preview")
-	require.Error(t, err, "nobody has the app there")
+	require.Error(t, err, "the app is not there")
 	assert.Contains(t, output, `ask https://127.0.0.1:1/app.git for "main"`, "the settings are sound, and the next thing was tried")
 
 	// What the manual and the fixing commands say works in a project of another name, too, and so does Pulumi's own way.

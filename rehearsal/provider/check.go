@@ -14,7 +14,7 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
 
-// argument is what the SDK's Args types implement: they know the plain struct they stand for.
+// argument is what the SDK's Args types implement: they name their plain struct.
 type argument interface{ ElementType() reflect.Type }
 
 // CheckArgs checks inputs against the SDK's own type of a resource's arguments: a property it does not have, one of

@@ -71,7 +71,7 @@ func TestServeAnswersUntilStopped(t *testing.T) {
 
 func TestLogReachesTheEngineAttachedLast(t *testing.T) {
 	base := &Base{}
-	base.Log(t.Context(), diag.Warning, "urn", "nobody listens, and nothing fails")
+	base.Log(t.Context(), diag.Warning, "urn", "no listener, and nothing fails")
 	_, gone := startEngine(t)
 	current, address := startEngine(t)
 	for _, attach := range []string{gone, address, address} {

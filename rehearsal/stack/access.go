@@ -14,7 +14,7 @@ type Access struct {
 }
 
 // Access takes the keys and the address out of the stack's resources rather than its outputs: those come at the end
-// of an update, and a host is looked at when an update failed.
+// of an update, and a host is inspected when an update failed.
 func (s *Stack) Access(ctx context.Context) (Access, error) {
 	state, err := s.stack.Export(ctx)
 	if err != nil {

@@ -19,13 +19,13 @@ func lock(dir string) (*flock.Flock, error) {
 		return nil, fmt.Errorf("lock the rehearsal: %w", err)
 	}
 	if !free {
-		return nil, errors.New("another command is at work on this rehearsal; wait for it, or end it")
+		return nil, errors.New("another command is running on this rehearsal; wait for it, or end it")
 	}
 	return held, nil
 }
 
 // releaseStale takes away the lock that an engine left in the backend when it was killed. Whoever calls it holds the
-// rehearsal's own lock, so no engine is at work.
+// rehearsal's own lock, so no engine is running.
 func releaseStale(ctx context.Context, stack auto.Stack, dir string) error {
 	left := false
 	err := filepath.WalkDir(filepath.Join(dir, "backend", ".pulumi", "locks"), func(_ string, entry os.DirEntry, err error) error {

@@ -41,7 +41,7 @@ const zoneType, recordType = "aws:route53/zone:Zone", "aws:route53/record:Record
 // namesOf are the names that the stack has and is to have: both have to be in the policy while one becomes the other. all is
 // every name of the account's zones, and every one below them.
 func namesOf(account *aws.Account, cfg *config.Config, all bool) []string {
-	names := slices.DeleteFunc(cfg.Names(), func(name string) bool { return name == "" })
+	names := slices.DeleteFunc(cfg.Records(), func(name string) bool { return name == "" })
 	typ := recordType
 	if all {
 		typ, names = zoneType, append(names, cfg.Zone)

@@ -29,7 +29,7 @@ func configure(ctx context.Context, stack auto.Stack, settings []Setting, all ma
 		err = stack.Workspace().SaveStackSettings(ctx, stack.Name(), file)
 	}
 	if err != nil {
-		return fmt.Errorf("begin the stack's settings anew: %w", err)
+		return fmt.Errorf("reset the stack's settings: %w", err)
 	}
 	settings, err = ordered(settings)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // version of pulumi-tls whose contract is kept.
 const version = "5.2.0"
 
-// privateKey is the one resource kind that stands here.
+// privateKey is the only resource kind.
 const privateKey = "tls:index/privateKey:PrivateKey"
 
 // Provider implements pulumirpc.ResourceProviderServer.
@@ -26,7 +26,7 @@ type Provider struct{ provider.Base }
 // New makes the provider.
 func New() *Provider { return &Provider{Base: provider.Base{Version: version}} }
 
-// Check refuses what the real provider's schema does not have, and what does not stand here.
+// Check refuses what the real provider's schema does not have, and what is not here.
 func (p *Provider) Check(_ context.Context, request *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
 	if token := resource.URN(request.GetUrn()).Type(); token != privateKey {
 		return nil, fmt.Errorf("check %s: the rehearsal's tls stand-in does not know %s", request.GetUrn(), token)

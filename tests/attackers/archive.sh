@@ -1,10 +1,10 @@
 # Where the server's packages are from, a line for each question: its name and a number, which is 0 where all is well but for
 # those that begin with "all-".
-# What is counted may be none, which grep tells with an error; that it looked at all, the test sees from "all-".
+# What is counted may be none, which grep tells with an error; that it ran, the test sees from "all-".
 # shellcheck shell=bash disable=SC2312
 set -uo pipefail
 
-# In which file a setting stands, or by which package a file came, is one per line.
+# In which file a setting is, or by which package a file came, is one per line.
 count() { grep -c . || true; }
 
 echo "all-installed $(dpkg-query --show --showformat '${db:Status-Abbrev}\n' | grep -c '^ii')"

@@ -64,10 +64,10 @@ func New(t *testing.T, r *harness.Rehearsal) *Scene {
 	return s
 }
 
-// Quick is the part that takes seconds, for any app that stands.
+// Quick is the part that takes seconds, for any running app.
 func Quick(t *testing.T, r *harness.Rehearsal) {
 	s := New(t, r)
-	t.Run("only the site's own names lead to it", s.Names)
+	t.Run("only the site's own names reach it", s.Names)
 	t.Run("the authority's folder is not left", s.Paths)
 	t.Run("no request is smuggled over HTTP/1.1", s.Smuggling)
 	t.Run("no request is smuggled over HTTP/2", s.HTTP2)

@@ -3,26 +3,29 @@ package attackers
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"berth/tests/harness"
 )
 
-// TestAttackers stands a rehearsal of its own, with an app that tells what it was asked for.
+// TestAttackers starts a rehearsal of its own, with an app that tells what it was asked for.
 func TestAttackers(t *testing.T) {
 	r := harness.New(t, "berth-attackers")
 	settings := r.LoadApp()
-	t.Run("no secret is found where it does not belong", func(t *testing.T) { Canaries(t, r.In(t), settings) })
+	// It makes the environment that the others attack.
+	require.True(t, t.Run("no secret is found where it does not belong", func(t *testing.T) { Canaries(t, r.In(t), settings) }))
 	t.Run("quick", func(t *testing.T) { Quick(t, r.In(t)) })
 	t.Run("hostile settings run nothing", func(t *testing.T) { Settings(t, r.In(t)) })
 	t.Run("what an app prints is text", func(t *testing.T) { Shown(t, r.In(t)) })
-	t.Run("what Berth is made of is looked at", func(t *testing.T) { Checks(t, r.In(t)) })
+	t.Run("what Berth is made of is checked", func(t *testing.T) { Checks(t, r.In(t)) })
 	s := New(t, r)
 	t.Run("packages are Debian's", s.Archive)
 	t.Run("hostile repositories are refused", s.Repositories)
 	t.Run("strangers reach two ports", s.FromOutside)
 	t.Run("containers reach two ports of their server", s.FromContainers)
 	t.Run("builds reach what containers do", s.FromBuilds)
-	t.Run("nobody but root on the server reaches the instance's metadata", s.Metadata)
-	t.Run("nothing is weak at the front door", s.TLS)
+	t.Run("only root on the server reaches the instance's metadata", s.Metadata)
+	t.Run("TLS has no known weakness", s.TLS)
 	t.Run("headers of a proxy are the edge's", s.Forged)
 	t.Run("the site stays up under load and attack", s.Siege)
 	t.Run("one address does not take every connection", s.Greedy)

@@ -45,7 +45,7 @@ func keyLine(t *testing.T, pem string, number int) string {
 	return lines[number]
 }
 
-// secrets are all that the stack has, once it stands.
+// secrets are all that the stack has, once it is up.
 func secrets(t *testing.T, r *harness.Rehearsal) []secret {
 	t.Helper()
 	var account struct{ D string }
@@ -66,7 +66,7 @@ func secrets(t *testing.T, r *harness.Rehearsal) []secret {
 }
 
 // search is run on the server. It is given the secrets as lines on its input, so that none is in a command, and looks
-// everywhere, as root and as a user who is nobody. Files of Docker's that are the same as others are passed over.
+// everywhere, as root and as the user nobody. Files of Docker's that are the same as others are passed over.
 const search = `set -uo pipefail
 all=/dev/shm/canaries; cat >$all; chmod 600 $all
 everywhere() { grep -rlaF -D skip -f - --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev --exclude-dir=merged / 2>/dev/null <$all; }
@@ -82,10 +82,10 @@ nobody docker ps >/dev/null 2>&1 && echo "nobody-docker yes" || echo "nobody-doc
 rm -f $all
 `
 
-// Canaries stands the rehearsal, releases, and goes back, while the list of processes is watched, and then looks for
+// Canaries starts the rehearsal, releases, and goes back, while the list of processes is watched, and then looks for
 // every secret everywhere.
 func Canaries(t *testing.T, r *harness.Rehearsal, settings []string) {
-	watched := watchProcesses()
+	watched := watchProcesses(t)
 	// Given to a command, they would be in the list of processes by the test's own doing.
 	require.NoError(t, os.MkdirAll(r.Dir, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(r.Dir, "settings.json"), fmt.Appendf(nil,
@@ -116,7 +116,7 @@ func Canaries(t *testing.T, r *harness.Rehearsal, settings []string) {
 		require.NotEmpty(t, watched.environments[namespace], "environments on the server were seen")
 	}
 	places := lookEverywhere(t, r, all, forms)
-	report.Add(t, section, "Secrets looked for during a first up, a release and a rollback", fmt.Sprintf("%d, in %d command lines of %d looks at the list of processes, in Pulumi's output and state, and in every file, image and log of the server", len(all), len(watched.lines), watched.looks))
+	report.Add(t, section, "Secrets searched for during a first up, a release and a rollback", fmt.Sprintf("%d, in %d command lines of %d reads of the list of processes, in Pulumi's output and state, and in every file, image and log of the server", len(all), len(watched.lines), watched.looks))
 	report.Add(t, section, "Secrets found in Pulumi's output and plain state, in the list of processes during every step, in the journal, in the logs of nginx and certbot, in layers and histories of images, and in containers as another user sees them", "0")
 	report.Add(t, section, "Secrets found where they do not belong, of all files of the server", fmt.Sprintf("0 (%d files of root's alone have one)", places))
 }

@@ -15,7 +15,7 @@ import (
 	"berth/tests/report"
 )
 
-// intercept leads new connections from the operator to the impostor, which then is who answers at the server's address.
+// intercept redirects new connections from the operator to the impostor, which then answers at the server's address.
 const intercept = `set -eu
 rm -f /run/visits
 systemd-run --quiet --collect --unit impostor /usr/local/bin/probe impostor :2222 /run/visits

@@ -91,7 +91,7 @@ func (s *Scene) Names(t *testing.T) {
 	require.NoError(t, err, "the site's own name is served")
 	require.NoError(t, conn.Close())
 	s.nothingArrived(t)
-	report.Add(t, section, "Hostile Host headers and TLS names", fmt.Sprintf("%d tried, 0 led to the app", asked))
+	report.Add(t, section, "Hostile Host headers and TLS names", fmt.Sprintf("%d tried, 0 reached the app", asked))
 }
 
 // Paths tries to leave the folder of the authority's challenges, which is the only one that nginx itself serves.

@@ -52,7 +52,7 @@ scan six $(addresses -6)
 `
 
 // askMetadata asks for the instance's metadata as an app and as a user of the server would that somebody got into. Over IPv6 the
-// attacker's container stands in at $1, and is reached by its own address $2: so it is the address that the server's firewall
+// attacker's container answers at $1, and is reached by its own address $2: so it is the address that the server's firewall
 // closes. Each line says who asked, where, and whether it was reached.
 const askMetadata = `set -euo pipefail
 image=$(docker ps --filter label=berth.release --format '{{.Image}}' | head -n 1)
@@ -118,7 +118,7 @@ EOF
 docker build --no-cache --progress plain "$folder" 2>&1
 `
 
-// FromBuilds looks at what the steps of a build reach: what containers do.
+// FromBuilds checks what the steps of a build reach: what containers do.
 func (s *Scene) FromBuilds(t *testing.T) {
 	const open, metadata = "172.17.0.1/80", "169.254.169.254/80"
 	closed := []string{"172.17.0.1/22", s.address + "/22", s.v6 + "/22", metadata}
@@ -151,8 +151,8 @@ func (s *Scene) FromContainers(t *testing.T) {
 	report.Add(t, section, "TCP ports of the server that the app's containers reach, of 65535 on each of its addresses", fmt.Sprintf("80 and 443 (%d addresses)", len(addresses)))
 }
 
-// AfterReboot restarts the server and looks at what containers reach then. Its network outlives that here, so the rules are
-// taken away while it is down, as a kernel that starts anew has none.
+// AfterReboot restarts the server and checks what containers reach then. Its network outlives that here, so the rules are
+// taken away while it is down, as a kernel has none after it starts.
 func (s *Scene) AfterReboot(t *testing.T) {
 	docker(t, "stop", "--time", "30", s.host)
 	docker(t, "exec", strings.Replace(s.host, s.rehearsal.Name+"-", s.rehearsal.Name+"-eni-", 1), "nft", "delete", "table", "inet", "berth")

@@ -6,18 +6,20 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 )
 
-// between lies between two looks at the list of processes.
+// between is the time between two reads of the list of processes.
 const between = 5 * time.Millisecond
 
 // processes is what the list of processes showed while it was watched: on this machine, which is the operator's, and
 // with it in every container, the server among them.
 type processes struct {
-	stop chan struct{}
-	done sync.WaitGroup
-	// looks at the whole list.
+	stop  chan struct{}
+	ended sync.Once
+	done  sync.WaitGroup
+	// looks counts the reads of the whole list.
 	looks int
 	// lines are the distinct command lines, which every user sees. environments are those of processes that are not
 	// root's, by the namespace that they live in; whoever is not root here sees none.
@@ -25,7 +27,9 @@ type processes struct {
 	environments map[string]map[string]bool
 }
 
-func watchProcesses() *processes {
+// watchProcesses watches until it is ended, or the test is.
+func watchProcesses(t *testing.T) *processes {
+	t.Helper()
 	p := &processes{stop: make(chan struct{}), lines: map[string]bool{}, environments: map[string]map[string]bool{}}
 	p.done.Add(1)
 	go func() {
@@ -41,11 +45,12 @@ func watchProcesses() *processes {
 			}
 		}
 	}()
+	t.Cleanup(p.end)
 	return p
 }
 
 func (p *processes) end() {
-	close(p.stop)
+	p.ended.Do(func() { close(p.stop) })
 	p.done.Wait()
 }
 

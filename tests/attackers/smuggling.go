@@ -60,7 +60,7 @@ func smuggling() []attempt {
 	for _, length := range []string{"5\r\nContent-Length: 60", "5, 60", "5, 5", "+5", "0x5", "-1", "5 5", "5;q=1", "5\x0b", "18446744073709551621", "1e1", "\u0665"} {
 		attempts = append(attempts, attempt{fmt.Sprintf("Content-Length: %q", length), post("Content-Length: "+length+"\r\n", "xxxxx"+smuggled), refused})
 	}
-	// The length covers everything: whoever goes by it has one request, whoever makes out chunks has two.
+	// The length covers everything: a server that uses it reads one request, one that reads chunks reads two.
 	for _, line := range []string{
 		"Transfer-Encoding: xchunked", "Transfer-Encoding : chunked", " Transfer-Encoding: chunked", "Transfer-Encoding:\tchunked", "Transfer-Encoding:\x0bchunked",
 		"Transfer-Encoding: chunked, identity", "Transfer-Encoding: identity, chunked", "Transfer-Encoding: chunked\r\nTransfer-Encoding: x", "Transfer-Encoding: x\r\nTransfer-Encoding: chunked",
@@ -81,7 +81,7 @@ func (s *Scene) Smuggling(t *testing.T) {
 	report.Add(t, section, "Smuggled requests over HTTP/1.1", fmt.Sprintf("%d tried, 0 arrived", tried))
 }
 
-// Forged sends headers that the edge alone may set, and looks at what the app gets.
+// Forged sends headers that the edge alone may set, and checks what the app gets.
 func (s *Scene) Forged(t *testing.T) {
 	if !s.tells {
 		t.Skip("this app does not tell what it gets")
@@ -101,7 +101,7 @@ func (s *Scene) Forged(t *testing.T) {
 	report.Add(t, section, "Forged headers of a proxy that reach the app", "0 of 10")
 }
 
-// nothingArrived looks at what the app was asked for, where the app tells; the attackers' paths are all the same to it.
+// nothingArrived checks what the app was asked for, where the app tells; the attackers' paths are all the same to it.
 func (s *Scene) nothingArrived(t *testing.T) {
 	t.Helper()
 	if !s.tells {

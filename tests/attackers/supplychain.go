@@ -45,7 +45,7 @@ func (s *Scene) Archive(t *testing.T) {
 	report.Add(t, chain, "Files of packages that were changed after their installation, but for configuration", fmt.Sprint(counts["changed-after-installation"]))
 }
 
-// Checks names what CI looks at of Berth itself, as far as this checkout has it.
+// Checks names what CI checks of Berth itself, as far as this checkout has it.
 func Checks(t *testing.T, r *harness.Rehearsal) {
 	read := func(path string) string {
 		text, err := os.ReadFile(filepath.Join(r.Project, path))
@@ -56,8 +56,8 @@ func Checks(t *testing.T, r *harness.Rehearsal) {
 	for _, check := range []string{"shellcheck", "go vet", "errcheck", "staticcheck", "actionlint", "gosec"} {
 		require.Regexp(t, `(?s)\nlint: .*`+check+`.*\npush:`, makefile)
 	}
-	require.Regexp(t, `\ntest: lint `, makefile)
-	require.Contains(t, test, "target: [test, ")
+	require.Regexp(t, `\ntest: test-machine\n\t\$\(call TIMED,lint `, makefile)
+	require.Contains(t, test, `fromJSON('["test", "test-e2e-all",`)
 	require.Contains(t, test, "run: make \"$TARGET\"\n")
 	report.Add(t, chain, "On every push (`make lint`)", "gosec, staticcheck, errcheck, go vet, shellcheck, actionlint")
 

@@ -19,7 +19,7 @@ var explained = map[string]string{
 	"BREACH":           "pages are compressed on purpose; what it takes beside is a page that repeats a visitor's input next to a secret, which is the app's to avoid",
 }
 
-// TLS has testssl.sh look at the front door: protocols, ciphers, certificate, headers, known vulnerabilities. It asks nobody
+// TLS has testssl.sh check the site: protocols, ciphers, certificate, headers, known vulnerabilities. It sends nothing
 // outside.
 func (s *Scene) TLS(t *testing.T) {
 	r := s.rehearsal.In(t)
@@ -39,7 +39,7 @@ cat findings.json`)
 			assert.Containsf(t, explained, finding.ID, "%s: %s", finding.Severity, finding.Finding)
 		}
 	}
-	// It looked, and at what it was to look at.
+	// It ran, on the right site.
 	for _, seen := range []string{"TLS1_3", "cipherlist_NULL", "FS", "HSTS_time", "heartbleed", "ROBOT", "cert_chain_of_trust", "overall_grade"} {
 		assert.NotEmpty(t, grades[seen], seen)
 	}

@@ -29,7 +29,7 @@ func TestAChangedPasswordOfPostgresIsToldBeforehand(t *testing.T) {
 		"a database to be made":      {[]string{"POSTGRES_PASSWORD=before", "BERTH_NEW_POSTGRES_USER=load", "BERTH_NEW_POSTGRES_PASSWORD=" + old, "BERTH_NEW_POSTGRES_DB=later"}, ""},
 		"another user":               {[]string{"BERTH_NEW_POSTGRES_USER=other", "BERTH_NEW_POSTGRES_PASSWORD=" + old, "BERTH_NEW_POSTGRES_DB=postgres"}, "POSTGRES_PASSWORD other\n"},
 		"neither old nor new is it":  {[]string{"POSTGRES_PASSWORD=before", "BERTH_NEW_POSTGRES_USER=load", "BERTH_NEW_POSTGRES_PASSWORD=canary"}, "unknown load\n"},
-		"nobody answers":             {[]string{"PGPORT=1", "BERTH_NEW_POSTGRES_USER=load", "BERTH_NEW_POSTGRES_PASSWORD=canary"}, "unknown load\n"},
+		"no answer":                  {[]string{"PGPORT=1", "BERTH_NEW_POSTGRES_USER=load", "BERTH_NEW_POSTGRES_PASSWORD=canary"}, "unknown load\n"},
 	} {
 		output, said, err := s.with(test.env...).tries("login", "")
 		require.NoError(t, err, name+said)

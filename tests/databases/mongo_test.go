@@ -24,7 +24,7 @@ func TestMongoAsksTheRightTools(t *testing.T) {
 		env  []string
 		want string
 	}{
-		"nobody is asked":  {nil, ""},
+		"no question":      {nil, ""},
 		"the image's root": {[]string{"MONGO_INITDB_ROOT_USERNAME=boss", `MONGO_INITDB_ROOT_PASSWORD=p"w\x`}, "boss"},
 		"files":            {[]string{"MONGO_INITDB_ROOT_USERNAME=boss", "MONGO_INITDB_ROOT_PASSWORD_FILE=" + s.folder + "/password"}, "boss"},
 		"Bitnami's":        {[]string{`MONGODB_ROOT_PASSWORD=p"w\x`}, "root"},
@@ -34,8 +34,8 @@ func TestMongoAsksTheRightTools(t *testing.T) {
 			login, config, shell = " --username="+test.want+" --authenticationDatabase=admin --config=/dev/fd/3", "password: \"p\\\"w\\\\x\"\n", test.want+" p\"w\\x\n"
 		}
 		in := s.with(test.env...)
-		assert.Equal(t, "mongodump --quiet"+login+" --archive\n"+config, in.does("dump", ""), name)
-		assert.Equal(t, "mongorestore --quiet"+login+" --archive --drop --stopOnError\n"+config+"an archive", in.does("restore", "an archive"), name)
+		assert.Equal(t, "mongodump"+login+" --archive\n"+config, in.does("dump", ""), name)
+		assert.Equal(t, "mongorestore"+login+" --archive --drop --stopOnError\n"+config+"an archive", in.does("restore", "an archive"), name)
 		assert.Equal(t, shell+"5 shop\n", in.does("rows", ""), name)
 		in.does("ping", "")
 		assert.Equal(t, shell, in.does("client", ""), name)

@@ -164,7 +164,7 @@ func TestMySQLChecksBesideFirst(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, said, "restore again")
 
-	// A connection that holds the tables keeps nobody waiting.
+	// A connection that holds the tables does not block.
 	holder := s.command(t.Context(), "mariadb", "--user=root", "--unbuffered", "--skip-column-names", "shop_production")
 	input, err := holder.StdinPipe()
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ import (
 
 const sqlitePy = "../../provision/scripts/release/sqlite.py"
 
-// volume is a folder as a container filled it, looked at by root.
+// volume is a folder as a container filled it, checked by root.
 type volume struct {
 	t      *testing.T
 	folder string
@@ -173,7 +173,7 @@ func TestSQLiteRestoresAllOrNothing(t *testing.T) {
 	}
 }
 
-// TestSQLiteFollowsNoLink: what a container made of its volume leads nowhere on the server.
+// TestSQLiteFollowsNoLink: a link that a container puts into its volume is not followed on the server.
 func TestSQLiteFollowsNoLink(t *testing.T) {
 	t.Parallel()
 	v := newVolume(t)

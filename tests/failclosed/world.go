@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -56,7 +57,7 @@ func (w world) run(ctx context.Context, standIns, fault, mode, input string, com
 		"--ro-bind", standIns, "/usr/bin", "--ro-bind", standIns, "/usr/sbin", "--tmpfs", "/usr/local/bin",
 		"--symlink", "usr/bin", "/bin", "--symlink", "usr/sbin", "/sbin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
 		"--ro-bind", here + "/stand", "/stand", "--ro-bind", here + "/dispatch", "/dispatch", "--ro-bind", here + "/bashenv", "/bashenv",
-		"--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"}
+		"--proc", "/proc", "--ro-bind", here + "/loadavg", "/proc/loadavg", "--dev", "/dev", "--tmpfs", "/tmp"}
 	for _, folder := range roots {
 		arguments = append(arguments, "--bind", w.of(folder), "/"+folder)
 	}
@@ -104,7 +105,7 @@ func (w world) lines(path string) []string {
 	return slices.Compact(all)
 }
 
-// contents are the sums of what the server keeps: files by their path, links by where they lead.
+// contents are the sums of what the server keeps: files by their path, links by their targets.
 func (w world) contents(t *testing.T) map[string]string {
 	t.Helper()
 	sums := map[string]string{}
@@ -131,7 +132,31 @@ func (w world) contents(t *testing.T) map[string]string {
 	return sums
 }
 
-var sentence = regexp.MustCompile(`(?m)^[\w./-]+: .{15,}`)
+// sentence is what a script says with its name before it, or a line of the health check that is not ok.
+var sentence = regexp.MustCompile(`(?m)^([\w./-]+: |(warning|critical) +\w+ +).{15,}`)
+
+// page is what the health check found amiss, as it is left for CloudWatch and the status page.
+func (w world) page(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(w.of("run/berth/health.json"))
+	if err != nil {
+		return ""
+	}
+	var page struct {
+		Checks []struct {
+			Name, Reason string
+			Severity     int
+		}
+	}
+	require.NoError(t, json.Unmarshal(text, &page), string(text))
+	found := ""
+	for _, check := range page.Checks {
+		if check.Severity > 0 {
+			found += fmt.Sprintln("critical", check.Name, check.Reason)
+		}
+	}
+	return found
+}
 
 // lost says what a run took from the server: before and good are what it kept before, and what is kept after a run in which
 // nothing failed.
@@ -154,6 +179,9 @@ func (w world) lost(t *testing.T, before, good map[string]string) []string {
 	if destroyed := w.lines("world/destroyed"); len(destroyed) > 0 {
 		lost = append(lost, fmt.Sprintf("destroyed: %s", destroyed))
 	}
+	if held, err := os.ReadFile(w.of("world/held")); err == nil {
+		lost = append(lost, strings.TrimSpace(string(held)))
+	}
 	containers, err := os.ReadFile(w.of("world/containers"))
 	if err != nil {
 		return lost
@@ -165,7 +193,8 @@ func (w world) lost(t *testing.T, before, good map[string]string) []string {
 			}
 		}
 		for _, kept := range w.lines("world/kept") {
-			if !bytes.Contains(containers, []byte(" release-"+kept+" web ")) {
+			// What was restarted is the same release.
+			if !regexp.MustCompile(" release-" + kept + `(-r\d+)? web `).Match(containers) {
 				lost = append(lost, "the container of the kept release "+kept+" is gone")
 			}
 		}

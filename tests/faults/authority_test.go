@@ -53,11 +53,11 @@ func TestTheAuthorityFails(t *testing.T) {
 			says:   []string{"the CA's rate limit was reached (too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s): it is asked again from ", "not sooner, and the site goes on with what it has"},
 			fixes: func(r *harness.Rehearsal) {
 				accepts(r)
-				orders := ordered(r)
-				assert.Contains(r.T(), look(r, false), "the CA's rate limit was reached, so it is asked again from ")
-				assert.Equal(r.T(), orders, ordered(r), "it was not asked")
+				orders := r.Orders()
+				assert.Contains(r.T(), r.Renew(false), "the CA's rate limit was reached, so it is asked again from ")
+				assert.Equal(r.T(), orders, r.Orders(), "it was not asked")
 			}},
-		{name: "somebody else answers it", row: "The authority's challenge gets a wrong answer, from another server in front", again: generateNow,
+		{name: "another server answers it", row: "The authority's challenge gets a wrong answer, from another server in front", again: generateNow,
 			breaks: func(r *harness.Rehearsal) {
 				r.SSH("sudo systemd-run --quiet --collect --unit other python3 -m http.server 8099")
 				inNetworkOf(r, "nft", `table inet other { chain in { type nat hook prerouting priority -110; iifname "eth*" tcp dport 80 redirect to :8099; }; }`)
@@ -67,7 +67,7 @@ func TestTheAuthorityFails(t *testing.T) {
 				inNetworkOf(r, "nft", "delete table inet other")
 				r.SSH("sudo systemctl stop other")
 			}},
-		{name: "a name leads elsewhere", row: "A name leads to a wrong address",
+		{name: "a name points elsewhere", row: "A name points to a wrong address",
 			breaks: func(r *harness.Rehearsal) {
 				for _, one := range r.Account().All(record) {
 					if one.Output("name") == "www."+harness.Domain && one.Output("type") == "A" {
@@ -93,7 +93,7 @@ func TestTheAuthorityFails(t *testing.T) {
 		r.Run("up", "--set", "aliases[1]=ahead.example.test")
 		assert.Contains(t, served(t, r, "ahead.example.test"), "ahead.example.test")
 		clock("")(r)
-		report.Add(t, noCertificate, "The server's clock is a day ahead, of the same programs", "goes on by itself")
+		report.Add(t, noCertificate, "The server's clock is a day ahead, of the same programs", "continues automatically")
 	})
 }
 
@@ -125,7 +125,7 @@ func (w withoutCertificate) against(t *testing.T, r *harness.Rehearsal, s *harne
 	w.fixes(r)
 	how := "the next look got the new one"
 	if w.again == "" {
-		look(r, true)
+		r.Renew(true)
 	} else {
 		r.SSH(w.again)
 		how = "`" + w.again[len("sudo /opt/berth/"):] + "` got the new one"
@@ -150,7 +150,7 @@ func undelegated(t *testing.T, r *harness.Rehearsal) {
 	require.Contains(t, output, "the site answers with a self-signed certificate")
 	require.Contains(t, output, "the server tries again twice a day, or at once: sudo /opt/berth/ssl-manager.sh generate")
 	r.Console("change", zone, id(r, zone), `{"undelegated": false}`)
-	look(r, true)
+	r.Renew(true)
 	r.Run("up")
 	report.Add(t, noCertificate, "The zone is not delegated yet, at a first update", "said what to do; the site went on with the placeholder; the next look got the certificate")
 }

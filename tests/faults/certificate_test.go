@@ -5,8 +5,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -42,25 +40,6 @@ func serial(t *testing.T, r *harness.Rehearsal) string {
 	found := certificate(t, r, harness.Domain)
 	require.NotNil(t, found)
 	return found.SerialNumber.String()
-}
-
-// look runs what the timer runs, which has to succeed or has to fail, and gives what it said.
-func look(r *harness.Rehearsal, succeeds bool) string {
-	r.T().Helper()
-	// systemd starts a unit five times in ten seconds and then no more, which nobody but a test does.
-	output, err := r.TrySSH(`since=$(date +%s); sudo systemctl reset-failed berth-certificate.service
-sudo systemctl start berth-certificate.service; code=$?
-sudo journalctl --no-pager --output cat --unit berth-certificate.service --since @$since; exit $code`, "")
-	require.Equalf(r.T(), succeeds, err == nil, "%s", output)
-	return output
-}
-
-// ordered counts the certificates that the authority was ever asked for.
-func ordered(r *harness.Rehearsal) int {
-	r.T().Helper()
-	log, err := exec.CommandContext(r.T().Context(), "docker", "logs", r.Name+"-acme").CombinedOutput()
-	require.NoError(r.T(), err)
-	return strings.Count(string(log), "Added order ")
 }
 
 // refuses has the authority answer each new order with a problem, until accepts.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Releases, and disturbs it when the nth step of a name begins: cut_release.sh NAME:NTH kill|end|power|fill|none
-# kill ends every process of the release at once. end asks deploy.sh to end, which it does by itself. power says that the step is reached, and goes on: whoever reads it
+# kill ends every process of the release at once. end asks deploy.sh to end, which it does. power says that the step is reached, and goes on: whoever reads it
 # pulls the plug. fill leaves no room on the volume, while the release holds still, and keeps at it until the release ends.
 set -euo pipefail
 name=${1%:*} nth=${1#*:} how=$2 seen=0 filler=""

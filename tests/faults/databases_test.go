@@ -82,7 +82,7 @@ func secondServer(r *harness.Rehearsal, _ *harness.Site) {
 	compose(r, func(text string) string { return strings.Replace(text, "\nvolumes:\n", second+"\nvolumes:\n", 1) })
 	output, err := r.Try("up")
 	require.Error(r.T(), err, output)
-	assert.Contains(r.T(), output, "services db and second keep their files in the same volume, db-data, and two servers at work on the same files damage them")
+	assert.Contains(r.T(), output, "services db and second keep their files in the same volume, db-data, and two servers that use the same files damage them")
 	compose(r, func(text string) string { return strings.Replace(text, second, "", 1) })
 }
 

@@ -11,7 +11,7 @@ import (
 	"berth/tests/report"
 )
 
-// fault is something that breaks beside a site that stands.
+// fault is something that breaks beside a running site.
 type fault struct {
 	// name is the subtest's, row the document's.
 	name, row string
@@ -27,7 +27,7 @@ type fault struct {
 }
 
 // against breaks it: the update ends in a sentence that says what to do, and once that is done the next one goes through;
-// or it heals by itself. The site stays up all the while, and has the row that was written before.
+// or it recovers automatically. The site stays up all the while, and has the row that was written before.
 func (f fault) against(t *testing.T, r *harness.Rehearsal, s *harness.Site, section, row string) {
 	t.Run(f.name, func(t *testing.T) {
 		r, s := r.In(t), s.In(t)
@@ -67,7 +67,7 @@ func (f fault) update(t *testing.T, r *harness.Rehearsal) string {
 		require.Contains(t, output, sentence)
 	}
 	if f.heals {
-		return "goes on by itself"
+		return "continues automatically"
 	}
 	if f.fixes != nil {
 		f.fixes(r)

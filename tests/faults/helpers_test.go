@@ -1,5 +1,5 @@
 // Package faults breaks a rehearsal on purpose, over and over, and says what became of it. make test-faults runs it; its
-// figures stand in docs/reliability.md.
+// figures are in docs/reliability.md.
 package faults
 
 import (

@@ -23,7 +23,7 @@ func TestInterrupted(t *testing.T) {
 	var want []string
 	const row = "kept through every cut"
 
-	t.Run("nobody disturbs, to compare with", func(t *testing.T) {
+	t.Run("undisturbed, to compare with", func(t *testing.T) {
 		r := r.In(t)
 		r.Run("up")
 		want = endState(r)
@@ -105,7 +105,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// figure says how many of the cuts converged: all, or none that can be told apart.
+// figure says how many of the cuts converged: all, or none that differ.
 func figure(t *testing.T, cuts int, what string) string {
 	t.Helper()
 	assert.Positive(t, cuts)

@@ -13,7 +13,7 @@ import (
 	"berth/tests/runbook"
 )
 
-// page is one of the documentation, whose operator's blocks are run as they stand.
+// page is one of the documentation, whose operator's blocks are run unchanged.
 type page struct {
 	*harness.Rehearsal
 	blocks []string

@@ -23,7 +23,7 @@ var cutRelease string
 const releases = "Releases cut"
 
 // TestReleasesCut ends deploy.sh in the middle of each of its steps, by kill -9, by a signal that it hears, and by a power
-// cut, while somebody looks at the site.
+// cut, while somebody uses the site.
 func TestReleasesCut(t *testing.T) {
 	r := harness.New(t, "berth-faults")
 	r.Run("up", "--set", "migration.service=api", "--set", "migration.command=python3 migrate.py", "--set", "drainWithin=5")
@@ -76,7 +76,7 @@ func TestReleasesCut(t *testing.T) {
 				}
 				require.Contains(t, []string{old, next}, greeting(s), "the old release or the new one")
 				if how == "end" {
-					require.Equal(t, old, greeting(s), "it went back by itself")
+					require.Equal(t, old, greeting(s), "it rolled back automatically")
 					record := r.SSH("sudo tail -n 1 /data/releases.jsonl")
 					require.Contains(t, record, `"result":"failed"`)
 					require.Contains(t, record, "was ended from outside (signal TERM)")

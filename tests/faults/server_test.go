@@ -22,11 +22,11 @@ const (
 	attachment  = "aws:ec2/volumeAttachment:VolumeAttachment"
 )
 
-const byHand = "Somebody at work in AWS's console"
+const byHand = "Manual changes in AWS's console"
 
 func id(r *harness.Rehearsal, typ string) string { return r.Account().Only(typ).ID }
 
-// TestTheServerIsTouched has somebody at work in AWS's console, on the server and on what hangs on it, and meets a new server
+// TestTheServerIsTouched makes manual changes in AWS's console, on the server and on what hangs on it, and meets a new server
 // with what the world has in store for one.
 func TestTheServerIsTouched(t *testing.T) {
 	r := harness.New(t, "berth-faults")
@@ -203,7 +203,7 @@ func volumeTaken(t *testing.T, r *harness.Rehearsal, s *harness.Site, row string
 	require.Error(t, err, output)
 	require.Contains(t, output, "so reboot: sudo systemctl reboot")
 	require.Contains(t, output, "after the fix, run 'pulumi up' again")
-	// A container does not come back from a reboot by itself.
+	// A container does not restart after a reboot without a restart policy.
 	docker(t, "stop", "--time", "60", host(t, r))
 	docker(t, "start", host(t, r))
 	r.Run("up")
@@ -222,7 +222,7 @@ func volumeGiven(t *testing.T, r *harness.Rehearsal, s *harness.Site, row string
 	assert.Contains(t, r.Run("refresh"), "VolumeAttachment data delete")
 	output, err := r.Try("up")
 	require.Error(t, err, output)
-	require.Contains(t, output, "the volume hangs on another server, to which somebody attached it by hand: take it off there (aws ec2 detach-volume --region eu-central-1")
+	require.Contains(t, output, "the volume is attached to another server, which was a manual change: detach it there (aws ec2 detach-volume --region eu-central-1")
 	r.Console("remove", attachment, given)
 	r.Console("remove", instance, other)
 	// Once the boot has given up on the volume, its step alone brings back what waited for it: Docker, the way to the release

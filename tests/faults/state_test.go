@@ -25,7 +25,7 @@ const (
 const lose = "pulumi stack rm --yes --force --preserve-config rehearsal"
 
 // TestTheStateAndTheAccountDiffer changes the account behind Pulumi's back, and takes Pulumi's memory away: docs/state.md says
-// what to do, and is done as it stands.
+// what to do, and is run unchanged.
 func TestTheStateAndTheAccountDiffer(t *testing.T) {
 	r := harness.New(t, "berth-faults")
 	r.Run("up", "--set", "alarmEmail=ops@example.test")
@@ -95,7 +95,7 @@ wait "$first" && cat first.log`)
 	report.Add(t, state, "Two updates at once, by Pulumi's own command", "the second is refused, the first goes through; no request failed")
 }
 
-// changedByHand has somebody at work in AWS's console. A preview that refreshes says all of it, and an update puts it right.
+// changedByHand makes manual changes in AWS's console. A preview that refreshes says all of it, and an update puts it right.
 func changedByHand(t *testing.T, r *harness.Rehearsal, s *harness.Site, row string) {
 	account := r.Account()
 	inventory := account.Inventory()
@@ -140,15 +140,15 @@ func changedByHand(t *testing.T, r *harness.Rehearsal, s *harness.Site, row stri
 func openedByHand(t *testing.T, r *harness.Rehearsal) {
 	group := id(r, "aws:ec2/securityGroup:SecurityGroup")
 	open := r.Console("make", rule, fmt.Sprintf(`{"securityGroupId": %q, "ipProtocol": "tcp", "fromPort": 5432, "toPort": 5432, "cidrIpv4": "0.0.0.0/0"}`, group))
-	said := "somebody opened tcp 5432 from 0.0.0.0/0 by hand; where nobody needs it: aws ec2 revoke-security-group-ingress --group-id " + group + " --security-group-rule-ids " + open
+	said := "a rule that Pulumi does not manage opens tcp 5432 from 0.0.0.0/0; if it is not needed: aws ec2 revoke-security-group-ingress --group-id " + group + " --security-group-rule-ids " + open
 	assert.Contains(t, r.Run("preview"), said)
 	assert.Contains(t, r.Run("up"), said)
 	r.Console("remove", rule, open)
-	assert.NotContains(t, r.Run("preview"), "somebody opened")
+	assert.NotContains(t, r.Run("preview"), "a rule that Pulumi does not manage")
 	report.Add(t, state, "A rule that is open to the world is added to the firewall by hand", "found by `pulumi preview` and `pulumi up`, which say the command that takes it away")
 }
 
-// clearAway takes away in the console what a stack that nobody knows any longer had, but for what outlives a server.
+// clearAway takes away in the console the resources of a forgotten stack, except for what outlives a server.
 func clearAway(r *harness.Rehearsal) {
 	r.T().Helper()
 	kept := []string{volume, address, record, "aws:route53/zone:Zone", "aws:ebs/snapshot:Snapshot", "aws:iam/policy:Policy"}

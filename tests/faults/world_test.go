@@ -32,7 +32,7 @@ func copied(t *testing.T, r *harness.Rehearsal) {
 	require.NoError(t, os.CopyFS(r.App, os.DirFS(sample)))
 }
 
-// TestTheWorldFails breaks what Berth stands on, one thing at a time.
+// TestTheWorldFails breaks what Berth depends on, one thing at a time.
 func TestTheWorldFails(t *testing.T) {
 	r := harness.New(t, "berth-faults")
 	copied(t, r)
@@ -49,7 +49,7 @@ func TestTheWorldFails(t *testing.T) {
 		{name: "AWS throttles", args: alias("throttled"), row: "AWS throttles until the provider gives up",
 			breaks: refuse(1, throttled), says: []string{"Throttling: Rate exceeded", "AWS is asked too much at once, by this or by others in the account: wait a minute"}},
 		{name: "AWS is eventually consistent", args: alias("consistent"), row: "AWS does not find what it just made",
-			breaks: refuse(1, unfound), says: []string{"NoSuchChange", "made a moment ago, it will be found in a minute"}},
+			breaks: refuse(1, unfound), says: []string{"NoSuchChange", "created a moment ago is found in a minute"}},
 		{name: "AWS refuses the credentials", args: alias("denied"), row: "AWS does not allow it (AccessDenied)",
 			breaks: refuse(-1, unauthorized), says: []string{"route53:ChangeResourceRecordSets", "give them what docs/iam/deployer.json lists"}, fixes: undisturbed},
 		{name: "AWS refuses the signature", args: alias("skewed"), row: "The operator's clock is a day behind: AWS refuses the signature",
@@ -66,7 +66,7 @@ func TestTheWorldFails(t *testing.T) {
 				r.Commit(map[string]string{"web/release": "while the git host is down"})
 				unreachable(r, "ip daddr 198.51.100.4 drop")
 			},
-			says:  []string{"the git host of ssh://git@198.51.100.4/srv/app.git does not answer from the server; when it does, run 'pulumi up' again", "the site is served by"},
+			says:  []string{"the git host of ssh://git@198.51.100.4/srv/app.git does not answer from the server [git-host-not-answering]; when it does, run 'pulumi up' again", "the site is served by"},
 			fixes: reachable},
 		{name: "the volume is another stack's", args: []string{"--set", "environment.GREETING=foreign"}, row: "The volume belongs to another stack",
 			breaks: func(r *harness.Rehearsal) { r.SSH("echo someone-else | sudo tee /data/stack") },
@@ -79,11 +79,11 @@ func TestTheWorldFails(t *testing.T) {
 		r := r.In(t)
 		r.InjectFaults(harness.Fault{Operation: "create", Kind: "late", Seconds: 10})
 		first := r.Start(append([]string{"up"}, alias("first")...)...)
-		// The second comes while the first is at work, and holds what it holds from its first second on.
+		// The second comes while the first runs, and holds what it holds from its first second on.
 		first.Await(func(output string) string { return regexp.MustCompile("Updating").FindString(output) })
 		output, err := r.Try("up")
 		require.Error(t, err)
-		assert.Contains(t, output, "another command is at work on this rehearsal; wait for it, or end it")
+		assert.Contains(t, output, "another command is running on this rehearsal; wait for it, or end it")
 		output, err = first.Wait()
 		require.NoError(t, err, output)
 	})

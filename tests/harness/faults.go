@@ -17,7 +17,7 @@ type Fault struct {
 	Times                        int
 }
 
-// InjectFaults leaves faults for the AWS stand-in and forgets those that came to pass.
+// InjectFaults leaves faults for the AWS stand-in and forgets those that happened.
 func (r *Rehearsal) InjectFaults(faults ...Fault) {
 	r.t.Helper()
 	text, err := json.Marshal(faults)
@@ -28,7 +28,7 @@ func (r *Rehearsal) InjectFaults(faults ...Fault) {
 	require.NoError(r.t, os.RemoveAll(filepath.Join(folder, "faulted")))
 }
 
-// Injected are the faults that came to pass since Disturb, as "hold create vpc".
+// Injected are the faults that happened since InjectFaults, as "hold create vpc".
 func (r *Rehearsal) Injected() []string {
 	text, err := os.ReadFile(filepath.Join(r.Dir, "aws", "faulted"))
 	// Whoever writes it may be about to, or be killed before.

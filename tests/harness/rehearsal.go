@@ -1,4 +1,4 @@
-// Package harness drives the rehearsal as its user does, from the command line, and looks at the site as a visitor
+// Package harness drives the rehearsal as its user does, from the command line, and uses the site as a visitor
 // does.
 package harness
 
@@ -40,7 +40,7 @@ func New(t *testing.T, name string) *Rehearsal {
 	r.Run("clean")
 	others, err := exec.CommandContext(t.Context(), "docker", "network", "ls", "--quiet", "--filter", "label=berth.rehearsal").Output()
 	require.NoError(t, err)
-	require.Empty(t, string(others), "another rehearsal stands on the same addresses; take it down first: make rehearse-clean")
+	require.Empty(t, string(others), "another rehearsal uses the same addresses; remove it first: make rehearse-clean")
 	t.Cleanup(func() { r.Run("clean") })
 	return r
 }
@@ -144,7 +144,7 @@ func (r *Rehearsal) TrySSH(command, input string) (string, error) {
 }
 
 // alarmPeriod is how long an alarm's periods last here: what takes AWS three minutes to mail takes one. It is longer than a
-// look at the health takes on a busy machine, and five of them than the minute after which the server reports again.
+// read of the health takes on a busy machine, and five of them than the minute after which the server reports again.
 const alarmPeriod = "20s"
 
 // Command is one of this rehearsal's, as words of a command line.

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Running is a command of the rehearsal at work.
+// Running is a running command of the rehearsal.
 type Running struct {
 	command *exec.Cmd
 	ended   chan struct{}

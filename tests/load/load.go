@@ -27,7 +27,7 @@ type Plan struct {
 	Request string
 	// WritePath gets every tenth request as a POST, "" for none. Its answer is {"id": number}.
 	WritePath string
-	// WebSockets are kept open at SocketPath, an echo: each for about three seconds, then closed and opened anew.
+	// WebSockets are kept open at SocketPath, an echo: each for about three seconds, then closed and opened again.
 	WebSockets int
 	SocketPath string
 	// Downloads run at DownloadPath, one after the other.
@@ -42,7 +42,7 @@ const (
 	pause = 200 * time.Millisecond
 )
 
-// Run is load at work.
+// Run is running load.
 type Run struct {
 	target    Target
 	plan      Plan

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// usesKey leads to the number of requests on a connection.
+// usesKey is the key of the number of requests on a connection.
 type usesKey struct{}
 
 // served is a site whose behaviour tests change while it is under load.

@@ -14,7 +14,7 @@ import (
 
 var link = regexp.MustCompile(`(!?)\[[^\]]*\]\(([^)#\s]+)[^)]*\)`)
 
-// What README and docs lead to is there, and no picture is fetched from elsewhere.
+// What README and docs link to is there, and no picture is fetched from elsewhere.
 func TestLinksLeadSomewhere(t *testing.T) {
 	const project = "../.."
 	pages := []string{"README.md", "CONTRIBUTING.md"}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The kinds of blocks, as they stand in a block's info string after "sh".
+// The kinds of blocks, as they are written in a block's info string after "sh".
 const (
 	// Host blocks run on the server, over SSH.
 	Host = "host"

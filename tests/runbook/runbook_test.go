@@ -46,8 +46,8 @@ func TestPages(t *testing.T) {
 		require.NoError(t, err)
 		name := filepath.Base(path)
 		if name != "README.md" {
-			assert.Contains(t, string(index), "]("+name+")", "the index leads to every page")
-			for _, heading := range []string{"## How it looks", "## What to do", "## How to know that it is over"} {
+			assert.Contains(t, string(index), "]("+name+")", "the index links to every page")
+			for _, heading := range []string{"## Symptoms", "## What to do", "## How to know that it is solved"} {
 				assert.Contains(t, string(page), heading, name)
 			}
 		}

@@ -133,6 +133,8 @@ type server struct {
 	root     string
 	standins map[string]string
 	gib      int
+	// local are disks of the server itself.
+	local []*disk
 }
 
 func newServer(t *testing.T) *server {
@@ -173,7 +175,11 @@ func (s *server) step(d *disk) (string, error) {
 	s.t.Helper()
 	scripts, err := filepath.Abs("../../provision/scripts")
 	require.NoError(s.t, err)
-	command := exec.CommandContext(s.t.Context(), "unshare", "--mount", "--propagation", "private", "bash", "step.sh", s.root, d.device, s.path(), scripts)
+	args := []string{"--mount", "--propagation", "private", "bash", "step.sh", s.root, d.device, s.path(), scripts}
+	for _, local := range s.local {
+		args = append(args, local.device)
+	}
+	command := exec.CommandContext(s.t.Context(), "unshare", args...)
 	command.Stdin = strings.NewReader(fmt.Sprintf(`{"VOLUME_ID":"%s","VOLUME_SIZE":%d}`, id, s.gib))
 	output, err := command.CombinedOutput()
 	return string(output), err

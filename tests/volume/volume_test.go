@@ -262,6 +262,7 @@ func TestOnlyWhatIsBlankOrBegunIsFormatted(t *testing.T) {
 				newServer(t).refuses(volume.make(t), volume.says)
 			})
 		}
+		t.Run("local disks beside it", testLocalDisks)
 		t.Run("one flipped bit of the superblock", testFlipped)
 		t.Run("what makes a device unfit", testUnfit)
 		t.Run("a power cut", testPowerCut)
@@ -269,6 +270,30 @@ func TestOnlyWhatIsBlankOrBegunIsFormatted(t *testing.T) {
 	})
 	report.Add(t, "Data", "Volumes in every state at the volume step: blank, damaged, foreign, unreadable, cut while formatted",
 		fmt.Sprintf("%d tried: %d formatted (blank, or begun by Berth), %d mounted as they were, %d refused with nothing changed", tried.Load(), formatted.Load(), used.Load(), refused.Load()))
+}
+
+// testLocalDisks has the step meet servers with disks of their own, which are blank with each start: none is taken for the volume.
+func testLocalDisks(t *testing.T) {
+	t.Parallel()
+	blank, labelled := newDisk(t, size), ours(t)
+	locals := []*disk{blank, labelled}
+	untouched := func(s *server, d *disk, step func(*disk)) {
+		before := []string{blank.content(), labelled.content()}
+		step(d)
+		assert.Equal(s.t, before, []string{blank.content(), labelled.content()}, "the server's own disks are as they were")
+	}
+	d, s := newDisk(t, size), newServer(t)
+	s.local = locals
+	untouched(s, d, s.formats)
+	untouched(s, d, s.takes)
+	lost := newServer(t)
+	lost.local = locals
+	untouched(lost, &disk{t: t, image: d.image}, func(none *disk) {
+		output, err := lost.step(none)
+		require.Errorf(t, err, "%s", output)
+		assert.Contains(t, output, "volume "+id+" did not appear")
+		assert.NotContains(t, output, "making a file system")
+	})
 }
 
 // testFlipped flips one bit in each of several bytes: of counts, of the magic number, the features, the label, the unused

@@ -133,7 +133,7 @@ func TestTheApprovedCommitsGoOut(t *testing.T) {
 	}
 }
 
-// Code that nobody has approved runs with the role that reads, and where a reviewer let it in.
+// Code without approval runs with the role that reads, and where a reviewer let it in.
 func TestPreviewsHaveTheirOwnEnvironments(t *testing.T) {
 	readme := read(t, "../../docs/iam/README.md")
 	for name, text := range workflows(t) {
@@ -290,7 +290,7 @@ func TestRunnerSSH(t *testing.T) {
 			[]string{"describe-security-groups", "describe-security-group-rules", "revoke-security-group-ingress", "authorize-security-group-ingress"}},
 		{"takes away what an earlier version's run left", "open", "sg-1", "sgr-3\tNone\tNone\t198.51.100.7/32", "198.51.100.9", false, "left open to 198.51.100.7/32",
 			[]string{"describe-security-groups", "describe-security-group-rules", "revoke-security-group-ingress", "authorize-security-group-ingress"}},
-		{"closes its own without a word of another", "close", "sg-1", own, "", false, "runner-ssh.sh: closed sgr-1\n",
+		{"closes its own and does not mention another", "close", "sg-1", own, "", false, "runner-ssh.sh: closed sgr-1\n",
 			[]string{"describe-security-groups", "describe-security-group-rules", "revoke-security-group-ingress"}},
 		{"closes all at once", "close", "sg-1", own + "\n" + killed, "", false, "closed sgr-1 sgr-2",
 			[]string{"describe-security-groups", "describe-security-group-rules", "revoke-security-group-ingress"}},

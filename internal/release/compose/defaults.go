@@ -11,7 +11,7 @@ import (
 	"berth/internal/plain"
 )
 
-// serversOwn matches variables by which programs of the server are told what to do: Compose makes every variable of an env file one
+// serversOwn matches variables by which programs of the server are configured: Compose makes every variable of an env file one
 // of its own environment and of the programs that it runs. The repository does not decide on these; COMPOSE_PROFILES is none.
 // Source: docker/compose v2.26.1, cmd/compose, setEnvWithDotEnv; the manuals of Docker, ld.so, git, OpenSSH, Go and bash.
 var serversOwn = regexp.MustCompile(`(?i)^(COMPOSE_.*|DOCKER_(HOST|CONFIG|CONTEXT|TLS|TLS_VERIFY|CERT_PATH|API_VERSION|AUTH_CONFIG|BUILDKIT|CLI_.*|CONTENT_TRUST.*|DEFAULT_PLATFORM|CUSTOM_HEADERS)|BUILDKIT_.*|BUILDX_.*|` +

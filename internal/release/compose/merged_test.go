@@ -88,11 +88,11 @@ func TestSeveralFilesAreLoadedAsComposeDoes(t *testing.T) {
 // TestOfSeveralFilesEachIsLookedAt before Compose reads it.
 func TestOfSeveralFilesEachIsLookedAt(t *testing.T) {
 	for over, refused := range map[string]string{
-		"services:\n  web: {extends: {file: /etc/passwd, service: x}}\n":       "/etc/passwd leads out of the repository",
-		"include: [../elsewhere.yaml]\nservices: {}\n":                         "../elsewhere.yaml leads out of the repository",
+		"services:\n  web: {extends: {file: /etc/passwd, service: x}}\n":       "/etc/passwd points outside the repository",
+		"include: [../elsewhere.yaml]\nservices: {}\n":                         "../elsewhere.yaml points outside the repository",
 		"services:\n  web: {image: !reset null}\n  x: {iamge: y}\n":            "compose.prod.yaml: ",
 		"services:\n  web: {environment: {A: \"${MUST:?}\"}}\n":                "required variable MUST is missing a value",
-		"services: !override\n  web: {extends: {file: ../../x, service: x}}\n": "../../x leads out of the repository",
+		"services: !override\n  web: {extends: {file: ../../x, service: x}}\n": "../../x points outside the repository",
 	} {
 		dir := checkout(t, map[string]string{"compose.yaml": "services:\n  web: {image: x}\n", "compose.prod.yaml": over})
 		_, err := Load(t.Context(), dir, []string{"compose.yaml", "compose.prod.yaml"}, nil, nil)

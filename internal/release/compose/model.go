@@ -36,8 +36,8 @@ type Model struct {
 	// are relative to the folder that was loaded, with slashes, and absolute where they lie outside of it. LabelFiles are
 	// those with labels.
 	EnvFiles, LabelFiles map[string][]string
-	// StandIns are those of EnvFiles that the commit does not hold and that the stack's variables stand in for; Absent are those of
-	// both that it does not hold and that nothing stands in for.
+	// StandIns are those of EnvFiles that the commit does not hold and that the stack's variables replace; Absent are those of
+	// both that it does not hold and that nothing replaces.
 	StandIns, Absent map[string][]string
 	// SSH are the services whose build wants keys of the operator's.
 	SSH []string
@@ -54,7 +54,7 @@ var silence = sync.OnceFunc(func() { logrus.SetOutput(io.Discard) })
 // Load writes .env.production beside the first, and the same to where a committed .env or an env file is that the commit
 // does not hold, so dir has to be thrown away afterwards. Nothing outside of dir is read: a file there that is included or
 // extended is an error, env files and label files are left out of the model. The error says in one sentence what Compose has
-// against the file; where a secret's whole value would stand in it, there stands its name.
+// against the file; the whole value of a secret is replaced by its name.
 func Load(ctx context.Context, dir string, composeFiles []string, variables, secrets map[string]string) (*Model, error) {
 	silence()
 	dir, err := filepath.Abs(dir)
@@ -102,7 +102,7 @@ func locate(dir string, composeFiles []string) (paths []string, err error) {
 		case err != nil:
 			wrong = append(wrong, fmt.Errorf("find %s: %w", file, err))
 		case outside != nil || !filepath.IsLocal(relative):
-			wrong = append(wrong, fmt.Errorf("%s leads out of the repository; commit the file itself", file))
+			wrong = append(wrong, fmt.Errorf("%s points outside the repository; commit the file itself", file))
 		default:
 			paths = append(paths, filepath.Join(dir, relative))
 		}
@@ -214,7 +214,7 @@ func (m *Model) sortOut(dir, service string, spec *types.ContainerSpec, variable
 	return nil
 }
 
-// standIn writes the stack's variables to an env file below dir, along no link that leads out.
+// standIn writes the stack's variables to an env file below dir, along no link that points out.
 func standIn(dir, path string, variables map[string]string) error {
 	relative, err := filepath.Rel(dir, path)
 	if err != nil {
@@ -268,7 +268,7 @@ func onServer(dir, path string) string {
 	return path
 }
 
-// outside says whether a path leads out of dir, by itself or by symbolic links.
+// outside says whether a path points out of dir, directly or by symbolic links.
 func outside(dir, path string) bool {
 	if relative, err := filepath.Rel(dir, path); err != nil || !filepath.IsLocal(relative) {
 		return true

@@ -23,7 +23,7 @@ func checkout(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// document is the part of a model that the tests look at.
+// document is the part of a model that the tests check.
 type document struct {
 	Name     string
 	Services map[string]struct {
@@ -291,7 +291,7 @@ func TestLoadFindsTheFileInsideTheRepository(t *testing.T) {
 	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "linked.yaml")))
 	for file, want := range map[string]string{
 		"compose.yaml": "the repository has no compose.yaml; name the file: pulumi config set berth:composeFile",
-		"linked.yaml":  "leads out of the repository",
+		"linked.yaml":  "points outside the repository",
 		"../" + filepath.Base(filepath.Dir(outside)) + "/compose.yaml": "the repository has no",
 		"folder": "is a directory",
 	} {

@@ -21,7 +21,7 @@ import (
 // mostFiles is how many files a compose file may draw in.
 const mostFiles = 500
 
-// reach follows what a compose file draws in (include and extends) before Compose does, and refuses what leads out of the
+// reach follows what a compose file draws in (include and extends) before Compose does, and refuses what points out of the
 // checkout: Compose opens any file of this machine. What a file names is read as Compose reads it, by its own parser.
 type reach struct {
 	dir  string
@@ -34,7 +34,7 @@ type drawn struct {
 	variables  types.Mapping
 	// included says that the file was included, extended that a service of it is extended.
 	included, extended bool
-	// by are the files that led here.
+	// by are the files that include it.
 	by []string
 }
 
@@ -198,12 +198,12 @@ func (r *reach) inside(base, name string) (string, error) {
 		path = filepath.Join(base, path)
 	}
 	if strings.HasPrefix(name, "~") || outside(r.dir, path) {
-		return "", fmt.Errorf("%s leads out of the repository; Fix: commit the file and name it by its path there", name)
+		return "", fmt.Errorf("%s points outside the repository; Fix: commit the file and name it by its path there", name)
 	}
 	return path, nil
 }
 
-// elsewhere matches what Compose would fetch by itself.
+// elsewhere matches what Compose would fetch automatically.
 var elsewhere = regexp.MustCompile(`^([a-z][a-z0-9+.-]*://|git@|github\.com[/:])`)
 
 // texts are those of a key that takes one or a list.

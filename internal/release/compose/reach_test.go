@@ -75,7 +75,7 @@ func TestLoadReadsNothingOutsideTheCheckout(t *testing.T) {
 					assert.NotContains(t, err.Error(), canary)
 				}
 				if strings.HasPrefix(name, "include") || strings.HasPrefix(name, "extends") {
-					require.ErrorContains(t, err, "leads out of the repository; Fix: commit the file and name it by its path there")
+					require.ErrorContains(t, err, "points outside the repository; Fix: commit the file and name it by its path there")
 				}
 				if model != nil {
 					assert.NotContains(t, string(model.JSON), canary)
@@ -100,7 +100,7 @@ func TestLoadLooksForNothingWhereItRuns(t *testing.T) {
 	}
 }
 
-// TestLoadTakesNothingFromTheOperator: the model is the server's, whoever looks at it.
+// TestLoadTakesNothingFromTheOperator: the model is the server's, whoever reads it.
 func TestLoadTakesNothingFromTheOperator(t *testing.T) {
 	t.Setenv("HOME", "/home/operator")
 	t.Setenv("OPERATOR", "stolen")

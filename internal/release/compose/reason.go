@@ -38,13 +38,13 @@ func reason(err error, dir string, paths []string, secrets map[string]string) st
 	return strings.Join(lines, "; ")
 }
 
-// composeWords are those of the specification that stand in messages about every file.
+// composeWords are those of the specification that are in messages about every file.
 const composeWords = " services networks volumes secrets configs include environment env_file image build context dockerfile ports healthcheck depends_on deploy labels command required"
 
-// shortestHidden is the length from which a value is told from an ordinary word, in bytes.
+// shortestHidden is the length from which a value is distinguished from an ordinary word, in bytes.
 const shortestHidden = 4
 
-// hideValues puts the secrets' names where their values stood, the longest values first; not for those that the file itself has.
+// hideValues puts the secrets' names in place of their values, the longest values first; not for those that the file itself has.
 func hideValues(text string, variables map[string]string, written string) string {
 	var names []string
 	for name, value := range variables {

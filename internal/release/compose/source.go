@@ -34,7 +34,7 @@ func ReadSource(texts ...[]byte) *Source {
 		if err := yaml.Unmarshal(text, &document); err != nil || len(document.Content) == 0 {
 			continue
 		}
-		// Whoever reads a source follows its aliases; Compose refuses what leads back to itself, or is without bounds.
+		// Whoever reads a source follows its aliases; Compose refuses what points back to itself, or is without bounds.
 		if nodes += expanded(&document, map[*yaml.Node]int{}); nodes > mostNodes {
 			return &Source{}
 		}
@@ -57,7 +57,7 @@ const mostNodes = 1_000_000
 func expanded(node *yaml.Node, known map[*yaml.Node]int) int {
 	if count, seen := known[node]; seen {
 		if count == 0 {
-			return mostNodes + 1 // It leads back to itself.
+			return mostNodes + 1 // It points back to itself.
 		}
 		return count
 	}
@@ -206,7 +206,7 @@ func (s *Source) Services() (names []string) {
 	return names
 }
 
-// At is the place of the key that a path of keys leads to, that of the last one there is, or none.
+// At is the place of the key at a path of keys, that of the last one there is, or none.
 func (s *Source) At(path ...string) Place {
 	place, _ := s.reach(path)
 	return place
@@ -308,7 +308,7 @@ var (
 	reference = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)(?::?-([^}]*))?[^}]*\}?`)
 )
 
-// Exposure is a variable of a service whose secret stands in the file itself.
+// Exposure is a variable of a service whose secret is written in the file itself.
 type Exposure struct {
 	Service, Name string
 	// By is the variable that its value should come from: the one whose default it is, or the first that has the same value; its
@@ -319,7 +319,7 @@ type Exposure struct {
 	InURL bool
 }
 
-// Exposed lists the services' variables whose secret stands in the file itself, in their order. A reference to the environment is
+// Exposed lists the services' variables whose secret is written in the file itself, in their order. A reference to the environment is
 // none; its default is, unless have has a value for it.
 func (s *Source) Exposed(have func(name string) bool) (found []Exposure) {
 	services := resolved(s.services)
@@ -335,7 +335,7 @@ func (s *Source) Exposed(have func(name string) bool) (found []Exposure) {
 	for i := 0; i+1 < len(services.Content); i += 2 {
 		_, environment := field(services.Content[i+1], "environment")
 		for _, variable := range s.variables(environment) {
-			if !exposes(variable.name, variable.value) {
+			if !Exposes(variable.name, variable.value) {
 				continue
 			}
 			one := Exposure{Service: services.Content[i].Value, Name: variable.name, By: variable.name, At: variable.at}
@@ -367,7 +367,7 @@ func (s *Source) Exposed(have func(name string) bool) (found []Exposure) {
 type variable struct {
 	name, value string
 	at          Place
-	// bare says that it stands there by its name alone.
+	// bare says that only its name is given.
 	bare bool
 }
 
@@ -397,7 +397,8 @@ func (s *Source) variables(environment *yaml.Node) (all []variable) {
 	return all
 }
 
-func exposes(name, value string) bool {
+// Exposes says whether a variable of the compose file's holds a secret: by its name, or with a password in a URL.
+func Exposes(name, value string) bool {
 	if password := inURL.FindStringSubmatch(value); password != nil {
 		return literal(password[1])
 	}
@@ -418,7 +419,7 @@ func literal(value string) bool {
 	return strings.TrimSpace(value) != "" && len(references) == 0
 }
 
-// Gap is a variable that a service takes and that nobody gave a value.
+// Gap is a variable that a service takes and that has no value.
 type Gap struct {
 	Service, Name string
 	// At is where the file takes it.
@@ -432,11 +433,11 @@ type Gap struct {
 // without braces. A doubled $ is a $.
 var taken = regexp.MustCompile(`\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)([^}]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)`)
 
-// plainName matches a variable's name that is one as it stands, and no reference to another.
+// plainName matches a variable's name without a reference to another.
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // Gaps lists the variables that the file takes without a default and that have has no value for, each at its first line, in the
-// order of the lines. Compose makes them empty and warns of it, where nobody looks, or refuses the file (:?). A service of a
+// order of the lines. Compose makes them empty and only prints a warning, or refuses the file (:?). A service of a
 // profile that is not among those that run does not count.
 func (s *Source) Gaps(have func(name string) bool, running ...string) (gaps []Gap) {
 	seen := map[string]int{}

@@ -106,7 +106,7 @@ services:
 	}
 }
 
-// TestASourceWithoutBoundsIsNone: before Compose has refused it, nobody follows its aliases.
+// TestASourceWithoutBoundsIsNone: before Compose has refused it, its aliases are not followed.
 func TestASourceWithoutBoundsIsNone(t *testing.T) {
 	for _, text := range []string{
 		"x-a: &a\n  b: *a\nservices: {web: {image: x, x-l: *a}}\n", "services: &s\n  web: {image: x, deploy: *s}\n", "services: {web: &w {environment: {<<: *w}}}\n",

@@ -11,8 +11,8 @@ import (
 )
 
 // Checkout writes all files of a commit that Fetch brought into a new folder, which is closed to other users.
-// Submodules are empty folders, as on the server. Symbolic links that lead out of the folder are left out: they would
-// lead into the operator's own files.
+// Submodules are empty folders, as on the server. Symbolic links that point out of the folder are left out: they would
+// point into the operator's own files.
 func (r *Repository) Checkout(ctx context.Context, commit, into string) error {
 	if err := r.checkout(ctx, commit, into); err != nil {
 		return fmt.Errorf("check out commit %.12s: %w", commit, err)
@@ -89,7 +89,7 @@ func (r *Repository) lay(ctx context.Context, commit, into, index string) error 
 	return err
 }
 
-// dropLinksOut removes the symbolic links that lead out of a folder. One that leads nowhere yet stays, where it leads
+// dropLinksOut removes the symbolic links that point out of a folder. One without a target yet stays, if it points
 // inside: to .env.production, for instance, which is written later.
 func dropLinksOut(folder string) error {
 	root, err := filepath.EvalSymlinks(folder)
@@ -109,6 +109,6 @@ func dropLinksOut(folder string) error {
 		if err == nil && (target == root || strings.HasPrefix(target, root+string(filepath.Separator))) {
 			return nil
 		}
-		return os.Remove(path) // #nosec G122 -- nobody else writes to a checkout that was just made
+		return os.Remove(path) // #nosec G122 -- no other process writes to a new checkout
 	})
 }

@@ -71,7 +71,7 @@ func (r *Repository) fetch(ctx context.Context, missing []string) error {
 }
 
 // download fetches without the content of files, and nothing that was not asked for. What the copy holds already is
-// told by git's algorithm of that name.
+// computed by git's algorithm of that name.
 func (r *Repository) download(ctx context.Context, negotiation, stdin string, args ...string) error {
 	name, before, limit, err := r.bounded()
 	if err != nil {

@@ -40,7 +40,7 @@ func TestFetchFollowsTheRepository(t *testing.T) {
 	o.git("tag", "v1")
 	r := o.open("main")
 	require.NoError(t, r.Fetch(t.Context(), first))
-	// The history is written anew, a tag moves, and a branch makes way for one below its name.
+	// The history is rewritten, a tag moves, and a branch makes way for one below its name.
 	o.git("commit", "--quiet", "--amend", "--allow-empty", "--message", "rewritten")
 	o.git("tag", "--force", "v1")
 	o.git("branch", "-D", "topic")

@@ -40,9 +40,9 @@ func (r *Repository) file(ctx context.Context, commit, path string) ([]byte, err
 	kind, rest, _ := strings.Cut(answer, " ")
 	switch kind {
 	case "symlink":
-		return nil, fmt.Errorf("it is a symbolic link that leads out of the repository; commit the file itself")
+		return nil, fmt.Errorf("it is a symbolic link that points outside the repository; commit the file itself")
 	case "loop":
-		return nil, fmt.Errorf("it is a symbolic link that leads back to itself; commit the file itself")
+		return nil, fmt.Errorf("it is a symbolic link that points back to itself; commit the file itself")
 	case "dangling", "notdir":
 		return nil, fs.ErrNotExist
 	}

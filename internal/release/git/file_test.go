@@ -30,8 +30,8 @@ func TestFile(t *testing.T) {
 		assert.Equal(t, want, string(got), path)
 	}
 	for path, want := range map[string]string{
-		"larger": "at most 1048576", "deploy": "a folder", "linked": "a folder", "absolute": "leads out of the repository",
-		"out": "leads out of the repository", "loop": "leads back", "": "not a path", ".": "not a path",
+		"larger": "at most 1048576", "deploy": "a folder", "linked": "a folder", "absolute": "points outside the repository",
+		"out": "points outside the repository", "loop": "points back", "": "not a path", ".": "not a path",
 	} {
 		_, err := r.File(t.Context(), commit, path)
 		assert.ErrorContains(t, err, want, path)

@@ -51,7 +51,7 @@ func isolated() []string {
 }
 
 // remote runs git where it may ask the repository: with the deploy key, and with the operator's configuration, which
-// is where proxies, certificates and credential helpers stand.
+// is the place of proxies, certificates and credential helpers.
 func (r *Repository) remote(ctx context.Context, stdin string, args ...string) (string, error) {
 	return r.ask(ctx, stdin, "git", nil, args...)
 }
@@ -70,7 +70,7 @@ func (r *Repository) ask(ctx context.Context, stdin, name string, before []strin
 	return r.run(ctx, environment, stdin, name, before, append([]string{"-c", "core.hooksPath=" + os.DevNull}, args...)...)
 }
 
-// elsewhere are the variables by which a hook that runs Pulumi would lead git to another repository. Source: git
+// elsewhere are the variables by which a hook that runs Pulumi would point git to another repository. Source: git
 // rev-parse --local-env-vars, without those that hold configuration.
 var elsewhere = map[string]bool{
 	"GIT_DIR": true, "GIT_WORK_TREE": true, "GIT_INDEX_FILE": true, "GIT_OBJECT_DIRECTORY": true, "GIT_COMMON_DIR": true,
@@ -105,7 +105,7 @@ func (r *Repository) run(ctx context.Context, environment []string, stdin, name 
 	// Source: ssh of OpenSSH says so whenever a pinned key does not match.
 	if r.keys != "" && strings.Contains(failed.said, "Host key verification failed") {
 		host, _, _ := sshHost(r.cfg.Repository)
-		return "", fmt.Errorf("%s does not show the SSH host key of berth:repositoryHostKey (%s), so somebody else answers there, or it has a new key: nothing was sent; "+
+		return "", fmt.Errorf("%s does not show the SSH host key of berth:repositoryHostKey (%s), so another host answers there, or it has a new key: nothing was sent; "+
 			"compare with the key that the git host publishes, and only then: pulumi config set berth:repositoryHostKey 'ssh-ed25519 …'", host, pinnedKey(r.cfg))
 	}
 	if strings.Contains(failed.said, r.mirror) {

@@ -28,7 +28,7 @@ func TestKnownHosts(t *testing.T) {
 	}
 }
 
-// TestTheDeployKeyOpensTheRepository puts another ssh into the way, which notes what it was given and leads to the
+// TestTheDeployKeyOpensTheRepository puts another ssh into the way, which notes its arguments and forwards to the
 // origin.
 func TestTheDeployKeyOpensTheRepository(t *testing.T) {
 	o := newOrigin(t)

@@ -25,7 +25,7 @@ func TestTheUpdateReleasesWhatItsPreviewShowed(t *testing.T) {
 	assert.Equal(t, commit, at("main").Shown(), "the same command")
 	assert.Empty(t, at("next").Shown(), "another ref")
 
-	// Another command's preview, and files that nobody wrote.
+	// Another command's preview, and files that no preview wrote.
 	for _, text := range []string{`{"command":"1 since Thu Jan  1 00:00:00 1970","commit":"` + commit + `"}`, `{"commit":"` + commit + `"}`, `{`, ``} {
 		require.NoError(t, os.WriteFile(at("main").shownFile(), []byte(text), 0o600))
 		assert.Empty(t, at("main").Shown(), text)

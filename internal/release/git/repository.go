@@ -31,7 +31,7 @@ type Repository struct {
 	keys string
 }
 
-// Open finds or makes the copy for cfg.Repository, without asking the network. It stands in the user's cache folder,
+// Open finds or makes the copy for cfg.Repository, without asking the network. It is in the user's cache folder,
 // or below $BERTH_CACHE. Close takes away what Open leaves outside of it.
 func Open(cfg *config.Config) (*Repository, error) {
 	base, err := cache()

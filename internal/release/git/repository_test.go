@@ -13,7 +13,7 @@ import (
 	"berth/internal/config"
 )
 
-// origin is a repository as it stands on a git host.
+// origin is a repository on a git host.
 type origin struct {
 	t      *testing.T
 	folder string

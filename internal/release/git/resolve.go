@@ -36,7 +36,7 @@ func (r *Repository) Resolve(ctx context.Context) (string, error) {
 }
 
 // pick finds the ref in the output of git ls-remote: a branch before a tag, an annotated tag by the commit it points
-// at, an abbreviated SHA where exactly one branch or tag stands there.
+// at, an abbreviated SHA if exactly one branch or tag points there.
 func pick(listing, ref string) (string, error) {
 	refs, matching := map[string]string{}, map[string]bool{}
 	for line := range strings.Lines(listing) {

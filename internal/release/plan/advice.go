@@ -12,7 +12,7 @@ func (p *planner) advice(late []late) []Advice {
 	all := []Advice{}
 	for _, name := range p.services {
 		for _, advise := range []func(string, *Service) []Advice{
-			p.adviseName, p.adviseMounts, p.adviseScale, p.adviseRestart, p.advisePassword, p.adviseHealth, p.adviseFiles,
+			p.adviseName, p.adviseMounts, p.adviseScheduler, p.adviseRestart, p.advisePassword, p.adviseHealth, p.adviseFiles,
 		} {
 			all = append(all, advise(name, p.service(name))...)
 		}
@@ -47,7 +47,7 @@ var (
 
 func (p *planner) adviseName(name string, service *Service) (all []Advice) {
 	if _, ok := service.raw["container_name"].(string); ok && !p.persistent(name) {
-		all = append(all, Advice{name, "container_name", fmt.Sprintf("the container_name %s of %s is only a name on its networks here, since two releases stand side by side; other services may use it or the service's own name", service.ContainerName, name)})
+		all = append(all, Advice{name, "container_name", fmt.Sprintf("the container_name %s of %s is only a name on its networks here, since two releases run side by side; other services may use it or the service's own name", service.ContainerName, name)})
 	}
 	if len(service.Ports) > 0 {
 		all = append(all, Advice{name, "ports", fmt.Sprintf("the published ports of %s stay closed on the server, where the site is reached through its routes; publish them in compose.override.yaml, which stays on the laptop", name)})
@@ -86,15 +86,15 @@ func (p *planner) adviseMounts(name string, service *Service) (all []Advice) {
 	return all
 }
 
-func (p *planner) adviseScale(name string, service *Service) []Advice {
-	if service.replicas() <= 1 || !p.routed(name) {
+// scheduler matches images and commands of what runs others at set times.
+var scheduler = regexp.MustCompile(`(^|[/\s"])((ofelia|supercronic|crond|yacron|go-crond)([:@\s"]|$)|cron["\s,]+-f)`)
+
+// adviseScheduler points at what the server does itself.
+func (p *planner) adviseScheduler(name string, service *Service) []Advice {
+	if !scheduler.MatchString(service.Image) && !scheduler.MatchString(asJSON(service.raw["command"])) && !scheduler.MatchString(asJSON(service.raw["entrypoint"])) {
 		return nil
 	}
-	key := "deploy"
-	if service.Scale != nil {
-		key = "scale"
-	}
-	return []Advice{{name, key, name + " runs once: a routed service is not scaled"}}
+	return []Advice{{name, "image", fmt.Sprintf("%s looks like a scheduler; Berth runs commands at set times itself, one at a time, says which one failed, and lets a job finish while a release goes out: pulumi config set --path 'berth:jobs[0].name' NAME, with schedule, service and command", name)}}
 }
 
 func (p *planner) adviseRestart(name string, service *Service) []Advice {

@@ -58,7 +58,7 @@ func (s *Service) kindForSure() string {
 }
 
 // kindsOfDatabases are the kinds of the databases among persistent services, by name: where none of a kind is one for sure, a
-// password tells, but nobody reaches a database by a route.
+// password tells, but no route points to a database.
 func (p *planner) kindsOfDatabases() map[string]string {
 	kinds, sure := map[string]string{}, map[string]bool{}
 	for _, name := range p.Stateful {
@@ -136,7 +136,7 @@ func (p *planner) sqlite() []SQLite {
 	return all
 }
 
-// unknownRoot is what makes the root password of MySQL or MariaDB one that nobody knows, "" for nothing: a random one takes
+// unknownRoot is what makes the root password of MySQL or MariaDB unknown, "" if it is known: a random one takes
 // precedence over any other.
 func (s *Service) unknownRoot() string {
 	first := func(names ...string) string {

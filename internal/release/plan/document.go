@@ -17,7 +17,7 @@ type Document struct {
 	// Trees are git's hashes of what the commit holds at the paths that the plan is about, "" for nothing.
 	Trees []Tree `json:"trees"`
 	*Plan
-	// Persistent are other plans, for when images declare volumes that nobody knew of, by the services' names with blanks between.
+	// Persistent are other plans, for images that declare volumes which the preview did not know, by the services' names with blanks between.
 	Persistent map[string]*Plan `json:"persistent"`
 }
 

@@ -44,12 +44,7 @@ type Settings struct {
 }
 
 // Route leads a path to a port of a service.
-type Route struct {
-	Path    string `json:"path"`
-	Service string `json:"service"`
-	Port    int    `json:"port"`
-	Health  string `json:"health"`
-}
+type Route = config.Route
 
 // below says whether a path is a folder or lies in it.
 func below(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }
@@ -86,14 +81,14 @@ func (g *Given) holds(path string) bool { return below(path, g.Source) && g.comm
 // shown is a path as the compose file would write it.
 func (g *Given) shown(path string) string { return strings.TrimPrefix(path, g.Source+"/") }
 
-// leadsOut says whether a path leads out of the checkout into the folder that holds it, where nothing of the app can be.
-func (g *Given) leadsOut(path string) bool {
+// outside says whether a path goes out of the checkout into the folder that holds it, where nothing of the app can be.
+func (g *Given) outside(path string) bool {
 	return g.Root != "" && below(path, g.Root) && !below(path, g.Source)
 }
 
 func (g *Given) allows(name string) bool { return slices.Contains(g.Allow, name) }
 
-// routed says whether a route leads to a service.
+// routed says whether a route points to a service.
 func (g *Given) routed(service string) bool {
 	return slices.ContainsFunc(g.Routes, func(route Route) bool { return route.Service == service })
 }
@@ -119,7 +114,7 @@ func (g *Given) keepsFiles(mount Mount) bool {
 	if below(mount.Source, g.Source) {
 		return !g.committed(mount.Source)
 	}
-	return !g.leadsOut(mount.Source) && !systemPath.MatchString(mount.Source)
+	return !g.outside(mount.Source) && !systemPath.MatchString(mount.Source)
 }
 
 // fixed says whether a mount is of the commit's files, which are read by Berth, by other services and by the release that is

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Links says which paths of an app's compose file are symbolic links of the commit, or lead through one. Docker follows a link as
-// root, and a container that can write beside it decides where it leads: only files and folders themselves are mounted or built
+// Links says which paths of an app's compose file are symbolic links of the commit, or pass through one. Docker follows a link as
+// root, and a container that can write beside it decides where it points: only files and folders themselves are mounted or built
 // from. source is the checkout's path, links are the commit's symbolic links, by their paths in it.
 func Links(model *Model, source string, links []string) []Problem {
 	known := map[string]bool{}
@@ -19,7 +19,7 @@ func Links(model *Model, source string, links []string) []Problem {
 	var found []Problem
 	check := func(place []string, what, at string) {
 		if link, inside := firstLink(at, source, known); link != "" {
-			found = append(found, problem(place, "%s %s, and %s is a symbolic link there; Fix: commit the file or folder itself at that path, or name what the link leads to", what, inside, link).holding(path.Base(inside)))
+			found = append(found, problem("path-through-link", place, "%s %s, and %s is a symbolic link there; Fix: commit the file or folder itself at that path, or name the target of the link", what, inside, link).holding(path.Base(inside)))
 		}
 	}
 	for name, service := range model.Services {

@@ -178,7 +178,7 @@ func (s *Service) definition() object { return copied(s.raw).(object) }
 // label is a label's value as text, whatever YAML made of it.
 func (s *Service) label(name string) string { return asText(s.Labels[name]) }
 
-// networks are those that the service is in by itself, with what it says of each.
+// networks are those that only the service is in, with what it says of each.
 func (s *Service) networks() map[string]object {
 	if s.NetworkMode != "" {
 		return nil

@@ -24,7 +24,7 @@ type Plan struct {
 	Because   map[string]string `json:"because"`
 	// Alone are those of Stateless that never run twice: the old one is stopped before the new one starts.
 	Alone []string `json:"alone"`
-	// Stores are those of Stateful that hold data in a format of their own, databases and the like. Once are the services that
+	// Stores are those of Stateful that hold data in a format of their own, such as databases. Once are the services that
 	// others wait for until they have run.
 	Stores []string `json:"stores"`
 	Once   []string `json:"once"`
@@ -39,7 +39,7 @@ type Plan struct {
 	Data    File     `json:"data"`
 	Volumes []string `json:"volumes"`
 	Join    []Join   `json:"join"`
-	// Routes lead to loopback ports, Ports is where those come from. Addresses are those of the app's networks.
+	// Routes forward to loopback ports, Ports is where those come from. Addresses are those of the app's networks.
 	Routes    []Upstream `json:"routes"`
 	Ports     []Port     `json:"ports"`
 	Addresses []Address  `json:"addresses"`

@@ -144,7 +144,7 @@ func (p *planner) replaced(name string) object {
 		}
 		definition["networks"] = networks
 	}
-	if p.routed(name) {
+	if p.routed(name) && p.balanced(name) == 0 {
 		delete(definition, "scale")
 		if deploy, _ := definition["deploy"].(object); service.Deploy.Replicas != nil {
 			delete(deploy, "replicas")
@@ -196,7 +196,7 @@ func without(definition object, others []string) {
 	}
 }
 
-// restarts: a kept release must not come back by itself when the server starts; what has to run all the time must, unless the
+// restarts: a kept release must not start with the server; what has to run all the time must, unless the
 // file says otherwise.
 func restarts(definition object, must bool) {
 	if policy := asText(definition["restart"]); policy == "always" || must && policy == "" {

@@ -18,7 +18,7 @@ var (
 func (p *planner) tooNew() (all []Problem) {
 	add := func(what, key string, below ...string) {
 		section, name, _ := strings.Cut(what, " ")
-		all = append(all, problem(append(keys(section+"s", name), below...), "%s has %s, which the server's Compose, Debian's 2.26, does not know; take it out of the compose file", what, key))
+		all = append(all, problem("compose-key-newer-than-server", append(keys(section+"s", name), below...), "%s has %s, which the server's Compose, Debian's 2.26, does not know; take it out of the compose file", what, key))
 	}
 	for _, name := range p.services {
 		service := p.service(name)

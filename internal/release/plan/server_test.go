@@ -81,7 +81,7 @@ func TestWhatTheServerKnowsIsNamed(t *testing.T) {
 	assert.Equal(t, "@PORT:web:80@", whole["routes"].([]any)[0].(map[string]any)["upstream"])
 	assert.Equal(t, []any{map[string]any{"path": "@SOURCE@/data", "hash": ""}, map[string]any{"path": "@SOURCE@/web", "hash": "t1"}}, whole["trees"])
 	assert.Equal(t, "@SOURCE@/web", whole["builds"].([]any)[0].(map[string]any)["build"].(map[string]any)["context"])
-	assert.NotContains(t, made.Builds[0].Material, "/tmp/x", "another checkout of the same commit builds nothing anew")
+	assert.NotContains(t, made.Builds[0].Material, "/tmp/x", "another checkout of the same commit builds nothing again")
 }
 
 // TestFilesOfTheServerAreReadThere: variables by its Compose; labels it does not know how.
@@ -114,7 +114,7 @@ func TestTheSameCommitGivesTheSameText(t *testing.T) {
 	assert.Len(t, texts, 1)
 }
 
-// TestImagesVolumesHavePlansOfTheirOwn: for what is stateless, and nobody said that it is.
+// TestImagesVolumesHavePlansOfTheirOwn: for what is stateless without a label.
 func TestImagesVolumesHavePlansOfTheirOwn(t *testing.T) {
 	made, whole := document(t, `{"services":{"web":{"image":"x:1","tmpfs":["/run/x"]},"db":{"image":"postgres:17"},"free":{"image":"x:1","labels":{"berth.stateful":"false"}},"job":{"image":"x:1"},
 	  "worker":{"image":"x:1","depends_on":{"job":{"condition":"service_completed_successfully"}}}}}`)

@@ -52,7 +52,7 @@ func (p *planner) jobsBefore(because map[string]string) map[string]string {
 	return jobs
 }
 
-// statefulBecause says why a service is persistent by itself, "" where it is not.
+// statefulBecause says why a service itself is persistent, "" where it is not.
 func (p *planner) statefulBecause(name string) string {
 	service := p.service(name)
 	switch service.label(stateful) {

@@ -100,9 +100,9 @@ func (p *Plan) Misplaced() (problems []Problem) {
 		mounts := targets(definition)
 		switch {
 		case major >= 18 && slices.Contains(mounts, data):
-			problems = append(problems, problem(keys("services", database.Service, "volumes"), "service %s mounts %s, where Postgres %d does not keep its data, and it refuses to start so. Fix: mount the volume at /var/lib/postgresql", database.Service, data, major).holding(data))
+			problems = append(problems, problem("postgres-data-elsewhere", keys("services", database.Service, "volumes"), "service %s mounts %s, where Postgres %d does not keep its data, and it refuses to start so; Fix: mount the volume at /var/lib/postgresql", database.Service, data, major).holding(data))
 		case major < 18 && slices.Contains(mounts, "/var/lib/postgresql") && !slices.Contains(mounts, data):
-			problems = append(problems, problem(keys("services", database.Service, "volumes"), "service %s mounts /var/lib/postgresql, but Postgres %d keeps its data in %s, in a volume without a name, which a new container does not get. Fix: mount the volume at %s", database.Service, major, data, data).holding("/var/lib/postgresql"))
+			problems = append(problems, problem("postgres-data-unnamed-volume", keys("services", database.Service, "volumes"), "service %s mounts /var/lib/postgresql, but Postgres %d keeps its data in %s, in a volume without a name, which a new container does not get; Fix: mount the volume at %s", database.Service, major, data, data).holding("/var/lib/postgresql"))
 		}
 	}
 	return problems

@@ -78,7 +78,7 @@ func spanOf(network string) (found span, ok bool) {
 	return span{first, first + size - 1}, true
 }
 
-// privateNetworks are what is for networks that nobody else has.
+// privateNetworks are what is for networks without other members.
 var privateNetworks = []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}
 
 // private says whether addresses are for private networks, and of none that the server is in itself. The metadata service has an

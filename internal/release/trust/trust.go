@@ -37,13 +37,13 @@ type found struct {
 	holds string
 }
 
-// check is one look at an app.
+// check is one check of an app.
 type check struct {
 	Given
 	found []found
 }
 
-// add notes what was found at a key of a service or the like, where the file has a text.
+// add notes what was found at a key of a service, network or volume, where the file has a text.
 func (c *check) add(id, kind, name, key, holds, allow, format string, args ...any) {
 	c.found = append(c.found, found{id: id, kind: kind, name: name, at: append([]string{kind + "s", name}, strings.Fields(key)...), holds: holds, allow: allow, what: fmt.Sprintf(format, args...)})
 }
@@ -153,7 +153,7 @@ var (
 
 func below(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }
 
-// outside says whether a path is none of the checkout's: one that is not written straight is not, wherever it leads.
+// outside says whether a path is none of the checkout's: one that is not written straight is not, whatever its target.
 func (c *check) outside(path string) bool {
 	if path == "" || remote.MatchString(path) {
 		return false
@@ -194,7 +194,7 @@ func (c *check) build(name string, service object, secrets map[string]object) {
 		}
 	}
 	if slices.Contains(strings.Split(dockerfile, "/"), "..") {
-		c.add("compose-dockerfile-outside", "service", name, "build dockerfile", "", "host-mounts", "is built from the Dockerfile %s, which leads out of its folder", shown(dockerfile))
+		c.add("compose-dockerfile-outside", "service", name, "build dockerfile", "", "host-mounts", "is built from the Dockerfile %s, which is outside its folder", shown(dockerfile))
 	}
 	// They are fields of one argument of Docker's, which a comma or a quote ends.
 	for _, secret := range list(build["secrets"]) {

@@ -84,7 +84,7 @@ asked_how() {
 }
 
 # last_refusal sets AT, TIMES and ENDS to when these names were refused last, the how-manieth time that was, and until when at
-# least; it fails where they were not. What the volume holds is no number before it was looked at: $((…)) runs what is in one.
+# least; it fails where they were not. What the volume holds is no number before it is checked: $((…)) runs what is in one.
 last_refusal() {
   local how
   local -a before=()
@@ -93,7 +93,7 @@ last_refusal() {
   read_text how asked_how
   [ "${before[2]:-}" = "$NAMES" ] && [ "${before[4]:-$how}" = "$how" ] || return 1
   [[ "${before[0]} ${before[1]} ${before[3]:-0}" =~ ^[1-9][0-9]{0,10}\ [1-9][0-9]{0,5}\ (0|-?[1-9][0-9]{0,14})$ ]] ||
-    fail "$REFUSED is damaged, so it cannot be told when the authority may be asked again; nothing was asked. Fix: sudo rm $REFUSED"
+    fail refusal-record-damaged "$REFUSED is damaged, so it cannot be told when the authority may be asked again; nothing was asked. Fix: sudo rm $REFUSED"
   AT=${before[0]} TIMES=${before[1]} ENDS=${before[3]:-0}
 }
 

@@ -12,7 +12,7 @@ begin_log() { BEGUN=$(stat --format %s "$LOGS/letsencrypt.log" 2>/dev/null || ec
 run_log() { tail -c "+$((BEGUN + 1))" "$LOGS/letsencrypt.log" 2>/dev/null || true; }
 
 # problem prints kind and detail of the last problem in a run's log that was the authority's answer, but for the one that
-# certbot deals with by itself. Source: RFC 8555, section 6.7.
+# certbot retries on its own. Source: RFC 8555, section 6.7.
 problem() {
   run_log | grep -oE '"(type|detail)": *"([^"\\]|\\.)*"' | awk -F '": *"' '
     { sub(/"$/, "", $2) }

@@ -14,7 +14,7 @@ whole() {
 # shellcheck disable=SC2310 # whole checks each of its commands
 valid() {
   local said
-  # It says so, too: an openssl without a word looked at nothing.
+  # It says so, too: an openssl that prints nothing has checked nothing.
   whole "$1" && said=$(openssl x509 -in "$1/fullchain.pem" -noout -checkend 0) && [ -n "$said" ]
 }
 

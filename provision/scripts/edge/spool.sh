@@ -16,7 +16,7 @@ mounted_on() {
     0) return 0 ;;
     # Source: mountpoint(1), "EXIT STATUS".
     32) return 1 ;;
-    *) fail "mountpoint does not tell whether something is mounted on $1 (the lines above say why)" ;;
+    *) fail mount-state-unknown "mountpoint does not tell whether something is mounted on $1 (the lines above say why)" ;;
   esac
 }
 
@@ -24,7 +24,7 @@ mounted_on() {
 make() {
   rm -f "$1"
   (umask 077 && truncate --size "$2M" "$1.new" && mkfs.ext4 -q -F -m 0 "$1.new" && mv "$1.new" "$1") ||
-    fail "cannot make the file system $1 of $2 MiB (the lines above say why); nginx does not start without it; make room: sudo /opt/berth/log-monitor.sh clean; then run: sudo systemctl restart berth-spool nginx"
+    fail spool-not-made "cannot make the file system $1 of $2 MiB (the lines above say why); nginx does not start without it; make room: sudo /opt/berth/log-monitor.sh clean; then run: sudo systemctl restart berth-spool nginx"
 }
 
 # provide mounts file system $1 of $3 MiB on folder $2, which belongs to $4 with mode $5. It is made again whenever the server
@@ -45,7 +45,7 @@ provide() {
     make "$file" "$3"
     mount -o "$OPTIONS" "$file" "$2" || true
   fi
-  mounted_on "$2" || fail "$file does not mount on $2 (the lines above say why), and nginx does not start without it; look with: sudo dmesg"
+  mounted_on "$2" || fail spool-not-mounted "$file does not mount on $2 (the lines above say why), and nginx does not start without it; look with: sudo dmesg"
   chown "$4" "$2"
   chmod "$5" "$2"
 }
@@ -59,9 +59,9 @@ main() {
   provide answers /var/lib/nginx/proxy 256 www-data: 0700 ""
   provide logs /var/log/nginx 384 root:adm 0755 keep
   # nginx itself would make them readable for everyone.
-  for log in access error; do
-    (umask 027 && : >>"/var/log/nginx/$log.log")
-    chown www-data:adm "/var/log/nginx/$log.log"
+  for log in access.log error.log minute; do
+    (umask 027 && : >>"/var/log/nginx/$log")
+    chown www-data:adm "/var/log/nginx/$log"
   done
 }
 

@@ -9,7 +9,7 @@ site_checks() {
   local release
   # shellcheck disable=SC2310 # there is one list
   if ! there; then
-    result site 2 "$DATA is not there, and everything stands on it"
+    result site 2 "$DATA is not there, and the whole site needs it"
     return
   fi
   release=$(current)
@@ -30,6 +30,25 @@ site_checks() {
   check_certificate
   check_dumps "$release"
   check_drill "$release"
+  check_jobs
+}
+
+# check_jobs says which scheduled job failed the last time, or did not begin when it was due.
+check_jobs() {
+  local known sentences
+  local -a bad=()
+  known=$(jobs_known)
+  [ -n "$known" ] || return 0
+  read_json bad /dev/stdin '.[] | if .state == "failed" then "job \(.name) failed at \(.last.time): \(.last.reason)"
+    elif .state == "interrupted" then "job \(.name), begun at \(.last.time), was interrupted"
+    elif .state | IN("running", "succeeded", "never") | not then "how job \(.name) ended cannot be read from /data/jobs/\(.name).json"
+    elif .overdue != null then "job \(.name) was due at \(.overdue) and did not begin; look with: systemctl status berth-job-\(.name).timer" else empty end' --slurp <<<"$known"
+  if [ "${#bad[@]}" -eq 0 ]; then
+    result jobs 0 "none failed, none is overdue"
+    return
+  fi
+  sentences=$(printf '; %s' "${bad[@]}")
+  result jobs 2 "${sentences#; }; what a job printed: sudo journalctl -t berth-job-NAME; again: sudo /opt/berth/deploy.sh job NAME" "${#bad[@]}"
 }
 
 # check_last_release reads how the last release ended.

@@ -16,7 +16,7 @@ bound() {
 
 # check_binds refuses release $2 where Docker, as root, would follow a link that a container has made or could make: one on the
 # way to what the release mounts, or in a folder that a container of $1, which still runs, may write to. Within one release
-# the plan looks at that.
+# the plan checks that.
 check_binds() {
   local old new pair path real
   local -a pairs=() paths=()
@@ -29,12 +29,12 @@ check_binds() {
   for pair in "${pairs[@]}"; do
     say "release $2 mounts ${pair%%$'\t'*} and release $1, which runs, ${pair#*$'\t'}: one lies in the other, and may be written to, so that by a link Docker could mount any file of the server"
   done
-  [ "${#pairs[@]}" -eq 0 ] || fail "give it another folder in the compose file, beside the other one, and copy there what it keeps; what runs is left as it was"
+  [ "${#pairs[@]}" -eq 0 ] || fail mount-inside-another "release $2 mounts a folder that lies in one of release $1, or has one of it inside; give it another folder in the compose file, beside the other one, and copy there what it keeps; what runs is left as it was"
   # shellcheck disable=SC2016 # jq's variables
   read_json paths /dev/stdin '.[].source | select(startswith($data + "/binds/") or startswith($data + "/files/"))' --arg data "${RELEASES%/*}" <<<"$new"
   for path in "${paths[@]}"; do
     read_text real realpath --canonicalize-missing "$path"
-    [ "$real" = "$path" ] || fail "$path is reached by a link, to $real, and Docker would follow it; look with: sudo ls -la ${path%/*}; name another folder in the compose file; what runs is left as it was"
+    [ "$real" = "$path" ] || fail mount-through-link "$path is reached by a link, to $real, and Docker would follow it; look with: sudo ls -la ${path%/*}; name another folder in the compose file; what runs is left as it was"
   done
 }
 
@@ -47,7 +47,7 @@ make_mountpoints() {
   for line in "${lines[@]}"; do
     path=${line%%$'\t'*} source=${line#*$'\t'}
     read_text real realpath --canonicalize-missing "$path"
-    [ "$real" = "$path" ] || fail "$path, where something is to be mounted, is reached by a link, to $real; commit the folder itself; what runs is left as it was"
+    [ "$real" = "$path" ] || fail mount-through-link "$path, where something is to be mounted, is reached by a link, to $real; commit the folder itself; what runs is left as it was"
     if [ -e "$path" ]; then continue; fi
     # Whatever a container's user is, it has to get there.
     if [ -f "$source" ]; then
@@ -77,7 +77,7 @@ make_bind() {
   for name in "${names[@]}"; do
     at+=/$name
     if [ -L "$at" ]; then
-      fail "$at is a symbolic link, which a container of the app made, and Docker would mount what it leads to; nothing was started; look with: sudo ls -l $at; Fix: sudo rm $at"
+      fail mount-is-link "$at is a symbolic link, which a container of the app made, and Docker would mount what it points to; nothing was started; look with: sudo ls -l $at; Fix: sudo rm $at"
     fi
     [ -e "$at" ] || (umask 022 && mkdir "$at")
   done

@@ -7,14 +7,14 @@ SERVING="" CONTAINER=""
 
 find_serving() {
   SERVING=$(current)
-  [ -n "$SERVING" ] || fail "nothing was released yet; release with: pulumi up"
+  need_release "$SERVING"
 }
 
 # find_container finds the container of service $1, of the release that serves or of its data. Docker says where it does not run.
 find_container() {
   local project
   local -a ids=() names=() all=()
-  [ -n "$1" ] || fail "name a service, such as: sudo /opt/berth/deploy.sh shell web; what runs: sudo /opt/berth/deploy.sh status"
+  [ -n "$1" ] || fail service-not-named "name a service, such as: sudo /opt/berth/deploy.sh shell web; what runs: sudo /opt/berth/deploy.sh status"
   find_serving
   for project in "release-$SERVING" "$DATA_PROJECT"; do
     read_lines ids lasting "$project" "$1"
@@ -25,7 +25,7 @@ find_container() {
     read_lines names docker_table ps --filter "label=com.docker.compose.project=$project" --format 'table {{.Label "com.docker.compose.service"}}'
     all+=("${names[@]}")
   done
-  fail "there is no service $1; these run: ${all[*]}"
+  fail service-unknown "there is no service $1; these run: ${all[*]}"
 }
 
 # at_terminal is true where a person is at both ends of this script.
@@ -47,11 +47,11 @@ shell() { execute "${1:-}" sh -c 'if command -v bash >/dev/null; then exec bash;
 # release that serves. A persistent service is refused: it would have its data twice. The next release ends what is still at work.
 run_once() {
   local -a names=() flags=()
-  [ $# -ge 2 ] || fail "usage: deploy.sh run SERVICE COMMAND…"
+  [ $# -ge 2 ] || fail arguments-invalid "usage: deploy.sh run SERVICE COMMAND…"
   find_serving
   read_json names "$RELEASES/$SERVING/plan.json" '.stateless[]'
   [[ " ${names[*]} " == *" $1 "* ]] ||
-    fail "$1 is no service that every release replaces (these are: ${names[*]}); in the container of a persistent one: sudo /opt/berth/deploy.sh exec $1 ${*:2}"
+    fail service-not-replaced "$1 is no service that every release replaces (these are: ${names[*]}); in the container of a persistent one: sudo /opt/berth/deploy.sh exec $1 ${*:2}"
   # shellcheck disable=SC2310 # it is two tests
   if at_terminal; then flags=(--interactive --tty); else flags=(--no-TTY); fi
   docker compose --progress quiet --env-file "$RELEASES/$SERVING/.env.production" --file "$RELEASES/$SERVING/app.json" \
@@ -65,8 +65,8 @@ client() {
   find_serving
   # shellcheck disable=SC2016 # jq's variables
   read_json databases "$RELEASES/$SERVING/plan.json" '.databases[] | select(.kind != "command") | select($s == "" or .service == $s) | "\(.service) \(.kind)"' --arg s "${1:-}"
-  [ "${#databases[@]}" -gt 0 ] || fail "the release has no database${1:+ $1} that Berth knows; in a container: sudo /opt/berth/deploy.sh exec SERVICE COMMAND"
-  [ "${#databases[@]}" -eq 1 ] || fail "the release has more than one database (${databases[*]% *}); name one: sudo /opt/berth/deploy.sh db ${databases[0]% *}"
+  [ "${#databases[@]}" -gt 0 ] || fail database-unknown "the release has no database${1:+ $1} that Berth knows; in a container: sudo /opt/berth/deploy.sh exec SERVICE COMMAND"
+  [ "${#databases[@]}" -eq 1 ] || fail database-not-named "the release has more than one database (${databases[*]% *}); name one: sudo /opt/berth/deploy.sh db ${databases[0]% *}"
   line=${databases[0]} kind=${line##* }
   find_container "${line% *}"
   read_text script cat "/opt/berth/release/$kind.sh"

@@ -21,7 +21,7 @@ await_docker() {
   say "waiting for Docker, at most 120 seconds"
   # shellcheck disable=SC2310 # see above
   await 120 docker_answers ||
-    fail "Docker does not answer; look with: sudo journalctl -u docker -n 30; start it with: sudo systemctl restart docker; then run it again"
+    fail docker-not-answering "Docker does not answer; look with: sudo journalctl -u docker -n 30; start it with: sudo systemctl restart docker; then run it again"
 }
 
 # await_reboot waits until reboot.sh has started what ran before a reboot: until then a database is down that only waits its turn.
@@ -32,7 +32,7 @@ await_reboot() {
   say "waiting until what ran before the reboot is started, at most $REBOOTED_WITHIN seconds"
   # shellcheck disable=SC2310 # see above
   await "$REBOOTED_WITHIN" reboot_done ||
-    fail "what ran before the reboot is not started yet; look with: sudo journalctl -u berth-reboot -n 30; start it with: sudo systemctl start berth-reboot; then run it again"
+    fail reboot-not-finished "what ran before the reboot is not started yet; look with: sudo journalctl -u berth-reboot -n 30; start it with: sudo systemctl start berth-reboot; then run it again"
 }
 
 reboot_done() { [ ! -s "$DATA/running" ] || systemctl is-active --quiet berth-reboot.service; }
@@ -56,14 +56,15 @@ states() {
 # answer, until second $3 of the script; $4 is a Compose still at work on it. Docker's events wake it.
 await_ready() {
   local now="" events watcher deadline=$3 compose=${4:-} tell=$((SECONDS + TELL_EVERY)) text
-  # shellcheck disable=SC2312 # without events it looks twice a second
-  exec {events}< <(exec docker events --filter "label=com.docker.compose.project=$1" --filter event=start --filter event=die --filter event=health_status --format '{{.Action}}' 8>&-)
+  # It is left behind where a check below ends the script, so it holds neither the operator's connection nor the log open.
+  # shellcheck disable=SC2312 # without events it checks twice a second
+  exec {events}< <(exec docker events --filter "label=com.docker.compose.project=$1" --filter event=start --filter event=die --filter event=health_status --format '{{.Action}}' 2>/dev/null 3>&- 8>&-)
   watcher=$!
   while true; do
     # shellcheck disable=SC2310 # states and unanswered check each of their commands
-    now=$(states "$1" "$2") || fail "it cannot be told how the containers of $1 are (the lines above say why)"
+    now=$(states "$1" "$2") || fail containers-state-unknown "it cannot be told how the containers of $1 are (the lines above say why)"
     [[ $'\n'$now != *$'\nbroken '* ]] || break
-    # Compose waits by itself for what a service depends on, without end where that starts again and again.
+    # Compose itself waits for what a service depends on, without end where that starts again and again.
     if [ -n "$compose" ] && ! kill -0 "$compose" 2>/dev/null; then
       wait "$compose" || { now=${now:-broken Compose gave up, the lines above say why} && break; }
       compose=""
@@ -71,7 +72,7 @@ await_ready() {
     if [ -z "$now$compose" ]; then
       [ "$1" = "release-$2" ] || break
       # shellcheck disable=SC2310 # see above
-      now=$(unanswered "$2") || fail "it cannot be told how the routes of $2 answer (the lines above say why)"
+      now=$(unanswered "$2") || fail routes-state-unknown "it cannot be told how the routes of $2 answer (the lines above say why)"
       [ -n "$now" ] || break
     fi
     if [ "$SECONDS" -ge "$deadline" ]; then
@@ -92,18 +93,36 @@ await_ready() {
   [ -z "$now" ] || show_failure "$1" "$now"
 }
 
+# read_asked puts how the routes of release $2 are asked into array $1 (release/asked.jq); $3 is true for those, too, that no visitor
+# gets to.
+read_asked() {
+  local rules asked
+  read_text rules cat /opt/berth/release/hosts.jq
+  read_text asked cat /opt/berth/release/asked.jq
+  read_json "$1" "$RELEASES/$2/plan.json" "$rules"$'\n'"$asked" --slurpfile site "$HOSTS" --argjson all "$3"
+}
+
 # unanswered prints the routes of release $1 that do not answer yet.
 unanswered() {
-  local route service path upstream health code
-  local -a routes=()
-  read_json routes "$RELEASES/$1/plan.json" '.routes[] | [.service, .path, .upstream, .health] | @tsv'
+  local route host health service upstream inside prefix protocol code
+  local -a routes=() ASKING=()
+  read_asked routes "$1" true
   for route in "${routes[@]}"; do
-    IFS=$'\t' read -r service path upstream health <<<"$route"
-    code=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 --header "Host: $DOMAIN" --header 'X-Forwarded-Proto: https' \
-      "http://127.0.0.1:$upstream${health:-$path}") || code=000
+    IFS=$'\x1f' read -r host _ health service upstream inside prefix protocol <<<"$route"
+    asking "$protocol"
+    [ "$protocol" != grpc ] || ASKING+=(--http2-prior-knowledge)
+    code=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 "${ASKING[@]}" --header "Host: $host" --header 'X-Forwarded-Proto: https' \
+      ${prefix:+--header "X-Forwarded-Prefix: $prefix"} "http://127.0.0.1:$upstream$inside") || code=000
     # shellcheck disable=SC2310 # answers is one test
-    answers "$code" "$health" || printf 'waiting %s answers %s with %s\n' "$service" "${health:-$path}" "${code/#000/nothing}"
+    answers "$code" "$health" || printf 'waiting %s answers %s with %s\n' "$service" "$inside" "${code/#000/nothing}"
   done
+}
+
+# asking puts what curl needs to ask a service that speaks $1 into ASKING. One of gRPC answers a call of a method that it does not
+# have with 200, and gRPC's own status behind it.
+asking() {
+  ASKING=()
+  if [ "$1" = grpc ]; then ASKING=(--http2 --request POST --data '' --header 'Content-Type: application/grpc' --header 'TE: trailers'); fi
 }
 
 # answers says whether status code $1 is one of a service that works: with a health path a good one, without any that
@@ -123,7 +142,7 @@ show_failure() {
     show "$service" < <(containers "$1" "$service" | sed -n 1p | xargs --no-run-if-empty docker logs --tail 15 2>&1)
   done <<<"$now"
   text=$(sentence "$now")
-  fail "the release did not become ready: $text"
+  fail release-not-ready "the release did not become ready: $text"
 }
 
 # sentence puts what states and unanswered print, $1, into one.
@@ -141,7 +160,7 @@ stateless() { holds '.stateless != []' "$RELEASES/$1/plan.json"; }
 create() {
   stateless "$1" || return 0
   compose "$1" app.json up --no-start --no-build --no-recreate ||
-    fail "Docker does not make the containers of the release; the lines above say why"
+    fail containers-not-made "Docker does not make the containers of the release; the lines above say why"
 }
 
 # migrate runs the stack's migration once, in the new image, before anything new serves.
@@ -157,7 +176,7 @@ migrate() {
   # shellcheck disable=SC2310 # compose is one command
   if ! compose "$1" "$file" run --rm --no-deps --no-TTY --interactive=false "$service" sh -c "$command" 2>&1 | plain >"$log"; then
     tail -n 15 "$log" | show "the migration"
-    fail "the migration failed (the lines above say why); the release was not started, and what runs is left as it was; fix it in a commit, or run another command: pulumi config set --path berth:migration.command COMMAND"
+    fail migration-failed "the migration failed (the lines above say why); the release was not started, and what runs is left as it was; fix it in a commit, or run another command: pulumi config set --path berth:migration.command COMMAND"
   fi
   cat "$log"
 }
@@ -210,7 +229,7 @@ stop_alone() {
       *) continue ;;
     esac
     say "service $service is stopped before the new one starts, because berth.overlap is false"
-    stop_for_good "$project" "$service"
+    stop_for_good "$project" "$service" besides
   done
 }
 
@@ -264,7 +283,7 @@ stop_others() {
   done
 }
 
-# check_memory looks whether a small server has room for two releases at once.
+# check_memory warns when a small server has no room for two releases at once.
 check_memory() {
   local free used text
   local -a ids=()
@@ -277,20 +296,28 @@ check_memory() {
   # shellcheck disable=SC2016 # awk's fields
   read_text used awk '{ n = $1 + 0; if ($1 ~ /GiB/) n *= 1024; if ($1 ~ /KiB/) n /= 1024; sum += n } END { print int(sum) }' <<<"$text"
   [ "$free" -ge "$used" ] ||
-    fail "$free MiB of memory and swap are free, and the running release takes $used MiB: two do not fit; take a bigger server: pulumi config set berth:instanceType t3.small; or have the old one stopped first: pulumi config set berth:releaseStrategy stop-first"
+    fail no-memory-for-release "$free MiB of memory and swap are free, and the running release takes $used MiB: two do not fit; take a bigger server: pulumi config set berth:instanceType t3.small; or have the old one stopped first: pulumi config set berth:releaseStrategy stop-first"
 }
 
-# stop_release stops release $1 and keeps its containers. Each gets the time that its compose file gives it.
-stop_release() { stop_for_good "release-$1"; }
+# stop_release stops release $1 and keeps its containers. Each gets the time that its compose file gives it. A scheduled job that is
+# at work goes on.
+stop_release() {
+  tell_jobs "$1"
+  stop_for_good "release-$1" "" besides
+}
 
 # stop_for_good stops the containers of project $1, of service $2 where one is named, and keeps Docker from starting them at
-# the next boot: with the policy on-failure it would, whoever stopped them.
+# the next boot: with the policy on-failure it would, whoever stopped them. With $3 scheduled jobs go on.
 stop_for_good() {
-  local -a ids=()
-  read_lines ids containers "$@"
+  local id
+  local -a ids=() jobs=() all=()
+  read_lines ids containers "$1" ${2:+"$2"}
   [ "${#ids[@]}" -gt 0 ] || return 0
   docker update --restart no "${ids[@]}" >/dev/null || say "Docker does not put off the restarts of all of ${2:-$1}; the lines above say why"
-  read_lines ids running "$@"
+  [ -z "${3:-}" ] || read_lines jobs jobs_in "$1"
+  read_lines all running "$1" ${2:+"$2"}
+  ids=()
+  for id in "${all[@]}"; do [[ " ${jobs[*]}" == *" $id "* ]] || ids+=("$id"); done
   [ "${#ids[@]}" -eq 0 ] || docker stop "${ids[@]}" >/dev/null
 }
 
@@ -307,12 +334,21 @@ allow_restarts() {
   done
 }
 
-# remove_release takes away all that release $1 has on this server.
+# remove_release takes away all that release $1 has on this server. While a scheduled job is at work there, what that needs stays, and
+# the next release takes it away. No job begins meanwhile.
 remove_release() {
-  local network container joined
-  local -a ids=() networks=()
-  read_lines ids containers "release-$1"
+  local network container joined id
+  local -a ids=() networks=() jobs=() all=()
+  alone_with_jobs
+  read_lines jobs jobs_in "release-$1"
+  read_lines all containers "release-$1"
+  for id in "${all[@]}"; do [[ " ${jobs[*]}" == *" $id "* ]] || ids+=("$id"); done
   [ "${#ids[@]}" -eq 0 ] || docker rm --force --volumes "${ids[@]}" >/dev/null
+  if [ "${#jobs[@]}" -gt 0 ]; then
+    tell_jobs "$1"
+    exec 6>&-
+    return
+  fi
   read_lines networks docker_table network ls --format 'table {{.ID}}' --filter "label=com.docker.compose.project=release-$1"
   for network in "${networks[@]}"; do
     joined=$(docker network inspect --format '{{range $id, $_ := .Containers}}{{$id}} {{end}}' "$network")
@@ -322,4 +358,5 @@ remove_release() {
     docker network rm "$network" >/dev/null || true
   done
   rm -rf "${RELEASES:?}/${1:?}"
+  exec 6>&-
 }

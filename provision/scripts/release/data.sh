@@ -55,7 +55,7 @@ settled() {
 }
 
 # job says whether stateful service $2 of release $1 is to run once, by its definition alone; $3 is the restart policy that its
-# container has now, where that matters. A database and what a route leads to are none, whatever their policy.
+# container has now, where that matters. A database and what a route points to are none, whatever their policy.
 # shellcheck disable=SC2016 # jq's variables
 job() {
   holds --arg s "$2" --arg now "${3-on-failure}" --slurpfile plan "$RELEASES/$1/plan.json" '
@@ -84,7 +84,7 @@ keep_jobs() {
 
 state_of() { docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}' "$1"; }
 
-# tell_volumes says what of release $1 is persistent for the volumes of its image alone. The operator's next preview goes by it.
+# tell_volumes says what of release $1 is persistent for the volumes of its image alone. The operator's next preview reads it.
 tell_volumes() {
   local line
   local -a lines=()
@@ -118,7 +118,7 @@ in_the_way() {
   local all filter line
   local -a ids=() lines=() running=()
   read_lines running docker_table ps --no-trunc --format 'table {{.ID}} {{.Label "com.docker.compose.project"}}' --filter label=com.docker.compose.project
-  # A drill's server shares nothing, and may be gone before it is looked at.
+  # A drill's server shares nothing, and may be gone before it is read.
   for line in "${running[@]}"; do [[ $line == *" $DRILL_PROJECT" ]] || ids+=("${line%% *}"); done
   [ "${#ids[@]}" -gt 0 ] || return 0
   read_text all docker inspect "${ids[@]}"
@@ -175,7 +175,7 @@ surplus_data() {
   done
 }
 
-# keep_databases takes databases and the like out of what changes on the way back to release $1: an older version may not read
+# keep_databases takes databases, brokers and caches out of what changes on the way back to release $1: an older version may not read
 # their data. One that is down is started as it is. $2 names, between spaces, those that go back all the same, as one does whose
 # password is changed: its environment has to say the same.
 keep_databases() {
@@ -246,7 +246,7 @@ check_moving() {
         # shellcheck disable=SC2310 # see above
         if filled "$volume"; then continue; fi
         say "service $service becomes persistent and would start empty: what it holds at $path is in a volume without a name, which goes with release $1"
-        fail "copy it into a named volume: sudo docker volume create $volume && sudo cp -a $kept/. \"\$(sudo docker volume inspect --format '{{.Mountpoint}}' $volume)\", with volumes: [\"${volume#app_}:$path\"] at $service in the compose file; or have it start empty with every release: labels: {berth.stateful: \"false\"}; nothing was changed"
+        fail volume-without-name "what $service holds at $path goes with release $1; copy it into a named volume: sudo docker volume create $volume && sudo cp -a $kept/. \"\$(sudo docker volume inspect --format '{{.Mountpoint}}' $volume)\", with volumes: [\"${volume#app_}:$path\"] at $service in the compose file; or have it start empty with every release: labels: {berth.stateful: \"false\"}; nothing was changed"
       done
     done
   done
@@ -257,7 +257,7 @@ has_files() {
   local -a files=()
   # The folder itself is listed, too.
   read_lines files find "$1" -maxdepth 1
-  [ "${#files[@]}" -gt 0 ] || fail "find printed nothing about $1, and nothing is done on a guess"
+  [ "${#files[@]}" -gt 0 ] || fail command-failed "find printed nothing about $1, and nothing is done on a guess"
   [ "${#files[@]}" -gt 1 ]
 }
 
@@ -306,18 +306,18 @@ start_data() {
     show_failure "$DATA_PROJECT" "${now:-broken Compose gave up, the lines above say why}"
   fi
   # shellcheck disable=SC2310 # renew_dependents checks each of its commands
-  renew_dependents "$1" || fail "what depends on ${services[*]} does not start again; the lines above say why"
+  renew_dependents "$1" || fail dependents-not-started "what depends on ${services[*]} does not start again; the lines above say why"
   await_ready "$DATA_PROJECT" "$1" "$deadline"
 }
 
-# dependents prints what of the stateful services of release $1 depends on one that $2, as changed_data prints it, says is made
-# anew, and is not itself in it. A proxy knows the address of what is behind it from its own start; a database needs nobody so.
+# dependents prints what of the stateful services of release $1 depends on one that $2, as changed_data prints it, says is
+# replaced, and is not itself in it. A proxy knows the address of what is behind it from its own start; a database needs no other service so.
 dependents() {
   local -a names=()
   # shellcheck disable=SC2016 # jq's variables
   read_json names "$RELEASES/$1/data.json" '
     .services as $services
-    | def with_dependents: . as $anew | [$services | to_entries[] | select(any(.value.depends_on // {} | to_entries[] | select(.value.condition != "service_completed_successfully") | .key; . as $on | $anew | index([$on]))) | .key] + $anew | unique;
+    | def with_dependents: . as $replaced | [$services | to_entries[] | select(any(.value.depends_on // {} | to_entries[] | select(.value.condition != "service_completed_successfully") | .key; . as $on | $replaced | index([$on]))) | .key] + $replaced | unique;
       ($changed | split("\n") | map(split(" ") | select(.[1] != null))) as $lines
     | [$lines[] | select(.[1] == "changes") | .[0]] | until(. == with_dependents; with_dependents)
     | . - [$lines[][0]] - $plan[0].stores | .[]' --arg changed "$2" --slurpfile plan "$RELEASES/$1/plan.json"

@@ -111,13 +111,13 @@ dump_one() {
     read_text size stat --format %s "$file.partial"
     [ "$size" -lt "$room" ] || why="it takes more than the $((room >> 20)) MiB that a dump may take of what is free on $DATA, where $LEFT_MIB MiB are left to the database; $MORE_ROOM"
     rm -f "$file.partial"
-    fail "cannot dump the database of $3 ($why), and no release goes out without a dump; what runs is left as it was"
+    fail database-not-dumped "cannot dump the database of $3 ($why), and no release goes out without a dump; what runs is left as it was"
   fi
   # shellcheck disable=SC2310 # it is one test
   if holds_nothing "$file.partial"; then
     rm -f "$file.partial"
     [ "$4" != sqlite ] || return 0
-    fail "cannot dump the database of $3 (the dump is empty), and no release goes out without a dump; what runs is left as it was"
+    fail dump-empty "cannot dump the database of $3 (the dump is empty), and no release goes out without a dump; what runs is left as it was"
   fi
   sync "$file.partial"
   mv "$file.partial" "$file"
@@ -132,7 +132,7 @@ dump_room() {
   if [ "$free" -gt "$LEFT_MIB" ]; then echo $(((free - LEFT_MIB) << 20)); else echo 1; fi
 }
 
-# check_room looks whether another dump of the database of service $1, of kind $2, is likely to find room, and takes dumps away
+# check_room checks that another dump of the database of service $1, of kind $2, is likely to find room, and takes dumps away
 # that nothing needs where it is not.
 check_room() {
   local room file name newest="" last=1
@@ -146,7 +146,7 @@ check_room() {
   prune_dumps
   read_text room dump_room
   [ "$room" -gt $((last + last / 4)) ] ||
-    fail "there is no room to dump the database of $1: $((room >> 20)) MiB may be taken of what is free on $DATA, where $LEFT_MIB MiB are left to the database, and the last dump had $((last >> 20)) MiB; $MORE_ROOM; no release goes out without a dump, and what runs is left as it was"
+    fail no-room-for-dump "there is no room to dump the database of $1: $((room >> 20)) MiB may be taken of what is free on $DATA, where $LEFT_MIB MiB are left to the database, and the last dump had $((last >> 20)) MiB; $MORE_ROOM; no release goes out without a dump, and what runs is left as it was"
 }
 
 # undumped ends the script where the database of service $2 is down though release $1 has it, unless somebody said that it may
@@ -162,7 +162,7 @@ undumped() {
     say "the database of $2 does not run and is not dumped, as $DATA/without-dump-of-$2 allowed this once"
     return
   fi
-  fail "the database of $2 does not run, so it cannot be dumped, and no release goes out without a dump; start it: sudo docker start ${ids[0]:0:12}; why it ended: sudo /opt/berth/log-monitor.sh view $2; to go on without a dump this once: sudo touch $DATA/without-dump-of-$2; what runs is left as it was"
+  fail database-not-running "the database of $2 does not run, so it cannot be dumped, and no release goes out without a dump; start it: sudo docker start ${ids[0]:0:12}; why it ended: sudo /opt/berth/log-monitor.sh view $2; to go on without a dump this once: sudo touch $DATA/without-dump-of-$2; what runs is left as it was"
 }
 
 # dumps_of prints the newest dump of every database as release $1 left it.
@@ -188,7 +188,7 @@ copy_off_site() {
   for file in "${files[@]}"; do
     # shellcheck disable=SC2310 # upload checks each of its commands
     upload "$DUMPS/$file" "dumps/$file" ||
-      fail "$DUMPS/$file did not get into the bucket $BUCKET; it stays here, and the next night brings another"
+      fail dump-not-copied "$DUMPS/$file did not get into the bucket $BUCKET; it stays here, and the next night brings another"
     say "copied $file to the bucket $BUCKET"
   done
 }
@@ -228,7 +228,7 @@ restore_databases() {
     say "restoring the database of $service as it was at ${file%%_*}"
     # shellcheck disable=SC2310 # in_database checks each of its commands
     said=$(gzip --decompress --stdout --force "$DUMPS/$file" | in_database "$service" "$kind" restore "$RESTORE_WITHIN" "$1") ||
-      fail "cannot restore $DUMPS/$file (the lines above say why); what the database held is in the newest dump of $DUMPS"
+      fail dump-not-restored "cannot restore $DUMPS/$file (the lines above say why); what the database held is in the newest dump of $DUMPS"
     # Each line is a sentence about what did not come back; berth:database's own command may print anything.
     if [ "$kind" = command ]; then
       printf '%s\n' "$said"
@@ -238,17 +238,17 @@ restore_databases() {
   done
 }
 
-# confirm_restore asks a person; nobody else is asked, and then the flag has to say it.
+# confirm_restore asks a person at a terminal; without one the flag has to say it.
 confirm_restore() {
   local answer file
   local -a files=()
   read_lines files dumps_of "$1"
-  [ "${#files[@]}" -gt 0 ] || fail "there is no dump of the database as release $1 left it; roll back without: sudo /opt/berth/deploy.sh rollback"
+  [ "${#files[@]}" -gt 0 ] || fail dump-missing "there is no dump of the database as release $1 left it; roll back without: sudo /opt/berth/deploy.sh rollback"
   say "the databases go back to what release $1 left, and everything written since is taken away (a dump of it is kept):"
   for file in "${files[@]}"; do say "  $file"; done
   [ "$2" != yes ] || return 0
-  [ -t 0 ] || fail "nobody is there to confirm; say it with the flag: deploy.sh rollback --with-database --yes"
+  [ -t 0 ] || fail nobody-to-confirm "there is no terminal to confirm at; confirm with the flag: deploy.sh rollback --with-database --yes"
   printf 'Type the first seven characters of the commit (%s) to go on: ' "${1:0:7}" >&3
   read -r answer
-  [ "$answer" = "${1:0:7}" ] || fail "not confirmed; nothing was changed"
+  [ "$answer" = "${1:0:7}" ] || fail not-confirmed "not confirmed; nothing was changed"
 }

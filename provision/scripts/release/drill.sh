@@ -23,9 +23,9 @@ drill() {
     # shellcheck disable=SC2310 # drill_due checks each of its commands
     drill_due || return 0
   fi
-  [ -n "$OLD" ] || fail "nothing was released yet; release with: pulumi up"
+  need_release "$OLD"
   exec 7>>"$DRILL_LOCK"
-  flock --nonblock 7 || fail "another drill is at work; look with: sudo lslocks --notruncate"
+  flock --nonblock 7 || fail drill-lock-held "another drill is at work; look with: sudo lslocks --notruncate"
   read_json databases "$RELEASES/$OLD/plan.json" '(.databases[]? | select(.kind != "command") | "\(.service) \(.kind)"), (.sqlite[]? | "\(.service) sqlite")'
   if [ "${#databases[@]}" -eq 0 ]; then
     say "there is no database whose dump Berth knows how to restore"
@@ -104,7 +104,7 @@ drill_one() {
   if [ -z "$newest" ]; then
     # Volumes without a SQLite file have no dump.
     [ "$3" != sqlite ] || return 0
-    fail "the database of $2 was never dumped; dump it: sudo /opt/berth/deploy.sh dump"
+    fail database-never-dumped "the database of $2 was never dumped; dump it: sudo /opt/berth/deploy.sh dump"
   fi
   install -d -m 0700 "$DRILL"
   # Under a name of its own it stays when dumps are pruned.
@@ -114,8 +114,8 @@ drill_one() {
   say "restoring $name beside the site"
   [ "$3" = sqlite ] || start_drill "$1" "$2" "$3"
   gzip --decompress --stdout --force "$DRILL/$name" | drill_database "$1" "$2" "$3" restore "$RESTORE_WITHIN" >/dev/null ||
-    fail "$newest does not restore (the lines above say why)"
-  rows=$(drill_database "$1" "$2" "$3" rows "$COUNT_WITHIN" </dev/null) || fail "the rows of $2 cannot be counted in what was restored (the lines above say why)"
+    fail dump-not-restored "$newest does not restore (the lines above say why)"
+  rows=$(drill_database "$1" "$2" "$3" rows "$COUNT_WITHIN" </dev/null) || fail rows-not-counted "the rows of $2 cannot be counted in what was restored (the lines above say why)"
   # shellcheck disable=SC2016 # awk's fields
   read_text sum awk '{ sum += $1 } END { printf "%d", sum }' <<<"$rows"
   # shellcheck disable=SC2016 # jq's variables
@@ -124,13 +124,13 @@ drill_one() {
   say "restored $name: $sum rows"
 }
 
-# check_drill_room looks whether what dump $1 holds finds room twice, as a database's files take more than its dump.
+# check_drill_room checks that what dump $1 holds finds room twice, as a database's files take more than its dump.
 check_drill_room() {
   local free size
-  size=$(gzip --decompress --stdout --force "$1" | wc --bytes) || fail "$1 is damaged: it does not decompress"
+  size=$(gzip --decompress --stdout --force "$1" | wc --bytes) || fail dump-damaged "$1 is damaged: it does not decompress"
   read_text free free_mib
   [ $((free - LEFT_MIB)) -gt $((size >> 19)) ] ||
-    fail "there is no room for a drill: it may take $((size >> 19)) MiB, and $free MiB are free on $DATA, where $LEFT_MIB MiB are left to the site; $MORE_ROOM"
+    fail no-room-for-drill "there is no room for a drill: it may take $((size >> 19)) MiB, and $free MiB are free on $DATA, where $LEFT_MIB MiB are left to the site; $MORE_ROOM"
 }
 
 # start_drill starts a server of service $2 of kind $3 with empty volumes. Scripts that fill a new database are left out: all that it
@@ -140,16 +140,16 @@ start_drill() {
   # shellcheck disable=SC2016 # awk's fields
   read_text memory awk '/^(MemAvailable|SwapFree):/ { sum += $2 } END { print int(sum / 2048) }' /proc/meminfo
   [ "$memory" -ge "$DRILL_MEMORY" ] ||
-    fail "there is no memory for a drill: a server beside the site would get $memory MiB, and needs $DRILL_MEMORY; take a bigger server: pulumi config set berth:instanceType t3.small; or do without: pulumi config set berth:restoreDrill 0"
+    fail no-memory-for-drill "there is no memory for a drill: a server beside the site would get $memory MiB, and needs $DRILL_MEMORY; take a bigger server: pulumi config set berth:instanceType t3.small; or do without: pulumi config set berth:restoreDrill 0"
   # shellcheck disable=SC2016 # jq's variables
   read_text text jq --arg service "$2" --arg memory "${memory}m" -f /opt/berth/release/drill.jq "$RELEASES/$1/data.json"
   put "$DRILL/compose.json" 0600 <<<"$text"
   timeout "$DRILL_STARTS" docker compose --progress plain --env-file "$RELEASES/$1/.env.production" --file "$DRILL/compose.json" --project-name "$DRILL_PROJECT" up --detach 7>&- ||
-    fail "no server of $2 starts beside the site (the lines above say why)"
+    fail drill-server-not-started "no server of $2 starts beside the site (the lines above say why)"
   # shellcheck disable=SC2310 # server_settled is a test
   if ! await "$DRILL_STARTS" server_settled "$DRILL_PROJECT" "$2" drill_database "$1" "$2" "$3" ping 10; then
     docker compose --file "$DRILL/compose.json" --project-name "$DRILL_PROJECT" logs --no-color --tail 20 2>&1 | show "$2"
-    fail "the server of $2 beside the site does not answer within $DRILL_STARTS seconds"
+    fail drill-server-not-answering "the server of $2 beside the site does not answer within $DRILL_STARTS seconds"
   fi
 }
 

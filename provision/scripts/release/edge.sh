@@ -18,7 +18,7 @@ switch_traffic() {
   mv -T "$RELEASES/current.new" "$RELEASES/current"
 }
 
-# KNOWN says which routes nginx has taken up since the server started. It is not there while that is not certain.
+# KNOWN says which routes nginx has loaded since the server started. It is not there while that is not certain.
 readonly KNOWN=/run/berth/routes
 
 # learn_routes has nginx know the routes of the releases that are named, the one that serves and the one that comes next. It is
@@ -33,12 +33,12 @@ learn_routes() {
   include_routes "$folder"
   if ! nginx -t -q; then
     [ -z "$before" ] || include_routes "$before"
-    fail "nginx refuses the routes of ${!#} (the lines above say where); what is served now stays; the routes are: pulumi config get berth:routes"
+    fail nginx-routes-refused "nginx refuses the routes of ${!#} (the lines above say where); what is served now stays; the routes are: pulumi config get berth:routes"
   fi
   old=$(workers)
   apply_nginx
   # shellcheck disable=SC2310 # retired checks each of its commands
-  await 30 retired "$old" || fail "nginx did not take up its configuration within 30 seconds; look with: sudo /opt/berth/log-monitor.sh view nginx"
+  await 30 retired "$old" || fail nginx-not-reloaded "nginx did not take up its configuration within 30 seconds; look with: sudo /opt/berth/log-monitor.sh view nginx"
   put "$KNOWN" 0600 <<<"$folder"
   forget_routes "$folder"
 }
@@ -68,12 +68,13 @@ retired() {
 }
 
 # open_connections counts nginx's connections to the loopback ports that release $1 and no other has. Where ss prints not even its
-# head, nobody knows how many there are.
+# head, their number is unknown.
 open_connections() {
   local port filter="" table
   local -a ports=() open
   # shellcheck disable=SC2016 # jq's variables
-  read_json ports "$RELEASES/$1/plan.json" '[.routes[].upstream] - if $other[0].id == .id then [] else [$other[0].routes[].upstream] end | .[]' \
+  read_json ports "$RELEASES/$1/plan.json" 'def ports: [.routes[] | range(.upstream; .upstream + (.replicas // 1))];
+    ports - if $other[0].id == .id then [] else ($other[0] | ports) end | .[]' \
     --slurpfile other "$RELEASES/${2:-$1}/plan.json"
   for port in "${ports[@]}"; do filter+="${filter:+ or }dport = :$port"; done
   [ -n "$filter" ] || {
@@ -94,7 +95,7 @@ drained() {
 # drain waits for the open requests and WebSockets of release $1, now that $2 gets the new ones.
 drain() {
   local open
-  # Once: what has not ended by itself then is ended with the containers.
+  # Once: what has not ended then is ended with the containers.
   [[ $DRAINED != *" $1 "* ]] || return 0
   DRAINED+=" $1 "
   # What nginx keeps without a request is gone in a second.
@@ -118,46 +119,57 @@ readonly LEAVING='^nginx: worker process is shutting down$'
 
 gone_workers() { ! pgrep --parent "$(</run/nginx.pid)" --full "$LEAVING" >/dev/null; }
 
-# in_circles says whether redirects of $2, on port $1 of this server, come back to it for ever; a first one may be for a cookie. 47 is
-# curl's code for too many.
+# ask asks name $2 of the site for path $3, as a visitor would, on port $1 of this server; further arguments are curl's.
+ask() { curl --silent --output /dev/null --max-time 20 --insecure --connect-to "$2:443:127.0.0.1:$1" "${@:4}" "https://$2$3"; }
+
+# in_circles says whether redirects of path $3 of name $2, on port $1 of this server, come back to it for ever; a first one may be for
+# a cookie. 47 is curl's code for too many.
 in_circles() {
   local code=0
-  curl --silent --output /dev/null --max-time 20 --insecure --connect-to "$DOMAIN:443:127.0.0.1:$1" --cookie '' --location --max-redirs 5 "$2" || code=$?
+  # shellcheck disable=SC2310 # ask is one command
+  ask "$1" "$2" "$3" --cookie '' --location --max-redirs 5 || code=$?
   [ "$code" -eq 47 ]
 }
 
-# site_answers asks for every route of release $1 as a visitor would, by the public name, on port $2 of this server.
+# site_answers asks for every route of release $1 as a visitor would, by its public name, on port $2 of this server.
 site_answers() {
-  local route path health code said
-  local -a routes=()
+  local route host path health protocol url code said
+  local -a routes=() ASKING=()
   UNWELL=""
-  read_json routes "$RELEASES/$1/plan.json" '.routes[] | [.path, .health] | @tsv'
+  read_asked routes "$1" false
+  [ "${#routes[@]}" -gt 0 ] || {
+    UNWELL="no name of the site has a route of release $1, so none can be asked,"
+    return 1
+  }
   for route in "${routes[@]}"; do
-    path=${route%%$'\t'*} health=${route#*$'\t'}
-    said=$(curl --silent --output /dev/null --write-out '%{http_code} %{redirect_url}' --max-time 20 --insecure --connect-to "$DOMAIN:443:127.0.0.1:$2" "https://$DOMAIN${health:-$path}") || said=000
+    IFS=$'\x1f' read -r host path health _ _ _ _ protocol <<<"$route"
+    url=https://$host$path
+    asking "$protocol"
+    # shellcheck disable=SC2310 # ask is one command
+    said=$(ask "$2" "$host" "$path" "${ASKING[@]}" --write-out '%{http_code} %{redirect_url}') || said=000
     code=${said%% *}
     # shellcheck disable=SC2310 # it is one test
-    if [ "$said" = "$code https://$DOMAIN${health:-$path}" ] && in_circles "$2" "https://$DOMAIN${health:-$path}"; then
+    if [ "$said" = "$code $url" ] && in_circles "$2" "$host" "$path"; then
       code="$code, a redirect to itself (nginx ends TLS here, so berth:routes has to name the service behind this one),"
     fi
-    # The front page of a site is there.
-    if [ "$path" = / ] && [ -z "$health" ] && [[ $code == 404 ]]; then code="404, not a page"; fi
+    # The front page of a site is there. A further host may be an API that has none.
+    if [ "$host$path" = "$DOMAIN/" ] && [ -z "$health" ] && [[ $code == 404 ]]; then code="404, not a page"; fi
     # shellcheck disable=SC2310 # answers is one test
     answers "$code" "$health" || {
-      UNWELL="https://$DOMAIN${health:-$path} answers ${code/#000/nothing}"
+      UNWELL="$url answers ${code/#000/nothing}"
       return 1
     }
   done
 }
 
-readonly ADVICE="its containers are healthy, so look at what they say: sudo /opt/berth/log-monitor.sh view; or name a path that tells: pulumi config set --path 'berth:routes[0].health' /healthz"
+readonly ADVICE="its containers are healthy, so read what they say: sudo /opt/berth/log-monitor.sh view; or name a path that tells: pulumi config set --path 'berth:routes[0].health' /healthz"
 
 # rehearse asks release $1 behind nginx before any visitor gets there.
 rehearse() {
   learn_routes "${OLD:-starting}" "$1"
   point next "$1"
   # shellcheck disable=SC2310 # site_answers checks each of its commands
-  await "$ANSWERS_WITHIN" site_answers "$1" "$NEXT_PORT" || fail "$UNWELL behind nginx, for $ANSWERS_WITHIN seconds, and it got no traffic; $ADVICE"
+  await "$ANSWERS_WITHIN" site_answers "$1" "$NEXT_PORT" || fail release-not-answering "the release is not well: $UNWELL behind nginx, for $ANSWERS_WITHIN seconds, and it got no traffic; $ADVICE"
 }
 
 # verify asks the site itself.
@@ -167,13 +179,13 @@ verify() {
     return
   }
   # shellcheck disable=SC2310 # site_answers checks each of its commands
-  await "$VERIFIED_WITHIN" site_answers "$1" 443 || fail "$UNWELL, for $VERIFIED_WITHIN seconds; $ADVICE"
+  await "$VERIFIED_WITHIN" site_answers "$1" 443 || fail site-not-answering "the site is not well: $UNWELL, for $VERIFIED_WITHIN seconds; $ADVICE"
 }
 
 maintenance() {
   case ${1:-} in
     on) : >"$MAINTENANCE" && say "every page answers 503 with the maintenance page; end it: sudo /opt/berth/deploy.sh maintenance off" ;;
     off) rm -f "$MAINTENANCE" && say "the site is back" ;;
-    *) fail "usage: deploy.sh maintenance on | off" ;;
+    *) fail arguments-invalid "usage: deploy.sh maintenance on | off" ;;
   esac
 }

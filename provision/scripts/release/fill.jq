@@ -1,5 +1,6 @@
 # Fills in what the server alone knows of a plan (docs/plan.md): $id is the release, $source its checkout, $base its first
-# loopback port, $kept the loopback ports of persistent services as they are now, {"service:port": number}.
+# loopback port, $kept the loopback ports of persistent services as they are now, {"service:port": number}. A service with replicas has
+# a row of ports, of which Docker gives each container one: a route has the first, and how many there are.
 #
 # A text that begins with @ is a placeholder; what the app itself has so, begins with another @.
 
@@ -7,7 +8,8 @@
 def loopback: reduce .ports[] as $port ({all: {}, kept: {}, next: $base};
   "\($port.service):\($port.port)" as $name
   | if $port.of == "host" then .all[$name] = $port.port
-    elif $port.of == "release" then .all[$name] = .next | .next += 1
+    elif $port.of == "release" then ($port.replicas // 1) as $count
+      | .all[$name] = (if $count == 1 then .next else "\(.next)-\(.next + $count - 1)" end) | .next += $count
     elif $port.of == "kept" then [.kept[], $kept[]] as $used
       | .kept[$name] = ($kept[$name] // first(range(19000; 20000) | select(. as $p | $used | index($p) | not)))
       | .all[$name] = .kept[$name]
@@ -21,7 +23,7 @@ def filled: loopback as $ports
       elif . == "@SOURCE@" or startswith("@SOURCE@/") then $source + .[8:]
       elif startswith("@PORT:") then ($ports.all[.[6:-1]] // error("the plan has no port \(.)") | tostring)
       else error("the plan has \(.), which is not known here") end)
-  | .routes |= map(.upstream |= tonumber)
+  | .routes |= map(.upstream |= (split("-")[0] | tonumber))
   | .ports = $ports.kept;
 
 (.persistent | map_values(filled)) as $persistent | del(.persistent) | filled | .persistent = $persistent

@@ -6,9 +6,14 @@ set -euo pipefail
 # Seconds for one build, and for one pull.
 readonly BUILD_WITHIN=1500 PULL_WITHIN=600
 
+# image_name is the image of service $1 with tag $2: the service's name as Docker allows it.
 image_name() {
-  local name
-  name=$(tr '[:upper:]' '[:lower:]' <<<"$1" | tr -c 'a-z0-9\n' '-' | sed 's/^-*//; s/-*$//; s/--*/-/g; s/^$/service/')
+  local LC_ALL=C
+  local name=${1,,}
+  local -a words=()
+  read -ra words <<<"${name//[!a-z0-9]/ }"
+  local IFS=-
+  name=${words[*]}
   printf 'berth/%s:%s\n' "${name:-service}" "$2"
 }
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }
@@ -24,7 +29,7 @@ heed_volumes() {
   for line in "${lines[@]}"; do
     read -r service image <<<"$line"
     if ! declared=$(docker image inspect --format '{{json .Config.Volumes}}' "$image") || [ -z "$declared" ]; then
-      fail "Docker does not say what the image of $service declares; what runs is left as it was"
+      fail image-volumes-unknown "Docker does not say what the image of $service declares; what runs is left as it was"
     fi
     read_text found jq --arg service "$service" --argjson declared "$declared" 'if ($declared // {}) == {} then . else .[$service] = ($declared | keys) end' <<<"$found"
   done
@@ -88,9 +93,9 @@ built() {
 not_built() {
   # 128 and 9: the kernel ends what takes more memory than the slice has.
   if grep -E 'exit code: 137|signal: killed' "$1/build.log" >/dev/null; then
-    fail "the image of $2 does not build: it took more memory than builds get, three fifths of the server's; build it elsewhere (berth:images), or take a bigger server: pulumi config set berth:instanceType t3.small; what runs is left as it was"
+    fail build-out-of-memory "the image of $2 does not build: it took more memory than builds get, three fifths of the server's; build it elsewhere (berth:images), or take a bigger server: pulumi config set berth:instanceType t3.small; what runs is left as it was"
   fi
-  fail "the image of $2 does not build (the lines above say why); what runs is left as it was"
+  fail build-failed "the image of $2 does not build (the lines above say why); what runs is left as it was"
 }
 
 # app_variable prints the app's variable $2 of the release in folder $1, and fails where there is none. The operator's machine quotes a
@@ -111,10 +116,10 @@ build_secrets() {
   install -d -m 0700 "$1/build-secrets"
   for line in "${lines[@]}"; do
     name=${line%% *} variable=${line#* }
-    [[ $name =~ ^[A-Za-z0-9._-]+$ && $name != .* ]] || fail "the build has a secret of the name $name; use letters, digits, . _ and - in it"
+    [[ $name =~ ^[A-Za-z0-9._-]+$ && $name != .* ]] || fail build-secret-name-invalid "the build has a secret of the name $name; use letters, digits, . _ and - in it"
     # shellcheck disable=SC2310 # app_variable is one command
     app_variable "$1" "$variable" >"$1/build-secrets/$name" ||
-      fail "the build has the secret $name of the variable $variable, which the stack lacks; set it: pulumi config set --secret --path berth:secrets.$variable"
+      fail build-secret-missing "the build has the secret $name of the variable $variable, which the stack lacks; set it: pulumi config set --secret --path berth:secrets.$variable"
   done
 }
 
@@ -170,6 +175,6 @@ pull() {
     [ "$try" -eq 3 ] || sleep $((try * 2))
   done
   has_image "$2" ||
-    fail "cannot pull $2 of $1 (the lines above say why); a private registry needs credentials: pulumi config set --secret --path 'berth:registries[\"registry.example.com\"]' user:token"
+    fail image-not-pulled "cannot pull $2 of $1 (the lines above say why); a private registry needs credentials: pulumi config set --secret --path 'berth:registries[\"registry.example.com\"]' user:token"
   say "cannot pull $2; taking the copy that is on the server"
 }

@@ -28,7 +28,7 @@ take_lock() {
   exec 8>>"$LOCK"
   if ! flock --nonblock 8; then
     say "waiting, at most $LOCK_WITHIN seconds: $(<"$LOCK") is at work"
-    flock --wait "$LOCK_WITHIN" 8 || fail "$(<"$LOCK") is still at work after $LOCK_WITHIN seconds; look with: sudo lslocks --notruncate"
+    flock --wait "$LOCK_WITHIN" 8 || fail release-lock-held "$(<"$LOCK") is still at work after $LOCK_WITHIN seconds; look with: sudo lslocks --notruncate"
   fi
   who=$(operator)
   sign_lock "$1 by $who"
@@ -52,7 +52,7 @@ audit() {
 }
 
 history() {
-  [ -s "$AUDIT" ] || fail "nothing was released yet; release with: pulumi up"
+  [ -s "$AUDIT" ] || need_release ""
   local last lines table
   read_text last tail -n 30 "$AUDIT"
   read_text lines jq -r '[.time, .action, (.release | if . == "" then "-" else . end), (.from | if . == "" then "-" else . end), .result, .seconds, .who, (.failedStep // "-")] | @tsv' <<<"$last"

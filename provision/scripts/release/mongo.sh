@@ -19,15 +19,23 @@ BERTH_PASSWORD=${BERTH_PASSWORD:-$(given MONGODB_ROOT_PASSWORD)}
 [ -n "$NAME" ] || [ -z "$BERTH_PASSWORD" ] || NAME=root
 export NAME BERTH_PASSWORD
 
-# tool runs one of MongoDB's tools with the password in a file, since a command line can be read by others.
+# tool runs one of MongoDB's tools with the password in a file, since a command line can be read by others. It says on standard error
+# what it does, and where it fails the last lines of that are shown: with --quiet it would not say why either.
 tool() {
   program=$1
   shift
   [ -z "$NAME" ] || set -- --username="$NAME" --authenticationDatabase=admin --config=/dev/fd/3 "$@"
   escaped=$(printf '%s\n' "$BERTH_PASSWORD" | sed 's/[\\"]/\\&/g')
-  "$program" --quiet "$@" 3<<END
+  code=0
+  {
+    said=$(
+      "$program" "$@" 2>&1 >&4 3<<END
 password: "$escaped"
 END
+    ) || code=$?
+  } 4>&1
+  [ "$code" -eq 0 ] || printf '%s\n' "$said" | tail -n 5 >&2
+  return "$code"
 }
 
 # shell runs JavaScript as root. The password reaches it by the environment.

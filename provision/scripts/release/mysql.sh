@@ -108,7 +108,7 @@ granted_to_role() {
   line "REVOKE ALL PRIVILEGES, GRANT OPTION FROM $(role "$1");"
   line "$rights" | sed 's/$/;/'
 }
-# What a user has by now and the dump does not goes first; root's own rights stay, or nobody could give any.
+# What a user has by now and the dump does not goes first; root's own rights stay, or rights could not be given at all.
 granted() {
   rights=$(ask "SHOW GRANTS FOR $1")
   case $1 in

@@ -26,7 +26,7 @@ hand_over() {
   local -a given=()
   # shellcheck disable=SC2310,SC2312 # what is not read has no last word
   mapfile -d '' -t given < <(credentials "$1" "$2" && printf 'read\0')
-  [ "${given[-1]:-}" = read ] || fail "jq read nothing from $RELEASES/$1/data.json, and nothing is done on a guess"
+  [ "${given[-1]:-}" = read ] || fail jq-read-nothing "jq read nothing from $RELEASES/$1/data.json, and nothing is done on a guess"
   for ((index = 0; index + 1 < ${#given[@]}; index += 2)); do
     name=${given[index]} value=${given[index + 1]}
     if [[ $name == *_FILE ]]; then
@@ -91,7 +91,7 @@ check_passwords() {
     read_lines refused logins login "$1" "$service" "$kind" "$id"
     for line in "${refused[@]}"; do
       read -r variable user <<<"$line"
-      [ -n "$user" ] || fail "the login of service $service cannot be tried: its container printed '$variable', which is no answer, and nothing is done on a guess; nothing was changed"
+      [ -n "$user" ] || fail login-not-tried "the login of service $service cannot be tried: its container printed '$variable', which is no answer, and nothing is done on a guess; nothing was changed"
       if [ "$variable" = unknown ]; then
         say "the password of $user in service $service changes, and it cannot be told whether its database takes the new one; a database takes the password of its variable only when its volume is made"
         continue
@@ -101,7 +101,7 @@ check_passwords() {
         NEW_PASSWORDS+=("$service $kind")
         break
       fi
-      fail "this release has another $variable for service $service, but its database refuses user $user with it: a database takes a password from there only when its volume is made; nothing was changed. Fix: keep the old value, in the variable that the compose file takes for $variable: pulumi config set --secret --path berth:secrets.NAME; or have the database take the new one with this release, until which what serves cannot open a new connection to it: $again; see docs/runbook/rotate-keys.md"
+      fail password-refused "this release has another $variable for service $service, but its database refuses user $user with it: a database takes a password from there only when its volume is made; nothing was changed. Fix: keep the old value, in the variable that the compose file takes for $variable: pulumi config set --secret --path berth:secrets.NAME; or have the database take the new one with this release, until which what serves cannot open a new connection to it: $again; see docs/runbook/rotate-keys.md"
     done
   done
 }
@@ -115,7 +115,7 @@ same_image() {
   read_text image jq -r --arg s "$2" '.services[$s].image' "$RELEASES/$1/data.json"
   read_text now docker inspect --format '{{.Config.Image}}' "$3"
   [ "$image" = "$now" ] ||
-    fail "the database of $2 now runs by another image than release $1 has, so its password cannot be changed on the way back; nothing was changed. Fix: release a commit that has both this image and the old password: pulumi config set --secret --path berth:secrets.NAME, then: pulumi up"
+    fail database-image-differs "the database of $2 now runs by another image than release $1 has, so its password cannot be changed on the way back; nothing was changed. Fix: release a commit that has both this image and the old password: pulumi config set --secret --path berth:secrets.NAME, then: pulumi up"
 }
 
 # change_passwords has the databases of NEW_PASSWORDS take the passwords that release $1 gives them.
@@ -125,14 +125,14 @@ change_passwords() {
   for database in "${NEW_PASSWORDS[@]}"; do
     service=${database% *} kind=${database##* }
     id=$(server_of "$1" "$service")
-    [ -n "$id" ] || fail "the database of $service stopped meanwhile, so its password was not changed; why: sudo /opt/berth/log-monitor.sh view $service"
+    [ -n "$id" ] || fail database-stopped "the database of $service stopped meanwhile, so its password was not changed; why: sudo /opt/berth/log-monitor.sh view $service"
     say "changing the password of the database of $service; until the switch what serves cannot open a new connection to it"
     # It counts as changed from here on: whether a statement came through cannot be told when the connection to it ends.
     CHANGED_PASSWORDS+=("$database")
     # shellcheck disable=SC2310 # logins checks each of its commands
-    logins change "$1" "$service" "$kind" "$id" >/dev/null || fail "the database of $service did not take the new password; the lines above say why"
+    logins change "$1" "$service" "$kind" "$id" >/dev/null || fail password-not-taken "the database of $service did not take the new password; the lines above say why"
     read_lines refused logins login "$1" "$service" "$kind" "$id"
-    [[ " ${refused[*]%% *} " != *PASSWORD* ]] || fail "the database of $service took the new password and still refuses it"
+    [[ " ${refused[*]%% *} " != *PASSWORD* ]] || fail password-still-refused "the database of $service took the new password and still refuses it"
   done
 }
 

@@ -7,6 +7,9 @@
 set -euo pipefail
 
 readonly RELEASES=$DATA/releases
+# The names of the site, which the edge step writes: {names, hosts, redirects} (release/hosts.jq).
+# shellcheck disable=SC2034 # for the scripts that source this
+readonly HOSTS=$BERTH_ETC/hosts.json
 # The version of plans that this code follows.
 readonly PLAN_VERSION=2
 
@@ -17,6 +20,9 @@ current() {
   read_text name readlink "$RELEASES/current"
   [ "$name" = starting ] || printf '%s\n' "$name"
 }
+
+# need_release ends the script where $1, the release that serves, is none.
+need_release() { [ -n "$1" ] || fail nothing-released "nothing was released yet; release with: pulumi up"; }
 
 kept() { [ -n "$1" ] && [ -e "$RELEASES/$1/released.json" ]; }
 
@@ -83,22 +89,26 @@ own_networks() {
     '[$addresses[] | select(.ifname | IN($routes[].dev)) | .addr_info[] | "\(.local)/\(.prefixlen)"]'
 }
 
-# refuse ends the release where there is a sentence in $1.
+# refuse ends the release where there are sentences in $3; $1 is the identifier, $2 what is the matter with the commit.
 refuse() {
   local line
-  [ -n "$1" ] || return 0
-  while read -r line; do say "$line"; done <<<"$1"
-  fail "commit ${COMMIT:0:12} cannot be released as it is; what runs is left as it was"
+  [ -n "$3" ] || return 0
+  while read -r line; do say "$line"; done <<<"$3"
+  fail "$1" "commit ${COMMIT:0:12} $2; what runs is left as it was"
 }
 
 # plan makes folder $1 of a new release: the checkout, the operator's plan with what this server knows, routes. Nothing that runs
 # is touched. Until the images are there, plan.json holds values of the app's variables.
 plan() {
   local folder=$1 ports slot text
+  local -a jobs=()
   # shellcheck disable=SC2016,SC2310 # jq's variables; holds is true or false, or the end
   if [ ! -s "$BERTH_ETC/plan.json" ] || ! holds --arg commit "$COMMIT" --argjson version "$PLAN_VERSION" '.version == $version and .commit == $commit' "$BERTH_ETC/plan.json"; then
-    fail "the plan in $BERTH_ETC/plan.json is not one of version $PLAN_VERSION for commit ${COMMIT:0:12}; what runs is left as it was; run 'pulumi up' again, which writes both"
+    fail plan-not-for-commit "the plan in $BERTH_ETC/plan.json is not one of version $PLAN_VERSION for commit ${COMMIT:0:12}; what runs is left as it was; run 'pulumi up' again, which writes both"
   fi
+  # A job of a release that was taken away since has files of it.
+  read_lines jobs jobs_in "release-${folder##*/}"
+  [ "${#jobs[@]}" -eq 0 ] || fail release-files-in-use "job ${jobs[0]#* } is still at work in an earlier run of this release, so its files stay as they are; run this again when the job has ended; end it now: sudo docker stop berth-job-${jobs[0]#* }"
   rm -rf "$folder"
   mkdir -p "$folder"
   read_text slot free_slot
@@ -106,6 +116,7 @@ plan() {
   put "$folder/.env.production" 0600 <"$BERTH_ETC/app.env"
   fits
   check_out "$folder/source"
+  keep_pages "$folder"
   read_text ports routed_ports
   read_text text jq --arg id "${folder##*/}" --arg source "$folder/source" --argjson base $((FIRST_PORT + 100 * slot)) --argjson kept "$ports" \
     -f /opt/berth/release/fill.jq "$BERTH_ETC/plan.json"
@@ -126,7 +137,7 @@ check_plan() {
   read_text own own_networks
   read_json taken "$1/plan.json" "$(</opt/berth/release/networks.jq) | .[]" --argjson own "$own"
   found=$(printf '%s\n' "${taken[@]}")
-  refuse "$found"
+  refuse network-of-the-server "cannot be released with these addresses" "$found"
 }
 
 # follow does what the plan of the release in folder $1 says before there are containers.
@@ -135,7 +146,7 @@ follow() {
   local -a problems=()
   read_json problems "$1/plan.json" '.problems[]'
   found=$(printf '%s\n' "${problems[@]}")
-  refuse "$found"
+  refuse plan-has-problems "cannot be released as it is" "$found"
   keep_files "$1"
 }
 
@@ -167,3 +178,9 @@ containers() { docker_table ps --all --no-trunc --format 'table {{.ID}}' --filte
 # lasting prints the containers of project $1 and service $2 that are there to stay: not those of one command (deploy.sh run). Docker
 # gives these no restart policy, and nobody waits for them; they are stopped and removed with the rest.
 lasting() { docker_table ps --all --no-trunc --format 'table {{.ID}}' --filter "label=com.docker.compose.project=$1" --filter label=com.docker.compose.oneoff=False --filter "label=com.docker.compose.service=$2"; }
+
+# Compose's label of a container that runs one command. An image may bear the other one, but not this.
+readonly JOBS_ALONE=(--filter label=com.docker.compose.oneoff=True)
+
+# jobs_in prints "ID NAME" for each scheduled job that is at work in project $1.
+jobs_in() { docker_table ps --no-trunc --format 'table {{.ID}} {{.Label "berth.job"}}' --filter "label=com.docker.compose.project=$1" --filter label=berth.job "${JOBS_ALONE[@]}"; }

@@ -77,7 +77,7 @@ prune_dumps() {
   # A day of many releases must not fill the disk.
   read_text oldest date --utc --date "$DUMP_DAYS days ago" +%Y%m%dT%H%M%SZ
   read_lines sizes stat --format %s "${files[@]}"
-  [ "${#sizes[@]}" -eq "${#files[@]}" ] || fail "stat does not say how large the dumps are, so none is removed; look with: sudo ls -l $DUMPS"
+  [ "${#sizes[@]}" -eq "${#files[@]}" ] || fail dump-sizes-unknown "stat does not say how large the dumps are, so none is removed; look with: sudo ls -l $DUMPS"
   for size in "${sizes[@]}"; do sum=$((sum + size)); done
   read_text share df --output=size --block-size=1 "$DATA"
   share=$((${share##*[[:space:]]} * DUMPS_SHARE / 100))
@@ -90,7 +90,7 @@ prune_dumps() {
   done
 }
 
-# make_room looks whether the release fits and takes away what nothing needs when it does not.
+# make_room takes away what nothing needs when the release does not fit.
 make_room() {
   local free
   read_text free free_mib
@@ -100,5 +100,5 @@ make_room() {
   docker builder prune --all --force >/dev/null
   read_text free free_mib
   [ "$free" -ge "$FREE_MIB" ] ||
-    fail "$free MiB are free on $DATA, and a release needs $FREE_MIB; $MORE_ROOM"
+    fail no-room-for-release "$free MiB are free on $DATA, and a release needs $FREE_MIB; $MORE_ROOM"
 }

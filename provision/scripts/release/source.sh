@@ -44,18 +44,18 @@ fetch_from() {
   fi
   if [ -n "$large" ]; then
     rm -f "$said"
-    fail "what $REPOSITORY sends takes more than $((free / 2)) MiB, half of the $free MiB that are free on $DATA, and was removed again; Fix: take large files out of the repository's history; or $MORE_ROOM"
+    fail repository-too-large "what $REPOSITORY sends takes more than $((free / 2)) MiB, half of the $free MiB that are free on $DATA, and was removed again; Fix: take large files out of the repository's history; or $MORE_ROOM"
   fi
   # shellcheck disable=SC2310 # refused_key and unreached are one list each
   if [ "$code" -ne 0 ] && refused_key "$said"; then
     rm -f "$said"
-    fail "$REPOSITORY does not show the SSH host key of berth:repositoryHostKey, so somebody else answers there, or it has a new key: nothing was sent; compare with the key that the git host publishes, and only then: pulumi config set berth:repositoryHostKey 'ssh-ed25519 ...'"
+    fail repository-host-key-changed "$REPOSITORY does not show the SSH host key of berth:repositoryHostKey, so somebody else answers there, or it has a new key: nothing was sent; compare with the key that the git host publishes, and only then: pulumi config set berth:repositoryHostKey 'ssh-ed25519 ...'"
   fi
   # 124 is the limit on the whole of it.
   # shellcheck disable=SC2310 # see above
   if [ "$code" -eq 124 ] || { [ "$code" -ne 0 ] && unreached "$said"; }; then
     rm -f "$said"
-    fail "the git host of $REPOSITORY does not answer from the server; when it does, run 'pulumi up' again; look from there with: sudo git ls-remote $REPOSITORY"
+    fail git-host-not-answering "the git host of $REPOSITORY does not answer from the server; when it does, run 'pulumi up' again; look from there with: sudo git ls-remote $REPOSITORY"
   fi
   rm -f "$said"
   return "$code"
@@ -67,11 +67,11 @@ fetch() {
   if ! has_commit; then
     say "fetching $REPOSITORY"
     fetch_from --force --prune "$REPOSITORY" '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*' ||
-      fail "cannot fetch $REPOSITORY from the server; the lines above say why; a private repository needs a deploy key: cat key | pulumi config set --secret berth:deployKey"
+      fail repository-not-fetched "cannot fetch $REPOSITORY from the server; the lines above say why; a private repository needs a deploy key: cat key | pulumi config set --secret berth:deployKey"
   fi
   # One that no branch or tag holds any longer may still be there for who knows its name.
   has_commit || fetch_from "$REPOSITORY" "$COMMIT" || true
-  has_commit || fail "$REPOSITORY has no branch or tag that holds commit $COMMIT; push it, or choose another: pulumi config set berth:ref main"
+  has_commit || fail commit-not-found "$REPOSITORY has no branch or tag that holds commit $COMMIT; push it, or choose another: pulumi config set berth:ref main"
 }
 
 # measure counts the commit's files and folders, and the KiB that they take, until there are more than $1 or $2. git's listing
@@ -95,9 +95,9 @@ fits() {
   if ! [[ $left =~ ^[1-9][0-9]*$ ]]; then left=$LISTED; fi
   read_text measured measure $((left / 2)) $((free * 512))
   read -r files kib <<<"$measured"
-  [ "$files" -gt 0 ] || fail "git tells of no file of commit $COMMIT, and nothing is done on a guess; run it again"
+  [ "$files" -gt 0 ] || fail git-listing-empty "git tells of no file of commit $COMMIT, and nothing is done on a guess; run it again"
   if [ "$files" -gt $((left / 2)) ] || [ "$kib" -gt $((free * 512)) ]; then
-    fail "commit ${COMMIT:0:12} has $files files or more, of $((kib / 1024)) MiB or more, and may take half of what is free on $DATA: $((left / 2)) files of $((free / 2)) MiB; nothing of it was written; Fix: take large files and generated folders out of the repository; or $MORE_ROOM"
+    fail commit-too-large "commit ${COMMIT:0:12} has $files files or more, of $((kib / 1024)) MiB or more, and may take half of what is free on $DATA: $((left / 2)) files of $((free / 2)) MiB; nothing of it was written; Fix: take large files and generated folders out of the repository; or $MORE_ROOM"
   fi
 }
 
@@ -131,7 +131,7 @@ take_out() {
     export GIT_INDEX_FILE=$2.index
     git_mirror --work-tree "$2" read-tree "$COMMIT"
     git_mirror --work-tree "$2" ls-files -z -- "${1:-.}" >"$2.list"
-    [ -s "$2.list" ] || fail "git tells of no file below ${1:-.} of commit $COMMIT, and nothing is done on a guess; run it again"
+    [ -s "$2.list" ] || fail git-listing-empty "git tells of no file below ${1:-.} of commit $COMMIT, and nothing is done on a guess; run it again"
     git_mirror --work-tree "$2" checkout-index -z --stdin <"$2.list"
     rm -f "$2.index" "$2.list"
     # As in the checkout.
@@ -148,6 +148,6 @@ check_trees() {
     path=${path#"$source"}
     read_text hash git_mirror rev-parse --verify "$COMMIT:${path#/}"
     [ "$hash" = "${line%% *}" ] ||
-      fail "commit ${COMMIT:0:12} holds something else at ${path#/} than the plan of the release was made from; what runs is left as it was; run 'pulumi up' again"
+      fail commit-differs-from-plan "commit ${COMMIT:0:12} holds something else at ${path#/} than the plan of the release was made from; what runs is left as it was; run 'pulumi up' again"
   done
 }

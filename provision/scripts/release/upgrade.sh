@@ -4,7 +4,7 @@
 # The old data is kept beside it, under a name of its own, until somebody confirms the upgrade. /data/upgrades/SERVICE.json has
 # {service, kind, place, kept, volume, inode, from, maintenance, done}: place is the folder of the data, inode the number and the birth
 # of the old one, kept the folder that has it afterwards, and volume that folder's volume, "" for none. Before done the way back is to
-# exchange the two folders again: nobody has written to the new one.
+# exchange the two folders again: nothing was written to the new one.
 # shellcheck shell=bash disable=SC2153
 set -euo pipefail
 
@@ -55,7 +55,7 @@ series() {
   esac
 }
 
-# reads_itself says whether a server of series $2 brings data of series $1 to its own by itself. MariaDB does from every older one.
+# reads_itself says whether a server of series $2 upgrades data of series $1 on its own. MariaDB does from every older one.
 # MySQL does from the series before: 5.7 to 8.0 to 8.4 to 9. Source: MySQL 9 Reference Manual, "Upgrade Paths".
 reads_itself() {
   local old=${1#* } new=${2#* }
@@ -102,7 +102,7 @@ check_version() {
   fi
   local way="move it by hand: docs/runbook/upgrade-the-database.md"
   [ "${data% *}" != "${new% *}" ] || way="have this release move the data, while the site shows the maintenance page: sudo /opt/berth/deploy.sh deploy --upgrade-database; see docs/runbook/upgrade-the-database.md"
-  fail "the image $image of service $2 is $new, which does not start on the data of $data that is there; nothing was changed. Fix: keep an image of $data; or $way"
+  fail database-version-incompatible "the image $image of service $2 is $new, which does not start on the data of $data that is there; nothing was changed. Fix: keep an image of $data; or $way"
 }
 
 # upgrade_databases moves the databases of TO_UPGRADE to the version that release $1 has. Nobody writes meanwhile: what serves and
@@ -117,6 +117,7 @@ upgrade_databases() {
   maintenance on
   # shellcheck disable=SC2034 # for deploy.sh and data.sh
   STOPPED_FIRST=yes DATA_TOUCHED=yes
+  stop_writers "a database moves to another version"
   stop_release "$OLD"
   read_lines services docker_table ps --filter "label=com.docker.compose.project=$DATA_PROJECT" --format 'table {{.Label "com.docker.compose.service"}}'
   for service in "${services[@]}"; do
@@ -135,7 +136,7 @@ upgrade_databases() {
 # check_upgrade refuses an upgrade of service $1 while the data of before another one waits for somebody to confirm it.
 check_upgrade() {
   [ ! -e "$UPGRADES/$1.json" ] ||
-    fail "the data of $1 from before its last upgrade is still kept, and nothing was changed; when you are sure of that upgrade: sudo /opt/berth/deploy.sh confirm-upgrade"
+    fail upgrade-not-confirmed "the data of $1 from before its last upgrade is still kept, and nothing was changed; when you are sure of that upgrade: sudo /opt/berth/deploy.sh confirm-upgrade"
 }
 
 # upgrade_one moves the database of service $2, of kind $3, to the version that release $1 has.
@@ -144,7 +145,7 @@ upgrade_one() {
   local -a ids=() there=()
   read_lines ids running "$DATA_PROJECT" "$2"
   id=${ids[0]:-}
-  [ -n "$id" ] || fail "the database of $2 stopped meanwhile; why: sudo /opt/berth/log-monitor.sh view $2"
+  [ -n "$id" ] || fail database-stopped "the database of $2 stopped meanwhile; why: sudo /opt/berth/log-monitor.sh view $2"
   read_lines there server_version "$id" "$3"
   read_text before counted "$2" "$3" "$OLD"
   dump_one "$OLD" "$OLD" "$2" "$3"
@@ -156,12 +157,12 @@ upgrade_one() {
   CHANGED="$2 changes"
   start_data "$1"
   # shellcheck disable=SC2310 # server_settled is a test
-  await "$HEALTHY_WITHIN" server_settled "$DATA_PROJECT" "$2" in_database "$2" "$3" ping 10 "$1" || fail "the new version of $2 does not answer within $HEALTHY_WITHIN seconds; why: sudo /opt/berth/log-monitor.sh view $2"
+  await "$HEALTHY_WITHIN" server_settled "$DATA_PROJECT" "$2" in_database "$2" "$3" ping 10 "$1" || fail upgraded-database-not-answering "the new version of $2 does not answer within $HEALTHY_WITHIN seconds; why: sudo /opt/berth/log-monitor.sh view $2"
   dumped=${newest##*/}
   say "restoring $dumped into it"
-  gzip --decompress --stdout --force "$newest" | in_database "$2" "$3" restore "$RESTORE_WITHIN" "$1" >/dev/null || fail "$newest does not restore into the new version (the lines above say why)"
+  gzip --decompress --stdout --force "$newest" | in_database "$2" "$3" restore "$RESTORE_WITHIN" "$1" >/dev/null || fail dump-not-restored "$newest does not restore into the new version (the lines above say why)"
   read_text after counted "$2" "$3" "$1"
-  [ "$before" = "$after" ] || fail "the new version of $2 does not hold what the old one held; rows before, by database: ${before//$'\n'/, }; after: ${after//$'\n'/, }"
+  [ "$before" = "$after" ] || fail upgraded-database-differs "the new version of $2 does not hold what the old one held; rows before, by database: ${before//$'\n'/, }; after: ${after//$'\n'/, }"
   say "the new version of $2 holds what the old one held, by database: ${after//$'\n'/, } rows"
 }
 
@@ -172,8 +173,8 @@ counted() { in_database "$1" "$2" rows "$COUNT_WITHIN" "$3" </dev/null | sort; }
 exchange() {
   local -a ids=()
   read_lines ids running "$DATA_PROJECT" "$3"
-  [ "${#ids[@]}" -eq 0 ] || fail "the database of $3 still runs, so its files were not moved; stop it: sudo docker stop ${ids[0]:0:12}; then run this again"
-  mv --exchange --no-copy --no-target-directory "$1" "$2" || fail "$1 and $2 could not be exchanged (the lines above say why); each is where it was"
+  [ "${#ids[@]}" -eq 0 ] || fail database-still-running "the database of $3 still runs, so its files were not moved; stop it: sudo docker stop ${ids[0]:0:12}; then run this again"
+  mv --exchange --no-copy --no-target-directory "$1" "$2" || fail folders-not-exchanged "$1 and $2 could not be exchanged (the lines above say why); each is where it was"
 }
 
 # keep_old_data puts an empty folder in the place of the data of service $1, of kind $2, which container $3, now stopped, had of
@@ -186,13 +187,13 @@ keep_old_data() {
   read_text mount jq -r --arg folder "${5%/}" '[.[0].Mounts[] | select(.RW and .Type != "tmpfs") | .Destination as $at | select($folder == $at or ($folder | startswith(($at | rtrimstr("/")) + "/")))]
     | sort_by(.Destination | length) | last // {} | "\(.Type // "none") \(.Name // "-") \(.Source // "")"' <<<"$text"
   read -r type name place <<<"$mount"
-  if [ -z "$place" ] || [ ! -d "$place" ]; then fail "the data of $1 is in ${5:-no folder} of its container, which is no volume, so it would go with the container; nothing was changed. Fix: name a volume for that folder in the compose file, and release that first"; fi
+  if [ -z "$place" ] || [ ! -d "$place" ]; then fail data-without-volume "the data of $1 is in ${5:-no folder} of its container, which is no volume, so it would go with the container; nothing was changed. Fix: name a volume for that folder in the compose file, and release that first"; fi
   read_text size du --summarize --block-size=1M "$place"
   read_text free free_mib
-  [ $((free - LEFT_MIB)) -gt "${size%%[!0-9]*}" ] || fail "there is no room for a second copy of the data of $1, which takes ${size%%[!0-9]*} MiB: $free MiB are free on $DATA, where $LEFT_MIB MiB are left; $MORE_ROOM"
+  [ $((free - LEFT_MIB)) -gt "${size%%[!0-9]*}" ] || fail no-room-for-upgrade "there is no room for a second copy of the data of $1, which takes ${size%%[!0-9]*} MiB: $free MiB are free on $DATA, where $LEFT_MIB MiB are left; $MORE_ROOM"
   if [ "$type" = volume ]; then
     read_text options docker volume inspect --format '{{.Driver}} {{len .Options}}' "$name"
-    [ "$options" = "local 0" ] || fail "the volume $name of $1 is not on this server's own disk ($options options), so its data cannot be kept beside it; nothing was changed; move it by hand: docs/runbook/upgrade-the-database.md"
+    [ "$options" = "local 0" ] || fail volume-not-local "the volume $name of $1 is not on this server's own disk ($options options), so its data cannot be kept beside it; nothing was changed; move it by hand: docs/runbook/upgrade-the-database.md"
     volume=${name}_before_${NEW:0:12}
     docker volume create --label "berth.kept=$1" "$volume" >/dev/null
     read_text kept docker volume inspect --format '{{.Mountpoint}}' "$volume"
@@ -201,7 +202,7 @@ keep_old_data() {
     install -d -m 0700 "$kept"
   fi
   held=$(find "$kept" -mindepth 1 -print -quit) || held="what cannot be listed"
-  [ -z "$held" ] || fail "$kept is not empty, so nothing is put there; nothing was changed. Fix: look at what it holds, and remove it"
+  [ -z "$held" ] || fail folder-not-empty "$kept is not empty, so nothing is put there; nothing was changed. Fix: see what it holds, and remove it"
   chown --reference="$place" "$kept"
   chmod --reference="$place" "$kept"
   [ -z "$RESTORING" ] || maintenance=true
@@ -220,7 +221,7 @@ remove_kept() {
   if [ -z "$2" ]; then
     rm -rf "$1"
   else
-    docker volume rm "$2" >/dev/null || fail "the volume $2 cannot be removed (the lines above say why); what uses it: sudo docker ps --all --filter volume=$2; then run this again"
+    docker volume rm "$2" >/dev/null || fail volume-not-removed "the volume $2 cannot be removed (the lines above say why); what uses it: sudo docker ps --all --filter volume=$2; then run this again"
   fi
 }
 
@@ -230,7 +231,7 @@ upgrades() {
   for file in "$UPGRADES"/*.json; do
     [ -e "$file" ] || continue
     read_text sealed jq -r .done "$file"
-    [[ $sealed == true || $sealed == false ]] || fail "$file does not say whether its upgrade is done, and nothing is done on a guess; look with: sudo jq . $file"
+    [[ $sealed == true || $sealed == false ]] || fail upgrade-record-unclear "$file does not say whether its upgrade is done, and nothing is done on a guess; look with: sudo jq . $file"
     [ "$sealed" != "$1" ] || printf '%s\n' "$file"
   done
 }
@@ -262,7 +263,7 @@ undo_upgrades() {
     read_text now stat --format '%i %W' "$place"
     if [ "$now" != "$inode" ]; then
       read_text there stat --format '%i %W' "$kept"
-      [ "$there" = "$inode" ] || fail "neither $place nor $kept is the data of $service from before its upgrade, and nothing is done on a guess; look at both, put the right one to $place, then: sudo rm $file"
+      [ "$there" = "$inode" ] || fail upgrade-data-not-found "neither $place nor $kept is the data of $service from before its upgrade, and nothing is done on a guess; compare both, move the right one to $place, then: sudo rm $file"
       exchange "$kept" "$place" "$service"
     fi
     # What is there now is the new version's, which nobody wrote to but the restore.
@@ -304,7 +305,7 @@ finish_interrupted() {
 refuse_interrupted() {
   local -a files=()
   read_lines files upgrades false
-  [ "${#files[@]}" -eq 0 ] || fail "an upgrade of ${files[*]##*/} was interrupted, so what the database holds now is not whole, and is not dumped; take the upgrade back: sudo /opt/berth/deploy.sh"
+  [ "${#files[@]}" -eq 0 ] || fail upgrade-interrupted "an upgrade of ${files[*]##*/} was interrupted, so what the database holds now is not whole, and is not dumped; take the upgrade back: sudo /opt/berth/deploy.sh"
 }
 
 # keep_upgraded has the services whose upgrade is final stay as they are on the way back: the older version cannot read their data.
@@ -336,12 +337,12 @@ confirm_upgrade() {
   local file service kept volume inode now
   local -a files=() fields=()
   read_lines files upgrades true
-  [ "${#files[@]}" -gt 0 ] || fail "no data is kept from before an upgrade"
+  [ "${#files[@]}" -gt 0 ] || fail no-kept-data "no data is kept from before an upgrade"
   for file in "${files[@]}"; do
     read_json fields "$file" '.service, .kept, .volume, .inode'
     service=${fields[0]} kept=${fields[1]} volume=${fields[2]} inode=${fields[3]}
     read_text now stat --format '%i %W' "$kept"
-    [ "$now" = "$inode" ] || fail "$kept is not the data of $service from before its upgrade, so it was not removed; look at it, remove it by hand if nothing needs it, then: sudo rm $file"
+    [ "$now" = "$inode" ] || fail kept-data-differs "$kept is not the data of $service from before its upgrade, so it was not removed; check it, remove it by hand if nothing needs it, then: sudo rm $file"
     remove_kept "$kept" "$volume"
     rm -f "$file"
     say "removed the data of $service from before its upgrade"

@@ -15,7 +15,7 @@ readonly FIRST_PORT=20000
 slot_of() {
   local slot
   read_text slot cat "$RELEASES/$1/slot"
-  [[ $slot =~ ^[1-9][0-9]{0,3}$ ]] || fail "$RELEASES/$1/slot holds no slot, so nobody knows which ports the release has; nothing was changed; release again: sudo /opt/berth/deploy.sh"
+  [[ $slot =~ ^[1-9][0-9]{0,3}$ ]] || fail release-without-slot "$RELEASES/$1/slot holds no slot, so the ports of the release are unknown; nothing was changed; release again: sudo /opt/berth/deploy.sh"
   printf '%s\n' "$slot"
 }
 
@@ -23,8 +23,13 @@ slot_of() {
 point() {
   local slot=starting
   if [ "$2" != starting ]; then read_text slot slot_of "$2"; fi
-  install -d -m 0755 "$SLOTS" "$SLOTS/slots" "$SLOTS/slots/$slot"
-  ln -sfn "slots/$slot" "$SLOTS/$1.new"
+  install -d -m 0755 "$SLOTS" "$SLOTS/$slot" "$SLOTS/$slot/errors"
+  # nginx finds the release's own pages where the link leads, and reads nothing else of the release.
+  find "$SLOTS/$slot/errors" -type f -delete
+  if [ -d "$RELEASES/$2/pages" ]; then
+    find "$RELEASES/$2/pages" -type f -exec install -m 0644 -t "$SLOTS/$slot/errors" {} +
+  fi
+  ln -sfn "$slot" "$SLOTS/$1.new"
   mv -T "$SLOTS/$1.new" "$SLOTS/$1"
 }
 
@@ -32,7 +37,7 @@ point() {
 # slots at least.
 write_routes() {
   local -n written=$1
-  local slots=$2 serving='[]' release slot text sum part content
+  local slots=$2 serving='[]' access='[]' release slot text sum part content
   for release in "${@:3}"; do
     [ "$release" != starting ] || continue
     read_text slot slot_of "$release"
@@ -40,11 +45,14 @@ write_routes() {
     # shellcheck disable=SC2016 # jq's variables
     read_text serving jq -c --argjson slot "$slot" --argjson before "$serving" '$before + [{slot: $slot, routes: .routes}]' "$RELEASES/$release/plan.json"
   done
-  read_text text jq --argjson first "$FIRST_PORT" --argjson slots "$slots" -f /opt/berth/release/routes.jq <<<"$serving"
+  # Before the first release there are no settings of one.
+  if [ -e "$BERTH_ETC/release.json" ]; then read_text access jq -c '.APP.routes | if type == "array" then . else error("these are no routes") end' "$BERTH_ETC/release.json"; fi
+  # shellcheck disable=SC2016 # jq's variables
+  read_text text jq -L /opt/berth/release --argjson first "$FIRST_PORT" --argjson slots "$slots" --argjson access "$access" --slurpfile site "$HOSTS" -f /opt/berth/release/routes.jq <<<"$serving"
   read_text sum sha256sum <<<"$text"
   # shellcheck disable=SC2034 # the caller's variable
   written=${sum:0:16}
-  for part in upstreams routes; do
+  for part in upstreams servers; do
     read_text content jq -r ".$part" <<<"$text"
     mkdir -p "$INCLUDED/${sum:0:16}"
     put "$INCLUDED/${sum:0:16}/$part.conf" 0600 <<<"$content"

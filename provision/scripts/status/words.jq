@@ -16,3 +16,8 @@ def services: [.services[] | {name: .service, status: (.status | sub("^Up "; "up
 
 # gauges are the checks that are a share of something.
 def gauges: [.checks[] | select(.name | IN("disk", "root", "memory", "swap")) | {name, value: ((.value // 0) | floor), severity}];
+
+# What is said of a job: its last run, its next one, and how bad that is.
+def lastRun: if .last.time == null then "" else " \(.last.time | minute)" + if .last.seconds == null or .state == "running" then "" else ", \(.last.seconds) s" end end;
+def nextRun: if .next == null then "-" else .next | minute end;
+def jobSeverity: if .overdue != null or (.state | IN("failed", "interrupted")) then 2 else 0 end;

@@ -7,6 +7,8 @@ source /opt/berth/lib.sh
 source /opt/berth/release/plan.sh
 # shellcheck source=provision/scripts/release/upstreams.sh
 source /opt/berth/release/upstreams.sh
+# shellcheck source=provision/scripts/release/lock.sh
+source /opt/berth/release/lock.sh
 
 # remember_connections makes room for them in the kernel. nginx keeps connections to the app, and above what it keeps a request is one
 # of its own, whose port rests for a minute when it ends: from 470 such a second on there would be none left, were they not used again.
@@ -30,13 +32,13 @@ EOF
 # app behind it two.
 widen() {
   local file=/etc/nginx/nginx.conf limit='worker_connections 8192;'
-  [ -e /etc/nginx/modules-enabled/10-berth.conf ] || put_nginx /etc/nginx/modules-enabled/10-berth.conf <<<"worker_rlimit_nofile 20000;"
+  [ -e /etc/nginx/modules-enabled/10-berth.conf ] || put_nginx /etc/nginx/modules-enabled/10-berth.conf <<<$'worker_rlimit_nofile 20000;\npcre_jit on;'
   if grep -F "$limit" "$file" >/dev/null; then return; fi
   local text
   read_text text sed -E "s/worker_connections +[0-9]+;/$limit/" "$file"
   put_nginx "$file" <<<"$text"
   grep -F "$limit" "$file" >/dev/null ||
-    fail "$file has no line worker_connections to raise; put Debian's own file back: sudo apt-get install --reinstall -o Dpkg::Options::=--force-confnew -o Dpkg::Options::=--force-confask nginx-common"
+    fail worker-connections-missing "$file has no line worker_connections to raise; put Debian's own file back: sudo apt-get install --reinstall -o Dpkg::Options::=--force-confnew -o Dpkg::Options::=--force-confask nginx-common"
 }
 
 # bound_spool has nginx write what visitors make it write to file systems of their own; without them it does not start.
@@ -86,17 +88,65 @@ EOF
   systemctl restart berth-slots.service
 }
 
-# provide_routes leaves nginx something to include before the first release.
+# route_names has nginx know the site's names of now with the routes of the release that serves. A release that is
+# under way is awaited.
+route_names() {
+  local folder serving before
+  take_lock "the edge step"
+  read_text serving readlink "$RELEASES/current"
+  write_routes folder 1 "$serving"
+  before=$(readlink "$INCLUDED/now" || true)
+  include_routes "$folder"
+  if ! nginx -t -q; then
+    [ -z "$before" ] || include_routes "$before"
+    fail nginx-names-refused "nginx refuses the names of the site with the routes of $serving (the lines above say where); what is served now stays; look with: pulumi config get berth:aliases"
+  fi
+  apply_nginx
+  exec 8>&-
+}
+
+# provide_routes leaves nginx something to include before it has the site's configuration.
 provide_routes() {
   local folder serving
-  [ ! -e "$INCLUDED/now/routes.conf" ] || return 0
+  [ ! -e "$INCLUDED/now/servers.conf" ] || return 0
   read_text serving readlink "$RELEASES/current"
   write_routes folder 1 "$serving"
   include_routes "$folder"
 }
 
+# write_users writes who may log in, with hashed passwords: for root and nginx alone, and before nginx asks.
+write_users() {
+  local file=/etc/nginx/berth/users name password hash text="" pairs
+  pairs=$(jq -r 'to_entries[] | .key, .value' <<<"$USERS") || fail users-unreadable "the users cannot be read (the lines above say why); run 'pulumi up' again"
+  while IFS= read -r name && IFS= read -r password; do
+    [ -n "$name" ] || continue
+    read_text hash openssl passwd -6 -stdin <<<"$password"
+    text+="$name:$hash"$'\n'
+  done <<<"$pairs"
+  put "$file.next" 0600 < <(printf '%s' "$text")
+  chown root:www-data "$file.next"
+  chmod 0640 "$file.next"
+  mv "$file.next" "$file"
+}
+
+# know_proxies has nginx find the networks of the vendors in PROXIES, and a timer keep them up to date.
+know_proxies() {
+  local -a vendors=()
+  read -r -a vendors <<<"$PROXIES"
+  # The names are Berth's own.
+  if [ "${#vendors[@]}" -gt 0 ]; then
+    /opt/berth/edge/proxies.sh provide "${vendors[@]}"
+    timer berth-proxies "Refresh the networks of trusted proxies" "/opt/berth/edge/proxies.sh refresh ${vendors[*]}" 40 4 3600
+  elif [ -e /etc/systemd/system/berth-proxies.timer ]; then
+    systemctl disable --quiet --now berth-proxies.timer
+    rm -f /etc/systemd/system/berth-proxies.timer /etc/systemd/system/berth-proxies.service
+    systemctl daemon-reload
+  fi
+}
+
 main() {
-  step_settings DOMAIN NGINX CERTIFICATE:object ACCOUNT_BINDING ACME_ROOTS
+  local file
+  step_settings DOMAIN NGINX NGINX_SERVER HOSTNAMES:object CERTIFICATE:object ACCOUNT_BINDING ACME_ROOTS USERS:object PROXIES OWN
   # What nginx's workers read; a file with a secret in it has its own mode.
   umask 022
   rm -f /etc/nginx/sites-enabled/default
@@ -106,6 +156,7 @@ main() {
   put "$BERTH_ETC/certificate.json" 0600 <<<"$CERTIFICATE"
   if [ -n "$ACCOUNT_BINDING" ]; then put "$BERTH_ETC/account-binding.ini" 0600 <<<"$ACCOUNT_BINDING"; else rm -f "$BERTH_ETC/account-binding.ini"; fi
   put "$BERTH_ETC/acme-roots.pem" 0644 <<<"$ACME_ROOTS"
+  put "$HOSTS" 0600 <<<"$HOSTNAMES"
   /opt/berth/ssl-manager.sh placeholder
   # What nginx serves is a folder on the volume, so that a replaced server serves what the one before did.
   install -d -m 0700 "$RELEASES" "$RELEASES/starting" "$INCLUDED"
@@ -113,16 +164,27 @@ main() {
   provide_routes
   point_nginx
   bound_spool
-  # The two need one another: the site's routes, which a replaced server finds on the volume, include the file, and it uses
-  # what the site defines. Where it is not there yet, nothing includes it yet either.
-  [ -e /etc/nginx/berth/proxy.conf ] || put /etc/nginx/berth/proxy.conf 0644 <"/opt/berth/edge/proxy.conf"
-  put_nginx /etc/nginx/conf.d/berth.conf <<<"$NGINX"
-  put_nginx /etc/nginx/berth/proxy.conf <"/opt/berth/edge/proxy.conf"
+  write_users
+  know_proxies
+  # They need one another: the site's servers, which a replaced server finds on the volume, include the files, and these use what the
+  # site defines. Where they are not there yet, nothing includes them yet either.
+  for file in proxy grpc; do
+    [ -e "/etc/nginx/berth/$file.conf" ] || put "/etc/nginx/berth/$file.conf" 0644 <"/opt/berth/edge/$file.conf"
+  done
+  [ -e /etc/nginx/berth/server.conf ] || put /etc/nginx/berth/server.conf 0644 <<<"$NGINX_SERVER"
+  # A file of its own, so that nginx names the lines of the setting.
+  if [ -n "$OWN" ]; then put_checked /etc/nginx/berth/own.conf "nginx (own.conf is the setting berth:nginx)" nginx -t -q <<<"$OWN"; fi
+  # nginx takes them up once, with the routes.
+  put_checked /etc/nginx/conf.d/berth.conf nginx nginx -t -q <<<"$NGINX"
+  put_checked /etc/nginx/berth/server.conf nginx nginx -t -q <<<"$NGINX_SERVER"
+  [ -n "$OWN" ] || rm -f /etc/nginx/berth/own.conf
+  for file in proxy grpc; do put_checked "/etc/nginx/berth/$file.conf" nginx nginx -t -q <"/opt/berth/edge/$file.conf"; done
+  route_names
   remember_connections
   widen
   # shellcheck disable=SC2310 # await runs one command
   await 30 curl --silent --fail --output /dev/null --max-time 5 --header "Host: $DOMAIN" http://127.0.0.1/ ||
-    fail "nginx does not answer on port 80; look with: systemctl status nginx"
+    fail nginx-not-answering "nginx does not answer on port 80; look with: systemctl status nginx"
   say "nginx answers on ports 80 and 443"
 }
 

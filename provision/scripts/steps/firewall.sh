@@ -13,7 +13,7 @@ main() {
     | map("\"\(.)\"") | if length > 1 then join(", ") else empty end' <<<"$links"
   read_text rules sed "s/OWN/$own/" /opt/berth/edge/firewall.nft
   put "$file" 0644 <<<"$rules"
-  nft --check --file "$file" || fail "this kernel does not know the firewall's rules (the lines above say which); boot Debian's own kernel"
+  nft --check --file "$file" || fail firewall-rules-unknown "this kernel does not know the firewall's rules (the lines above say which); boot Debian's own kernel"
   nft_service berth-firewall "Keep containers from the server's own services, and all but root from its metadata" "$file" "docker.service nginx.service"
   say "containers reach ports 80 and 443 of this server and nothing else of it, and root alone reaches its metadata"
 }

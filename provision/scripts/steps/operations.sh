@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# The server's daily life: bounded logs, a look at its health every minute, a dump every night, security updates.
+# The server's daily life: bounded logs, a health check every minute, a dump every night, security updates.
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
+# shellcheck source=provision/scripts/release/jobs.sh
+source /opt/berth/release/jobs.sh
 
 bound_logs() {
   put /etc/systemd/journald.conf.d/berth.conf 0644 <<EOF
@@ -38,6 +40,15 @@ EOF
   postrotate
     systemctl kill --signal=USR1 --kill-whom=main nginx.service
   endscript
+}
+# What the health check has counted by then.
+/var/log/nginx/minute {
+  maxsize 15M
+  daily
+  rotate 0
+  missingok
+  notifempty
+  copytruncate
 }
 EOF
   put /etc/systemd/system/logrotate.timer.d/berth.conf 0644 <<EOF
@@ -91,10 +102,72 @@ EOF
   systemctl reload ssh
 }
 
+# Where systemd keeps when a timer of Persistent=true last ran.
+readonly STAMPS=/var/lib/systemd/timers
+
+# job_service has 'deploy.sh job $1' be a unit.
+job_service() {
+  put "$UNITS/berth-job-$1.service" 0644 <<EOF
+[Unit]
+Description=Job $1 of the app
+After=network-online.target docker.service berth-reboot.service
+Wants=network-online.target
+RequiresMountsFor=$DATA
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+ExecStart=/opt/berth/deploy.sh job $1
+SyslogIdentifier=berth-job-$1
+SyslogLevelPrefix=false
+# The script has the container end in its own time.
+KillMode=mixed
+TimeoutStopSec=90
+EOF
+}
+
+# schedule_jobs has a timer for each of the jobs in /etc/berth/jobs.json, and none for any other. What a server that was off missed, it
+# makes up for once; a changed schedule begins with the change.
+schedule_jobs() {
+  local name text timer before
+  local -a names=() calendars=() changed=()
+  read_json names "$BERTH_ETC/jobs.json" '.JOBS[].name'
+  forget_jobs "${names[@]}"
+  for name in "${names[@]}"; do
+    timer=$UNITS/berth-job-$name.timer
+    job_service "$name"
+    # shellcheck disable=SC2016 # jq's variables
+    read_json calendars "$BERTH_ETC/jobs.json" '.JOBS[] | select(.name == $n) | .calendars[] | "OnCalendar=\(.)"' --arg n "$name"
+    read_text text printf '%s\n' "[Unit]" "Description=Job $name of the app" "" "[Timer]" "${calendars[@]}" AccuracySec=1s Persistent=true "" "[Install]" WantedBy=timers.target
+    before=$(cat "$timer" 2>/dev/null) || before=""
+    [ "$before" != "$text" ] || continue
+    put "$timer" 0644 <<<"$text"
+    mkdir -p "$STAMPS"
+    touch "$STAMPS/stamp-berth-job-$name.timer"
+    changed+=("berth-job-$name.timer")
+  done
+  systemctl daemon-reload
+  [ "${#changed[@]}" -eq 0 ] || systemctl restart "${changed[@]}"
+  for name in "${names[@]}"; do systemctl enable --quiet --now "berth-job-$name.timer"; done
+}
+
+# forget_jobs removes the timers of jobs that are not named. A run that is at work goes on to its end.
+forget_jobs() {
+  local file name
+  for file in "$UNITS"/berth-job-*.timer; do
+    name=${file##*/berth-job-} name=${name%.timer}
+    if [ ! -e "$file" ] || [[ " $* " == *" $name "* ]]; then continue; fi
+    say "job $name is no longer set: its timer is removed"
+    systemctl disable --quiet --now "berth-job-$name.timer"
+    rm -f "$file" "$UNITS/berth-job-$name.service" "$STAMPS/stamp-berth-job-$name.timer" "$JOB_RESULTS/$name.json"
+  done
+}
+
 main() {
   local upgrading
-  step_settings SSH_USER OPERATIONS:object
+  step_settings SSH_USER OPERATIONS:object JOBS:array
   put "$BERTH_ETC/operations.json" 0644 <<<"$OPERATIONS"
+  put "$BERTH_ETC/jobs.json" 0600 < <(printf '{"JOBS":%s}' "$JOBS")
   bound_logs
   # What the health check finds is its result, not a failure of the unit.
   put /etc/systemd/system/berth-health.service.d/result.conf 0644 <<EOF
@@ -103,9 +176,10 @@ SuccessExitStatus=1 2
 StandardOutput=null
 LogLevelMax=notice
 EOF
-  timer berth-health "Look at the health of the site and its server" "/opt/berth/health-check.sh --push" "*" "*" 0
+  timer berth-health "Check the health of the site and its server" "/opt/berth/health-check.sh --push" "*" "*" 0
   timer berth-dump "Dump the databases" "/opt/berth/deploy.sh dump" 30 2 1200
   timer berth-drill "Restore the newest dumps beside the site" "/opt/berth/deploy.sh drill due" 30 4 1200
+  schedule_jobs
   harden_ssh
   update_by_itself
   systemctl daemon-reload
@@ -115,7 +189,7 @@ EOF
   [ "$upgrading" -eq 0 ] || systemctl restart unattended-upgrades
   systemctl enable --quiet --now logrotate.timer
   systemctl restart logrotate.timer
-  say "SSH takes keys of $SSH_USER alone, logs are bounded, health is looked at every minute, databases are dumped every night, security updates come by themselves"
+  say "SSH takes keys of $SSH_USER alone, logs are bounded, health is checked every minute, databases are dumped every night, security updates are installed automatically"
 }
 
 main "$@"

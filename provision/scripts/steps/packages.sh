@@ -136,12 +136,12 @@ install_packages() {
   TZ=UTC printf -v now '%(%FT%TZ)T' -1
   say "installing ${PACKAGES[*]}"
   # An interrupted run leaves packages half configured; a server's own updates, just after boot, hold the locks.
-  await 300 dpkg --configure -a || fail "dpkg does not finish what was begun (the lines above say why); look with: sudo dpkg --configure -a"
+  await 300 dpkg --configure -a || fail dpkg-not-finished "dpkg does not finish what was begun (the lines above say why); look with: sudo dpkg --configure -a"
   # Without the mode apt is content with lists that it could not fetch, and knows no package of theirs.
   await 120 apt-get -q -o Acquire::Retries=3 -o APT::Update::Error-Mode=any update ||
-    fail "Debian's archive does not answer, or this server's clock ($now) is wrong (the lines above say which); look with: sudo apt-get update"
+    fail debian-archive-not-answering "Debian's archive does not answer, or this server's clock ($now) is wrong (the lines above say which); look with: sudo apt-get update"
   apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 --no-install-recommends install "${PACKAGES[@]}" ||
-    fail "the packages do not install (the lines above say why); look with: sudo apt-get install ${PACKAGES[0]}"
+    fail packages-not-installed "the packages do not install (the lines above say why); look with: sudo apt-get install ${PACKAGES[0]}"
 }
 
 main() {

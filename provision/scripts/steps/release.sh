@@ -9,7 +9,7 @@ own() {
   local owner
   owner=$(cat "$DATA/stack" 2>/dev/null) || put "$DATA/stack" 0600 <<<"$STACK"
   [ "${owner:-$STACK}" = "$STACK" ] ||
-    fail "this server's data belongs to stack $owner, and this is a release of stack $STACK; choose the stack: pulumi stack select $owner; or, when it is right, remove the mark on the server: sudo rm $DATA/stack"
+    fail data-of-another-stack "this server's data belongs to stack $owner, and this is a release of stack $STACK; choose the stack: pulumi stack select $owner; or, when it is right, remove the mark on the server: sudo rm $DATA/stack"
 }
 
 main() {

@@ -1,4 +1,4 @@
-// rehearsal-cloudwatch serves the account's CloudWatch over TLS, and looks at its alarms every minute: a server that
+// rehearsal-cloudwatch serves the account's CloudWatch over TLS, and evaluates its alarms every minute: a server that
 // has stopped pushes nothing, and that is an alarm too.
 package main
 
@@ -24,7 +24,7 @@ func main() {
 	listen := flag.String("listen", ":443", "address to serve on")
 	certificate := flag.String("certificate", "cloudwatch.pem", "file of the certificate, for monitoring.REGION.amazonaws.com")
 	key := flag.String("key", "cloudwatch.key", "file of its private key")
-	every := flag.Duration("every", time.Minute, "how often to look at the alarms")
+	every := flag.Duration("every", time.Minute, "how often to evaluate the alarms")
 	period := flag.Duration("period", time.Minute, "how long each of an alarm's periods lasts")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -34,7 +34,7 @@ func zones(state string) ([]dns.Zone, error) {
 		}
 		all = append(all, zone)
 	}
-	// AWS's own names that a host asks for lead to the rehearsal's services.
+	// AWS's own names resolve to the rehearsal's services.
 	for _, instance := range account.OfType("aws:ec2/instance:Instance") {
 		for name, address := range map[string]string{aws.MonitoringHost(instance): aws.MonitoringAddress, "*." + aws.S3Host(instance): aws.S3Address} {
 			all = append(all, dns.Zone{Name: strings.TrimPrefix(name, "*."), Records: []dns.Record{{Name: name, Type: "A", TTL: 60, Values: []string{address}}}})

@@ -38,7 +38,7 @@ func TestZonesAreReadOutOfTheAccount(t *testing.T) {
 	}}`), 0o600))
 	got, err = zones(folder)
 	require.NoError(t, err)
-	assert.Equal(t, []dns.Zone{{Name: "example.test"}}, got, "nobody finds what is in a zone that is not delegated")
+	assert.Equal(t, []dns.Zone{{Name: "example.test"}}, got, "what is in a zone that is not delegated is not found")
 
 	require.NoError(t, os.WriteFile(file, []byte(`{`), 0o600))
 	_, err = zones(folder)

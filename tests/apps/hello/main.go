@@ -2,6 +2,9 @@
 package main
 
 import (
+	"crypto/sha1" //nolint:gosec // a WebSocket's handshake
+	"encoding/base64"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -30,13 +33,15 @@ func main() {
 		}
 		_, _ = io.WriteString(w, strconv.FormatInt(size, 10))
 	})
-	// A WebSocket on which nothing is said. A handshake's key is looked at by nobody here.
-	http.HandleFunc("/idle", func(w http.ResponseWriter, _ *http.Request) {
+	// A WebSocket on which nothing is said.
+	http.HandleFunc("/idle", func(w http.ResponseWriter, r *http.Request) {
 		connection, _, err := w.(http.Hijacker).Hijack()
 		if err != nil {
 			return
 		}
-		_, _ = io.WriteString(connection, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+		// HAProxy checks this one. Source: RFC 6455, section 4.2.2.
+		accept := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // the protocol's own
+		_, _ = fmt.Fprintf(connection, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", base64.StdEncoding.EncodeToString(accept[:]))
 		_, _ = io.Copy(io.Discard, connection)
 		_ = connection.Close()
 	})

@@ -18,7 +18,7 @@ type scanned struct {
 	Address         string
 	Open            []int
 	Refused, Silent int
-	// UDP ports that answered, and how many said that nobody listens.
+	// UDP ports that answered, and how many refused.
 	UDP        []int
 	UDPRefused int
 }

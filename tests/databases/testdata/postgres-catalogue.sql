@@ -1,4 +1,4 @@
--- What a database's catalogue says, one line per row of every system table, without the numbers that a restore gives anew: an
+-- What a database's catalogue says, one line per row of every system table, without the numbers that a restore assigns again: an
 -- object's number is its name, whatever column holds it. Then what the tables, sequences and large objects hold.
 \set ON_ERROR_STOP 1
 SET search_path = pg_catalog;

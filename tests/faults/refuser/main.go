@@ -1,4 +1,4 @@
-// The refuser stands before a certificate authority and answers in its place where it is asked for a new order:
+// The refuser is a proxy for a certificate authority and answers in its place where it is asked for a new order:
 //
 //	refuser LISTEN CERTIFICATE KEY AUTHORITY STATUS RETRY-AFTER PROBLEM
 //
@@ -38,7 +38,7 @@ func refuse(args []string) error {
 			r.SetURL(&url.URL{Scheme: "https", Host: args[3]})
 			r.Out.Host = r.In.Host
 		},
-		// Whoever asks the refuser's own host asks nobody else.
+		// A request for the refuser's own host is not forwarded.
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
 	}
 	server := &http.Server{Addr: args[0], ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

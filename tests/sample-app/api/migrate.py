@@ -6,7 +6,7 @@ import asyncpg
 
 from database import settings
 
-# Any number will do, as long as every migration takes the same one.
+# Any number works, as long as every migration takes the same one.
 LOCK = 20250101
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stands before resize2fs: EC2's kernel grows a mounted file system for root, and this one for whoever has CAP_SYS_RESOURCE, which
+# Runs instead of resize2fs: EC2's kernel grows a mounted file system for root, and this one for whoever has CAP_SYS_RESOURCE, which
 # a container has not on every machine. Without it the file system is unmounted, with the containers stopped meanwhile.
 set -euo pipefail
 

@@ -1,0 +1,130 @@
+// Package machineimage makes what the rehearsal's hosts start from, of Debian alone and of nothing that Go builds: it runs beside the
+// compiler.
+package machineimage
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	// Base is Debian 13 as a registry names it: the base of the machine image and of the sample app's images.
+	Base = "debian:13-slim"
+	// AMI is the machine image of every host, and of the services, which need a part of what it holds.
+	AMI = "berth-rehearsal/ami"
+)
+
+//go:embed ami
+var amiFiles embed.FS
+
+// Build makes the images the rehearsal runs on, where they are missing or their sources changed. say is called with what takes time. What is
+// downloaded for the base is kept in folder packages.
+func Build(ctx context.Context, packages string, say io.Writer) error {
+	if !Exists(ctx, "image", Base) {
+		if err := makeBaseImage(ctx, packages, say); err != nil {
+			return err
+		}
+	}
+	return buildAMI(ctx, say)
+}
+
+// makeBase pulls Debian where a registry answers and bootstraps it from Debian's packages where none does.
+func makeBaseImage(ctx context.Context, packages string, say io.Writer) error {
+	fmt.Fprintf(say, "Fetching %s\n", Base)
+	_, pullError := Docker(ctx, "", "pull", "--quiet", Base)
+	if pullError == nil {
+		return nil
+	}
+	if _, err := exec.LookPath("debootstrap"); err != nil || os.Geteuid() != 0 {
+		return fmt.Errorf("make the image %s: no registry answers, and debootstrap as root is the other way: sudo apt-get install debootstrap, then run this again as root: %w", Base, pullError)
+	}
+	fmt.Fprintln(say, "No registry answers; bootstrapping Debian 13 from its packages (about half a minute)")
+	root, err := os.MkdirTemp("", "berth-debootstrap-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(root)
+	if err := os.MkdirAll(packages, 0o755); err != nil {
+		return err
+	}
+	if output, err := exec.CommandContext(ctx, "debootstrap", "--variant=minbase", "--cache-dir="+packages, "trixie", root).CombinedOutput(); err != nil {
+		return fmt.Errorf("bootstrap Debian 13: %w: %s", err, Tail(string(output), 5))
+	}
+	return importTree(ctx, root)
+}
+
+// importTree makes the base image of a file tree, without what apt would fetch again anyway.
+func importTree(ctx context.Context, root string) error {
+	pack := exec.CommandContext(ctx, "tar", "-C", root, "--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*", "--create", ".")
+	load := exec.CommandContext(ctx, "docker", "import", "--change", `CMD ["bash"]`, "-", Base)
+	pipe, err := pack.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	load.Stdin = pipe
+	if err := pack.Start(); err != nil {
+		return err
+	}
+	output, loadError := load.CombinedOutput()
+	if err := errors.Join(pack.Wait(), loadError); err != nil {
+		return fmt.Errorf("import %s: %w: %s", Base, err, Tail(string(output), 5))
+	}
+	return nil
+}
+
+// buildAMI builds the machine image unless the present one was built from the same files and base.
+func buildAMI(ctx context.Context, say io.Writer) error {
+	base, err := Docker(ctx, "", "image", "inspect", "--format", "{{.Id}}", Base)
+	if err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", "berth-ami-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	sum := sha256.New()
+	fmt.Fprintln(sum, base)
+	err = fs.WalkDir(amiFiles, "ami", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := amiFiles.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(sum, "%s %d\n", path, len(content))
+		sum.Write(content)
+		mode := fs.FileMode(0o644)
+		if filepath.Ext(path) == ".sh" {
+			mode = 0o755
+		}
+		return os.WriteFile(filepath.Join(folder, filepath.Base(path)), content, mode)
+	})
+	if err != nil {
+		return err
+	}
+	version := hex.EncodeToString(sum.Sum(nil))
+	if present, err := Docker(ctx, "", "image", "inspect", "--format", `{{index .Config.Labels "berth.sources"}}`, AMI); err == nil && present == version {
+		return nil
+	}
+	fmt.Fprintln(say, "Building the hosts' machine image (about half a minute)")
+	_, err = Docker(ctx, "", "build", "--quiet", "--label", "berth.sources="+version, "--tag", AMI, folder)
+	return err
+}
+
+// Tail is the last lines of a program's output.
+func Tail(output string, count int) string {
+	all := strings.Split(strings.TrimSpace(output), "\n")
+	return strings.Join(all[max(0, len(all)-count):], "\n")
+}

@@ -1,0 +1,168 @@
+package tests
+
+import (
+	"crypto/x509"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"berth/tests/harness"
+	"berth/tests/load"
+)
+
+// TestJobsReplicasAndRestarts has commands run at their times, services run several times, and containers replaced, while visitors ask.
+func TestJobsReplicasAndRestarts(t *testing.T) {
+	harness.Long(t)
+	r := harness.New(t, "berth-jobs")
+	settings := r.LoadApp()
+	for _, setting := range []string{
+		"jobs[0].name=minutely", "jobs[0].schedule=* * * * *", "jobs[0].service=worker", "jobs[0].command=echo the job ran",
+		"jobs[1].name=fails", "jobs[1].schedule=@daily", "jobs[1].service=worker", "jobs[1].command=exit 3", "jobs[1].timeout=60",
+		"jobs[2].name=long", "jobs[2].schedule=0 3 * * 1-5", "jobs[2].service=web", "jobs[2].command=mkfifo /tmp/end; read -r line </tmp/end; python3 -c 'import socket; socket.create_connection((\"db\", 5432))'",
+	} {
+		settings = append(settings, "--set", setting)
+	}
+	r.Commit(map[string]string{"VERSION": "v1"})
+	preview := r.Run(append([]string{"preview"}, settings...)...)
+	assert.Contains(t, preview, "job minutely runs in worker: * * * * * (*-*-* *:*:00 UTC)")
+	r.Run(append([]string{"up"}, settings...)...)
+	roots := x509.NewCertPool()
+	require.True(t, roots.AppendCertsFromPEM([]byte(r.File("root.pem"))))
+	target := load.Target{Domain: harness.Domain, Address: r.Account().Only("aws:ec2/eip:Eip").Output("publicIp"), Roots: roots}
+	// unnoticed does something while visitors ask, and none of their requests fails.
+	sockets := 2
+	unnoticed := func(t *testing.T, do func() string) string {
+		t.Helper()
+		run := load.Start(t.Context(), target, load.Plan{Rate: 50, Request: "/work?ms=20", WritePath: "/count", WebSockets: sockets, SocketPath: "/ws"})
+		output := do()
+		report := run.Stop()
+		assert.Zero(t, report.Failed, "requests that failed: %v", report.Reasons)
+		assert.Zero(t, report.Sockets.Cut)
+		assert.Greater(t, report.Sent, 50)
+		return output
+	}
+
+	t.Run("a job runs by its timer", func(t *testing.T) {
+		r := r.In(t)
+		require.Eventually(t, func() bool {
+			return strings.TrimSpace(r.SSH("sudo jq -r .result /data/jobs/minutely.json 2>/dev/null || true")) == "succeeded"
+		}, 150*time.Second, time.Second)
+		assert.Contains(t, r.SSH("sudo journalctl -t berth-job-minutely --output cat"), "the job ran")
+		assert.Regexp(t, `minutely +\* \* \* \* \* +\d{4}-\S+Z +\d{4}-\S+Z +(succeeded|running)`, r.SSH("sudo /opt/berth/deploy.sh jobs"))
+		assert.Contains(t, r.SSH("sudo /opt/berth/status.sh"), "minutely")
+		assert.Contains(t, r.SSH("sudo /opt/berth/status.sh --html"), "<h2>Jobs</h2>")
+	})
+	t.Run("one that fails raises the health check until it succeeds", func(t *testing.T) {
+		r := r.In(t)
+		assert.Equal(t, "ok", r.Health()["jobs"])
+		said, err := r.TrySSH("sudo /opt/berth/deploy.sh job fails", "")
+		require.Error(t, err)
+		assert.Contains(t, said, "job fails failed: it ended with exit code 3")
+		assert.Equal(t, "critical", r.Health()["jobs"])
+		r.Run("up", "--set", "jobs[1].command=true")
+		assert.Contains(t, r.SSH("sudo /opt/berth/deploy.sh job fails"), "has ended well")
+		assert.Equal(t, "ok", r.Health()["jobs"])
+	})
+	t.Run("one at work survives a release", func(t *testing.T) {
+		r := r.In(t)
+		r.SSH("sudo systemctl start --no-block berth-job-long.service")
+		require.Eventually(t, func() bool {
+			return strings.TrimSpace(r.SSH("sudo docker ps --quiet --filter name=berth-job-long")) != ""
+		}, time.Minute, time.Second)
+		before := strings.TrimSpace(r.SSH("sudo readlink /data/releases/current"))
+		said, err := r.TrySSH("sudo /opt/berth/deploy.sh job long", "")
+		require.Error(t, err, "one run at a time")
+		assert.Contains(t, said, "it is still at work")
+		r.Commit(map[string]string{"VERSION": "v2"})
+		output := unnoticed(t, func() string { return r.Run("up") })
+		assert.Contains(t, output, "job long began in release "+before+" and goes on there")
+		r.SSH("sudo docker exec berth-job-long sh -c 'echo >/tmp/end'")
+		require.Eventually(t, func() bool {
+			return strings.TrimSpace(r.SSH("sudo jq -r .result /data/jobs/long.json")) != "running"
+		}, time.Minute, time.Second)
+		assert.Equal(t, "succeeded "+before, strings.TrimSpace(r.SSH(`sudo jq -r '"\(.result) \(.release)"' /data/jobs/long.json`)), "with its networks: it reached the database")
+		assert.Empty(t, strings.TrimSpace(r.SSH("sudo docker ps --all --quiet --filter label=berth.job=long")))
+	})
+	t.Run("timers are enabled, and no job that is no longer set has one", func(t *testing.T) {
+		r := r.In(t)
+		timers := func() string {
+			return r.SSH("systemctl list-unit-files --no-legend --state enabled 'berth-job-*.timer' | awk '{ print $1 }'")
+		}
+		assert.Equal(t, "berth-job-fails.timer\nberth-job-long.timer\nberth-job-minutely.timer", timers())
+		r.Run("up", "--set", "jobs=[]")
+		assert.Empty(t, timers())
+		assert.Contains(t, r.SSH("sudo /opt/berth/deploy.sh jobs"), "there are no jobs")
+	})
+	t.Run("replicas share the requests, during a release and without one of them", func(t *testing.T) {
+		r := r.In(t)
+		compose, err := os.ReadFile(filepath.Join(r.App, "compose.yaml"))
+		require.NoError(t, err)
+		r.Commit(map[string]string{"VERSION": "v3", "compose.yaml": strings.Replace(string(compose), "  web:\n    build: .\n", "  web:\n    build: .\n    deploy: {replicas: 2}\n", 1)})
+		unnoticed(t, func() string { return r.Run("up") })
+		r.Commit(map[string]string{"VERSION": "v4"})
+		unnoticed(t, func() string { return r.Run("up") })
+		const replicas = `sudo docker ps --filter label=berth.release=$(sudo readlink /data/releases/current) --filter label=com.docker.compose.service=web --format '{{.ID}}'`
+		ids := strings.Fields(r.SSH(replicas))
+		require.Len(t, ids, 2)
+		// A WebSocket ends with its container.
+		sockets = 0
+		unnoticed(t, func() string {
+			for _, id := range ids {
+				// Somebody is connected to its port 8000.
+				require.Eventually(t, func() bool {
+					return strings.TrimSpace(r.SSH("sudo docker exec "+id+" grep -cE ':1F40 [0-9A-F]+:[0-9A-F]+ 01' /proc/net/tcp || true")) != "0"
+				}, 30*time.Second, 100*time.Millisecond)
+			}
+			// Stopped, not killed: what it works on is answered.
+			return r.SSH("sudo docker stop " + ids[0])
+		})
+		sockets = 2
+		r.SSH("sudo docker start " + ids[0])
+	})
+	t.Run("a restart that no visitor notices", func(t *testing.T) {
+		r := r.In(t)
+		const ids = `sudo docker ps --filter label=com.docker.compose.service=SERVICE --format '{{.ID}}' | sort`
+		web, worker := strings.Replace(ids, "SERVICE", "web", 1), strings.Replace(ids, "SERVICE", "worker", 1)
+		before, beside, kept := r.SSH(web), r.SSH(worker), len(strings.Fields(r.SSH("sudo ls /data/releases")))
+		output := unnoticed(t, func() string { return r.SSH("sudo /opt/berth/deploy.sh restart web") })
+		assert.Contains(t, output, "a route points to web")
+		assert.NotEqual(t, before, r.SSH(web))
+		assert.NotEqual(t, beside, r.SSH(worker))
+		assert.Len(t, strings.Fields(r.SSH("sudo ls /data/releases")), kept, "it takes no kept release's place")
+		beside = r.SSH(worker)
+		assert.Contains(t, unnoticed(t, func() string { return r.SSH("sudo /opt/berth/deploy.sh restart worker") }), "worker is back")
+		assert.Equal(t, beside, r.SSH(worker), "the same container")
+		assert.Contains(t, r.SSH("sudo /opt/berth/deploy.sh restart db"), "db is back; it was away for at most")
+		assert.Contains(t, r.SSH("sudo /opt/berth/deploy.sh"), "serves already")
+		assert.Contains(t, r.SSH("sudo /opt/berth/deploy.sh rollback"), "is served by")
+	})
+	t.Run("a worker that never runs twice, by a second compose file", func(t *testing.T) {
+		r := r.In(t)
+		r.Commit(map[string]string{"VERSION": "v5", "compose.production.yaml": "services:\n  worker:\n    labels: {berth.overlap: \"false\"}\n"})
+		r.SSH("sudo systemd-run --quiet --unit=test-workers docker events --filter label=com.docker.compose.service=worker --filter event=start --filter event=die --format '{{.Action}}'")
+		// The released files take the place of the one, and the worker of the release before has no such label yet.
+		assert.Contains(t, r.Run("preview", "--set", `composeFile=["compose.yaml","compose.production.yaml"]`), "compose.production.yaml")
+		const stopped = "service worker is stopped before the new one starts, because berth.overlap is false"
+		assert.Contains(t, unnoticed(t, func() string { return r.Run("up") }), stopped)
+		r.Commit(map[string]string{"VERSION": "v6"})
+		assert.Contains(t, unnoticed(t, func() string { return r.Run("up") }), stopped)
+		r.Commit(map[string]string{"behaviour": "crash"})
+		output := unnoticed(t, func() string {
+			output, err := r.Try("up")
+			require.Error(t, err)
+			return output
+		})
+		assert.Contains(t, output, "as before")
+		r.Commit(map[string]string{"behaviour": "ok"})
+		assert.Contains(t, unnoticed(t, func() string { return r.SSH("sudo /opt/berth/deploy.sh rollback") }), stopped)
+		const running = `sudo docker ps --filter label=com.docker.compose.service=worker --format '{{.Label "berth.release"}}'`
+		assert.Equal(t, r.SSH("sudo readlink /data/releases/current"), r.SSH(running))
+		// Two releases, one that failed and went back, and a rollback: each time the one had ended before the other began.
+		assert.Equal(t, strings.TrimSpace(strings.Repeat("die\nstart\n", 5)), strings.TrimSpace(r.SSH("sudo systemctl stop test-workers; sudo journalctl --unit test-workers --output cat | grep -xE 'start|die'")))
+	})
+}
