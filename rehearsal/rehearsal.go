@@ -80,7 +80,11 @@ func open(given *options) (*rehearsal, error) {
 	if err := os.Setenv("BERTH_CACHE", filepath.Join(chosen.Dir, "cache")); err != nil {
 		return nil, err
 	}
-	opened := &rehearsal{options: chosen, world: &ec2host.World{Name: chosen.Name, Dir: chosen.Dir, Bin: chosen.Bin, AlarmPeriod: chosen.AlarmPeriod}}
+	internet, err := aws.ReadInternet(filepath.Join(chosen.Dir, "aws"))
+	if err != nil {
+		return nil, err
+	}
+	opened := &rehearsal{options: chosen, world: &ec2host.World{Name: chosen.Name, Dir: chosen.Dir, Bin: chosen.Bin, AlarmPeriod: chosen.AlarmPeriod, Internet: internet}}
 	own, err := opened.kept()
 	if own != nil && !named {
 		opened.App = own.Folder

@@ -12,7 +12,7 @@ import (
 	"unicode"
 
 	"berth/internal/config"
-	"berth/rehearsal/ec2host"
+	"berth/rehearsal/aws"
 	"berth/rehearsal/stack"
 )
 
@@ -30,7 +30,7 @@ func (r *rehearsal) settings() ([]stack.Setting, error) {
 	settings := []stack.Setting{
 		{Path: "domain", Value: domain},
 		{Path: "aliases[0]", Value: alias},
-		{Path: "operatorCidrs[0]", Value: ec2host.OperatorAddress + "/32"},
+		{Path: "operatorCidrs[0]", Value: r.world.Internet.Address(aws.OperatorHost) + "/32"},
 		{Path: "repository", Value: r.world.GitURL()},
 		{Path: "repositoryHostKey", Value: hostKey},
 		{Path: "deployKey", Value: deployKey, Secret: true},
@@ -41,6 +41,10 @@ func (r *rehearsal) settings() ([]stack.Setting, error) {
 		{Path: "acmeProfile", Value: "classic"},
 		// A rehearsal is there to be taken down; try protection with --set protect=true.
 		{Path: "protect", Value: "false"},
+	}
+	// Docker has each range once.
+	if r.world.Internet > 0 {
+		settings = append(settings, stack.Setting{Path: "vpcCidr", Value: r.world.Internet.VPC()})
 	}
 	theirs, err := r.appsOwn()
 	if err != nil {

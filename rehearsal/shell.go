@@ -17,7 +17,6 @@ import (
 	"golang.org/x/term"
 
 	"berth/rehearsal/awsapi"
-	"berth/rehearsal/ec2host"
 	"berth/rehearsal/language"
 	"berth/rehearsal/stack"
 )
@@ -53,7 +52,7 @@ func (r *rehearsal) shell(ctx context.Context, args []string) error {
 			return err
 		}
 		environment := slices.Concat(elsewhere(os.Environ()), engine.Environment(), awsEnvironment(endpoint), []string{
-			"BERTH_RESOLVER=" + ec2host.Resolver, "BERTH_OPERATOR=" + folder,
+			"BERTH_RESOLVER=" + r.world.Resolver(), "BERTH_OPERATOR=" + folder,
 		})
 		if !term.IsTerminal(int(os.Stdin.Fd())) {
 			// There is no one to confirm.

@@ -72,7 +72,7 @@ func authority(r *harness.Rehearsal, there bool) {
 	r.T().Helper()
 	args := []string{"network", "disconnect", r.Name + "-internet", r.Name + "-acme"}
 	if there {
-		args = []string{"network", "connect", "--ip", "198.51.100.3", r.Name + "-internet", r.Name + "-acme"}
+		args = []string{"network", "connect", "--ip", r.Address(harness.AuthorityHost), r.Name + "-internet", r.Name + "-acme"}
 	}
 	output, err := exec.CommandContext(r.T().Context(), "docker", args...).CombinedOutput()
 	require.NoErrorf(r.T(), err, "%s", output)
@@ -156,7 +156,7 @@ func failingRenewal(t *testing.T, s scene) {
 	away := true
 	t.Cleanup(func() {
 		if away {
-			_ = exec.Command("docker", "network", "connect", "--ip", "198.51.100.3", r.Name+"-internet", r.Name+"-acme").Run()
+			_ = exec.Command("docker", "network", "connect", "--ip", r.Address(harness.AuthorityHost), r.Name+"-internet", r.Name+"-acme").Run()
 		}
 	})
 	serial := age(r, address, 90, 70)

@@ -43,7 +43,7 @@ func TestJobsReplicasAndRestarts(t *testing.T) {
 		report := run.Stop()
 		assert.Zero(t, report.Failed, "requests that failed: %v", report.Reasons)
 		assert.Zero(t, report.Sockets.Cut)
-		assert.Greater(t, report.Sent, 50)
+		assert.Positive(t, report.Sent)
 		return output
 	}
 
@@ -146,7 +146,10 @@ func TestJobsReplicasAndRestarts(t *testing.T) {
 		r.Commit(map[string]string{"VERSION": "v5", "compose.production.yaml": "services:\n  worker:\n    labels: {berth.overlap: \"false\"}\n"})
 		r.SSH("sudo systemd-run --quiet --unit=test-workers docker events --filter label=com.docker.compose.service=worker --filter event=start --filter event=die --format '{{.Action}}'")
 		// The released files take the place of the one, and the worker of the release before has no such label yet.
-		assert.Contains(t, r.Run("preview", "--set", `composeFile=["compose.yaml","compose.production.yaml"]`), "compose.production.yaml")
+		preview := r.Run("preview", "--set", `composeFile=["compose.yaml","compose.production.yaml"]`)
+		assert.Contains(t, preview, "what is released cannot be planned to compare it")
+		assert.Regexp(t, `worker +is replaced +it is stopped before the new one starts, because berth.overlap is false`, preview)
+		assert.Regexp(t, `db +stays`, preview)
 		const stopped = "service worker is stopped before the new one starts, because berth.overlap is false"
 		assert.Contains(t, unnoticed(t, func() string { return r.Run("up") }), stopped)
 		r.Commit(map[string]string{"VERSION": "v6"})

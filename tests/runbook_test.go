@@ -142,7 +142,7 @@ func TestTheRunbookAsItStands(t *testing.T) {
 		o.must("pulumi config set --path 'berth:operatorCidrs[0]' 192.0.2.1/32 && pulumi up")
 		_, err := o.shell(login, "")
 		require.Error(t, err, "locked out")
-		o.block("locked-out-of-ssh.md", "198.51.100.7/32", "198.51.100.1/32")
+		o.block("locked-out-of-ssh.md", "198.51.100.7/32", o.Address(harness.OperatorHost)+"/32")
 		o.block("locked-out-of-ssh.md")
 		o.block("locked-out-of-ssh.md")
 		o.block("locked-out-of-ssh.md")

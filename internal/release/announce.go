@@ -82,12 +82,21 @@ func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *git.Re
 		if err != nil {
 			return "", err
 		}
-		var there *Plan
-		// A commit that could not go out today says nothing about what is there.
+		lines = history
+		there := r.Plan
 		if last, err := makeWith(ctx, cfg, repo, before.commit, r.volumes); err == nil {
 			there = last.Plan
+		} else {
+			// Today's settings may not fit it. Its services run all the same: none of this release starts from nothing.
+			reason := err.Error()
+			if _, first, several := strings.Cut(reason, "\n  - "); several {
+				reason = first
+			}
+			reason, _, _ = strings.Cut(reason, "; ")
+			reason, _, _ = strings.Cut(reason, "\n")
+			lines = append(lines, fmt.Sprintf("what is released cannot be planned to compare it (%s); below, its services are taken for the same", plain.Line(reason)))
 		}
-		lines = append(history, r.Plan.Changes(there)...)
+		lines = append(lines, r.Plan.Changes(there)...)
 		lines = append(lines, r.Plan.Upgrades(there)...)
 	}
 	lines = append(lines, r.describeVariables(before.variables)...)

@@ -138,6 +138,16 @@ func TestDescribeSaysWhatGoesOutAndWhatHappensToServices(t *testing.T) {
 	release, err = Make(t.Context(), s.cfg, s.repo, first)
 	require.NoError(t, err)
 	assert.Contains(t, describe(changed), "BACK by 3 commits")
+
+	// The commit that is released has no such file: it cannot be planned with today's settings, and nothing starts from nothing.
+	second := s.commit("a second file", map[string]string{"compose.production.yaml": "services:\n  web:\n    labels: {a: b}\n"})
+	s.cfg.ComposeFiles = []string{"compose.yaml", "compose.production.yaml"}
+	release, err = Make(t.Context(), s.cfg, s.repo, second)
+	require.NoError(t, err)
+	text = describe(changed)
+	assert.Contains(t, text, "what is released cannot be planned to compare it (the repository has no compose.production.yaml); below,")
+	assert.Contains(t, text, "db   stays")
+	assert.NotContains(t, text, " starts  it")
 }
 
 func TestAFolderThatOnlyAHiddenFileKeepsIsData(t *testing.T) {

@@ -36,6 +36,8 @@ type Account struct {
 	Number string
 	// Resources are keyed by type and id: "aws:ec2/vpc:Vpc::vpc-…".
 	Resources map[string]*Resource
+	// Internet is the network of the account's public addresses.
+	Internet Internet `json:"-"`
 }
 
 // World is the ground under the account: hosts, networks, disks. Converge makes it match the account; it is called
@@ -51,7 +53,11 @@ func stateFile(dir string) string { return filepath.Join(dir, "aws.json") }
 
 // Read gives the account as it is now; without a file it is empty.
 func Read(dir string) (*Account, error) {
-	account := &Account{Number: number, Resources: map[string]*Resource{}}
+	internet, err := ReadInternet(dir)
+	if err != nil {
+		return nil, err
+	}
+	account := &Account{Number: number, Resources: map[string]*Resource{}, Internet: internet}
 	text, err := os.ReadFile(stateFile(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return account, nil

@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -144,7 +143,7 @@ func removeInstance(c *call) error {
 	return nil
 }
 
-// freeAddress is an unused public address that ends in first to last. The range is for documentation (RFC 5737).
+// freeAddress is an unused public address that ends in first to last.
 func (a *Account) freeAddress(first, last int) string {
 	var taken []string
 	for _, typ := range []string{addressType, instanceType} {
@@ -153,7 +152,7 @@ func (a *Account) freeAddress(first, last int) string {
 		}
 	}
 	for end := first; end <= last; end++ {
-		if address := fmt.Sprintf("198.51.100.%d", end); !slices.Contains(taken, address) {
+		if address := a.Internet.Address(end); !slices.Contains(taken, address) {
 			return address
 		}
 	}

@@ -1,20 +1,18 @@
 package aws
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 )
 
 const (
-	vpcType         = "aws:ec2/vpc:Vpc"
-	gatewayType     = "aws:ec2/internetGateway:InternetGateway"
-	subnetType      = "aws:ec2/subnet:Subnet"
-	tableType       = "aws:ec2/routeTable:RouteTable"
-	routeType       = "aws:ec2/route:Route"
-	tableUseType    = "aws:ec2/routeTableAssociation:RouteTableAssociation"
-	vpcLimit        = 5 // VPCs a region. Source: VPC User Guide, "Amazon VPC quotas".
-	documentation56 = "2001:db8:%x:%x00::/56"
+	vpcType      = "aws:ec2/vpc:Vpc"
+	gatewayType  = "aws:ec2/internetGateway:InternetGateway"
+	subnetType   = "aws:ec2/subnet:Subnet"
+	tableType    = "aws:ec2/routeTable:RouteTable"
+	routeType    = "aws:ec2/route:Route"
+	tableUseType = "aws:ec2/routeTableAssociation:RouteTableAssociation"
+	vpcLimit     = 5 // VPCs a region. Source: VPC User Guide, "Amazon VPC quotas".
 )
 
 func networkKinds() map[string]*kind {
@@ -45,9 +43,7 @@ func createVPC(c *call) error {
 	defaulted(c.outputs, "enableDnsHostnames", false)
 	c.outputs["ipv6CidrBlock"] = ""
 	if boolean(c.inputs, "assignGeneratedIpv6CidrBlock") {
-		// Amazon's own range is not ours to use: the prefix that RFC 3849 sets aside for documentation is.
-		count := len(c.account.OfType(vpcType))
-		c.outputs["ipv6CidrBlock"] = fmt.Sprintf(documentation56, 0xbe00+count, 1)
+		c.outputs["ipv6CidrBlock"] = c.account.Internet.ipv6(len(c.account.OfType(vpcType)))
 	}
 	return nil
 }

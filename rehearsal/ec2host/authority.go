@@ -24,8 +24,8 @@ import (
 
 // writeAuthorityCertificate makes the certificate with which the authority serves its own API, and the root that
 // signed it: the program's acmeRoots setting is thereby used for real. What exists is kept.
-func writeAuthorityCertificate(folder string) error {
-	return writeCertificate(folder, "Rehearsal ACME API", &x509.Certificate{IPAddresses: []net.IP{net.ParseIP(ACMEAddress)}})
+func writeAuthorityCertificate(folder, address string) error {
+	return writeCertificate(folder, "Rehearsal ACME API", &x509.Certificate{IPAddresses: []net.IP{net.ParseIP(address)}})
 }
 
 // writeCertificate makes a certificate for the names and addresses of a template, its key, and the root that signed it.
@@ -75,7 +75,7 @@ func (w *World) SiteRoots(ctx context.Context) (string, error) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(roots))
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+ACMEAddress+":15000/roots/0", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+w.authority()+":15000/roots/0", nil)
 	if err != nil {
 		return "", err
 	}

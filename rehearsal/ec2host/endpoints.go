@@ -14,7 +14,7 @@ import (
 // writeEndpointCertificate makes the certificate of the region's CloudWatch and S3, whose root every host trusts as it
 // trusts the public ones.
 func (w *World) writeEndpointCertificate(instance *aws.Resource) error {
-	return writeCertificate(w.path("cloudwatch"), "Rehearsal AWS", &x509.Certificate{DNSNames: []string{aws.MonitoringHost(instance), "*." + aws.S3Host(instance)}})
+	return writeCertificate(w.path("cloudwatch"), "Rehearsal AWS", &x509.Certificate{DNSNames: []string{aws.MonitoringName(instance), "*." + aws.S3Name(instance)}})
 }
 
 // runEndpoints starts CloudWatch where the account has a topic for alarms, and S3 where it has a bucket.
@@ -37,7 +37,7 @@ func (w *World) runS3(ctx context.Context) error {
 	if err := os.MkdirAll(w.path("s3"), 0o700); err != nil {
 		return err
 	}
-	return w.replaceContainer(ctx, w.object("s3"), "--network", w.internet(), "--ip", aws.S3Address,
+	return w.replaceContainer(ctx, w.object("s3"), "--network", w.internet(), "--ip", w.Internet.Address(aws.S3Host),
 		"--volume", filepath.Join(w.Bin, "rehearsal-s3")+":/usr/local/bin/rehearsal-s3:ro", "--volume", w.path("s3")+":/var/lib/s3",
 		"--volume", w.path("aws")+":/var/lib/aws:ro", "--volume", w.path("cloudwatch")+":/var/lib/cloudwatch:ro",
 		machineimage.AMI, "rehearsal-s3", "-account", "/var/lib/aws", "-objects", "/var/lib/s3",
@@ -48,7 +48,7 @@ func (w *World) runMonitoring(ctx context.Context) error {
 	if running(ctx, w.object("cloudwatch")) {
 		return nil
 	}
-	return w.replaceContainer(ctx, w.object("cloudwatch"), "--network", w.internet(), "--ip", aws.MonitoringAddress,
+	return w.replaceContainer(ctx, w.object("cloudwatch"), "--network", w.internet(), "--ip", w.Internet.Address(aws.MonitoringHost),
 		"--volume", filepath.Join(w.Bin, "rehearsal-cloudwatch")+":/usr/local/bin/rehearsal-cloudwatch:ro",
 		"--volume", w.path("aws")+":/var/lib/aws:ro", "--volume", w.path("cloudwatch")+":/var/lib/cloudwatch",
 		machineimage.AMI, "rehearsal-cloudwatch", "-account", "/var/lib/aws", "-state", "/var/lib/cloudwatch",

@@ -208,7 +208,7 @@ func (w *World) resizeHost(ctx context.Context, host string, limits []string, by
 func (w *World) resolverOf(ctx context.Context, instance *aws.Resource) string {
 	address, err := attached(ctx, w.object("dns"), w.object(text(instance.Outputs, "subnetId")), "IPAddress")
 	if err != nil || address == "" {
-		return dnsAddress
+		return w.nameServer()
 	}
 	return address
 }

@@ -12,17 +12,28 @@ import (
 
 func (w *World) internet() string { return w.object("internet") }
 
-// makeInternet makes the network on which Elastic IPs and the rehearsal's services live.
+// makeInternet makes the network on which Elastic IPs and the rehearsal's services live: in the range that the account has already, or
+// else in the first one that no other network of this machine's Docker has.
 func (w *World) makeInternet(ctx context.Context) error {
 	if exists(ctx, "network", w.internet()) {
 		return nil
 	}
-	_, err := docker(ctx, "", "network", "create", "--label", w.label(), "--subnet", internetIPv4,
-		"--gateway", OperatorAddress, w.internet())
-	if err != nil && strings.Contains(err.Error(), "overlap") {
-		return fmt.Errorf("make the rehearsal's network %s: another Docker network has that range, most likely another rehearsal; take it down first (docker network ls): %w", internetIPv4, err)
+	first, last := aws.Internet(0), aws.Internets-1
+	if aws.HasInternet(w.path("aws")) {
+		first, last = w.Internet, w.Internet
 	}
-	return err
+	for number := first; number <= last; number++ {
+		// The file comes first: whatever ends this run, no network is taken for another one.
+		if err := number.Keep(w.path("aws")); err != nil {
+			return err
+		}
+		w.Internet = number
+		_, err := docker(ctx, "", "network", "create", "--label", w.label(), "--subnet", number.Prefix(), "--gateway", number.Address(aws.OperatorHost), w.internet())
+		if err == nil || !strings.Contains(err.Error(), "overlap") {
+			return err
+		}
+	}
+	return fmt.Errorf("make the rehearsal's network %s: another Docker network has its range, %s; remove that (docker network ls), or this rehearsal: make rehearse-clean", w.internet(), w.Internet.Prefix())
 }
 
 // makeSubnets makes a Docker network for each subnet of the account, with the subnet's own address ranges. The name

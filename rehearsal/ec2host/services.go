@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"berth/rehearsal/aws"
 	"berth/rehearsal/machineimage"
 )
 
@@ -34,7 +35,7 @@ func (w *World) startDNS(ctx context.Context) error {
 	if running(ctx, w.object("dns")) {
 		return nil
 	}
-	return w.replaceContainer(ctx, w.object("dns"), "--network", w.internet(), "--ip", dnsAddress,
+	return w.replaceContainer(ctx, w.object("dns"), "--network", w.internet(), "--ip", w.nameServer(),
 		"--volume", filepath.Join(w.Bin, "rehearsal-dns")+":/usr/local/bin/rehearsal-dns:ro",
 		"--volume", w.path("aws")+":/var/lib/aws:ro",
 		machineimage.AMI, "rehearsal-dns", "-state", "/var/lib/aws", "-listen", ":53")
@@ -52,23 +53,23 @@ func (w *World) startACME(ctx context.Context) error {
 		return nil
 	}
 	folder := w.path("acme")
-	if err := writeAuthorityCertificate(folder); err != nil {
+	if err := writeAuthorityCertificate(folder, w.authority()); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(folder, "pebble.json"), []byte(pebbleConfig), 0o600); err != nil {
 		return err
 	}
-	return w.replaceContainer(ctx, w.object("acme"), "--network", w.internet(), "--ip", ACMEAddress,
+	return w.replaceContainer(ctx, w.object("acme"), "--network", w.internet(), "--ip", w.authority(),
 		"--sysctl", "net.ipv6.conf.all.disable_ipv6=0",
 		// By default it refuses one good nonce in twenty. certbot sends again once, so that now and then a renewal is asked for
 		// twice, and tests count how often it was.
 		"--env", "PEBBLE_VA_NOSLEEP=1", "--env", "PEBBLE_WFE_NONCEREJECT=0",
 		"--volume", filepath.Join(w.Bin, "pebble")+":/usr/local/bin/pebble:ro", "--volume", folder+":/etc/pebble:ro",
-		machineimage.AMI, "pebble", "-config", "/etc/pebble/pebble.json", "-dnsserver", dnsAddress+":53")
+		machineimage.AMI, "pebble", "-config", "/etc/pebble/pebble.json", "-dnsserver", w.nameServer()+":53")
 }
 
 // ACMEDirectory is the URL of the authority's directory, as a certbot on a host asks for it.
-func (w *World) ACMEDirectory() string { return "https://" + ACMEAddress + ":14000/dir" }
+func (w *World) ACMEDirectory() string { return "https://" + w.authority() + ":14000/dir" }
 
 // ACMERoots is the certificate that signed the authority's own HTTPS interface, PEM.
 func (w *World) ACMERoots() (string, error) {
@@ -77,7 +78,9 @@ func (w *World) ACMERoots() (string, error) {
 }
 
 // GitURL is the app's repository as a private one is reached: over SSH with a deploy key.
-func (w *World) GitURL() string { return "ssh://git@" + gitAddress + "/srv/app.git" }
+func (w *World) GitURL() string {
+	return "ssh://git@" + w.Internet.Address(aws.GitHost) + "/srv/app.git"
+}
 
 func (w *World) startGit(ctx context.Context) error {
 	folder := w.path("git")
@@ -97,7 +100,7 @@ func (w *World) startGit(ctx context.Context) error {
 		if err := os.WriteFile(filepath.Join(folder, "git-server.sh"), []byte(gitServer), 0o700); err != nil {
 			return err
 		}
-		return w.replaceContainer(ctx, w.object("git"), "--network", w.internet(), "--ip", gitAddress,
+		return w.replaceContainer(ctx, w.object("git"), "--network", w.internet(), "--ip", w.Internet.Address(aws.GitHost),
 			"--volume", folder+":/etc/git-server:ro", "--volume", w.path("repository")+":/srv:rw",
 			machineimage.AMI, "bash", "/etc/git-server/git-server.sh")
 	}

@@ -23,21 +23,16 @@ type World struct {
 	Bin string
 	// AlarmPeriod is how long each period of an alarm lasts, whatever the alarm says.
 	AlarmPeriod time.Duration
+	// Internet is the Docker network of its public addresses. Start chooses one that is free where there is none yet.
+	Internet aws.Internet
 }
 
-// Addresses on the rehearsal's "internet", a Docker network in the range that RFC 5737 sets aside for documentation.
-// The AWS stand-in hands out Elastic IPs from .16 on.
-const (
-	internetIPv4 = "198.51.100.0/24"
-	// OperatorAddress is where connections from this machine come from: the network's gateway.
-	OperatorAddress = "198.51.100.1"
-	dnsAddress      = "198.51.100.2"
-	// Resolver is the name server, for who asks it from this machine.
-	Resolver = dnsAddress + ":53"
-	// ACMEAddress is the certificate authority's.
-	ACMEAddress = "198.51.100.3"
-	gitAddress  = "198.51.100.4"
-)
+// nameServer and authority are the addresses of the name server and of the certificate authority.
+func (w *World) nameServer() string { return w.Internet.Address(aws.NameServerHost) }
+func (w *World) authority() string  { return w.Internet.Address(aws.AuthorityHost) }
+
+// Resolver is the name server, for who asks it from this machine.
+func (w *World) Resolver() string { return w.nameServer() + ":53" }
 
 // label marks every Docker object of a rehearsal, with its name as value.
 const label = "berth.rehearsal"

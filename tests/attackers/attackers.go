@@ -23,8 +23,8 @@ import (
 
 const section = "Attackers"
 
-// outsiderAddress is the attacker's on the rehearsal's internet, far from those that the rehearsal gives out.
-const outsiderAddress = "198.51.100.250"
+// outsiderHost is the attacker on the rehearsal's internet, far from those that the rehearsal gives out.
+const outsiderHost = 250
 
 // Scene is a rehearsal with an attacker beside it: a container on the rehearsal's internet that is not the operator's.
 type Scene struct {
@@ -52,14 +52,14 @@ func New(t *testing.T, r *harness.Rehearsal) *Scene {
 	require.NoErrorf(t, err, "%s", output)
 	image := docker(t, "container", "inspect", "--format", "{{.Config.Image}}", r.Name+"-dns")
 	_ = exec.CommandContext(t.Context(), "docker", "rm", "--force", s.outsider).Run()
-	docker(t, "run", "--detach", "--name", s.outsider, "--label", "berth.rehearsal="+r.Name, "--network", r.Name+"-internet", "--ip", outsiderAddress,
+	docker(t, "run", "--detach", "--name", s.outsider, "--label", "berth.rehearsal="+r.Name, "--network", r.Name+"-internet", "--ip", r.Address(outsiderHost),
 		"--cap-add", "NET_ADMIN", "--sysctl", "net.ipv6.conf.all.disable_ipv6=0", "--volume", s.probe+":/probe:ro", image, "/probe", "relay", ":1080")
 	t.Cleanup(func() {
 		require.NoError(t, exec.Command("docker", "rm", "--force", s.outsider).Run())
 	})
 	// IPv6 is the subnet's; the rehearsal's internet has none.
 	docker(t, "network", "connect", r.Name+"-"+instance.Output("subnetId"), s.outsider)
-	s.relay = outsiderAddress + ":1080"
+	s.relay = r.Address(outsiderHost) + ":1080"
 	s.tells = strings.HasPrefix(s.exchange(t, "443", harness.Domain, strings.NewReader(get("/seen", harness.Domain))), "HTTP/1.1 200 ")
 	return s
 }

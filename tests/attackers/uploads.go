@@ -181,7 +181,7 @@ func (s *Scene) Uploads(t *testing.T) {
 		}
 		report.Add(t, section, what, fmt.Sprintf("%d tried, %d got through", tried, through))
 	}
-	share("Uploads at once from one address, beyond its share, of each size and of unknown length", []string{outsiderAddress}, s.address)
+	share("Uploads at once from one address, beyond its share, of each size and of unknown length", []string{r.Address(outsiderHost)}, s.address)
 
 	own := docker(t, "container", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}{{end}}", s.outsider)
 	device := docker(t, "exec", s.outsider, "sh", "-c", "ip -oneline -6 addr show to "+own+" | awk '{ print $2 }'")
@@ -207,7 +207,7 @@ func (s *Scene) many(t *testing.T) {
 	}
 	// From 180 on there are none of the rehearsal's.
 	const at = 60
-	sources := s.addresses(t, "eth0", "198.51.100.%d/24", 180, at)
+	sources := s.addresses(t, "eth0", strings.TrimSuffix(r.Address(0), "0")+"%d/24", 180, at)
 	// Eight of them find room. Of those that then fill it together, all may meet its end.
 	const room = 8
 	body := upload{name: "nearly all of 100 MB", announced: 100 * megabyte, sent: 95 * megabyte}

@@ -38,9 +38,9 @@ func TestTheAuthorityFails(t *testing.T) {
 
 	for i, test := range []withoutCertificate{
 		{name: "it is down", row: "The authority is down",
-			breaks: func(r *harness.Rehearsal) { networkOf(r, "acme", "198.51.100.3", false) },
+			breaks: func(r *harness.Rehearsal) { networkOf(r, "acme", harness.AuthorityHost, false) },
 			says:   []string{"the staging authority cannot be reached; the real one was not asked; it, or the way to it, is away for the moment: nothing has to be done, it is retried automatically; the next try: "},
-			fixes:  func(r *harness.Rehearsal) { networkOf(r, "acme", "198.51.100.3", true) }},
+			fixes:  func(r *harness.Rehearsal) { networkOf(r, "acme", harness.AuthorityHost, true) }},
 		{name: "it is in trouble", row: "The authority answers 500",
 			breaks: refuses("500", "", "serverInternal", "Error creating new order"), says: []string{"the staging authority cannot be reached", "it is retried automatically"}, fixes: accepts},
 		{name: "it knows no nonce", row: "The authority does not know the nonces that it gave",
@@ -75,7 +75,7 @@ func TestTheAuthorityFails(t *testing.T) {
 					}
 				}
 			},
-			says: []string{"www." + harness.Domain + " does not resolve to 198.51.100.16 (it resolves to: 192.0.2.1); point it there"},
+			says: []string{"www." + harness.Domain + " does not resolve to " + r.Address(harness.ServerHost) + " (it resolves to: 192.0.2.1); point it there"},
 			fixes: func(r *harness.Rehearsal) {
 				r.Run("refresh")
 				r.Run("up")
@@ -146,7 +146,7 @@ func undelegated(t *testing.T, r *harness.Rehearsal) {
 	r.Console("change", zone, id(r, zone), `{"undelegated": true}`)
 	output, err := r.Try("up")
 	require.Error(t, err, "a rehearsal wants a certificate that it can trust")
-	require.Contains(t, output, "does not resolve to 198.51.100.16 (it resolves to: ); point it there, or delegate the zone to the name servers that")
+	require.Contains(t, output, "does not resolve to "+r.Address(harness.ServerHost)+" (it resolves to: ); point it there, or delegate the zone to the name servers that")
 	require.Contains(t, output, "the site answers with a self-signed certificate")
 	require.Contains(t, output, "the server tries again twice a day, or at once: sudo /opt/berth/ssl-manager.sh generate")
 	r.Console("change", zone, id(r, zone), `{"undelegated": false}`)

@@ -47,7 +47,8 @@ func refuses(status, retryAfter, kind, detail string) func(*harness.Rehearsal) {
 	return func(r *harness.Rehearsal) {
 		onThisMachine(r, "docker", "exec", "--detach", r.Name+"-acme", "refuser", ":14001", "/etc/pebble/api.pem", "/etc/pebble/api.key", "127.0.0.1:14000",
 			status, retryAfter, fmt.Sprintf(`{"type": "urn:ietf:params:acme:error:%s", "detail": %q}`, kind, detail))
-		inNetworkOf(r, "nft", "table inet refuser { chain out { type nat hook output priority -100; ip daddr 198.51.100.3 tcp dport 14000 dnat ip to 198.51.100.3:14001; }; }")
+		at := r.Address(harness.AuthorityHost)
+		inNetworkOf(r, "nft", "table inet refuser { chain out { type nat hook output priority -100; ip daddr "+at+" tcp dport 14000 dnat ip to "+at+":14001; }; }")
 	}
 }
 

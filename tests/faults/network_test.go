@@ -9,10 +9,10 @@ import (
 )
 
 // networkOf takes a service of the rehearsal's off its internet, or puts it back at its address.
-func networkOf(r *harness.Rehearsal, service, address string, there bool) {
+func networkOf(r *harness.Rehearsal, service string, host byte, there bool) {
 	args := []string{"network", "disconnect", r.Name + "-internet", r.Name + "-" + service}
 	if there {
-		args = []string{"network", "connect", "--ip", address, r.Name + "-internet", r.Name + "-" + service}
+		args = []string{"network", "connect", "--ip", r.Address(host), r.Name + "-internet", r.Name + "-" + service}
 	}
 	onThisMachine(r, "docker", args...)
 }

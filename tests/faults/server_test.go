@@ -180,7 +180,7 @@ func mirrorDown(t *testing.T, r *harness.Rehearsal, s *harness.Site, row string)
 		}
 		return ""
 	}))
-	unreachable(r, "ip daddr != { 127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 198.51.100.0/24 } tcp dport { 80, 443 } reject")
+	unreachable(r, "ip daddr != { 127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, "+r.Internet().String()+" } tcp dport { 80, 443 } reject")
 	output, err := up.Wait()
 	require.Error(t, err, output)
 	require.Contains(t, output, "Debian's archive does not answer")

@@ -111,7 +111,7 @@ func changedByHand(t *testing.T, r *harness.Rehearsal, s *harness.Site, row stri
 	r.Console("change", instance, id(r, instance), `{"instanceType": "t3.small"}`)
 	r.Console("remove", alarm, silent.ID)
 	changes := []struct{ what, shown string }{
-		{"A rule of the firewall is opened to the world", "SecurityGroupIngressRule ssh-from-198.51.100.1-32"},
+		{"A rule of the firewall is opened to the world", "SecurityGroupIngressRule ssh-from-" + r.Address(harness.OperatorHost) + "-32"},
 		{"A record is deleted", "Record " + strings.ToLower(gone.Output("type")) + "-" + gone.Output("name")},
 		{"The server is made another size", "Instance server"},
 		{"An alarm is deleted", "MetricAlarm "},
@@ -127,7 +127,7 @@ func changedByHand(t *testing.T, r *harness.Rehearsal, s *harness.Site, row stri
 	r.Run("up")
 	answers(t, s, row)
 	account = r.Account()
-	assert.Equal(t, "198.51.100.1/32", account.Resources[rule+"::"+ssh.ID].Inputs["cidrIpv4"])
+	assert.Equal(t, r.Address(harness.OperatorHost)+"/32", account.Resources[rule+"::"+ssh.ID].Inputs["cidrIpv4"])
 	assert.Equal(t, "t3.micro", account.Only(instance).Inputs["instanceType"])
 	assert.Len(t, account.Inventory(), len(inventory), "what was taken away is back")
 	assert.Contains(t, account.Inventory(), record+" "+gone.ID)

@@ -58,15 +58,15 @@ func TestTheWorldFails(t *testing.T) {
 			r.InjectFaults(harness.Fault{Operation: "create", Kind: "late", Seconds: 15})
 		}},
 		{name: "the git host is down at the preview", row: "The git host does not answer the preview",
-			breaks: func(r *harness.Rehearsal) { networkOf(r, "git", "198.51.100.4", false) },
-			says:   []string{"ask ssh://git@198.51.100.4/srv/app.git for \"main\"", "try it by hand: git ls-remote"},
-			fixes:  func(r *harness.Rehearsal) { networkOf(r, "git", "198.51.100.4", true) }},
+			breaks: func(r *harness.Rehearsal) { networkOf(r, "git", harness.GitHost, false) },
+			says:   []string{"ask ssh://git@" + r.Address(harness.GitHost) + "/srv/app.git for \"main\"", "try it by hand: git ls-remote"},
+			fixes:  func(r *harness.Rehearsal) { networkOf(r, "git", harness.GitHost, true) }},
 		{name: "the git host is down at the release", row: "The git host does not answer the server, in the release step",
 			breaks: func(r *harness.Rehearsal) {
 				r.Commit(map[string]string{"web/release": "while the git host is down"})
-				unreachable(r, "ip daddr 198.51.100.4 drop")
+				unreachable(r, "ip daddr "+r.Address(harness.GitHost)+" drop")
 			},
-			says:  []string{"the git host of ssh://git@198.51.100.4/srv/app.git does not answer from the server [git-host-not-answering]; when it does, run 'pulumi up' again", "the site is served by"},
+			says:  []string{"the git host of ssh://git@" + r.Address(harness.GitHost) + "/srv/app.git does not answer from the server [git-host-not-answering]; when it does, run 'pulumi up' again", "the site is served by"},
 			fixes: reachable},
 		{name: "the volume is another stack's", args: []string{"--set", "environment.GREETING=foreign"}, row: "The volume belongs to another stack",
 			breaks: func(r *harness.Rehearsal) { r.SSH("echo someone-else | sudo tee /data/stack") },

@@ -5,6 +5,7 @@ package harness
 import (
 	"bytes"
 	"context"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,9 +39,6 @@ func New(t *testing.T, name string) *Rehearsal {
 		return r
 	}
 	r.Run("clean")
-	others, err := exec.CommandContext(t.Context(), "docker", "network", "ls", "--quiet", "--filter", "label=berth.rehearsal").Output()
-	require.NoError(t, err)
-	require.Empty(t, string(others), "another rehearsal uses the same addresses; remove it first: make rehearse-clean")
 	t.Cleanup(func() { r.Run("clean") })
 	return r
 }
@@ -51,6 +49,30 @@ func Long(t *testing.T) {
 	if os.Getenv("BERTH_ALL") == "" && os.Getenv("BERTH_REUSE") == "" {
 		t.Skip("make test-all runs it")
 	}
+}
+
+// Hosts of the rehearsal's public network (rehearsal/aws/internet.go): this machine, the authority, the git host and the server.
+const (
+	OperatorHost  = 1
+	AuthorityHost = 3
+	GitHost       = 4
+	ServerHost    = 16
+)
+
+// Internet is the rehearsal's public network, a /24.
+func (r *Rehearsal) Internet() netip.Prefix {
+	r.t.Helper()
+	internet, err := netip.ParsePrefix(strings.TrimSpace(r.File("aws/internet")))
+	require.NoError(r.t, err)
+	return internet
+}
+
+// Address is that of a host of the rehearsal's public network.
+func (r *Rehearsal) Address(host byte) string {
+	r.t.Helper()
+	address := r.Internet().Addr().As4()
+	address[3] = host
+	return netip.AddrFrom4(address).String()
 }
 
 // T is the test that the rehearsal is used in.

@@ -36,7 +36,7 @@ func zones(state string) ([]dns.Zone, error) {
 	}
 	// AWS's own names resolve to the rehearsal's services.
 	for _, instance := range account.OfType("aws:ec2/instance:Instance") {
-		for name, address := range map[string]string{aws.MonitoringHost(instance): aws.MonitoringAddress, "*." + aws.S3Host(instance): aws.S3Address} {
+		for name, address := range map[string]string{aws.MonitoringName(instance): account.Internet.Address(aws.MonitoringHost), "*." + aws.S3Name(instance): account.Internet.Address(aws.S3Host)} {
 			all = append(all, dns.Zone{Name: strings.TrimPrefix(name, "*."), Records: []dns.Record{{Name: name, Type: "A", TTL: 60, Values: []string{address}}}})
 		}
 	}
