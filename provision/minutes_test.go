@@ -3,6 +3,7 @@ package provision
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -166,7 +167,7 @@ func TestTheStatusPageIsServed(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, command.Start())
 	ready := make([]byte, 6)
-	_, err = output.Read(ready)
+	_, err = io.ReadFull(output, ready)
 	require.NoError(t, err)
 	require.Equal(t, "ready\n", string(ready))
 	info, err := os.Stat(socket)

@@ -122,14 +122,7 @@ func TestBenchEdge(t *testing.T) {
 		t.Skip("a benchmark, not a test; run it with: make bench")
 	}
 	r := harness.New(t, "berth-bench")
-	hello := filepath.Join(r.Project, "tests", "apps", "hello")
-	r.App = filepath.Join(t.TempDir(), "hello")
-	require.NoError(t, os.CopyFS(r.App, os.DirFS(hello)))
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(r.App, "hello"), ".")
-	build.Dir, build.Env = hello, append(os.Environ(), "CGO_ENABLED=0")
-	output, err := build.CombinedOutput()
-	require.NoErrorf(t, err, "%s", output)
-	require.NoError(t, os.Remove(filepath.Join(r.App, "main.go")))
+	helloApp(t, r)
 	r.Run("up", "--set", "routes=web:8080")
 	port := r.SSH("sudo jq '.routes[0].upstream' /data/releases/current/plan.json")
 	r.SSH("PORT=" + port + "\n" + edgesOnHost)
@@ -206,4 +199,17 @@ func wrk(t *testing.T, said string) (rate, p99, total float64) {
 	total, err = strconv.ParseFloat(read(`(\d+) requests in`), 64)
 	require.NoError(t, err)
 	return rate, float64(took.Microseconds()), total
+}
+
+// helloApp has the rehearsal release the app that costs next to nothing.
+func helloApp(t *testing.T, r *harness.Rehearsal) {
+	t.Helper()
+	hello := filepath.Join(r.Project, "tests", "apps", "hello")
+	r.App = filepath.Join(t.TempDir(), "hello")
+	require.NoError(t, os.CopyFS(r.App, os.DirFS(hello)))
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(r.App, "hello"), ".")
+	build.Dir, build.Env = hello, append(os.Environ(), "CGO_ENABLED=0")
+	output, err := build.CombinedOutput()
+	require.NoErrorf(t, err, "%s", output)
+	require.NoError(t, os.Remove(filepath.Join(r.App, "main.go")))
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,8 +18,11 @@ import (
 )
 
 // way is one of the ways to release, as shell on the host: prepare brings version v0 up, release and back go to a
-// version, whose commit is $COMMIT.
-type way struct{ name, prepare, release, back string }
+// version, whose commit is $COMMIT. A bare one neither dumps the database nor migrates it, as the others.
+type way struct {
+	name, prepare, release, back string
+	bare                         bool
+}
 
 // The ways that Berth is measured against. Each has what it needs beside the same app on the same host: nginx led to a
 // published port, or to the containers' own addresses and reloaded as they come and go.
@@ -28,6 +32,13 @@ var ways = []way{
 		prepare: `sudo /opt/berth/deploy.sh`,
 		release: `sudo /opt/berth/deploy.sh`,
 		back:    `sudo /opt/berth/deploy.sh rollback`,
+	},
+	{
+		name:    "berth, without dump and migration",
+		prepare: `sudo /opt/berth/deploy.sh`,
+		release: `sudo /opt/berth/deploy.sh`,
+		back:    `sudo /opt/berth/deploy.sh rollback`,
+		bare:    true,
 	},
 	{
 		name: "git pull && docker compose up -d --build",
@@ -111,6 +122,9 @@ func TestBench(t *testing.T) {
 			first, second := fmt.Sprintf("%d-%s-1", round, w.name), fmt.Sprintf("%d-%s-2", round, w.name)
 			repository, commits := wildRepository(t, r, versions(t, r.App, first, second))
 			app := wildApp{Routes: []map[string]any{{"path": "/", "service": "web", "port": 8000, "health": "/healthz"}}, Migration: map[string]string{"service": "web", "command": "python3 migrate.py"}, Strategy: "blue-green", Variables: map[string]string{"DATABASE_PASSWORD": password}}
+			if w.bare {
+				app.Migration, app.Database = nil, map[string]string{"service": "db", "dump": "echo nothing", "restore": "cat"}
+			}
 			on := func(commit, script string) {
 				app.configure(t, r, repository, commit)
 				r.SSH(benchHost + "COMMIT=" + commit + "\n" + script)
@@ -144,6 +158,9 @@ func TestBench(t *testing.T) {
 			r.SSH(peakMemory)
 			m.forward = move(commits[1], w.release, second)
 			m.back = move(commits[0], w.back, first)
+			if strings.HasPrefix(w.name, "berth") {
+				t.Logf("%s, the steps' times:\n%s", w.name, r.SSH("sudo grep -a '^seconds of each step: ' /var/log/berth/release.log | tail -n 2"))
+			}
 			peak, err := strconv.ParseFloat(r.SSH("cat /run/peak; sudo rm /run/peak"), 64)
 			require.NoError(t, err)
 			m.memory = peak / (1 << 20)

@@ -3,6 +3,7 @@ package tests
 import (
 	"crypto/x509"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -168,4 +169,52 @@ func TestJobsReplicasAndRestarts(t *testing.T) {
 		// Two releases, one that failed and went back, and a rollback: each time the one had ended before the other began.
 		assert.Equal(t, strings.TrimSpace(strings.Repeat("die\nstart\n", 5)), strings.TrimSpace(r.SSH("sudo systemctl stop test-workers; sudo journalctl --unit test-workers --output cat | grep -xE 'start|die'")))
 	})
+	t.Run("a database that runs elsewhere, and back", func(t *testing.T) { externalDatabase(t, r.In(t)) })
+}
+
+// externalDatabase moves the app's database to one that another machine runs, as docs/external.md says, and takes it back.
+func externalDatabase(t *testing.T, r *harness.Rehearsal) {
+	image, err := r.TrySSH("sudo docker save $(sudo docker ps --filter label=com.docker.compose.service=db --format '{{.Image}}' | head -n 1)", "")
+	require.NoError(t, err)
+	into := exec.CommandContext(t.Context(), "docker", "load")
+	into.Stdin = strings.NewReader(image)
+	loaded, err := into.CombinedOutput()
+	require.NoErrorf(t, err, "%s", loaded)
+	name := strings.TrimSpace(string(loaded[strings.LastIndex(strings.TrimSpace(string(loaded)), " ")+1:]))
+	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "--force", name).Run() })
+	const elsewhere = 240
+	start := exec.CommandContext(t.Context(), "docker", "run", "--detach", "--name", r.Name+"-elsewhere", "--label", "berth.rehearsal="+r.Name,
+		"--network", r.Name+"-internet", "--ip", r.Address(elsewhere), "--env", "POSTGRES_DB=load", "--env", "POSTGRES_USER=load", "--env", "POSTGRES_PASSWORD", name)
+	start.Env = append(os.Environ(), "POSTGRES_PASSWORD="+r.File("database-password"))
+	output, err := start.CombinedOutput()
+	require.NoErrorf(t, err, "%s", output)
+	defer func() { _ = exec.Command("docker", "rm", "--force", "--volumes", r.Name+"-elsewhere").Run() }()
+	require.Eventually(t, func() bool {
+		_, err := r.TrySSH("sudo /opt/berth/deploy.sh exec db pg_isready --quiet --host "+r.Address(elsewhere), "")
+		return err == nil
+	}, 30*time.Second, 500*time.Millisecond)
+
+	const count = `sudo /opt/berth/deploy.sh run web python3 -c 'import asyncio, asyncpg; from database import settings
+async def main(): print(await (await asyncpg.connect(timeout=30, **settings())).fetchval("SELECT count(*) FROM counted"))
+asyncio.run(main())'`
+	r.SSH("sudo /opt/berth/deploy.sh maintenance on && sudo /opt/berth/deploy.sh dump")
+	before := r.SSH(count)
+	require.NotEqual(t, "0", before)
+	r.SSHInput(`sudo /opt/berth/deploy.sh exec db bash -c 'set -o pipefail; read -r PGPASSWORD && export PGPASSWORD
+pg_dump --no-owner --no-privileges -U "$POSTGRES_USER" "$POSTGRES_DB" | psql "host=`+r.Address(elsewhere)+` user=load dbname=load" --set ON_ERROR_STOP=1 --single-transaction --quiet'`, r.File("database-password")+"\n")
+	preview := r.Run("preview", "--set", "external.db="+r.Address(elsewhere))
+	assert.Contains(t, preview, "db is external, at "+r.Address(elsewhere)+": no container runs here, and the volumes of an earlier one stay; pointed there: web DATABASE_HOST")
+	const volumes = "sudo docker volume ls --quiet --filter name=db-data"
+	volume := r.SSH(volumes)
+	require.NotEmpty(t, volume)
+	r.Run("up")
+	assert.Equal(t, before, r.SSH(count), "every row is there")
+	assert.Empty(t, r.SSH("sudo docker ps --quiet --filter label=com.docker.compose.service=db"), "its container is gone")
+	assert.Equal(t, volume, r.SSH(volumes), "its volume is not")
+	r.SSH("sudo /opt/berth/deploy.sh maintenance off")
+	r.SSH("curl --silent --show-error --fail --insecure --resolve " + harness.Domain + ":443:127.0.0.1 --request POST https://" + harness.Domain + "/count")
+	assert.NotEqual(t, before, r.SSH(count), "what is written goes there")
+
+	r.Run("up", "--set", "external.db-")
+	assert.Equal(t, before, r.SSH(count), "the volume as it was")
 }

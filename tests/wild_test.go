@@ -31,7 +31,7 @@ type wildApp struct {
 	Stateful, StatefulLater []string
 	Says, SaysLater         []string
 	Restores                struct{ Service, Fill, Change, Show, Want string }
-	Migration               map[string]string
+	Migration, Database     map[string]string
 	Strategy                string
 	Allow                   []string
 }
@@ -203,7 +203,7 @@ func (a *wildApp) configure(t *testing.T, r *harness.Rehearsal, repository, comm
 	t.Helper()
 	settings := a.settings(t, commit)
 	given, err := json.Marshal(map[string]any{"repository": repository, "commit": commit, "composeFiles": []string{"compose.yaml"}, "strategy": a.Strategy, "routes": a.Routes,
-		"migration": a.Migration, "allow": a.Allow, "variables": a.Variables})
+		"migration": a.Migration, "database": a.Database, "allow": a.Allow, "variables": a.Variables})
 	require.NoError(t, err)
 	plan, err := r.TryWith(string(given), "plan")
 	require.NoError(t, err, plan)
@@ -221,7 +221,7 @@ func (a *wildApp) settings(t *testing.T, commit string) string {
 	text, err := json.Marshal(map[string]any{
 		"DOMAIN": harness.Domain, "REPOSITORY": "/srv/wild", "COMMIT": commit, "COMPOSE_FILE": "compose.yaml", "STRATEGY": a.Strategy,
 		"HEALTHY_WITHIN": 60, "DRAIN_WITHIN": 10, "KEEP": 3,
-		"APP": map[string]any{"routes": a.Routes, "images": map[string]string{}, "strategy": a.Strategy, "migration": a.Migration, "database": nil, "allow": a.Allow},
+		"APP": map[string]any{"routes": a.Routes, "images": map[string]string{}, "strategy": a.Strategy, "migration": a.Migration, "database": a.Database, "allow": a.Allow},
 	})
 	require.NoError(t, err)
 	return string(text)

@@ -72,6 +72,8 @@ type Config struct {
 	Jobs []Job
 	// Images replace what the compose file says of a service: service to reference.
 	Images map[string]string
+	// External are the services that run elsewhere: service to host name or IPv4 address.
+	External map[string]string
 	// Registries are credentials, secret: a registry's name to "user:password".
 	Registries map[string]string
 	// Environment and Secrets are the app's variables.

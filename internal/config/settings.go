@@ -368,6 +368,14 @@ reads standard input.`,
   restore: mongorestore --archive --drop`,
 		},
 		{
+			key: "external", kind: isMap, parse: (*loader).external,
+			about: "Services that run elsewhere, such as a database in RDS: service to host. They have no container here ([elsewhere](docs/external.md)).",
+			manual: `Services of the compose file that run elsewhere, such as a database in RDS: service to host name or IPv4 address. They have no
+container here, and what the compose file and its env files say of them as a host names this one instead (docs/external.md).`,
+			example: `
+  db: shop.abc123.eu-central-1.rds.amazonaws.com`,
+		},
+		{
 			key: "environment", kind: isMap, parse: (*loader).environment,
 			about: "The app's variables that are not secret.",
 			manual: `The app's variables. They and the secrets become .env.production on the server, which only root can read. A value is one

@@ -22,6 +22,8 @@ type findings struct {
 	variables map[string]string
 	// elsewhere is what git keeps outside of the commit.
 	elsewhere []kept
+	// outside are the services that run elsewhere.
+	outside []compose.External
 
 	problems, advice []located
 	// better are parts of the plan's problems that a finding says better.
@@ -37,12 +39,12 @@ type located struct {
 }
 
 // examine checks a plan's commit for what the plan does not know, and adds to its problems.
-func examine(cfg *config.Config, commit Commit, model *compose.Model, made *Plan, variables map[string]string, submodules []string) (*findings, error) {
+func examine(cfg *config.Config, commit Commit, model *compose.Model, made *Plan, variables map[string]string, submodules []string, external []compose.External) (*findings, error) {
 	elsewhere, err := keptElsewhere(commit.Folder, submodules)
 	if err != nil {
 		return nil, fmt.Errorf("look for what git keeps elsewhere: %w", err)
 	}
-	f := &findings{cfg: cfg, commit: commit, model: model, source: readSource(cfg, commit.Folder), plan: made, variables: variables, elsewhere: elsewhere}
+	f := &findings{cfg: cfg, commit: commit, model: model, source: readSource(cfg, commit.Folder), plan: made, variables: variables, elsewhere: elsewhere, outside: external}
 	f.profiles()
 	f.environment()
 	f.absent()
@@ -51,6 +53,7 @@ func examine(cfg *config.Config, commit Commit, model *compose.Model, made *Plan
 	f.builds()
 	f.newer()
 	f.jobs()
+	f.external()
 	if err := f.withoutEffect(); err != nil {
 		return nil, err
 	}

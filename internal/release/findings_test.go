@@ -61,7 +61,7 @@ func (a app) examined(t *testing.T) *findings {
 	}}
 	plan, err := MakePlan(cfg, commit)
 	require.NoError(t, err)
-	found, err := examine(cfg, commit, model, plan, variables, a.submodules)
+	found, err := examine(cfg, commit, model, plan, variables, a.submodules, nil)
 	require.NoError(t, err)
 	return found
 }

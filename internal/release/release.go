@@ -25,6 +25,8 @@ type Release struct {
 	Plan *Plan
 	// Advice is what would better be otherwise in the app's files, as "FILE:LINE: sentence".
 	Advice []string
+	// External are the services that run elsewhere.
+	External []compose.External
 	// Variables are those that the app gets with it.
 	Variables map[string]string
 	// volumes are those that the plan was made with.
@@ -81,7 +83,7 @@ func makeWith(ctx context.Context, cfg *config.Config, repo *git.Repository, sha
 	if refused := found.refused(); len(problems)+len(refused) > 0 {
 		return nil, refusal(sha, slices.Concat(problems, gaps, refused))
 	}
-	return &Release{SHA: sha, Plan: found.plan, Advice: found.adviseAll(), Variables: variables, volumes: volumes}, nil
+	return &Release{SHA: sha, Plan: found.plan, Advice: found.adviseAll(), External: found.outside, Variables: variables, volumes: volumes}, nil
 }
 
 // each are the errors that one joins.
@@ -180,6 +182,10 @@ func planCommit(ctx context.Context, cfg *config.Config, repo *git.Repository, v
 	if err != nil {
 		return nil, err
 	}
+	external, err := model.Externalize(cfg.External)
+	if err != nil {
+		return nil, err
+	}
 	commit.Model, commit.EnvFiles, commit.LabelFiles = model.JSON, model.EnvFiles, model.LabelFiles
 	if commit.Links, err = repo.Links(ctx, commit.SHA); err != nil {
 		return nil, err
@@ -201,7 +207,7 @@ func planCommit(ctx context.Context, cfg *config.Config, repo *git.Repository, v
 	if err != nil {
 		return nil, err
 	}
-	return examine(cfg, commit, model, made, variables, submodules)
+	return examine(cfg, commit, model, made, variables, submodules, external)
 }
 
 // onlyKept says whether a path is a folder that only a hidden file keeps in git: what is in it on a server is data.

@@ -78,10 +78,15 @@ EOF
 
 # What a release that fails has to know.
 ACTION="" STEP="" OLD="" NEW="" SWITCHED="" REASON=""
+# How long each step of it took, and when this one began, in microseconds.
+TIMES="" BEGAN=0
 
 # step names what a release is at: in the log, and where it ends in the record of a failed one.
 step() {
-  STEP=$1
+  local now=${EPOCHREALTIME/[!0-9]/} tenths
+  tenths=$(((now - BEGAN) / 100000))
+  [ -z "$STEP" ] || TIMES+="${TIMES:+, }$STEP $((tenths / 10)).$((tenths % 10))"
+  STEP=$1 BEGAN=$now
   [ /dev/fd/3 -ef /dev/fd/1 ] || printf -- '--- step %s\n' "$1" || true
 }
 
@@ -212,6 +217,8 @@ activate() {
   step verify
   verify "$NEW"
   record
+  step end
+  print "seconds of each step: $TIMES"
 }
 
 # write_release_record writes down what NEW is before it gets traffic: that the disk is full must not be found out when there

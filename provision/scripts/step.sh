@@ -5,8 +5,8 @@ set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
 
-# LEAST is the free space in MiB below which a disk counts as full.
-readonly LOGS=/var/log/berth LEAST=32
+# LEAST is the free space in MiB below which a disk counts as full; every TELL_EVERY seconds the operator sees how far a step has come.
+readonly LOGS=/var/log/berth LEAST=32 TELL_EVERY=10
 
 # full says which of the disks $@ is full, and what to do.
 full() {
@@ -22,8 +22,28 @@ full() {
   done
 }
 
+# report says how far step $1 with the log $2 has come, wherever that can be told and has changed, until its input ends. Nothing
+# depends on it.
+report() {
+  local now before="" began=$SECONDS size code
+  local -a dumps
+  while true; do
+    code=0
+    read -r -t "$TELL_EVERY" _ || code=$?
+    [ "$code" -gt 128 ] || return 0
+    now=$(awk -f /opt/berth/steps/progress.awk "$2") || return 0
+    if [ "$now" = dumping ]; then
+      dumps=(/data/dumps/*.partial)
+      size=$(stat --format %s "${dumps[-1]}" 2>/dev/null) || continue
+      now="dumping: $((size >> 20)) MiB so far"
+    fi
+    if [ -n "$now" ] && [ "$now" != "$before" ]; then echo "$1: $now, after $((SECONDS - began)) seconds"; fi
+    before=$now
+  done
+}
+
 main() {
-  local name=$1 limit=$2 log code=0 why out filter
+  local name=$1 limit=$2 log code=0 why out filter watch reporter
   umask 077
   # Where a step keeps what it writes, and its log.
   why=$(full / /etc /var/log)
@@ -45,7 +65,12 @@ main() {
   # shellcheck disable=SC2312 # what it cannot write, no step waits for
   exec {out}> >(plain >>"$log" 9>&-)
   filter=$!
-  timeout --kill-after=180 "$limit" bash "/opt/berth/steps/$name.sh" 3>&1 >&"$out" 2>&1 {out}>&- 9>&- || code=$?
+  # shellcheck disable=SC2312 # see report
+  exec {watch}> >(report "$name" "$log" {out}>&- 9>&-)
+  reporter=$!
+  timeout --kill-after=180 "$limit" bash "/opt/berth/steps/$name.sh" 3>&1 >&"$out" 2>&1 {out}>&- {watch}>&- 9>&- || code=$?
+  exec {watch}>&-
+  wait "$reporter" || true
   # What is shown below is in the log then.
   exec {out}>&-
   wait "$filter" || true

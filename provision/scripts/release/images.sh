@@ -170,7 +170,7 @@ pull() {
   [[ $2 != *@sha256:* ]] || ! has_image "$2" || return 0
   say "pulling $2"
   for try in 1 2 3; do
-    if timeout "$PULL_WITHIN" docker --config "$BERTH_ETC/docker" pull --quiet "$2"; then return; fi
+    if timeout "$PULL_WITHIN" docker --config "$BERTH_ETC/docker" pull "$2"; then return; fi
     has_image "$2" && break
     [ "$try" -eq 3 ] || sleep $((try * 2))
   done
