@@ -35,7 +35,7 @@ func TestReleasesAtTwoThousandRequests(t *testing.T) {
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			began := time.Now()
-			run := load.Start(t.Context(), target, load.Plan{Rate: rate, Request: "/", WebSockets: 5, SocketPath: "/idle"})
+			run := load.Start(t.Context(), target, load.Plan{Rate: rate, Request: "/", WebSockets: 5, SocketPath: "/echo"})
 			step.do()
 			report := run.Stop()
 			t.Log(report)

@@ -9,6 +9,8 @@ import (
 	"log"
 	"net/http"
 	"strconv"
+
+	"github.com/coder/websocket"
 )
 
 func main() {
@@ -44,6 +46,20 @@ func main() {
 		_, _ = fmt.Fprintf(connection, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", base64.StdEncoding.EncodeToString(accept[:]))
 		_, _ = io.Copy(io.Discard, connection)
 		_ = connection.Close()
+	})
+	// A WebSocket that says what it hears.
+	http.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
+		socket, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer func() { _ = socket.CloseNow() }()
+		for {
+			kind, text, err := socket.Read(r.Context())
+			if err != nil || socket.Write(r.Context(), kind, text) != nil {
+				return
+			}
+		}
 	})
 	log.Fatal(http.ListenAndServe(":8080", nil)) //nolint:gosec // nobody but the bench asks it
 }
