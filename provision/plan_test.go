@@ -238,3 +238,40 @@ func TestReplicasHaveARowOfPorts(t *testing.T) {
 	assert.Equal(t, "[]", fmt.Sprint(few["problems"]))
 	assert.Equal(t, "20100-20199", at(few, "app", "services", "web", "ports", 0, "published"))
 }
+
+// TestAReleaseIsNamedByAllThatMakesIt: whatever a plan follows, another value is another release, and not 'serves already'.
+func TestAReleaseIsNamedByAllThatMakesIt(t *testing.T) {
+	r := newRebooted(t)
+	r.write("etc/app.env", "A=1\n")
+	const of = `COMMIT=0123456789abcdef COMPOSE_FILE=%s APP='%s'; release_id`
+	id := func(file, app string) string {
+		t.Helper()
+		said, err := r.source("deploy.sh", fmt.Sprintf(of, file, app))
+		require.NoError(t, err, said)
+		return strings.TrimSpace(said)
+	}
+	const app = `{"routes":[],"images":{},"strategy":"blue-green","migration":null,"database":null}`
+	first := id("compose.yaml", app)
+	assert.Regexp(t, `^0123456789ab-[0-9a-f]{6}$`, first)
+	assert.Equal(t, first, id("compose.yaml", app))
+	assert.Equal(t, first, id("compose.yaml", strings.Replace(app, "blue-green", "stop-first", 1)), "it is how a release goes out, and no part of it")
+	seen := map[string]string{first: "none"}
+	note := func(what, id string) {
+		t.Helper()
+		assert.Empty(t, seen[id], what)
+		seen[id] = what
+	}
+	for what, change := range map[string][2]string{
+		"routes": {`[]`, `[{"path":"/"}]`}, "images": {`{}`, `{"web":"x"}`}, "migration": {`"migration":null`, `"migration":{"service":"web"}`},
+		"database": {`"database":null`, `"database":{"service":"db"}`}, "allow": {`}`, `,"allow":["devices"]}`}, "external": {`"database":null}`, `"database":null,"external":{"db":"x.example.com"}}`},
+	} {
+		changed := strings.Replace(app, change[0], change[1], 1)
+		if what == "allow" {
+			changed = strings.TrimSuffix(app, "}") + change[1]
+		}
+		note(what, id("compose.yaml", changed))
+	}
+	note("compose file", id("other.yaml", app))
+	r.write("etc/app.env", "A=2\n")
+	note("variables", id("compose.yaml", app))
+}

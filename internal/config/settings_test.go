@@ -277,7 +277,8 @@ func TestTheSampleShowsDefaults(t *testing.T) {
 	assert.Equal(t, []string{"shop.example.org"}, shown.ExternalHosts)
 	assert.Equal(t, []string{"cloudflare"}, shown.TrustedProxies)
 	assert.NotEmpty(t, shown.Nginx)
-	shown.Migration, shown.Database, shown.Images, plain.Images = nil, nil, nil, nil
+	assert.Len(t, shown.External, 1)
+	shown.Migration, shown.Database, shown.Images, plain.Images, shown.External, plain.External = nil, nil, nil, nil, nil, nil
 	shown.Jobs, shown.Redirects, shown.ExternalHosts = nil, plain.Redirects, plain.ExternalHosts
 	shown.TrustedProxies, shown.Nginx = nil, ""
 	shown.AMI, shown.SubnetID, shown.Tags, plain.Tags = "", "", nil, nil

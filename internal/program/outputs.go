@@ -13,6 +13,7 @@ import (
 	"berth/internal/plain"
 	"berth/internal/release"
 	"berth/provision"
+	"berth/provision/scripts"
 )
 
 // certificateLine is what ssl-manager.sh check says; the last one in a step's output is the latest.
@@ -21,6 +22,7 @@ var certificateLine = regexp.MustCompile(`certificate issued by "([^"]*)", valid
 // export declares what `pulumi up` shows at its end, in the order of use.
 func export(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment, host *provision.Host, variables map[string]string) error {
 	address := environment.Address.PublicIP
+	ctx.Export("berth", pulumi.String(scripts.Version()))
 	ctx.Export("url", pulumi.String("https://"+cfg.Domain+"/"))
 	ctx.Export("address", address)
 	ctx.Export("commit", host.Commit)

@@ -3,10 +3,12 @@
 package program
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -85,12 +87,12 @@ func selectCommit(ctx *pulumi.Context, cfg *config.Config) (*release.Release, er
 	}
 	defer repo.Close()
 	commit := repo.Shown()
-	if commit == "" || ctx.DryRun() {
-		if commit, err = repo.Resolve(ctx.Context()); err != nil {
-			return nil, err
-		}
+	var made *release.Release
+	if commit != "" && !ctx.DryRun() {
+		made, err = release.Make(ctx.Context(), cfg, repo, commit)
+	} else {
+		commit, made, err = resolve(ctx.Context(), cfg, repo)
 	}
-	made, err := release.Make(ctx.Context(), cfg, repo, commit)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +100,29 @@ func selectCommit(ctx *pulumi.Context, cfg *config.Config) (*release.Release, er
 		err = errors.Join(made.Announce(ctx, cfg, repo), repo.Show(commit), handOn(commit))
 	}
 	return made, err
+}
+
+// resolve asks the git host for the commit and plans its release. Most often the ref names what it named before, which is planned
+// while the git host is asked.
+func resolve(ctx context.Context, cfg *config.Config, repo *git.Repository) (commit string, made *release.Release, err error) {
+	known := repo.Known(ctx)
+	var ahead sync.WaitGroup
+	var early *release.Release
+	var refused error
+	if known != "" {
+		ahead.Go(func() { early, refused = release.Make(ctx, cfg, repo, known) })
+	}
+	commit, err = repo.Resolve(ctx)
+	// It uses the repository, which whoever called closes.
+	ahead.Wait()
+	if err != nil {
+		return "", nil, err
+	}
+	if commit == known {
+		return commit, early, refused
+	}
+	made, err = release.Make(ctx, cfg, repo, commit)
+	return commit, made, err
 }
 
 // handOn writes the commit that a preview shows to the file that BERTH_COMMIT_FILE names, for a later job whose 'pulumi up' is to

@@ -70,7 +70,7 @@ func TestExternalServices(t *testing.T) {
 	refused("service beside uses a namespace or the volumes of db, which has no container here, since it is external [external-service-shared]")
 	s.cfg.ComposeFiles = s.cfg.ComposeFiles[:1]
 
-	sha = s.commit("nobody asks", map[string]string{"compose.yaml": "services:\n  web: {image: example/web:1}\n  db: {image: 'postgres:17'}\n"})
+	sha = s.commit("no variable", map[string]string{"compose.yaml": "services:\n  web: {image: example/web:1}\n  db: {image: 'postgres:17'}\n"})
 	release, err = Make(t.Context(), s.cfg, s.repo, sha)
 	require.NoError(t, err)
 	assert.Contains(t, release.Advice, "compose.yaml:3: no variable names "+host+", where external service db is; set the one by which the app finds it")

@@ -11,7 +11,7 @@ import (
 
 // settingsOf are the settings of the stack that a plan follows.
 func settingsOf(cfg *config.Config) plan.Settings {
-	settings := plan.Settings{Routes: cfg.Routes, Images: map[string]string{}, Strategy: cfg.ReleaseStrategy, Migration: cfg.Migration, Database: cfg.Database, Allow: cfg.Allow}
+	settings := plan.Settings{Routes: cfg.Routes, Images: map[string]string{}, Strategy: cfg.ReleaseStrategy, Migration: cfg.Migration, Database: cfg.Database, Allow: cfg.Allow, External: cfg.External}
 	maps.Copy(settings.Images, cfg.Images)
 	return settings
 }

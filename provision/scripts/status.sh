@@ -56,17 +56,18 @@ minutes() {
 }
 
 gather() {
-  local health releases services history minutes jobs page
+  local health releases services history minutes jobs page version=""
   read_text health checks
+  [ ! -s /opt/berth/VERSION ] || read -r version </opt/berth/VERSION
   releases=$(releases)
   services=$(services)
   history=$(history)
   minutes=$(minutes)
   jobs=$(jobs_known)
   # shellcheck disable=SC2016 # jq's variables
-  read_text page jq -n -L /opt/berth/status --arg domain "$DOMAIN" --argjson health "$health" --slurpfile releases <(echo "$releases") --slurpfile services <(echo "$services") \
+  read_text page jq -n -L /opt/berth/status --arg domain "$DOMAIN" --arg version "$version" --argjson health "$health" --slurpfile releases <(echo "$releases") --slurpfile services <(echo "$services") \
     --slurpfile history <(echo "$history") --slurpfile jobs <(echo "$jobs") --rawfile minutes <(echo "$minutes") \
-    'import "words" as words; import "day" as day; {domain: $domain, time: $health.time, severity: $health.severity, checks: $health.checks, releases: $releases,
+    'import "words" as words; import "day" as day; {domain: $domain, berth: $version, time: $health.time, severity: $health.severity, checks: $health.checks, releases: $releases,
       services: ($services | sort_by(.service)), jobs: $jobs, history: ($history | reverse), day: ($minutes | day::day($health.time | fromdate))} | words::plain'
   printf '%s\n' "$page"
 }

@@ -51,7 +51,7 @@ func TestActionsArePinned(t *testing.T) {
 func TestNothingIsAllowedUnlessAJobSaysSo(t *testing.T) {
 	for name, text := range workflows(t) {
 		assert.Contains(t, text, "\npermissions: {}\n", name)
-		if name != "release.yml" { // It makes the release, for a tag alone.
+		if name != "release.yml" { // It makes the release and its tag, started by hand.
 			assert.NotContains(t, text, "contents: write", name)
 		}
 		assert.NotRegexp(t, `pull_request_target|AWS_ACCESS_KEY|AWS_SECRET`, text, name)
@@ -356,4 +356,48 @@ func list(text string) []string {
 		return nil
 	}
 	return strings.Fields(text)
+}
+
+// TestAVersionIsReleased by its number and what the changelog says of it, or not at all.
+func TestAVersionIsReleased(t *testing.T) {
+	const changelog = "# Changelog\n\n## [Unreleased]\n\n- soon\n\n## [0.2.0] - 2027-01-02\n\n### Added\n\n- this\n\n## [0.1.0] - 2026-12-01\n\n- that\n"
+	for _, test := range []struct {
+		name, action, version, there, changelog string
+		fails                                   bool
+		says                                    string
+	}{
+		{"a tag", "tag", "0.2.0\n", "0", changelog, false, "v0.2.0\n"},
+		{"a tag that is there", "tag", "0.2.0\n", "1", changelog, true, "v0.2.0 was released already"},
+		{"GitHub says nothing", "tag", "0.2.0\n", "", changelog, true, "nothing was released"},
+		{"GitHub does not answer", "tag", "0.2.0\n", "fails", changelog, true, ""},
+		{"no version", "tag", "next\n", "0", changelog, true, "holds 'next'"},
+		{"notes", "notes", "0.2.0\n", "", changelog, false, "\n### Added\n\n- this\n"},
+		{"the oldest's notes", "notes", "0.1.0\n", "", changelog, false, "\n- that\n"},
+		{"no notes", "notes", "0.3.0\n", "", changelog, true, "CHANGELOG.md has nothing below '## [0.3.0] - YEAR-MONTH-DAY'"},
+		{"another word", "release", "0.2.0\n", "", changelog, true, "usage:"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			folder, environment := stands(t, map[string]string{"gh": "[ '" + test.there + "' != fails ] || exit 1\necho '" + test.there + "'\n"})
+			script, err := filepath.Abs("../../.github/release.sh")
+			require.NoError(t, err)
+			require.NoError(t, os.MkdirAll(filepath.Join(folder, "provision", "scripts"), 0o755))
+			require.NoError(t, os.WriteFile(filepath.Join(folder, "provision", "scripts", "VERSION"), []byte(test.version), 0o600))
+			require.NoError(t, os.WriteFile(filepath.Join(folder, "CHANGELOG.md"), []byte(test.changelog), 0o600))
+			command := exec.CommandContext(t.Context(), script, test.action)
+			command.Dir, command.Env = folder, append(environment, "GITHUB_REPOSITORY=you/berth")
+			output, err := command.CombinedOutput()
+			assert.Equal(t, test.fails, err != nil, string(output))
+			assert.Contains(t, string(output), test.says)
+		})
+	}
+}
+
+// TestTheChangelogKnowsTheVersion, as released or as the next one.
+func TestTheChangelogKnowsTheVersion(t *testing.T) {
+	version := strings.TrimSpace(read(t, "../../provision/scripts/VERSION"))
+	assert.Regexp(t, `^\d+\.\d+\.\d+$`, version)
+	changelog := read(t, "../../CHANGELOG.md")
+	assert.Contains(t, changelog, "\n## [Unreleased]\n")
+	assert.Contains(t, changelog, version)
+	assert.Regexp(t, `(?m)^### (Added|Changed|Deprecated|Removed|Fixed|Security)$`, changelog)
 }

@@ -35,6 +35,16 @@ func (r *Repository) Resolve(ctx context.Context) (string, error) {
 	return commit, nil
 }
 
+// Known is the commit that cfg.Ref named when the repository was last fetched, "" where that is not known.
+func (r *Repository) Known(ctx context.Context) string {
+	text, err := r.local(ctx, "", "for-each-ref", "--count=1", "--format=%(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end)",
+		"refs/heads/"+r.cfg.Ref, "refs/tags/"+r.cfg.Ref)
+	if commit := strings.TrimSpace(text); err == nil && fullSHA.MatchString(commit) {
+		return commit
+	}
+	return ""
+}
+
 // pick finds the ref in the output of git ls-remote: a branch before a tag, an annotated tag by the commit it points
 // at, an abbreviated SHA if exactly one branch or tag points there.
 func pick(listing, ref string) (string, error) {

@@ -40,6 +40,21 @@ func TestResolveAsksTheRepository(t *testing.T) {
 	}
 }
 
+// TestKnownIsWhatWasFetchedLast, and asks nobody.
+func TestKnownIsWhatWasFetchedLast(t *testing.T) {
+	o := newOrigin(t)
+	commit := o.commit("first")
+	o.git("tag", "--annotate", "--message", "one", "v1")
+	r := o.open("main")
+	assert.Empty(t, r.Known(t.Context()), "nothing was fetched yet")
+	require.NoError(t, r.Fetch(t.Context(), commit))
+	for ref, want := range map[string]string{"main": commit, "v1": commit, "mai": "", "absent": "", commit: ""} {
+		assert.Equal(t, want, o.open(ref).Known(t.Context()), ref)
+	}
+	o.commit("second")
+	assert.Equal(t, commit, r.Known(t.Context()))
+}
+
 func TestResolveTakesAFullSHAAsItIs(t *testing.T) {
 	t.Setenv("BERTH_CACHE", t.TempDir())
 	full := strings.Repeat("a", 40)

@@ -41,6 +41,8 @@ type Settings struct {
 	Migration *config.Migration `json:"migration"`
 	Database  *config.Database  `json:"database"`
 	Allow     []string          `json:"allow,omitempty"`
+	// External are the services that run elsewhere, by their hosts. The model has none of them; another host is another release.
+	External map[string]string `json:"external,omitempty"`
 }
 
 // Route leads a path to a port of a service.

@@ -47,7 +47,7 @@ release_id() {
     read_text salt openssl rand -hex 32
     put "$DATA/salt" 0600 <<<"$salt"
   fi
-  read_text settings jq -c '{routes, images}' <<<"$APP"
+  read_text settings jq -c 'del(.strategy)' <<<"$APP"
   read_text all cat "$DATA/salt" "$BERTH_ETC/app.env" - <<<"$COMPOSE_FILE $settings"
   read_text sum sha256sum <<<"$all"
   printf '%s-%s\n' "${COMMIT:0:12}" "${sum:0:6}"

@@ -26,7 +26,7 @@ def gauge: .severity as $severity | (.value / 4 | ceil) as $filled | "  " + (.na
   (words::services[] | "  " + (.name | pad(22)) + if .kept then (.status | pad(34)) + "persistent" else .status[0:56] end),
   "",
   (if (.jobs // []) == [] then empty else ("JOBS" | bold), (.jobs[] | "  " + (.name | pad(22)) + ("\(.state)\(words::lastRun)" | pad(35)) + "next " + words::nextRun), "" end),
-  ("SERVER" | bold),
+  ("SERVER, Berth \(.berth)" | bold),
   (words::gauges[] | gauge),
   "",
   ("CHECKS" | bold),
