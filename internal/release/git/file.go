@@ -84,17 +84,16 @@ func (r *Repository) tree(ctx context.Context, commit, path string) (string, err
 	if err := validPath(path); err != nil {
 		return "", err
 	}
-	entry, err := r.local(ctx, "", "ls-tree", "-z", commit, "--", path)
-	if err != nil || entry == "" {
+	all, err := r.entries(ctx, commit)
+	if err != nil {
 		return "", err
 	}
-	// <mode> <type> <hash><tab><path>
-	entry, _, _ = strings.Cut(entry, "\t")
-	fields := strings.Fields(entry)
-	if len(fields) != 3 || !fullSHA.MatchString(fields[2]) {
-		return "", fmt.Errorf("git answered %q", entry)
+	for _, one := range all {
+		if one.path == path {
+			return one.hash, nil
+		}
 	}
-	return fields[2], nil
+	return "", nil
 }
 
 func validPath(path string) error {

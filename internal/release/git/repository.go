@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 
 	"berth/internal/config"
 )
@@ -29,6 +30,11 @@ type Repository struct {
 	mirror string
 	// keys is the folder with the deploy key and the git host's, "" where the repository needs none.
 	keys string
+
+	lock sync.Mutex
+	// known are commits that are in the copy: they stay there. listed are those whose entries were read.
+	known  map[string]bool
+	listed map[string][]entry
 }
 
 // Open finds or makes the copy for cfg.Repository, without asking the network. It is in the user's cache folder,
@@ -39,7 +45,7 @@ func Open(cfg *config.Config) (*Repository, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(cfg.Repository))
-	r := &Repository{cfg: cfg, mirror: filepath.Join(base, "repositories", hex.EncodeToString(sum[:])[:16])}
+	r := &Repository{cfg: cfg, known: map[string]bool{}, listed: map[string][]entry{}, mirror: filepath.Join(base, "repositories", hex.EncodeToString(sum[:])[:16])}
 	if err := r.create(); err != nil {
 		return nil, fmt.Errorf("make a place for the copy of %s: %w", cfg.Repository, err)
 	}
@@ -105,9 +111,20 @@ func (r *Repository) has(ctx context.Context, commit string) (bool, error) {
 	if !fullSHA.MatchString(commit) {
 		return false, fmt.Errorf("%.100q is not the full SHA of a commit", commit)
 	}
+	r.lock.Lock()
+	known := r.known[commit]
+	r.lock.Unlock()
+	if known {
+		return true, nil
+	}
 	_, err := r.local(ctx, "", "cat-file", "-e", commit+"^{commit}")
 	if failed := (*gitError)(nil); errors.As(err, &failed) && ctx.Err() == nil {
 		return false, nil
+	}
+	if err == nil {
+		r.lock.Lock()
+		r.known[commit] = true
+		r.lock.Unlock()
 	}
 	return err == nil, err
 }

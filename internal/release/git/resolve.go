@@ -37,6 +37,9 @@ func (r *Repository) Resolve(ctx context.Context) (string, error) {
 
 // Known is the commit that cfg.Ref named when the repository was last fetched, "" where that is not known.
 func (r *Repository) Known(ctx context.Context) string {
+	if fullSHA.MatchString(r.cfg.Ref) {
+		return ""
+	}
 	text, err := r.local(ctx, "", "for-each-ref", "--count=1", "--format=%(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end)",
 		"refs/heads/"+r.cfg.Ref, "refs/tags/"+r.cfg.Ref)
 	if commit := strings.TrimSpace(text); err == nil && fullSHA.MatchString(commit) {
