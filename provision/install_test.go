@@ -68,5 +68,5 @@ if install_from archive; then echo INSTALLED; fi
 	assert.NotContains(t, output, "only ")
 	assert.NotContains(t, output, "is gone")
 	assert.Contains(t, output, "so those of before stay")
-	assert.Contains(t, output, "/opt/berth is not a link; move it away: sudo mv /opt/berth /opt/berth.before")
+	assert.Contains(t, output, "/opt/berth is not a link [scripts-folder-in-the-way]; move it away: sudo mv /opt/berth /opt/berth.before")
 }

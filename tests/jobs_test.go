@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -197,11 +198,12 @@ func externalDatabase(t *testing.T, r *harness.Rehearsal) {
 	const count = `sudo /opt/berth/deploy.sh run web python3 -c 'import asyncio, asyncpg; from database import settings
 async def main(): print(await (await asyncpg.connect(timeout=30, **settings())).fetchval("SELECT count(*) FROM counted"))
 asyncio.run(main())'`
-	r.SSH("sudo /opt/berth/deploy.sh maintenance on && sudo /opt/berth/deploy.sh dump")
+	r.SSH("sudo /opt/berth/deploy.sh maintenance on && sudo docker stop $(sudo docker ps --quiet --filter label=berth.release) && sudo /opt/berth/deploy.sh dump")
 	before := r.SSH(count)
 	require.NotEqual(t, "0", before)
 	r.SSHInput(`sudo /opt/berth/deploy.sh exec db bash -c 'set -o pipefail; read -r PGPASSWORD && export PGPASSWORD
-pg_dump --no-owner --no-privileges -U "$POSTGRES_USER" "$POSTGRES_DB" | psql "host=`+r.Address(elsewhere)+` user=load dbname=load" --set ON_ERROR_STOP=1 --single-transaction --quiet'`, r.File("database-password")+"\n")
+{ echo "BEGIN;" && pg_dump --no-owner --no-privileges -U "${POSTGRES_USER:-postgres}" "${POSTGRES_DB:-postgres}" && echo "COMMIT;"; } |
+psql "host=`+r.Address(elsewhere)+` user=load dbname=load" --set ON_ERROR_STOP=1 --quiet'`, r.File("database-password")+"\n")
 	preview := r.Run("preview", "--set", "external.db="+r.Address(elsewhere))
 	assert.Contains(t, preview, "db is external, at "+r.Address(elsewhere)+": no container runs here, and the volumes of an earlier one stay; pointed there: web DATABASE_HOST")
 	const volumes = "sudo docker volume ls --quiet --filter name=db-data"
@@ -216,6 +218,14 @@ pg_dump --no-owner --no-privileges -U "$POSTGRES_USER" "$POSTGRES_DB" | psql "ho
 	r.SSH("curl --silent --show-error --fail --insecure --resolve " + harness.Domain + ":443:127.0.0.1 --request POST https://" + harness.Domain + "/count")
 	assert.NotEqual(t, before, r.SSH(count), "what is written goes there")
 
+	const dumps = "sudo ls /data/dumps | grep -c '_db.postgres'"
+	kept, err := strconv.Atoi(r.SSH(dumps))
+	require.NoError(t, err)
+	r.SSH("sudo /opt/berth/deploy.sh rollback --with-database --yes")
+	assert.Equal(t, before, r.SSH(count), "the release before the move, with its own database")
+	now, err := strconv.Atoi(r.SSH(dumps))
+	require.NoError(t, err)
+	assert.Greater(t, now, kept, "what its database held was dumped before it was overwritten")
 	r.Run("up", "--set", "external.db-")
 	assert.Equal(t, before, r.SSH(count), "the volume as it was")
 }

@@ -106,20 +106,25 @@ func selectCommit(ctx *pulumi.Context, cfg *config.Config) (*release.Release, er
 // while the git host is asked.
 func resolve(ctx context.Context, cfg *config.Config, repo *git.Repository) (commit string, made *release.Release, err error) {
 	known := repo.Known(ctx)
+	early, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var ahead sync.WaitGroup
-	var early *release.Release
+	var planned *release.Release
 	var refused error
 	if known != "" {
-		ahead.Go(func() { early, refused = release.Make(ctx, cfg, repo, known) })
+		ahead.Go(func() { planned, refused = release.Make(early, cfg, repo, known) })
 	}
 	commit, err = repo.Resolve(ctx)
+	if commit != known {
+		cancel()
+	}
 	// It uses the repository, which whoever called closes.
 	ahead.Wait()
 	if err != nil {
 		return "", nil, err
 	}
 	if commit == known {
-		return commit, early, refused
+		return commit, planned, refused
 	}
 	made, err = release.Make(ctx, cfg, repo, commit)
 	return commit, made, err

@@ -75,7 +75,6 @@ func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *git.Re
 	switch before.commit {
 	case "":
 		lines = append([]string{fmt.Sprintf("first release: %.12s", r.SHA)}, r.Plan.Changes(nil)...)
-		lines = append(lines, r.describeExternal()...)
 	case r.SHA:
 		lines = []string{fmt.Sprintf("commit %.12s is what is released already", r.SHA)}
 	default:
@@ -98,9 +97,9 @@ func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *git.Re
 			lines = append(lines, fmt.Sprintf("what is released cannot be planned to compare it (%s); below, its services are taken for the same", plain.Line(reason)))
 		}
 		lines = append(lines, r.Plan.Changes(there)...)
-		lines = append(lines, r.describeExternal()...)
 		lines = append(lines, r.Plan.Upgrades(there)...)
 	}
+	lines = append(lines, r.describeExternal()...)
 	lines = append(lines, r.describeVariables(before.variables)...)
 	lines = append(lines, describeJobs(cfg.Jobs)...)
 	for _, advice := range r.Advice {

@@ -35,6 +35,9 @@ func (f *findings) external() {
 		for _, user := range slices.Sorted(maps.Keys(one.Named)) {
 			f.advise(aboutData, f.source.At("services", user, one.Named[user]), "the %s of %s names %s, which is external: it finds no such host; write a variable there that names %s", one.Named[user], user, one.Service, one.Host)
 		}
+		for _, user := range one.Inside {
+			f.advise(aboutData, f.source.At("services", user, "networks"), "%s is only on networks with internal: true, from which external service %s at %s is not reached; add one without it", user, one.Service, one.Host)
+		}
 		if len(one.Pointed) == 0 && !named && !f.names(one.Host) {
 			f.advise(aboutData, f.source.At("services", one.Service), "no variable names %s, where external service %s is; set the one by which the app finds it", one.Host, one.Service)
 		}

@@ -134,6 +134,8 @@ var (
 	endings = regexp.MustCompile(`(?:^|\|\||&&|[;{()]|\bthen|\belse)\s*(?:fail|refuse|refuse_ext|pass_over) (\S+) (".*)$`)
 	// mentions are all that looks like such a call.
 	mentions = regexp.MustCompile(`(?:^|\s)(?:fail|refuse|refuse_ext|pass_over)(?:\s|$)`)
+	// printed are the refusals of scripts that run without lib.sh, or outside of a step.
+	printed  = regexp.MustCompile(`echo ("[^"]* \[([a-z0-9-]+)\][^"]*") >&2`)
 	openings = regexp.MustCompile(`^(\w+)\(\) \{`)
 	names    = regexp.MustCompile(`^\$(?:\w+|.)`)
 )
@@ -154,6 +156,9 @@ func scriptsIn(t *testing.T, note func(id, sentence string)) {
 				within = opened[1]
 			}
 			line = strings.TrimSpace(line)
+			if said := printed.FindStringSubmatch(line); said != nil {
+				found[said[2]] = append(found[said[2]], strings.Replace(quoted(said[1]), " ["+said[2]+"]", "", 1))
+			}
 			if strings.HasPrefix(line, "#") || !mentions.MatchString(line) {
 				continue
 			}

@@ -243,7 +243,7 @@ record() {
 # rollback [COMMIT] [--with-database] [--yes] [--change-password] returns to a kept release.
 rollback() {
   local wanted="" with_database="" yes="" name
-  local -a names=()
+  local -a names=() added=()
   while [ $# -gt 0 ]; do
     case $1 in
       --with-database) with_database=yes ;;
@@ -277,6 +277,10 @@ rollback() {
     stop_writers "the databases are restored"
     dump_databases "$OLD" "$OLD"
     start_dumped "$NEW"
+    # What only the release to return to has, as where a database came back from elsewhere, was not among those.
+    # shellcheck disable=SC2016 # jq's variables
+    read_json added "$RELEASES/$NEW/plan.json" '([.databases[]?.service] - [$old[0].databases[]?.service])[]' --slurpfile old "$RELEASES/$OLD/plan.json"
+    [ "${#added[@]}" -eq 0 ] || dump_databases "$OLD" "$NEW"
     RESTORED=yes
     restore_databases "$NEW"
   fi

@@ -8,12 +8,12 @@ timeout 300 cloud-init status --wait >/dev/null || code=$?
 case $code in
   0 | 2) echo "first-boot: done" ;;
   124)
-    echo "first-boot: cloud-init did not finish within 5 minutes; look with: sudo cloud-init status --long; the whole log: /var/log/cloud-init-output.log" >&2
+    echo "first-boot: cloud-init did not finish within 5 minutes [first-boot-not-finished]; look with: sudo cloud-init status --long; the whole log: /var/log/cloud-init-output.log" >&2
     exit 1
     ;;
   *)
     sudo tail -n 20 /var/log/cloud-init.log >&2
-    echo "first-boot: cloud-init failed; the whole log: /var/log/cloud-init.log" >&2
+    echo "first-boot: cloud-init failed [first-boot-failed]; the whole log: /var/log/cloud-init.log" >&2
     exit 1
     ;;
 esac

@@ -6,7 +6,7 @@ set -eu
 base64 -d | sudo -n timeout 60 sh -euc '
   versions=/opt/berth.versions
   if [ -e /opt/berth ] && [ ! -L /opt/berth ]; then
-    echo "scripts: /opt/berth is not a link; move it away: sudo mv /opt/berth /opt/berth.before" >&2
+    echo "scripts: /opt/berth is not a link [scripts-folder-in-the-way]; move it away: sudo mv /opt/berth /opt/berth.before" >&2
     exit 1
   fi
   mkdir -p -m 0755 "$versions"
@@ -25,7 +25,7 @@ base64 -d | sudo -n timeout 60 sh -euc '
   trap - EXIT
   find "$versions" -mindepth 1 -maxdepth 1 -mmin +1440 ! -path "$version" ! -path "${before:-none}" -exec rm -rf {} +
 ' || {
-  echo "scripts: not installed (the lines above say why), so those of before stay; is the disk full (df -h /)? make room: sudo apt-get clean, sudo journalctl --vacuum-size=50M; then run 'pulumi up' again" >&2
+  echo "scripts: not installed (the lines above say why), so those of before stay [scripts-not-installed]; is the disk full (df -h /)? make room: sudo apt-get clean, sudo journalctl --vacuum-size=50M; then run 'pulumi up' again" >&2
   exit 1
 }
 echo "scripts: installed in /opt/berth"

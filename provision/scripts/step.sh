@@ -48,7 +48,7 @@ main() {
   # Where a step keeps what it writes, and its log.
   why=$(full / /etc /var/log)
   if [ -n "$why" ]; then
-    echo "$name: not begun: $why; then run 'pulumi up' again" >&2
+    echo "$name: not begun [step-not-begun]: $why; then run 'pulumi up' again" >&2
     exit 1
   fi
   mkdir -p "$LOGS"
@@ -57,7 +57,7 @@ main() {
   # An operator who lost the connection runs 'pulumi up' again while the first run may still be at work here.
   exec 9>"/run/berth-step-$name.lock"
   flock --wait "$limit" 9 || {
-    echo "$name: an earlier run of this step is still at work after $limit seconds; look with: sudo lslocks --notruncate" >&2
+    echo "$name: an earlier run of this step is still at work after $limit seconds [step-at-work]; look with: sudo lslocks --notruncate" >&2
     exit 1
   }
   TZ=UTC printf '\n=== %(%FT%TZ)T %s\n' -1 "$name" >>"$log"
@@ -87,7 +87,7 @@ main() {
   why=$(full /data) || true
   [ -z "$why" ] || echo "$name: $why" >&2
   case $code in
-    124 | 137) echo "$name: did not finish within $limit seconds" >&2 ;;
+    124 | 137) echo "$name: did not finish within $limit seconds [step-timed-out]; what it was at is in the lines above" >&2 ;;
   esac
   echo "$name: failed; the whole log on the server: $log; after the fix, run 'pulumi up' again" >&2
   exit "$code"

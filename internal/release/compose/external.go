@@ -17,10 +17,10 @@ type External struct {
 	There bool
 	// Pointed are the variables of other services that name Host now, as "service VARIABLE".
 	Pointed []string
-	// Shared are the services that share a namespace or volumes with its container. Named are those whose command names it, by
-	// the key that does.
-	Shared []string
-	Named  map[string]string
+	// Shared are the services that share a namespace or volumes with its container, Inside those that find it and are on networks
+	// alone that lead nowhere else. Named are those whose command or health check names it, by the key that does.
+	Shared, Inside []string
+	Named          map[string]string
 }
 
 // Externalize takes the services out of the model that run elsewhere, by the hosts where they do. What the environment of the others
@@ -35,7 +35,8 @@ func (m *Model) Externalize(hosts map[string]string) ([]External, error) {
 	for _, service := range slices.Sorted(maps.Keys(hosts)) {
 		one := External{Service: service, Host: hosts[service], Named: map[string]string{}}
 		definition, there := project.Services[service]
-		if one.There = there; there {
+		_, off := project.DisabledServices[service]
+		if one.There = there || off; there {
 			names[service] = service
 			for _, name := range otherNames(definition) {
 				names[name] = service
@@ -46,7 +47,11 @@ func (m *Model) Externalize(hosts map[string]string) ([]External, error) {
 	project = project.WithServicesDisabled(slices.Sorted(maps.Keys(hosts))...)
 	for service := range hosts {
 		delete(project.DisabledServices, service)
+		for _, files := range []map[string][]string{m.EnvFiles, m.LabelFiles, m.Absent, m.StandIns} {
+			delete(files, service)
+		}
 	}
+	m.SSH = slices.DeleteFunc(m.SSH, func(service string) bool { return hosts[service] != "" })
 	for _, user := range slices.Sorted(maps.Keys(project.Services)) {
 		definition := project.Services[user]
 		own := maps.Clone(names)
@@ -59,7 +64,9 @@ func (m *Model) Externalize(hosts map[string]string) ([]External, error) {
 			return hosts[service] != ""
 		})
 		for i := range all {
-			all[i].use(user, &definition, own)
+			if all[i].use(user, &definition, own) && inside(project, definition) {
+				all[i].Inside = append(all[i].Inside, user)
+			}
 		}
 		project.Services[user] = definition
 	}
@@ -84,8 +91,19 @@ func otherNames(service types.ServiceConfig) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
-// use has another service name the host, and notes what it needs the container for. names are those of external services.
-func (e *External) use(user string, definition *types.ServiceConfig, names map[string]string) {
+// inside says whether a service is on networks alone from which nothing else can be reached.
+func inside(project *types.Project, service types.ServiceConfig) bool {
+	for name := range service.Networks {
+		if !project.Networks[name].Internal {
+			return false
+		}
+	}
+	return len(service.Networks) > 0
+}
+
+// use has another service name the host, and notes what it needs the container for. names are those of external services. It says
+// whether the service names the host now.
+func (e *External) use(user string, definition *types.ServiceConfig, names map[string]string) (pointed bool) {
 	for _, namespace := range []string{definition.NetworkMode, definition.Ipc, definition.Pid} {
 		if namespace == "service:"+e.Service {
 			e.Shared = append(e.Shared, user)
@@ -103,26 +121,42 @@ func (e *External) use(user string, definition *types.ServiceConfig, names map[s
 			if value == nil {
 				continue
 			}
-			if pointed, ok := PointTo(variable, *value, name, e.Host); ok {
-				definition.Environment[variable] = &pointed
+			if value, ok := PointTo(variable, *value, name, e.Host); ok {
+				definition.Environment[variable] = &value
 				e.Pointed = append(e.Pointed, user+" "+variable)
+				pointed = true
 			}
 		}
-		for key, words := range map[string][]string{"command": definition.Command, "entrypoint": definition.Entrypoint} {
-			if _, names := PointTo("", strings.Join(words, " "), name, e.Host); names {
+		words := map[string][]string{"command": definition.Command, "entrypoint": definition.Entrypoint}
+		if definition.HealthCheck != nil {
+			words["healthcheck"] = definition.HealthCheck.Test
+		}
+		for key, words := range words {
+			text := strings.Join(words, " ")
+			if _, names := PointTo("", text, name, e.Host); names || asked(name).MatchString(text) {
 				e.Named[user] = key
 			}
 		}
 	}
+	return pointed
+}
+
+// asked matches a command that asks a host: by a flag for one, or with a port after it.
+func asked(name string) *regexp.Regexp {
+	name = regexp.QuoteMeta(name)
+	return regexp.MustCompile(`(?:^|\s)(?:(?:-h|-H|--host|--hostname)[ =]?` + name + `|` + name + `\s+\d{2,5})(?:\s|['";|&)]|$)`)
 }
 
 // hostVariable matches the names of variables whose value is a host alone.
 var hostVariable = regexp.MustCompile(`(?i)(HOST|HOSTS|HOSTNAME|SERVER|SERVERS|ADDR|ADDRESS|ENDPOINT|ENDPOINTS)(_?\d+)?$`)
 
+// imageVariable matches the names of variables that hold an image, whose tag is no port: postgres:16.
+var imageVariable = regexp.MustCompile(`(?i)(^|_)(IMAGE|TAG)(_|$)`)
+
 // PointTo has the value of a variable name another host where it names this one as a host: in a URL or a connection string, with a
 // port, or alone where the variable's name says that it is a host. It is not ok if the value does not.
 func PointTo(variable, value, name, host string) (pointed string, ok bool) {
-	if name == host {
+	if name == host || imageVariable.MatchString(variable) {
 		return value, false
 	}
 	if value == name && hostVariable.MatchString(variable) {
@@ -130,11 +164,11 @@ func PointTo(variable, value, name, host string) (pointed string, ok bool) {
 	}
 	quoted := regexp.QuoteMeta(name)
 	for _, pattern := range []string{
-		`(://)` + quoted + `(:\d+)?([/,?;&#)\s'"]|$)`,
+		`([:@]//)` + quoted + `(:\d+)?([/,?;&#)\s'"]|$)`,
 		`(://[^/]*[@,])` + quoted + `(:\d+)?([/,?;&#)\s'"]|$)`,
 		`(@(?:tcp)?\()` + quoted + `(:\d+)?(\))`,
 		`((?i:\b(?:host|hostname|server|data source|address)\s*=\s*(?:tcp:)?['"]?))` + quoted + `([:,]\d+)?([;,&\s'"]|$)`,
-		`(^|[\s,;='"])` + quoted + `(:\d+)([/,;\s'"]|$)`,
+		`(^|[\s,;='"@])` + quoted + `(:\d+)([/,:;\s'"]|$)`,
 	} {
 		// A list of hosts has several that share a separator.
 		for found := regexp.MustCompile(pattern); found.MatchString(value); ok = true {

@@ -23,6 +23,9 @@ func TestPointTo(t *testing.T) {
 		{"CACHE", "db:6379", host + ":6379"},
 		{"BROKERS", "db:9092,db:9093", host + ":9092," + host + ":9093"},
 		{"COMMAND", "wait-for-it db:5432 -- run", "wait-for-it " + host + ":5432 -- run"},
+		{"ORACLE", "jdbc:oracle:thin:@db:1521:XE", "jdbc:oracle:thin:@" + host + ":1521:XE"},
+		{"ORACLE", "jdbc:oracle:thin:@//db:1521/XE", "jdbc:oracle:thin:@//" + host + ":1521/XE"},
+		{"DB", "user:pw@db:5432", "user:pw@" + host + ":5432"},
 		// What has the same name and is no host.
 		{"POSTGRES_DB", "db", ""},
 		{"POSTGRES_USER", "db", ""},
@@ -32,6 +35,8 @@ func TestPointTo(t *testing.T) {
 		{"URL", "https://example.com/db:5432", ""},
 		{"MAIL", "admin@db", ""},
 		{"TEXT", "the db is away", ""},
+		{"DB_IMAGE", "db:16", ""},
+		{"IMAGE_TAG", "db:16", ""},
 	} {
 		pointed, ok := PointTo(test.variable, test.value, "db", host)
 		if test.want == "" {

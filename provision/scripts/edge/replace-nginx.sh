@@ -17,7 +17,7 @@ taken_over() {
 main() {
   local old before end=$((SECONDS + WITHIN))
   if ! nginx -t -q; then
-    echo "nginx refuses its configuration (the lines above say where), so it is not replaced; what it serves now stays" >&2
+    echo "nginx refuses its configuration (the lines above say where), so it is not replaced [nginx-configuration-refused]; what it serves now stays" >&2
     exit 1
   fi
   if ! old=$(cat "$PIDS" 2>/dev/null); then exec systemctl restart nginx.service; fi
@@ -30,7 +30,7 @@ main() {
   kill -USR2 "$old"
   until taken_over "$old"; do
     if [ "$SECONDS" -ge "$end" ]; then
-      echo "nginx was not replaced within $WITHIN seconds, and the old process serves on; look with: sudo /opt/berth/log-monitor.sh view nginx" >&2
+      echo "nginx was not replaced within $WITHIN seconds, and the old process serves on [nginx-not-replaced]; look with: sudo /opt/berth/log-monitor.sh view nginx" >&2
       exit 1
     fi
     sleep 0.1
