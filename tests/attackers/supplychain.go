@@ -65,7 +65,7 @@ func Checks(t *testing.T, r *harness.Rehearsal) {
 	require.Contains(t, test, "run: make vulnerabilities\n")
 	require.Contains(t, release, "run: make vulnerabilities sbom\n")
 	report.Add(t, chain, "Known vulnerabilities in what is called (`make vulnerabilities`)", "govulncheck, on every push and before every release")
-	require.Contains(t, release, "gh release create \"$GITHUB_REF_NAME\" bom.json")
+	require.Contains(t, release, "gh release create \"$TAG\" bom.json")
 	report.Add(t, chain, "What a release is made of (`make sbom`)", "CycloneDX, a file of every release")
 
 	workflows, err := filepath.Glob(filepath.Join(r.Project, ".github", "workflows", "*.yml"))
