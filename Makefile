@@ -255,12 +255,14 @@ images:
 	@mkdir -p $(BIN)
 	@cd rehearsal && CGO_ENABLED=0 go build -ldflags '-s -w' -o $(BIN)/rehearsal-images ./machineimage/make && $(BIN)/rehearsal-images $(CACHE)/packages
 
-$(BIN)/pulumi-$(PULUMI_VERSION): tools/pulumi/go.mod
+# Its version names it: a checkout that is newer builds it no second time.
+$(BIN)/pulumi-$(PULUMI_VERSION):
 	@echo 'Building the Pulumi CLI $(PULUMI_VERSION) from its Go module (about 3 minutes, once): none that is $(PULUMI_OLDEST) or newer is installed'
 	@mkdir -p $(BIN)
-	@cd tools/pulumi && go build -trimpath -o $@ \
+	@cd tools/pulumi && go build -trimpath -o $@.new \
 	  -ldflags '-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)' \
 	  github.com/pulumi/pulumi/pkg/v3/cmd/pulumi $(WITHOUT_DOWNLOADS)
+	@mv $@.new $@
 
 # What the machine itself lacks: installed on Debian as root, named otherwise.
 machine:
