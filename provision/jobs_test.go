@@ -331,9 +331,11 @@ func TestWhatIsStoppedForGoodStaysDown(t *testing.T) {
 	assert.NotContains(t, output, "job")
 
 	log := filepath.Join(t.TempDir(), "log")
-	output, err = withDocker(t, `echo "docker $*" >>`+log, "stop_release abc", map[string]string{})
+	output, err = withDocker(t, `echo "docker $*" >>`+log+`; [ "$1" != inspect ] || printf '137 web\n143 worker\n'`, "stop_release abc", map[string]string{})
 	require.NoError(t, err, output)
 	said, err := os.ReadFile(log)
 	require.NoError(t, err)
-	assert.Equal(t, "docker update --restart no release-abc\ndocker stop release-abc\n", string(said))
+	assert.True(t, strings.HasPrefix(string(said), "docker update --restart no release-abc\ndocker stop release-abc\ndocker inspect "), string(said))
+	assert.Contains(t, output, "web did not end by its stop signal in time and was killed")
+	assert.NotContains(t, output, "worker did not end")
 }

@@ -46,9 +46,12 @@ Open it:
   curl --cacert %s --resolve %s:443:%s %s
   chromium --host-resolver-rules="MAP *.%s %s" --ignore-certificate-errors %s
 Try next:
-  make rehearse-ssh                          log in to the host
-  make rehearse SET=instanceType=t3.small    change a setting; a second run is an update
+  make rehearse                              release again, after a change of the app or of Berth
   make rehearse-preview                      see what a change would do
+  make rehearse SET=instanceType=t3.small    change a setting
+  make rehearse-ssh                          log in to the host; there, for example:
+    sudo /opt/berth/status.sh                what runs, and how it is
+    sudo /opt/berth/deploy.sh rollback       back to the release before; 'make rehearse' goes forward with the next commit
 Take it down:
   make rehearse-destroy && make rehearse-clean
 `, outputs["url"], status, own, r.times(took), connections,

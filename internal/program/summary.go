@@ -2,6 +2,7 @@ package program
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,13 +59,16 @@ func (c *clock) ran() []string {
 func summary(cfg *config.Config, next, address, commit, certificateOutput string, watch *clock) string {
 	issuer, until := parseCertificate(certificateOutput)
 	until, _, _ = strings.Cut(until, "T")
-	steps := "none had to run"
+	steps, serves := "none had to run", fmt.Sprintf("https://%s/ has commit %.12s, unless the server was rolled back since by hand", cfg.Domain, commit)
 	if ran := watch.ran(); len(ran) > 0 {
 		steps = strings.Join(ran, "\n               ")
+		if slices.ContainsFunc(ran, func(line string) bool { return strings.HasPrefix(line, "release ") }) {
+			serves = fmt.Sprintf("https://%s/ serves commit %.12s", cfg.Domain, commit)
+		}
 	}
 	login := fmt.Sprintf("ssh -i key.pem %s@%s", infra.User, address)
 	lines := []string{
-		fmt.Sprintf("https://%s/ serves commit %.12s", cfg.Domain, commit),
+		serves,
 		fmt.Sprintf("certificate  by %q, until %s", issuer, until),
 		"steps        " + steps,
 		"cost         " + cost.Sentence(cfg),

@@ -15,7 +15,7 @@ func TestTheSummarySaysWhatCameOfAnUpdate(t *testing.T) {
 	for _, step := range []struct {
 		name string
 		took time.Duration
-	}{{"first-boot", 12 * time.Second}, {"scripts", 300 * time.Millisecond}, {"packages", 101 * time.Second}} {
+	}{{"first-boot", 12 * time.Second}, {"scripts", 300 * time.Millisecond}, {"packages", 101 * time.Second}, {"release", 7 * time.Second}} {
 		began = began.Add(step.took)
 		watch.names, watch.ends = append(watch.names, step.name), append(watch.ends, began)
 	}
@@ -25,6 +25,7 @@ func TestTheSummarySaysWhatCameOfAnUpdate(t *testing.T) {
   certificate  by "An Authority", until 2027-02-03
   steps        first-boot     12 s
                packages      101 s
+               release         7 s
   cost         about 16 USD a month: t3.micro 8.76, 28 GB of gp3 2.67, IPv4 address 3.65, hosted zone 0.50; on top, snapshots 0.054 a GB that they hold and traffic beyond 100 GB 0.09 a GB
   next         open https://app.example.com/
   log in       (umask 077 && pulumi stack output --show-secrets sshPrivateKey >key.pem)
@@ -34,5 +35,7 @@ func TestTheSummarySaysWhatCameOfAnUpdate(t *testing.T) {
   go back      ssh -i key.pem admin@203.0.113.9 sudo /opt/berth/deploy.sh rollback`, text)
 
 	nothing := &clock{names: []string{"", "release"}, ends: []time.Time{began, began.Add(time.Millisecond)}}
-	assert.Contains(t, summary(cfg, "", "", commit, prints, nothing), "steps        none had to run")
+	text = summary(cfg, "", "", commit, prints, nothing)
+	assert.Contains(t, text, "steps        none had to run")
+	assert.Contains(t, text, "https://app.example.com/ has commit "+commit[:12]+", unless the server was rolled back since by hand\n", "nobody asked the server")
 }

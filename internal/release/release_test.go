@@ -127,7 +127,7 @@ func TestDescribeSaysWhatGoesOutAndWhatHappensToServices(t *testing.T) {
 	assert.Contains(t, text, "web  is replaced  it keeps no data: the new one starts beside it and takes over")
 	assert.Contains(t, text, "db   stays        it is persistent", "files that the commits leave alone are no change")
 
-	assert.Contains(t, describe(newest), "is what is released already")
+	assert.Contains(t, describe(newest), "is what the stack released last")
 	assert.Contains(t, describe(strings.Repeat("a", 40)), "no longer has the former")
 
 	changed := s.commit("db: another start", map[string]string{"init.sql": "SELECT 2;\n"})

@@ -350,7 +350,8 @@ finish() {
     # shellcheck disable=SC2310 # logged checks each of its commands
     await 2 logged || true
     say "--- the last lines of the log"
-    tail -n 20 "$LOG" | cut -c 1-300 | plain >&3
+    # Of this run alone.
+    awk '/^=== / { text = ""; next } { text = text $0 "\n" } END { printf "%s", text }' "$LOG" | tail -n 20 | cut -c 1-300 | plain >&3
   fi
   [ -z "$NEW" ] || [ "$NEW" = "$OLD" ] || put_back
   [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
@@ -471,6 +472,7 @@ logged() {
 log_by_hand() {
   [ /dev/fd/3 -ef /dev/fd/1 ] || return 0
   mkdir -p "${LOG%/*}"
+  TZ=UTC printf '\n=== %(%FT%TZ)T %s\n' -1 "${1:-deploy}" >>"$LOG"
   # shellcheck disable=SC2312 # what it cannot write, nothing waits for
   exec > >(plain >>"$LOG") 2>&1
   BY_HAND=yes
@@ -483,7 +485,7 @@ main() {
   STOPPED_FIRST="" CHANGE_PASSWORD="" UPGRADE_DATABASE="" RESTORING="" RESTORED="" BY_HAND=""
   case ${1:-deploy} in
     deploy | rollback)
-      log_by_hand
+      log_by_hand "$@"
       await_docker
       await_reboot
       take_lock "${1:-deploy}"
@@ -492,7 +494,7 @@ main() {
       "${1:-deploy}" "${@:2}"
       ;;
     restart)
-      log_by_hand
+      log_by_hand "$@"
       await_docker
       await_reboot
       take_lock restart
@@ -500,7 +502,7 @@ main() {
       restart "${2:-}"
       ;;
     dump)
-      log_by_hand
+      log_by_hand "$@"
       await_docker
       await_reboot
       take_lock dump
@@ -512,7 +514,7 @@ main() {
       confirm_upgrade
       ;;
     drill)
-      log_by_hand
+      log_by_hand "$@"
       await_docker
       drill "${2:-}"
       ;;

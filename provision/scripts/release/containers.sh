@@ -309,7 +309,7 @@ stop_release() {
 # stop_for_good stops the containers of project $1, of service $2 where one is named, and keeps Docker from starting them at
 # the next boot: with the policy on-failure it would, whoever stopped them. With $3 scheduled jobs go on.
 stop_for_good() {
-  local id
+  local id codes="" code service
   local -a ids=() jobs=() all=()
   read_lines ids containers "$1" ${2:+"$2"}
   [ "${#ids[@]}" -gt 0 ] || return 0
@@ -318,7 +318,14 @@ stop_for_good() {
   read_lines all running "$1" ${2:+"$2"}
   ids=()
   for id in "${all[@]}"; do [[ " ${jobs[*]}" == *" $id "* ]] || ids+=("$id"); done
-  [ "${#ids[@]}" -eq 0 ] || docker stop "${ids[@]}" >/dev/null
+  [ "${#ids[@]}" -gt 0 ] || return 0
+  docker stop "${ids[@]}" >/dev/null
+  codes=$(docker inspect --format '{{.State.ExitCode}} {{index .Config.Labels "com.docker.compose.service"}}' "${ids[@]}") ||
+    say "Docker does not say how the containers of ${2:-$1} ended; the lines above say why"
+  # 128 and the number of SIGKILL.
+  while read -r code service; do
+    [ "$code" != 137 ] || say "$service did not end by its stop signal in time and was killed, which makes every release longer: have it end by SIGTERM, or write init: true for it in the compose file"
+  done <<<"$codes"
 }
 
 # allow_restarts gives the containers of project $1 back the restart policies that compose file $2 names.

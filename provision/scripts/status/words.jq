@@ -6,8 +6,8 @@ def plain: walk(if type == "string" then gsub("[\\p{C}\\p{Zl}\\p{Zp}]"; "") else
 
 # headline is the state in one sentence.
 def headline:
-  ([.checks[] | select(.severity > 0)] | length) as $bad
-  | if $bad == 0 then "everything is well" elif $bad == 1 then "1 check is not well" else "\($bad) checks are not well" end;
+  [.checks[] | select(.severity > 0) | .name] as $bad
+  | if $bad == [] then "everything is well" elif ($bad | length) == 1 then "1 check is not well: \($bad[0])" else "\($bad | length) checks are not well: \($bad | join(", "))" end;
 
 # minute is a time to the minute, as people write it.
 def minute: .[0:16] | sub("T"; " ");
