@@ -29,7 +29,9 @@ rehearse $(addprefix rehearse-,preview refresh destroy clean status ssh shell sn
 rehearse: export BERTH_TRY = $(value APP)
 # An app of your own to rehearse, a folder or a git URL: make rehearse APP=../my-app
 APP ?=
-REHEARSAL = $(BIN)/rehearsal --project .
+# A rehearsal beside another one has a name: make rehearse NAME=shop APP=../shop, make rehearse-clean NAME=shop
+NAME ?=
+REHEARSAL = $(BIN)/rehearsal --project . $(if $(NAME),--name 'berth-$(NAME)')
 
 # A first build fetches hundreds of modules, one per line, which are not worth reading.
 SHELL := bash

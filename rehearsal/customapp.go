@@ -100,6 +100,14 @@ func (r *rehearsal) try(ctx context.Context, name string) error {
 	return r.up(ctx)
 }
 
+// of names an app, "" for the sample app.
+func of(app *customApp) string {
+	if app == nil {
+		return ", the sample app"
+	}
+	return ", " + app.Name
+}
+
 // findApp finds the app's files. A running rehearsal of another app keeps it.
 func (r *rehearsal) findApp(ctx context.Context, name string) (*customApp, error) {
 	before, err := r.kept()
@@ -112,7 +120,7 @@ func (r *rehearsal) findApp(ctx context.Context, name string) (*customApp, error
 	}
 	running := len(account.OfType("aws:ec2/instance:Instance")) > 0
 	if running && (before == nil || before.Name != name) {
-		return nil, errors.New("this rehearsal runs another app; remove it first: make rehearse-clean")
+		return nil, fmt.Errorf("the rehearsal %s runs another app%s; to have this one beside it, give it a name: make rehearse NAME=second APP=%s; or remove the other one first: make rehearse-clean", r.Name, of(before), name)
 	}
 	own := &customApp{Name: name, Folder: name}
 	if before != nil && before.Name == name {
@@ -218,7 +226,11 @@ func show(name string, detected *detect.Settings, said []stack.Setting) {
 		fmt.Printf("  no route   %s answers on a port and is reached by the other services alone\n", service)
 	}
 	for _, variable := range slices.Sorted(maps.Keys(detected.Environment)) {
-		fmt.Printf("  variable   %s=%s\n", variable, detected.Environment[variable])
+		value := detected.Environment[variable]
+		if value == "" {
+			value = fmt.Sprintf("   (empty; if the app needs it: SET=secrets.%s=VALUE)", variable)
+		}
+		fmt.Printf("  variable   %s=%s\n", variable, value)
 	}
 	passwords := 0
 	for _, variable := range slices.Sorted(maps.Keys(detected.Secrets)) {

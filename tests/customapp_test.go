@@ -39,7 +39,7 @@ func TestAnAppOfYourOwn(t *testing.T) {
 	assert.Contains(t, r.Run("up"), "SSH connections opened: 0", "without a name the same app is meant")
 	output, err := r.Try("try", source)
 	require.Error(t, err)
-	assert.Contains(t, output, "this rehearsal runs another app; remove it first: make rehearse-clean")
+	assert.Contains(t, output, "runs another app, ")
 }
 
 // repositoryOf is a git repository with a folder's files.

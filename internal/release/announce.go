@@ -76,7 +76,7 @@ func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *git.Re
 	case "":
 		lines = append([]string{fmt.Sprintf("first release: %.12s", r.SHA)}, r.Plan.Changes(nil)...)
 	case r.SHA:
-		lines = []string{fmt.Sprintf("commit %.12s is what the stack released last", r.SHA)}
+		lines = []string{fmt.Sprintf("commit %.12s is what the stack released last; where its routes, variables or other settings change, it is released again beside itself", r.SHA)}
 	default:
 		history, err := r.history(ctx, repo, before.commit)
 		if err != nil {

@@ -35,6 +35,35 @@ func TestPlanKnowsKindsOfDatabases(t *testing.T) {
 	}
 }
 
+// TestPlanKnowsDatabasesThatAreBuilt here: by the program that the container starts, or by what the image is built on.
+func TestPlanKnowsDatabasesThatAreBuilt(t *testing.T) {
+	const debian = "FROM debian:13-slim\nRUN apt-get install redis-server mongodb\n"
+	for _, test := range []struct{ dockerfile, service, kind string }{
+		{debian + `CMD ["redis-server", "--appendonly", "yes"]`, "", "redis"},
+		{debian + `ENTRYPOINT ["/usr/bin/valkey-server"]` + "\n" + `CMD ["/etc/valkey.conf"]`, "", "redis"},
+		{debian + "CMD mongod --bind_ip_all", "", "mongo"},
+		{"FROM redis:7\nCOPY redis.conf /etc/\n", "", "redis"},
+		{"FROM mongo:8 AS base\nFROM base\nCOPY init.js /docker-entrypoint-initdb.d/\n", "", "mongo"},
+		{debian, `,"command":["redis-server","/etc/redis.conf"]`, "redis"},
+		// What only has the tools.
+		{debian + `CMD ["python3", "worker.py"]`, "", ""},
+		{"FROM mongo:8\n" + `CMD ["backup.sh"]`, "", ""},
+		{"FROM redis:7\n", `,"command":["sh","backup.sh"]`, ""},
+		{debian + `CMD ["redis-server"]`, `,"command":["python3","worker.py"]`, ""},
+		{debian, "", ""},
+	} {
+		model := `{"services":{` + web + `,"other":{"build":{"context":"/src/web"},"volumes":[{"type":"volume","source":"v","target":"/data"}]` + test.service + `}},"volumes":{"v":{"name":"app_v"}}}`
+		_, whole := planned(t, model, map[string]any{"dockerfiles": map[string]any{"other": test.dockerfile}})
+		found := ""
+		for _, one := range whole["databases"].([]any) {
+			found += at(one, "kind").(string)
+		}
+		assert.Equal(t, test.kind, found, "%s %s", test.dockerfile, test.service)
+	}
+	_, whole := planned(t, `{"services":{`+web+`,"other":{"build":{"context":"/src/web"}}}}`, map[string]any{"dockerfiles": map[string]any{"other": "FROM redis:7\n"}})
+	assert.Empty(t, whole["databases"], "a cache keeps nothing")
+}
+
 // TestPlanSaysWhereSQLiteFilesMayBe: in what is no database's own, and each volume once.
 func TestPlanSaysWhereSQLiteFilesMayBe(t *testing.T) {
 	_, whole := planned(t, `{"services":{`+web+`,

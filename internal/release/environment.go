@@ -1,9 +1,13 @@
 package release
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,11 +28,21 @@ func (f *findings) filesOut(key string, files map[string][]string) {
 			} else if path.IsAbs(file) && !slices.Contains(f.cfg.Allow, "host-mounts") {
 				f.problem("env-file-of-server", at, "service %s reads %s of the server; name a file of the repository, or .env.production, there; or, if you trust the repository: pulumi config set --path 'berth:allow[%d]' host-mounts", service, file, len(f.cfg.Allow))
 			}
-			if laptop.MatchString(file) {
+			if laptop.MatchString(file) && !f.leftOut(service, file) {
 				f.problem("env-file-laptop", at, "service %s reads %s, which is meant for a laptop and does not reach the server; name .env.production there instead, which the stack's variables become", service, file)
 			}
 		}
 	}
+}
+
+// leftOut says whether a file for a laptop is none of the commit's, and is not missed on the server: the service does without, or the
+// stack's variables replace it.
+func (f *findings) leftOut(service, file string) bool {
+	if slices.Contains(f.model.StandIns[service], file) {
+		return strings.HasSuffix(file, ".local")
+	}
+	_, err := os.Stat(filepath.Join(f.commit.Folder, filepath.FromSlash(file)))
+	return errors.Is(err, fs.ErrNotExist) && !slices.Contains(f.model.Absent[service], file)
 }
 
 // environment finds env files and labels' files that the commit does not hold, and says what replaces them.
@@ -53,7 +67,7 @@ func (f *findings) environment() {
 		}
 	}
 	for _, service := range slices.Sorted(maps.Keys(f.model.StandIns)) {
-		files := slices.DeleteFunc(slices.Clone(f.model.StandIns[service]), laptop.MatchString)
+		files := slices.DeleteFunc(slices.Clone(f.model.StandIns[service]), func(file string) bool { return laptop.MatchString(file) && !f.leftOut(service, file) })
 		if len(files) == 0 {
 			continue
 		}

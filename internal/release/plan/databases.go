@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 )
@@ -39,12 +41,43 @@ func (s *Service) kindByPassword() string {
 	return kind
 }
 
+// servers are the programs of databases that have no password in the environment, by their kinds.
+var servers = map[string]*regexp.Regexp{
+	"redis": regexp.MustCompile(`\b(redis|valkey|keydb)-server\b`),
+	"mongo": regexp.MustCompile(`\bmongod\b`),
+}
+
+// kindByProgram is the kind of a database that is built here, by the program that its container starts, or else by what it is built on.
+func (p *planner) kindByProgram(name string) string {
+	service := p.service(name)
+	if service.Build == nil || !service.keeps() {
+		return ""
+	}
+	base := p.baseOf(name, service)
+	starts := base.starts
+	definition := service.definition()
+	for _, key := range []string{"entrypoint", "command"} {
+		if own := definition[key]; own != nil {
+			starts = fmt.Sprint(own)
+		}
+	}
+	for kind, program := range servers {
+		if program.MatchString(starts) || starts == "" && kindByImage(base.image) == kind {
+			return kind
+		}
+	}
+	return ""
+}
+
+// keeps says whether a service has a place that outlasts its container. What has none has nothing to restore.
+func (s *Service) keeps() bool {
+	return slices.ContainsFunc(s.Volumes, func(mount Mount) bool { return mount.named() || mount.Type == "bind" && !mount.ReadOnly })
+}
+
 // kindForSure is the kind of a database by its image, or by the place where it keeps its files.
 func (s *Service) kindForSure() string {
 	kind := kindByImage(s.Image)
-	// What keeps nothing over a restart has nothing to restore.
-	keeps := slices.ContainsFunc(s.Volumes, func(mount Mount) bool { return mount.named() || mount.Type == "bind" && !mount.ReadOnly })
-	if kind == "redis" && !keeps {
+	if kind == "redis" && !s.keeps() {
 		return ""
 	}
 	if kind != "" {
@@ -62,7 +95,7 @@ func (s *Service) kindForSure() string {
 func (p *planner) kindsOfDatabases() map[string]string {
 	kinds, sure := map[string]string{}, map[string]bool{}
 	for _, name := range p.Stateful {
-		if kind := p.service(name).kindForSure(); kind != "" {
+		if kind := cmp.Or(p.service(name).kindForSure(), p.kindByProgram(name)); kind != "" {
 			kinds[name], sure[kind] = kind, true
 		}
 	}

@@ -10,21 +10,24 @@ import (
 
 var (
 	continued   = regexp.MustCompile(`\\[ \t]*\n`)
-	instruction = regexp.MustCompile(`(?i)^[ \t]*(FROM|ARG|VOLUME)[ \t]+(.*?)[ \t]*$`)
+	instruction = regexp.MustCompile(`(?i)^[ \t]*(FROM|ARG|VOLUME|CMD|ENTRYPOINT)[ \t]+(.*?)[ \t]*$`)
 	blanks      = regexp.MustCompile(`[ \t]+`)
 	argument    = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)(:?-([^}]*))?\}?`)
 )
 
-// base is what an image is built on in the end, and the volumes that its Dockerfile declares.
+// base is what an image is built on in the end, the volumes that its Dockerfile declares, and what that starts, as its text: "" where
+// the base decides.
 type base struct {
 	image   string
 	volumes []string
+	starts  string
 }
 
 // stage is one of a Dockerfile.
 type stage struct {
-	name, from string
-	volumes    []string
+	name, from   string
+	volumes      []string
+	command, run string // CMD and ENTRYPOINT
 }
 
 // baseOf is what the image of a service is built on.
@@ -49,6 +52,9 @@ func (g *Given) baseOf(name string, service *Service) base {
 	for at >= 0 {
 		from := stages[at].from
 		found.volumes = append(found.volumes, stages[at].volumes...)
+		if found.starts == "" {
+			found.starts = strings.TrimSpace(stages[at].run + " " + stages[at].command)
+		}
 		found.image = from
 		if context, ok := build.AdditionalContexts[from]; ok {
 			found.image = context
@@ -93,6 +99,10 @@ func readStages(text string, args object) (stages []stage) {
 					values[name] = asText(args[name])
 				}
 			}
+		case word == "CMD" && len(stages) > 0:
+			stages[len(stages)-1].command = parts[2]
+		case word == "ENTRYPOINT" && len(stages) > 0:
+			stages[len(stages)-1].run = parts[2]
 		case word == "VOLUME" && len(stages) > 0:
 			last := &stages[len(stages)-1]
 			last.volumes = append(last.volumes, declared(parts[2], rest)...)

@@ -46,10 +46,12 @@ shell() { execute "${1:-}" sh -c 'if command -v bash >/dev/null; then exec bash;
 # run_once SERVICE COMMAND… runs a command in a container of its own: the image, variables and networks are those of the service in the
 # release that serves. A persistent service is refused: it would have its data twice. The next release ends what is still at work.
 run_once() {
-  local -a names=() flags=()
+  local -a names=() persistent=() flags=()
   [ $# -ge 2 ] || fail arguments-invalid "usage: deploy.sh run SERVICE COMMAND…"
   find_serving
   read_json names "$RELEASES/$SERVING/plan.json" '.stateless[]'
+  read_json persistent "$RELEASES/$SERVING/plan.json" '.stateful[]'
+  [[ " ${names[*]} ${persistent[*]} " == *" $1 "* ]] || fail service-unknown "there is no service $1; these are: ${names[*]} ${persistent[*]}"
   [[ " ${names[*]} " == *" $1 "* ]] ||
     fail service-not-replaced "$1 is no service that every release replaces (these are: ${names[*]}); in the container of a persistent one: sudo /opt/berth/deploy.sh exec $1 ${*:2}"
   # shellcheck disable=SC2310 # it is two tests
