@@ -73,7 +73,8 @@ func TestAnUpgrade(t *testing.T) {
 func tagged(t *testing.T, r *harness.Rehearsal, from string) *harness.Rehearsal {
 	t.Helper()
 	before := r.In(t)
-	before.Project, before.Bin = filepath.Join(t.TempDir(), "berth"), t.TempDir()
+	// Pulumi's SDK wants its command in a folder bin.
+	before.Project, before.Bin = filepath.Join(t.TempDir(), "berth"), filepath.Join(t.TempDir(), "bin")
 	for _, command := range [][]string{
 		{"git", "clone", "--quiet", r.Project, before.Project},
 		{"git", "-C", before.Project, "checkout", "--quiet", "--detach", from},

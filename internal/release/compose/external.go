@@ -18,7 +18,7 @@ type External struct {
 	// Pointed are the variables of other services that name Host now, as "service VARIABLE".
 	Pointed []string
 	// Shared are the services that share a namespace or volumes with its container, Inside those that find it and are on networks
-	// alone that lead nowhere else. Named are those whose command or health check names it, by the key that does.
+	// alone that have no way out. Named are those whose command or health check names it, by the key that does.
 	Shared, Inside []string
 	Named          map[string]string
 }
