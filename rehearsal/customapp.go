@@ -100,12 +100,12 @@ func (r *rehearsal) try(ctx context.Context, name string) error {
 	return r.up(ctx)
 }
 
-// of names an app, "" for the sample app.
-func of(app *customApp) string {
+// nameOf is an app's name in a sentence; nil is the sample app.
+func nameOf(app *customApp) string {
 	if app == nil {
-		return ", the sample app"
+		return "the sample app"
 	}
-	return ", " + app.Name
+	return app.Name
 }
 
 // findApp finds the app's files. A running rehearsal of another app keeps it.
@@ -120,7 +120,7 @@ func (r *rehearsal) findApp(ctx context.Context, name string) (*customApp, error
 	}
 	running := len(account.OfType("aws:ec2/instance:Instance")) > 0
 	if running && (before == nil || before.Name != name) {
-		return nil, fmt.Errorf("the rehearsal %s runs another app%s; to have this one beside it, give it a name: make rehearse NAME=second APP=%s; or remove the other one first: make rehearse-clean", r.Name, of(before), name)
+		return nil, fmt.Errorf("the rehearsal %s runs another app, %s; to run this one as well, give its rehearsal a name: make rehearse NAME=second APP=%s; or remove the other one first: make rehearse-clean", r.Name, nameOf(before), name)
 	}
 	own := &customApp{Name: name, Folder: name}
 	if before != nil && before.Name == name {

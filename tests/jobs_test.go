@@ -149,7 +149,7 @@ func TestJobsReplicasAndRestarts(t *testing.T) {
 		r.SSH("sudo systemd-run --quiet --unit=test-workers docker events --filter label=com.docker.compose.service=worker --filter event=start --filter event=die --format '{{.Action}}'")
 		// The released files take the place of the one, and the worker of the release before has no such label yet.
 		preview := r.Run("preview", "--set", `composeFile=["compose.yaml","compose.production.yaml"]`)
-		assert.Contains(t, preview, "what is released cannot be planned to compare it")
+		assert.Contains(t, preview, "what is released cannot be planned for a comparison")
 		assert.Regexp(t, `worker +is replaced +it is stopped before the new one starts, because berth.overlap is false`, preview)
 		assert.Regexp(t, `db +stays`, preview)
 		const stopped = "service worker is stopped before the new one starts, because berth.overlap is false"

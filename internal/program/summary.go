@@ -59,7 +59,7 @@ func (c *clock) ran() []string {
 func summary(cfg *config.Config, next, address, commit, certificateOutput string, watch *clock) string {
 	issuer, until := parseCertificate(certificateOutput)
 	until, _, _ = strings.Cut(until, "T")
-	steps, serves := "none had to run", fmt.Sprintf("https://%s/ has commit %.12s, unless the server was rolled back since by hand", cfg.Domain, commit)
+	steps, serves := "none had to run", fmt.Sprintf("https://%s/: commit %.12s was released last; a rollback on the server since then is not visible from here", cfg.Domain, commit)
 	if ran := watch.ran(); len(ran) > 0 {
 		steps = strings.Join(ran, "\n               ")
 		if slices.ContainsFunc(ran, func(line string) bool { return strings.HasPrefix(line, "release ") }) {

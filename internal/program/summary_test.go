@@ -37,5 +37,5 @@ func TestTheSummarySaysWhatCameOfAnUpdate(t *testing.T) {
 	nothing := &clock{names: []string{"", "release"}, ends: []time.Time{began, began.Add(time.Millisecond)}}
 	text = summary(cfg, "", "", commit, prints, nothing)
 	assert.Contains(t, text, "steps        none had to run")
-	assert.Contains(t, text, "https://app.example.com/ has commit "+commit[:12]+", unless the server was rolled back since by hand\n", "the server was not asked")
+	assert.Contains(t, text, "https://app.example.com/: commit "+commit[:12]+" was released last; a rollback on the server since then is not visible from here\n", "the server was not asked")
 }

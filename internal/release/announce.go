@@ -76,7 +76,7 @@ func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *git.Re
 	case "":
 		lines = append([]string{fmt.Sprintf("first release: %.12s", r.SHA)}, r.Plan.Changes(nil)...)
 	case r.SHA:
-		lines = []string{fmt.Sprintf("commit %.12s is what the stack released last; where its routes, variables or other settings change, it is released again beside itself", r.SHA)}
+		lines = []string{fmt.Sprintf("commit %.12s is what the stack released last; if routes, variables or other settings change, it is released again", r.SHA)}
 	default:
 		history, err := r.history(ctx, repo, before.commit)
 		if err != nil {
@@ -94,7 +94,7 @@ func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *git.Re
 			}
 			reason, _, _ = strings.Cut(reason, "; ")
 			reason, _, _ = strings.Cut(reason, "\n")
-			lines = append(lines, fmt.Sprintf("what is released cannot be planned to compare it (%s); below, its services are taken for the same", plain.Line(reason)))
+			lines = append(lines, fmt.Sprintf("what is released cannot be planned for a comparison (%s); the lines below assume that it has the same services", plain.Line(reason)))
 		}
 		lines = append(lines, r.Plan.Changes(there)...)
 		lines = append(lines, r.Plan.Upgrades(there)...)

@@ -26,9 +26,9 @@ func (f *findings) external() {
 				continue
 			}
 			named = true
-			set := "pulumi config set --path berth:environment." + name + " VALUE"
+			set := setVariable(name)
 			if _, secret := f.cfg.Secrets[name]; secret {
-				set = "pulumi config set --secret --path berth:secrets." + name
+				set = setSecretVariable(name)
 			}
 			f.problem("external-variable-named", compose.Place{}, "the variable %s names %s as a host, which is external; have it name %s, with what is needed there: %s", name, one.Service, one.Host, set)
 		}

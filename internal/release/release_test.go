@@ -145,7 +145,7 @@ func TestDescribeSaysWhatGoesOutAndWhatHappensToServices(t *testing.T) {
 	release, err = Make(t.Context(), s.cfg, s.repo, second)
 	require.NoError(t, err)
 	text = describe(changed)
-	assert.Contains(t, text, "what is released cannot be planned to compare it (the repository has no compose.production.yaml); below,")
+	assert.Contains(t, text, "what is released cannot be planned for a comparison (the repository has no compose.production.yaml); the lines below")
 	assert.Contains(t, text, "db   stays")
 	assert.NotContains(t, text, " starts  it")
 }

@@ -279,7 +279,7 @@ rollback() {
     start_dumped "$NEW"
     # What only the release to return to has, as where a database came back from elsewhere, was not among those.
     # shellcheck disable=SC2016 # jq's variables
-    read_json added "$RELEASES/$NEW/plan.json" '([.databases[]?.service] - [$old[0].databases[]?.service])[]' --slurpfile old "$RELEASES/$OLD/plan.json"
+    read_json added "$RELEASES/$NEW/plan.json" 'def all: [.databases[]?, .sqlite[]? | .service]; (all - ($old[0] | all))[]' --slurpfile old "$RELEASES/$OLD/plan.json"
     [ "${#added[@]}" -eq 0 ] || dump_databases "$OLD" "$NEW"
     RESTORED=yes
     restore_databases "$NEW"

@@ -35,6 +35,7 @@ report() {
     if [ "$now" = dumping ]; then
       dumps=(/data/dumps/*.partial)
       size=$(stat --format %s "${dumps[-1]}" 2>/dev/null) || continue
+      [[ $size =~ ^[0-9]+$ ]] || continue
       now="dumping: $((size >> 20)) MiB so far"
     fi
     if [ -n "$now" ] && [ "$now" != "$before" ]; then echo "$1: $now, after $((SECONDS - began)) seconds"; fi

@@ -41,17 +41,3 @@ func TestRehearsalsStandSideBySide(t *testing.T) {
 	require.NoError(t, other.makeInternet(t.Context()))
 	require.ErrorContains(t, one.makeInternet(t.Context()), "another Docker network has its range, "+one.Internet.Prefix())
 }
-
-func TestInternets(t *testing.T) {
-	taken := map[string]bool{}
-	for internet := range aws.Internets {
-		for _, prefix := range []string{internet.Prefix(), internet.VPC()} {
-			assert.False(t, taken[prefix], prefix)
-			taken[prefix] = true
-		}
-	}
-	folder := t.TempDir()
-	require.NoError(t, os.WriteFile(folder+"/internet", []byte("10.0.0.0/8\n"), 0o600))
-	_, err := aws.ReadInternet(folder)
-	require.ErrorContains(t, err, "make rehearse-clean")
-}

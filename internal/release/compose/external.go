@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"bytes"
 	"maps"
 	"regexp"
 	"slices"
@@ -17,8 +16,8 @@ type External struct {
 	There bool
 	// Pointed are the variables of other services that name Host now, as "service VARIABLE".
 	Pointed []string
-	// Shared are the services that share a namespace or volumes with its container, Inside those that find it and are on networks
-	// alone that have no way out. Named are those whose command or health check names it, by the key that does.
+	// Shared are the services that share a namespace or volumes with its container. Inside are those that use it and have internal
+	// networks only. Named are those whose command or health check names it, by the key that does.
 	Shared, Inside []string
 	Named          map[string]string
 }
@@ -70,14 +69,7 @@ func (m *Model) Externalize(hosts map[string]string) ([]External, error) {
 		}
 		project.Services[user] = definition
 	}
-	// From here on as load does.
-	project = project.WithoutUnnecessaryResources()
-	text, err := project.MarshalJSON()
-	if err != nil {
-		return nil, err
-	}
-	m.Project, m.JSON = project, bytes.ReplaceAll(text, []byte("$"), []byte("$$"))
-	return all, nil
+	return all, m.set(project.WithoutUnnecessaryResources())
 }
 
 // otherNames are those that containers reach a service by beside its own.
@@ -91,7 +83,7 @@ func otherNames(service types.ServiceConfig) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
-// inside says whether a service is on networks alone from which nothing else can be reached.
+// inside says whether all networks of a service are internal, so that it reaches nothing outside of them.
 func inside(project *types.Project, service types.ServiceConfig) bool {
 	for name := range service.Networks {
 		if !project.Networks[name].Internal {
@@ -127,18 +119,29 @@ func (e *External) use(user string, definition *types.ServiceConfig, names map[s
 				pointed = true
 			}
 		}
-		words := map[string][]string{"command": definition.Command, "entrypoint": definition.Entrypoint}
-		if definition.HealthCheck != nil {
-			words["healthcheck"] = definition.HealthCheck.Test
-		}
-		for key, words := range words {
-			text := strings.Join(words, " ")
-			if _, names := PointTo("", text, name, e.Host); names || asked(name).MatchString(text) {
-				e.Named[user] = key
-			}
+		if key := namedBy(definition, name, e.Host); key != "" {
+			e.Named[user] = key
 		}
 	}
 	return pointed
+}
+
+// namedBy is the key of a service whose words name a host, the first of entrypoint, command and healthcheck; "" for none.
+func namedBy(definition *types.ServiceConfig, name, host string) string {
+	var test []string
+	if definition.HealthCheck != nil {
+		test = definition.HealthCheck.Test
+	}
+	for _, one := range []struct {
+		key   string
+		words []string
+	}{{"entrypoint", definition.Entrypoint}, {"command", definition.Command}, {"healthcheck", test}} {
+		text := strings.Join(one.words, " ")
+		if _, names := PointTo("", text, name, host); names || asked(name).MatchString(text) {
+			return one.key
+		}
+	}
+	return ""
 }
 
 // asked matches a command that asks a host: by a flag for one, or with a port after it.

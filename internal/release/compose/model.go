@@ -175,13 +175,17 @@ func load(ctx context.Context, dir string, paths []string, variables map[string]
 	if err := loaded.CheckContainerNameUnicity(); err != nil {
 		return nil, err
 	}
-	text, err := loaded.MarshalJSON()
+	return model, model.set(loaded)
+}
+
+// set has the model be of a project.
+func (m *Model) set(project *types.Project) error {
+	text, err := project.MarshalJSON()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	model.Project = loaded
-	model.JSON = bytes.ReplaceAll(text, []byte("$"), []byte("$$"))
-	return model, nil
+	m.Project, m.JSON = project, bytes.ReplaceAll(text, []byte("$"), []byte("$$"))
+	return nil
 }
 
 // sortOut notes the env and label files of a service. It drops those that lie outside of dir: on the server they are the

@@ -61,15 +61,15 @@ func (p *planner) kindByProgram(name string) string {
 			starts = fmt.Sprint(own)
 		}
 	}
-	for kind, program := range servers {
-		if program.MatchString(starts) || starts == "" && kindByImage(base.image) == kind {
+	for _, kind := range sorted(servers) {
+		if servers[kind].MatchString(starts) || starts == "" && kindByImage(base.image) == kind {
 			return kind
 		}
 	}
 	return ""
 }
 
-// keeps says whether a service has a place that outlasts its container. What has none has nothing to restore.
+// keeps says whether a service has storage that stays when its container is removed. Without it there is nothing to restore.
 func (s *Service) keeps() bool {
 	return slices.ContainsFunc(s.Volumes, func(mount Mount) bool { return mount.named() || mount.Type == "bind" && !mount.ReadOnly })
 }
