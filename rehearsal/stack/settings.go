@@ -3,7 +3,13 @@ package stack
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -20,8 +26,55 @@ type Setting struct {
 }
 
 // configure makes the settings the stack's whole configuration and reads it back into all, as the engine hands it to
-// a program: so the program sees what a stack file would give it.
-func configure(ctx context.Context, stack auto.Stack, settings []Setting, all map[string]string) error {
+// a program: so the program sees what a stack file would give it. The file known says which settings the stack's file was last
+// written from: each call of the CLI takes a fifth of a second, and most runs have the settings of the one before.
+func configure(ctx context.Context, stack auto.Stack, settings []Setting, known string, all map[string]string) error {
+	settings, err := ordered(settings)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(stack.Workspace().WorkDir(), "Pulumi."+stack.Name()+".yaml")
+	before, err := os.ReadFile(known)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	now, err := fingerprint(settings, file)
+	if err != nil {
+		return err
+	}
+	if now != string(before) {
+		if err := write(ctx, stack, settings); err != nil {
+			return err
+		}
+		if now, err = fingerprint(settings, file); err != nil {
+			return err
+		}
+		if err := os.WriteFile(known, []byte(now), 0o600); err != nil {
+			return err
+		}
+	}
+	config, err := stack.GetAllConfig(ctx)
+	if err != nil {
+		return fmt.Errorf("read the stack's settings: %w", err)
+	}
+	for key, value := range config {
+		all[key] = value.Value
+	}
+	return nil
+}
+
+// fingerprint is of settings and of the file that has them.
+func fingerprint(settings []Setting, file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	given, err := json.Marshal(settings)
+	return fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(given, "\n%s", text))), err
+}
+
+// write writes settings into the stack's file, in their order.
+func write(ctx context.Context, stack auto.Stack, settings []Setting) error {
 	// What an earlier run set and this one does not is taken back.
 	file, err := stack.Workspace().StackSettings(ctx, stack.Name())
 	if err == nil {
@@ -30,10 +83,6 @@ func configure(ctx context.Context, stack auto.Stack, settings []Setting, all ma
 	}
 	if err != nil {
 		return fmt.Errorf("reset the stack's settings: %w", err)
-	}
-	settings, err = ordered(settings)
-	if err != nil {
-		return err
 	}
 	for len(settings) > 0 {
 		end := slices.IndexFunc(settings, func(s Setting) bool { return s.Secret })
@@ -50,13 +99,6 @@ func configure(ctx context.Context, stack auto.Stack, settings []Setting, all ma
 			return err
 		}
 		settings = settings[end:]
-	}
-	config, err := stack.GetAllConfig(ctx)
-	if err != nil {
-		return fmt.Errorf("read the stack's settings: %w", err)
-	}
-	for key, value := range config {
-		all[key] = value.Value
 	}
 	return nil
 }

@@ -74,9 +74,27 @@ func TestPulumiTakesTheSettings(t *testing.T) {
 		settings = append(settings, Setting{Path: fmt.Sprintf("aliases[%d]", i), Value: fmt.Sprintf("a%d.example.com", i), Secret: i == 2})
 	}
 	settings = append(settings, Setting{Path: "environment.MOTTO", Value: hostile}, Setting{Path: "secrets.MOTTO", Value: hostile, Secret: true})
-	for range 2 {
+	file, known := filepath.Join(stack.Workspace().WorkDir(), "Pulumi.test.yaml"), filepath.Join(t.TempDir(), "settings.sum")
+	written := ""
+	for _, before := range []func(){
+		func() {},
+		// The same settings are not encrypted again, which would change the file.
+		func() {},
+		func() {
+			require.NoError(t, os.WriteFile(file, []byte(written+"  berth:domain: other.example.com\n"), 0o600))
+			written = ""
+		},
+	} {
+		before()
 		all := map[string]string{}
-		require.NoError(t, configure(t.Context(), stack, settings, all))
+		require.NoError(t, configure(t.Context(), stack, settings, known, all))
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		if written != "" {
+			assert.Equal(t, written, string(text))
+		}
+		written = string(text)
+		assert.NotContains(t, all, "berth:domain", "what somebody else set is taken back")
 		assert.JSONEq(t, `["a0.example.com","a1.example.com","a2.example.com","a3.example.com"]`, all["berth:aliases"])
 		assert.Contains(t, all["berth:environment"], `it's \"quoted\" $HOME $(id) # = 100%`)
 		assert.Equal(t, all["berth:environment"], all["berth:secrets"])
