@@ -39,17 +39,32 @@ func TestProgress(t *testing.T) {
 
 // TestAStepSaysHowFarItHasCome while it runs, once for each thing that has changed, and ends with the step.
 func TestAStepSaysHowFarItHasCome(t *testing.T) {
+	for _, test := range []struct{ log, says string }{
+		{"0 upgraded, 2 newly installed, 0 to remove and 0 not upgraded.\nSetting up a (1) ...", "1 of 2 packages set up"},
+		{"0a1b2c3d4e5f: Pulling fs layer\n1a1b2c3d4e5f: Pulling fs layer\n1a1b2c3d4e5f: Pull complete", "pulling: 1 of 2 layers, and 5 MiB of the others"},
+	} {
+		t.Run(test.says, func(t *testing.T) { saysOnce(t, test.log, test.says) })
+	}
+}
+
+func saysOnce(t *testing.T, log, says string) {
+	t.Helper()
 	r := newRebooted(t)
 	r.write("scripts/steps/own.sh", `set -euo pipefail
-echo '0 upgraded, 2 newly installed, 0 to remove and 0 not upgraded.'
-echo 'Setting up a (1) ...'
+printf '%s\n' '`+log+`'
 until [ -e "$DIR/said" ]; do sleep 0.05; done
 `)
+	blobs := filepath.Join(r.dir, "blobs")
+	require.NoError(t, os.Mkdir(blobs, 0o700))
+	for name, size := range map[string]int64{"GetImageBlob123": 3 << 20, "GetImageBlob456": 2<<20 + 5} {
+		require.NoError(t, os.WriteFile(filepath.Join(blobs, name), nil, 0o600))
+		require.NoError(t, os.Truncate(filepath.Join(blobs, name), size))
+	}
 	step := filepath.Join(r.dir, "scripts", "step.sh")
 	text, err := os.ReadFile(step)
 	require.NoError(t, err)
 	require.Contains(t, string(text), "TELL_EVERY=10")
-	text = []byte(strings.NewReplacer("/run/berth-step-", filepath.Join(r.dir, "step-"), "TELL_EVERY=10", "TELL_EVERY=0.1").Replace(string(text)))
+	text = []byte(strings.NewReplacer("/run/berth-step-", filepath.Join(r.dir, "step-"), "/data/docker/tmp", blobs, "TELL_EVERY=10", "TELL_EVERY=0.1").Replace(string(text)))
 	require.NoError(t, os.WriteFile(step, text, 0o600))
 	bash := exec.CommandContext(t.Context(), "bash", step, "own", "60")
 	bash.Env = append(os.Environ(), "DIR="+r.dir, "PATH="+filepath.Join(r.dir, "bin")+":"+os.Getenv("PATH"))
@@ -58,7 +73,7 @@ until [ -e "$DIR/said" ]; do sleep 0.05; done
 	require.NoError(t, bash.Start())
 	lines := bufio.NewScanner(output)
 	require.True(t, lines.Scan())
-	assert.Regexp(t, `^own: 1 of 2 packages set up, after \d+ seconds$`, lines.Text())
+	assert.Regexp(t, "^own: "+says+`, after \d+ seconds$`, lines.Text())
 	r.write("said", "")
 	assert.False(t, lines.Scan(), "%s: it is said once", lines.Text())
 	require.NoError(t, bash.Wait())

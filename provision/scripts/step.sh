@@ -26,7 +26,7 @@ full() {
 # depends on it.
 report() {
   local now before="" began=$SECONDS size code
-  local -a dumps
+  local -a dumps layers
   while true; do
     code=0
     read -r -t "$TELL_EVERY" _ || code=$?
@@ -37,6 +37,13 @@ report() {
       size=$(stat --format %s "${dumps[-1]}" 2>/dev/null) || continue
       [[ $size =~ ^[0-9]+$ ]] || continue
       now="dumping: $((size >> 20)) MiB so far"
+    fi
+    if [[ $now == "pulling: "* ]]; then
+      # Docker puts what it fetches of a layer here, and takes it away when the layer is unpacked.
+      layers=(/data/docker/tmp/GetImageBlob*)
+      if [ -e "${layers[0]}" ] && size=$(stat --format %s "${layers[@]}" 2>/dev/null | awk '{ sum += $1 } END { print sum }') && [[ $size =~ ^[0-9]+$ ]]; then
+        now+=", and $((size >> 20)) MiB of the others"
+      fi
     fi
     if [ -n "$now" ] && [ "$now" != "$before" ]; then echo "$1: $now, after $((SECONDS - began)) seconds"; fi
     before=$now
