@@ -99,6 +99,18 @@ func (w *World) deleteSubnets(ctx context.Context, account *aws.Account) error {
 	return nil
 }
 
+// The card that a public address comes by has the same name for ever, as on EC2, where the address comes by the card that is there: the
+// server's firewall knows its cards by their names. Docker would take a new name each time, and does not take away what has another one.
+const (
+	leaveCard = `[ ! -e /sys/class/net/eth1 ] || ip link delete eth1`
+	nameCard  = `card=$(ip -oneline -4 address show | awk -v address="$1" '{ split($4, one, "/") } one[1] == address { print $2 }')
+if [ "$card" != eth1 ]; then
+  ip link set "$card" down
+  ip link set "$card" name eth1
+  ip link set eth1 up
+fi`
+)
+
 // associateAddresses gives each network interface its Elastic IP, and takes away one that is no longer associated.
 func (w *World) associateAddresses(ctx context.Context, account *aws.Account) error {
 	elastic := map[string]string{}
@@ -120,9 +132,15 @@ func (w *World) associateAddresses(ctx context.Context, account *aws.Account) er
 				return err
 			}
 		}
+		if _, err := docker(ctx, leaveCard, "exec", "--interactive", eni, "sh", "-eu"); err != nil {
+			return fmt.Errorf("take the address %s from %s: %w", current, instance.ID, err)
+		}
 		if wanted != "" {
 			if _, err := docker(ctx, "", "network", "connect", "--ip", wanted, w.internet(), eni); err != nil {
 				return err
+			}
+			if _, err := docker(ctx, nameCard, "exec", "--interactive", eni, "sh", "-eu", "-s", wanted); err != nil {
+				return fmt.Errorf("give the address %s to %s: %w", wanted, instance.ID, err)
 			}
 		}
 		if err := w.writeMetadata(ctx, account, instance, wanted); err != nil {

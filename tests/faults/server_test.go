@@ -122,7 +122,7 @@ timeout 60 bash -c 'until sudo test -e /data/slow/up; do sleep 0.1; done'; sudo 
 	}, 2*time.Minute, 200*time.Millisecond, "everything is as it was, and no more")
 	report.Add(t, "Reboot", "An orderly reboot with a container that takes 15 s to end, until everything is as it was", time.Since(began).Round(time.Second).String())
 	assert.Equal(t, "1", r.SSH("sudo cat /data/slow/finished | wc -l"), "it ended in its own time")
-	assert.NotContains(t, r.SSH(`sudo docker logs $(sudo docker ps --quiet --filter label=com.docker.compose.service=db) 2>&1 | tail -n 30`), "not properly shut down")
+	assert.NotContains(t, r.SSH(`db=$(sudo docker ps --quiet --filter label=com.docker.compose.service=db); sudo docker logs --since "$(sudo docker inspect --format '{{.State.StartedAt}}' "$db")" "$db" 2>&1`), "not properly shut down")
 	r.SSH("sudo docker rm --force --volumes slow && sudo rm -r /data/slow")
 }
 
