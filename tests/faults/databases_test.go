@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -94,7 +95,8 @@ func dockerStopped(r *harness.Rehearsal, _ *harness.Site) {
 	assert.Contains(r.T(), output, "Docker does not answer")
 	assert.Contains(r.T(), output, "sudo systemctl restart docker")
 	r.SSH("sudo systemctl start docker.socket docker.service")
-	assert.Equal(r.T(), "ok", r.Health()["containers"])
+	// It asks every container's health anew.
+	require.Eventually(r.T(), func() bool { return r.Health()["containers"] == "ok" }, time.Minute, time.Second)
 }
 
 // restoreDrill restores the newest dump beside the site: what it counts lies between what there was before the dump and is now.
