@@ -79,7 +79,7 @@ func TestReleasesCut(t *testing.T) {
 					require.Equal(t, old, greeting(s), "it rolled back automatically")
 					record := r.SSH("sudo tail -n 1 /data/releases.jsonl")
 					require.Contains(t, record, `"result":"failed"`)
-					require.Contains(t, record, "was ended from outside (signal TERM)")
+					require.Contains(t, record, "was ended from outside (signal 15)")
 				}
 				r.SSH("sudo /opt/berth/deploy.sh")
 				require.Equal(t, next, greeting(s), "the next release works")
