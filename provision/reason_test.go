@@ -49,6 +49,10 @@ JWS payload:
 b'{\n  "identifiers": []}'
 {"type": "urn:ietf:params:acme:error:unauthorized", "detail": "198.51.100.7: Invalid response", "status": 403}`,
 			"it did not find this server behind the names", "0"},
+		// Google's directory and ZeroSSL's say so for ever, whatever is wrong.
+		{"a name, at an authority of customers", `{"newOrder": "https://acme.example.com/order", "meta": {"externalAccountRequired": true}}
+{"type": "urn:ietf:params:acme:error:rejectedIdentifier", "detail": "The server will not issue certificates for the identifier", "status": 403}`,
+			"it signs for no such name (The server will not issue", "0"},
 		{"trouble of its own", `{"type": "urn:ietf:params:acme:error:serverInternal", "detail": "Error creating new order", "status": 500}`, "is away for the moment: nothing has to be done", "0"},
 		{"no way to it", `2026-11-24 23:34:11,943:ERROR:certbot._internal.log:Connection refused`, "is away for the moment: nothing has to be done", "0"},
 		{"a wrong clock", `2026-11-24 23:34:11,943:ERROR:certbot._internal.log:SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate is not yet valid'))`,

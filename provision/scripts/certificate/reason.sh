@@ -44,7 +44,7 @@ unverified() { run_log | grep ':ERROR:' | grep -F 'certificate verify failed' >/
 unbound() {
   local log
   log=$(run_log)
-  [[ $log == *"Server requires external account binding"* || $log == *externalAccountRequired* || ($log == *'"externalAccountBinding"'* && $log != *'"identifiers"'*) ]]
+  [[ $log == *"Server requires external account binding"* || $log == *urn:ietf:params:acme:error:externalAccountRequired* || ($log == *'"externalAccountBinding"'* && $log != *'"identifiers"'*) ]]
 }
 
 # explain sets WHY and UNTIL.
