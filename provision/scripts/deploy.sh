@@ -316,7 +316,7 @@ status() {
 
 # finish ends every release: a failed one leaves the site as it was.
 finish() {
-  local code=$? free
+  local code=$?
   trap '' PIPE HUP TERM INT
   set +e
   trap - EXIT
@@ -341,7 +341,10 @@ finish() {
     # It runs at once, not in the next minute.
     systemctl start --no-block berth-health.service 2>/dev/null
     say "released $NEW in $SECONDS seconds"
-    [ "$code" -eq 0 ] || say "$NEW serves, but it could not be recorded, or what no kept release needs could not be taken away (the lines above say why); when that is put right, run it again"
+    if [ "$code" -ne 0 ]; then
+      say "$NEW serves, but it could not be recorded, or what no kept release needs could not be taken away (the lines above say why); when that is put right, run it again"
+      tell_scarce
+    fi
     exit "$code"
   fi
   [ -n "$FAILED" ] || ended "$code"
@@ -359,11 +362,17 @@ finish() {
     set -e
     audit failed "$STEP" "$REASON"
   )
-  free=$(free_mib)
-  if [ "${free:-0}" -lt "$SCARCE_MIB" ] && [[ $REASON != *"MiB are free"* ]]; then say "only ${free:-0} MiB are free on $DATA; $MORE_ROOM; then run 'pulumi up' again"; fi
+  [[ $REASON == *"MiB are free"* ]] || tell_scarce
   if [ -n "$OLD" ] && [ ! -e "$MAINTENANCE" ] && [ "$RELEASES/current" -ef "$RELEASES/$OLD" ]; then say "the site is served by $OLD, as before"; fi
   [ -z "$BY_HAND" ] || say "the whole log: $LOG"
   exit "$code"
+}
+
+# tell_scarce says where there is hardly any room.
+tell_scarce() {
+  local free
+  free=$(free_mib)
+  if [ "${free:-0}" -lt "$SCARCE_MIB" ]; then say "only ${free:-0} MiB are free on $DATA; $MORE_ROOM; then run 'pulumi up' again"; fi
 }
 
 # ended says how a step ended that gave no reason itself.

@@ -31,7 +31,7 @@ func New(t *testing.T, name string) *Rehearsal {
 	t.Helper()
 	bin := os.Getenv("BERTH_BIN")
 	require.NotEmpty(t, bin, "BERTH_BIN names the folder of the rehearsal's programs; run the tests with: make test-e2e")
-	project := root(t)
+	project := Project(t)
 	r := &Rehearsal{t: t, Name: name, Dir: filepath.Join(os.TempDir(), name), Bin: bin, Project: project,
 		App: filepath.Join(project, "tests", "sample-app")}
 	// While developing, a test may go on where another one ended: make test-one.
@@ -78,8 +78,8 @@ func (r *Rehearsal) Address(host byte) string {
 // T is the test that the rehearsal is used in.
 func (r *Rehearsal) T() *testing.T { return r.t }
 
-// root is Berth's own folder, above the test's.
-func root(t *testing.T) string {
+// Project is Berth's own folder, above the test's.
+func Project(t *testing.T) string {
 	t.Helper()
 	folder, err := os.Getwd()
 	require.NoError(t, err)
