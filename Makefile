@@ -48,7 +48,7 @@ GO_FOLDERS := . cmd/doctor cmd/eject rehearsal tests
 SCRIPTS = $(shell git ls-files '*.sh' .githooks) .ci/run
 
 .PHONY: doctor eject ssh open status rehearse rehearse-preview rehearse-refresh rehearse-destroy rehearse-clean rehearse-status rehearse-ssh rehearse-shell \
-        rehearse-snapshot rehearse-dashboard push test test-all test-e2e-all test-faults test-runbook test-unit test-e2e test-one test-one-clean test-attackers test-wild bench pictures lint outdated vulnerabilities sbom tools stage cli programs images machine test-machine settings-table problems help
+        rehearse-snapshot rehearse-dashboard push test test-all test-e2e-all test-faults test-grow test-runbook test-unit test-e2e test-one test-one-clean test-attackers test-wild bench pictures lint outdated vulnerabilities sbom tools stage cli programs images machine test-machine settings-table problems help
 
 help:
 	@echo 'make doctor             what blocks pulumi up on this machine and in the account (STACK=production)'
@@ -66,6 +66,7 @@ help:
 	@echo 'make test-one TEST=NAME a part of one, in seconds   make test-one-clean   take down what it leaves standing'
 	@echo 'make test-attackers     what attackers get, longer than in make test'
 	@echo 'make test-faults        that, and everything interrupted and broken; writes docs/reliability.md'
+	@echo 'make test-grow          from one server to three and back, under load; writes docs/growth.md'
 	@echo 'make test-wild          compose files as people write them, all of them'
 	@echo 'make bench              releases beside other ways to release, as ratios'
 	@echo 'make outdated           which dependencies have a newer release'
@@ -269,6 +270,9 @@ $(BIN)/pulumi-$(PULUMI_VERSION):
 # What the machine itself lacks: installed on Debian as root, named otherwise.
 machine:
 	@tools/machine.sh rehearse
+
+test-grow: test-machine tools
+	cd tests && BERTH_BIN=$(BIN) BERTH_FIGURES=$(CURDIR)/docs/growth.md go test -count=1 -timeout 60m -v ./grow
 
 test-machine:
 	@tools/machine.sh test

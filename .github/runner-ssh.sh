@@ -19,9 +19,10 @@ project() {
   printf '%s\n' "$name"
 }
 
-# group prints the id of the stack's security group. Two projects of one account may have stacks of one name.
+# group prints the id of the security group of the stack's first server. Two projects of one account may have stacks of one name, and
+# several servers have other groups, too, which the operator does not reach.
 group() {
-  aws ec2 describe-security-groups --filters Name=tag:ManagedBy,Values=berth "Name=tag:Project,Values=$1" "Name=tag:Stack,Values=$2" \
+  aws ec2 describe-security-groups --filters Name=tag:ManagedBy,Values=berth "Name=tag:Project,Values=$1" "Name=tag:Stack,Values=$2" "Name=description,Values=SSH from the operator*" \
     --query 'SecurityGroups[].GroupId' --output text
 }
 

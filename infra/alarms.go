@@ -117,6 +117,50 @@ func serverAlarms() []alarm {
 	}}
 }
 
+// The metrics of several servers. Source: Elastic Load Balancing User Guide for Application Load Balancers, "CloudWatch metrics",
+// and EC2 Auto Scaling User Guide, "Amazon CloudWatch metrics for Amazon EC2 Auto Scaling".
+const (
+	elbNamespace, groupNamespace = "AWS/ApplicationELB", "AWS/AutoScaling"
+
+	unhealthyHosts, healthyHosts = "UnHealthyHostCount", "HealthyHostCount"
+	balancerErrors               = "HTTPCode_ELB_5XX_Count"
+	serversInService             = "GroupInServiceInstances"
+)
+
+// alarms are on what the load balancer and Auto Scaling see of the servers, every minute. A load balancer counts the servers in each
+// availability zone, and the figures of a minute are those of all zones: the largest of them is what is wrong somewhere, or well
+// somewhere.
+func (s *Several) alarms() []alarm {
+	balancer := pulumi.StringMap{"LoadBalancer": s.Balancer}
+	targets := pulumi.StringMap{"LoadBalancer": s.Balancer, "TargetGroup": s.TargetGroup}
+	all := []alarm{{
+		// A web server that does not answer is replaced within minutes. What is left after ten is the first server, or what fails
+		// again and again.
+		name:        "unhealthy server",
+		description: "A web server has not answered the load balancer for ten minutes: on the first server, run sudo /opt/berth/servers.sh status to find which one, and sudo /opt/berth/health-check.sh if it is the first server itself.",
+		namespace:   elbNamespace, metric: unhealthyHosts, dimensions: targets, statistic: "Maximum", comparison: above, threshold: 0, period: 60, periods: 10, missing: ok,
+	}, {
+		name:        "no healthy server",
+		description: "No server answers the load balancer and the site is down: on the first server, run sudo /opt/berth/health-check.sh, which names the cause, or roll back with sudo /opt/berth/deploy.sh rollback.",
+		namespace:   elbNamespace, metric: healthyHosts, dimensions: targets, statistic: "Maximum", comparison: below, threshold: 1, period: 60, periods: 2, missing: ok,
+	}, {
+		// One server that goes away costs a request or two of a small site. It reports nothing where there was none.
+		name:        "load balancer errors",
+		description: "The load balancer has answered more than 20 requests with an error of its own in five minutes, since a server did not answer in time or closed the connection: on the first server, run sudo /opt/berth/servers.sh status and read /var/log/berth/servers.log.",
+		namespace:   elbNamespace, metric: balancerErrors, dimensions: balancer, statistic: "Sum", comparison: above, threshold: 20, period: 300, periods: 1, missing: ok,
+	}}
+	if s.Web == 0 {
+		return all
+	}
+	// One that does not join is ended after a quarter of an hour, and another one tries.
+	return append(all, alarm{
+		name:        "missing servers",
+		description: "Fewer web servers than berth:servers wants have been in service for twenty minutes: on the first server, read /var/log/berth/servers.log, which says what keeps one from joining.",
+		namespace:   groupNamespace, metric: serversInService, dimensions: pulumi.StringMap{"AutoScalingGroupName": s.GroupName},
+		statistic: "Maximum", comparison: below, threshold: float64(s.Web), period: 300, periods: 4, missing: ok,
+	})
+}
+
 // siteAlarm is on what Route 53 sees of the site from outside. The health check itself waits for several failures, so
 // the alarm does not wait again.
 func siteAlarm(check pulumi.IDOutput) alarm {

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"berth/internal/config"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -35,19 +38,24 @@ func TestAlarmsAreThoseOfTheManual(t *testing.T) {
 func TestEveryAlarmSaysWhatToDoAndWhenItIsOver(t *testing.T) {
 	c := declare(t, watched, nil)
 	for _, a := range c.of("cloudwatch/metricAlarm:MetricAlarm") {
-		description := text(a, "alarmDescription")
-		assert.Equal(t, "app.example.com "+a.Name, text(a, "name"))
-		assert.LessOrEqual(t, len(description), 1024, "AWS takes no more")
-		assert.Equal(t, 1, strings.Count(description, ". ")+strings.Count(description+"$", ".$"), "one sentence: %s", description)
-		assert.NotContains(t, a.Inputs, "actionsEnabled")
-		topic := "arn:of:alarms"
-		if elsewhere[a.Name] {
-			topic += "-us-east-1"
-		}
-		require.NotEmpty(t, input(a, "alarmActions").ArrayValue(), a.Name)
-		assert.Equal(t, topic, input(a, "alarmActions").ArrayValue()[0].StringValue())
-		assert.Equal(t, []any{topic}, input(a, "okActions").Mappable())
+		assertSaysWhatToDo(t, a)
 	}
+}
+
+func assertSaysWhatToDo(t *testing.T, a pulumi.MockResourceArgs) {
+	t.Helper()
+	description := text(a, "alarmDescription")
+	assert.Equal(t, "app.example.com "+a.Name, text(a, "name"))
+	assert.LessOrEqual(t, len(description), 1024, "AWS takes no more")
+	assert.Equal(t, 1, strings.Count(description, ". ")+strings.Count(description+"$", ".$"), "one sentence: %s", description)
+	assert.NotContains(t, a.Inputs, "actionsEnabled")
+	topic := "arn:of:alarms"
+	if elsewhere[a.Name] {
+		topic += "-us-east-1"
+	}
+	require.NotEmpty(t, input(a, "alarmActions").ArrayValue(), a.Name)
+	assert.Equal(t, topic, input(a, "alarmActions").ArrayValue()[0].StringValue())
+	assert.Equal(t, []any{topic}, input(a, "okActions").Mappable())
 }
 
 func TestAlarmsAreOnThisServerAndThisSite(t *testing.T) {
@@ -62,6 +70,66 @@ func TestAlarmsAreOnThisServerAndThisSite(t *testing.T) {
 		}
 		assert.Equal(t, want, input(a, "dimensions").Mappable(), a.Name)
 	}
+}
+
+// figures are what an alarm is on, and when it rises.
+func figures(a pulumi.MockResourceArgs) string {
+	return fmt.Sprintf("%s %s %s %s %v %vx%v %s", text(a, "namespace"), text(a, "metricName"), text(a, "statistic"), text(a, "comparisonOperator"),
+		input(a, "threshold").NumberValue(), input(a, "evaluationPeriods").NumberValue(), input(a, "period").NumberValue(), text(a, "treatMissingData"))
+}
+
+// TestSeveralServersHaveAlarmsOfTheirOwn beside those of the first server, which stay as they are.
+func TestSeveralServersHaveAlarmsOfTheirOwn(t *testing.T) {
+	one := map[string]pulumi.MockResourceArgs{}
+	for _, a := range declare(t, watched, nil).of("cloudwatch/metricAlarm:MetricAlarm") {
+		one[a.Name] = a
+	}
+	balancer := map[string]any{"LoadBalancer": "suffix-of:site"}
+	targets := map[string]any{"LoadBalancer": "suffix-of:site", "TargetGroup": "suffix-of:site-targets"}
+	group := map[string]any{"AutoScalingGroupName": "web-berth-production"}
+	for _, test := range []struct {
+		servers config.Servers
+		web     string
+	}{
+		{config.Servers{Min: 3, Max: 3, First: true}, "LessThanThreshold 2"},
+		{config.Servers{Min: 2, Max: 4, CPU: 60}, "LessThanThreshold 1"},
+		{config.Servers{Min: 1, Max: 4, CPU: 60, First: true}, ""},
+	} {
+		c := grow(t, func(cfg *config.Config) {
+			watched(cfg)
+			cfg.Servers = test.servers
+		}, nil)
+		got, on := map[string]string{}, map[string]any{}
+		for _, a := range c.of("cloudwatch/metricAlarm:MetricAlarm") {
+			if before, is := one[a.Name]; is {
+				assert.True(t, before.Inputs.DeepEquals(a.Inputs), a.Name)
+				continue
+			}
+			got[a.Name], on[a.Name] = figures(a), input(a, "dimensions").Mappable()
+			assertSaysWhatToDo(t, a)
+			assert.Contains(t, text(a, "alarmDescription"), "on the first server", "that is where one logs in")
+		}
+		wanted := map[string]string{
+			"unhealthy server":     "AWS/ApplicationELB UnHealthyHostCount Maximum GreaterThanThreshold 0 10x60 notBreaching",
+			"no healthy server":    "AWS/ApplicationELB HealthyHostCount Maximum LessThanThreshold 1 2x60 notBreaching",
+			"load balancer errors": "AWS/ApplicationELB HTTPCode_ELB_5XX_Count Sum GreaterThanThreshold 20 1x300 notBreaching",
+		}
+		dimensions := map[string]any{"unhealthy server": targets, "no healthy server": targets, "load balancer errors": balancer}
+		if test.web != "" {
+			wanted["missing servers"] = "AWS/AutoScaling GroupInServiceInstances Maximum " + test.web + " 4x300 notBreaching"
+			dimensions["missing servers"] = group
+		}
+		assert.Equal(t, wanted, got)
+		assert.Equal(t, dimensions, on)
+		assert.Len(t, c.of("cloudwatch/metricAlarm:MetricAlarm"), len(one)+len(wanted))
+	}
+}
+
+// TestTheGroupCountsWhatAnAlarmIsOn: Auto Scaling reports no metric that is not enabled.
+func TestTheGroupCountsWhatAnAlarmIsOn(t *testing.T) {
+	c := grow(t, watched, nil)
+	metric := text(c.named(t, "cloudwatch/metricAlarm:MetricAlarm", "missing servers"), "metricName")
+	assert.Equal(t, []any{metric}, input(c.named(t, "autoscaling/group:Group", "web"), "enabledMetrics").Mappable())
 }
 
 func TestBrokenServersAreMended(t *testing.T) {

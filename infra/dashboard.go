@@ -9,6 +9,9 @@ import (
 type board struct {
 	domain, region, instance, check string
 	burstable                       bool
+	// several says whether there are several servers; group, balancer and targets are theirs.
+	several                  bool
+	group, balancer, targets string
 	// alarms are the ARNs of the stack's own region.
 	alarms []string
 }
@@ -53,13 +56,40 @@ func (b board) body() (string, error) {
 	certificate := b.number(0, 16, "Certificate: life left (%), renewed at 33", b.own("CertificateLife", "%", "Minimum"))
 	backup := b.number(12, 16, "Last backup: hours ago", b.own("BackupAge", "hours", "Maximum"))
 
-	text, err := json.Marshal(map[string]any{"widgets": []widget{
-		alarmed, site, containers, processor, memory, network, certificate, backup,
-	}})
+	all := []widget{alarmed, site, containers, processor, memory, network, certificate, backup}
+	if b.several {
+		all = append(all, b.servers()...)
+	}
+	text, err := json.Marshal(map[string]any{"widgets": all})
 	if err != nil {
 		return "", fmt.Errorf("write the dashboard: %w", err)
 	}
 	return string(text), nil
+}
+
+// servers are the widgets of several servers, below those of the first.
+func (b board) servers() []widget {
+	balancer := func(metric, label, statistic string) []any {
+		return []any{elbNamespace, metric, "LoadBalancer", b.balancer, map[string]any{"label": label, "stat": statistic}}
+	}
+	targets := func(metric, label, statistic string) []any {
+		return []any{elbNamespace, metric, "TargetGroup", b.targets, "LoadBalancer", b.balancer, map[string]any{"label": label, "stat": statistic}}
+	}
+	return []widget{
+		b.graph(0, 20, 12, "All servers: requests and errors in five minutes", 0, 0, [][]any{
+			balancer("RequestCount", "requests", "Sum"), balancer("HTTPCode_Target_5XX_Count", "errors of the app", "Sum"),
+			balancer(balancerErrors, "errors of the load balancer", "Sum"),
+		}),
+		b.graph(12, 20, 12, "All servers: response time (seconds)", 0, 0, [][]any{balancer("TargetResponseTime", "19 of 20 are faster", "p95")}),
+		b.graph(0, 26, 12, "Servers, asked by the load balancer", 0, 0, [][]any{
+			targets(healthyHosts, "answer", "Maximum"), targets(unhealthyHosts, "do not answer", "Maximum"),
+			{groupNamespace, serversInService, "AutoScalingGroupName", b.group, map[string]any{"label": "web servers in service", "stat": "Minimum"}},
+		}),
+		b.graph(12, 26, 12, "Web servers: processor (%)", 0, 100, [][]any{
+			{"AWS/EC2", "CPUUtilization", "AutoScalingGroupName", b.group, map[string]any{"label": "average", "stat": "Average"}},
+			{"AWS/EC2", "CPUUtilization", "AutoScalingGroupName", b.group, map[string]any{"label": "busiest", "stat": "Maximum"}},
+		}),
+	}
 }
 
 // own is one of the server's own metrics, seen one of EC2's.

@@ -40,9 +40,51 @@ func TestDashboardShowsWhatAlarmsAreOn(t *testing.T) {
 	assert.Equal(t, "us-east-1", dashboard.Widgets[1].Properties["region"])
 }
 
+// TestDashboardOfSeveralServers has that of one at its top, and shows what their alarms are on.
+func TestDashboardOfSeveralServers(t *testing.T) {
+	var one, several struct{ Widgets []widget }
+	require.NoError(t, json.Unmarshal([]byte(text(declare(t, watched, nil).only(t, "cloudwatch/dashboard:Dashboard"), "dashboardBody")), &one))
+	c := grow(t, watched, nil)
+	require.NoError(t, json.Unmarshal([]byte(text(c.only(t, "cloudwatch/dashboard:Dashboard"), "dashboardBody")), &several))
+	assert.Equal(t, one.Widgets[1:], several.Widgets[1:len(one.Widgets)])
+	assert.Len(t, several.Widgets[0].Properties["alarms"], 15)
+
+	shown := map[string]map[string]any{}
+	statistics := map[string][]any{}
+	for _, w := range several.Widgets[len(one.Widgets):] {
+		assert.Equal(t, "eu-central-1", w.Properties["region"])
+		for _, m := range w.Properties["metrics"].([]any) {
+			metric := m.([]any)
+			name, dimensions := fmt.Sprint(metric[0], " ", metric[1]), map[string]any{}
+			for i := 2; i < len(metric)-1; i += 2 {
+				dimensions[metric[i].(string)] = metric[i+1]
+			}
+			shown[name] = dimensions
+			statistics[name] = append(statistics[name], metric[len(metric)-1].(map[string]any)["stat"])
+		}
+	}
+	for _, name := range []string{"unhealthy server", "no healthy server", "load balancer errors", "missing servers"} {
+		a := c.named(t, "cloudwatch/metricAlarm:MetricAlarm", name)
+		assert.Equal(t, input(a, "dimensions").Mappable(), shown[text(a, "namespace")+" "+text(a, "metricName")], name)
+	}
+	balancer := map[string]any{"LoadBalancer": "suffix-of:site"}
+	for _, metric := range []string{"RequestCount", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count", "TargetResponseTime"} {
+		assert.Equal(t, balancer, shown["AWS/ApplicationELB "+metric], metric)
+	}
+	assert.Equal(t, []any{"p95"}, statistics["AWS/ApplicationELB TargetResponseTime"])
+	assert.Equal(t, map[string]any{"AutoScalingGroupName": "web-berth-production"}, shown["AWS/EC2 CPUUtilization"])
+}
+
 func TestDashboardsWidgetsLieSideBySide(t *testing.T) {
-	text, err := board{burstable: true}.body()
-	require.NoError(t, err)
+	for several, height := range map[bool]int{false: 20, true: 32} {
+		text, err := board{burstable: true, several: several}.body()
+		require.NoError(t, err)
+		liesSideBySide(t, text, height)
+	}
+}
+
+func liesSideBySide(t *testing.T, text string, height int) {
+	t.Helper()
 	var dashboard struct{ Widgets []widget }
 	require.NoError(t, json.Unmarshal([]byte(text), &dashboard))
 	taken := map[[2]int]string{}
@@ -55,7 +97,7 @@ func TestDashboardsWidgetsLieSideBySide(t *testing.T) {
 			}
 		}
 	}
-	for y := range 20 {
+	for y := range height {
 		for x := range 24 {
 			assert.NotEmpty(t, taken[[2]int{x, y}], "a hole at %d, %d", x, y)
 		}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"berth/internal/config"
 )
 
 const (
@@ -17,6 +19,9 @@ const (
 	// the identity that both look for in CAA records. Source: letsencrypt.org/docs/caa.
 	letsEncryptAPI = "api.letsencrypt.org"
 	letsEncryptCAA = "letsencrypt.org"
+
+	// amazonCAA is the identity of AWS Certificate Manager's authority. Source: its user guide, "CAA records".
+	amazonCAA = "amazon.com"
 )
 
 // DNS is what Route 53 says about the site's names.
@@ -43,6 +48,8 @@ type DNSArgs struct {
 	ACMEDirectory string
 	// IPv4 and IPv6 are the addresses of the names, IPv6 nil for nowhere.
 	IPv4, IPv6 pulumi.StringInput
+	// Balanced says that the names point to a load balancer instead, later (PointNames), which shows a certificate of ACM's.
+	Balanced bool
 }
 
 // NewDNS declares the records of the site's names.
@@ -60,18 +67,8 @@ func NewDNS(ctx *pulumi.Context, name string, args *DNSArgs, opts ...pulumi.Reso
 	}
 
 	for _, name := range args.Names {
-		if err := d.record(ctx, name, "A", args.IPv4); err != nil {
+		if err := d.records(ctx, name, args); err != nil {
 			return nil, err
-		}
-		if args.IPv6 != nil {
-			if err := d.record(ctx, name, "AAAA", args.IPv6); err != nil {
-				return nil, err
-			}
-		}
-		if args.restrictsAuthority(name) {
-			if err := d.record(ctx, name, "CAA", pulumi.Sprintf(`0 issue "%s"`, letsEncryptCAA)); err != nil {
-				return nil, err
-			}
 		}
 	}
 	if err := ctx.RegisterResourceOutputs(d, pulumi.Map{"zoneId": d.ZoneID, "nameServers": d.NameServers, "protected": pulumi.Bool(args.Protect)}); err != nil {
@@ -114,16 +111,61 @@ func (d *DNS) createZone(ctx *pulumi.Context, args *DNSArgs) error {
 	return nil
 }
 
-// record declares a record with one value. A record that exists already and is not the stack's own is an error, which
-// comes from AWS: overwriting it could take a name from another service.
-func (d *DNS) record(ctx *pulumi.Context, name, kind string, value pulumi.StringInput) error {
-	record, err := route53.NewRecord(ctx, strings.ToLower(kind)+"-"+name, &route53.RecordArgs{
-		ZoneId:  d.ZoneID,
-		Name:    pulumi.String(name),
-		Type:    pulumi.String(kind),
-		Ttl:     pulumi.Int(recordTTL),
-		Records: pulumi.StringArray{value},
-	}, pulumi.Parent(d))
+// records declares those of a name.
+func (d *DNS) records(ctx *pulumi.Context, name string, args *DNSArgs) error {
+	authorities := []string{letsEncryptCAA}
+	if args.Balanced {
+		authorities = append(authorities, amazonCAA)
+	} else {
+		if err := d.record(ctx, name, "A", values(args.IPv4)); err != nil {
+			return err
+		}
+		if args.IPv6 != nil {
+			if err := d.record(ctx, name, "AAAA", values(args.IPv6)); err != nil {
+				return err
+			}
+		}
+	}
+	if !args.restrictsAuthority(name) {
+		return nil
+	}
+	var issue pulumi.StringArray
+	for _, authority := range authorities {
+		issue = append(issue, pulumi.Sprintf(`0 issue "%s"`, authority))
+	}
+	return d.record(ctx, name, "CAA", values(issue...))
+}
+
+// values are those of a record, which has no alias.
+func values(values ...pulumi.StringInput) *route53.RecordArgs {
+	return &route53.RecordArgs{Ttl: pulumi.Int(recordTTL), Records: pulumi.StringArray(values)}
+}
+
+// PointNames has the site's names point to the load balancer of several servers, once after is there. They are the records that point
+// to the address of one server, changed in place, so that no name is without one. With one server it does nothing: New has declared
+// them.
+func (e *Environment) PointNames(ctx *pulumi.Context, cfg *config.Config, after []pulumi.Resource) error {
+	if !cfg.Servers.Several() {
+		return nil
+	}
+	for _, name := range cfg.Records() {
+		for _, kind := range []string{"A", "AAAA"} {
+			alias := &route53.RecordArgs{Aliases: route53.RecordAliasArray{route53.RecordAliasArgs{
+				Name: e.balancer.DNSName, ZoneId: e.balancer.ZoneID, EvaluateTargetHealth: pulumi.Bool(false),
+			}}}
+			if err := e.DNS.record(ctx, name, kind, alias, pulumi.DependsOn(after)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// record declares a record. One that exists already and is not the stack's own is an error, which comes from AWS:
+// overwriting it could take a name from another service.
+func (d *DNS) record(ctx *pulumi.Context, name, kind string, args *route53.RecordArgs, opts ...pulumi.ResourceOption) error {
+	args.ZoneId, args.Name, args.Type = d.ZoneID, pulumi.String(name), pulumi.String(kind)
+	record, err := route53.NewRecord(ctx, strings.ToLower(kind)+"-"+name, args, append(opts, pulumi.Parent(d))...)
 	if err != nil {
 		return fmt.Errorf("declare the %s record of %s: %w", kind, name, err)
 	}

@@ -28,15 +28,21 @@ type Environment struct {
 	Server *Server
 	// DNS names the address.
 	DNS *DNS
+	// Servers are those beside the first one; nil for none.
+	Servers *Servers
 	// Backups are the snapshots of the storage and the bucket for dumps.
 	Backups *Backups
 	// Monitoring sends alarms; nil without an address for them.
 	Monitoring *Monitoring
 
+	// balancer is in front of several servers; nil with one.
+	balancer *Balancer
 	// boundary is the ARN of the permissions boundary of every role.
 	boundary pulumi.StringInput
 	// defaultTags are the tags of every resource.
 	defaultTags map[string]string
+	// hadSeveral says that there are web servers since an earlier run.
+	hadSeveral bool
 	// volumeZone is where the data volume of the last run is, as long as it is protected.
 	volumeZone string
 }
@@ -57,6 +63,7 @@ func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
 		}
 	}
 	env := &Environment{defaultTags: defaultTags(ctx.Project(), ctx.Stack(), cfg.Tags)}
+	env.hadSeveral = there[webServersType] != nil
 	if volume := there[volumeType]; volume != nil && cfg.Protect {
 		env.volumeZone = volume.text("availabilityZone")
 	}
@@ -67,11 +74,12 @@ func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
 	if env.boundary, err = newBoundary(ctx, cfg.Region, there[policyType] != nil, pulumi.Provider(provider)); err != nil {
 		return nil, err
 	}
-	if env.Keys, err = NewKeys(ctx, "keys", &KeysArgs{ClientPrivate: cfg.SSHPrivateKey}); err != nil {
+	if env.Keys, err = NewKeys(ctx, "keys", &KeysArgs{ClientPrivate: cfg.SSHPrivateKey, Several: cfg.Servers.Several()}); err != nil {
 		return nil, err
 	}
 	for _, declare := range []func(*pulumi.Context, *config.Config, pulumi.ResourceOption) error{
-		env.addNetwork, env.addFirewall, env.addStorage, env.addAddress, env.addServer, env.addDNS, env.addBackups, env.addMonitoring,
+		env.addNetwork, env.addFirewall, env.addStorage, env.addAddress, env.addServer, env.addDNS,
+		env.addBalancer, env.addServers, env.addBackups, env.addMonitoring,
 	} {
 		if err := declare(ctx, cfg, pulumi.Providers(provider)); err != nil {
 			return nil, err
@@ -83,14 +91,14 @@ func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
 func (e *Environment) addNetwork(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
 	e.Network, err = NewNetwork(ctx, "network", &NetworkArgs{
 		Domain: cfg.Domain, Region: cfg.Region, SubnetID: cfg.SubnetID, CIDR: cfg.VPCCIDR, AvailabilityZone: cfg.AvailabilityZone,
-		VolumeZone: e.volumeZone,
+		VolumeZone: e.volumeZone, Several: cfg.Servers.Several(),
 	}, provider)
 	return err
 }
 
 func (e *Environment) addFirewall(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
 	e.Firewall, err = NewFirewall(ctx, "firewall", &FirewallArgs{
-		Domain: cfg.Domain, VPCID: e.Network.VPCID, OperatorCIDRs: cfg.OperatorCIDRs, HTTP3: cfg.HTTP3,
+		Domain: cfg.Domain, VPCID: e.Network.VPCID, OperatorCIDRs: cfg.OperatorCIDRs, HTTP3: cfg.HTTP3, Several: cfg.Servers.Several(),
 	}, provider)
 	return err
 }
@@ -114,7 +122,7 @@ func (e *Environment) addServer(ctx *pulumi.Context, cfg *config.Config, provide
 		Domain: cfg.Domain, DefaultTags: e.defaultTags, Region: cfg.Region, InstanceType: cfg.InstanceType, AMI: cfg.AMI,
 		UserData: userData(e.Keys), Boundary: e.boundary,
 		Network: e.Network, SecurityGroupID: e.Firewall.SecurityGroupID,
-		VolumeID: e.Storage.VolumeID, AllocationID: e.Address.AllocationID,
+		VolumeID: e.Storage.VolumeID, AllocationID: e.Address.AllocationID, Forwards: cfg.Servers.Several() || e.hadSeveral,
 	}
 	if cfg.VolumeSnapshot != "" {
 		// Another volume takes another server. Detaching the old one stops a server, and nothing would start it again;
@@ -128,12 +136,37 @@ func (e *Environment) addServer(ctx *pulumi.Context, cfg *config.Config, provide
 func (e *Environment) addDNS(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
 	args := &DNSArgs{
 		Names: cfg.Records(), Zone: cfg.Zone, Create: cfg.CreateZone, Protect: cfg.Protect, ACMEDirectory: cfg.ACME.Directory,
-		IPv4: e.Address.PublicIP,
+		IPv4: e.Address.PublicIP, Balanced: cfg.Servers.Several(),
 	}
 	if e.Server.DualStack {
 		args.IPv6 = e.Server.IPv6
 	}
 	e.DNS, err = NewDNS(ctx, "dns", args, provider)
+	return err
+}
+
+func (e *Environment) addBalancer(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
+	if !cfg.Servers.Several() {
+		return nil
+	}
+	e.balancer, err = NewBalancer(ctx, "balancer", &BalancerArgs{
+		Names: cfg.Records(), ZoneID: e.DNS.ZoneID, Authorities: e.DNS.Records,
+		Network: e.Network, SecurityGroupID: e.Firewall.BalancerGroupID,
+		FirstID: e.Server.InstanceID, First: cfg.Servers.First, Sticky: cfg.Servers.Sticky,
+		DrainWithin: cfg.DrainWithin, Idle: Idle(cfg),
+	}, provider)
+	return err
+}
+
+func (e *Environment) addServers(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
+	if !cfg.Servers.Several() {
+		return nil
+	}
+	e.Servers, err = NewServers(ctx, "servers", &ServersArgs{
+		Domain: cfg.Domain, DefaultTags: e.defaultTags, Servers: cfg.Servers,
+		InstanceType: cfg.InstanceType, Image: e.Server.image, Newest: cfg.AMI == "", Keys: e.Keys,
+		Network: e.Network, SecurityGroupID: e.Firewall.WebGroupID, Between: e.Firewall.between, First: e.Server, Balancer: e.balancer,
+	}, provider)
 	return err
 }
 
@@ -155,6 +188,11 @@ func (e *Environment) addMonitoring(ctx *pulumi.Context, cfg *config.Config, pro
 	}
 	if first := cfg.First(); first != nil && first.Health != "" {
 		args.HealthPath = first.Health
+	}
+	if e.Servers != nil {
+		args.Several = &Several{
+			Web: cfg.Servers.Min - 1, GroupName: e.Servers.GroupName, Balancer: e.balancer.metricName, TargetGroup: e.balancer.targetMetricName,
+		}
 	}
 	e.Monitoring, err = NewMonitoring(ctx, "monitoring", args, provider)
 	return err

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Keys are the two SSH key pairs of a stack: the server's host key and the client key of whoever provisions it. All
-// are Ed25519, in OpenSSH's formats, the public halves without a trailing newline.
+// Keys are the SSH key pairs of a stack: the server's host key and the client key of whoever provisions it, and with several
+// servers two more, by which the first one provisions the others. All are Ed25519, in OpenSSH's formats, the public halves without a trailing newline.
 type Keys struct {
 	pulumi.ResourceState
 
@@ -24,15 +24,21 @@ type Keys struct {
 	ClientPrivate pulumi.StringOutput
 	// ClientPublic is the public half of the client key: "ssh-ed25519 AAAA…".
 	ClientPublic pulumi.StringOutput
+	// FleetPrivate, a secret, opens web servers for the first server, and FleetPublic is its public half.
+	FleetPrivate, FleetPublic pulumi.StringOutput
+	// WebHostPrivate, a secret, is the host key of all web servers, and WebHostPublic its public half.
+	WebHostPrivate, WebHostPublic pulumi.StringOutput
 }
 
 // KeysArgs are what Keys need.
 type KeysArgs struct {
 	// ClientPrivate is the operator's own key, "" to have one made for the stack.
 	ClientPrivate string
+	// Several says whether there are web servers.
+	Several bool
 }
 
-// NewKeys declares the two key pairs.
+// NewKeys declares the key pairs.
 func NewKeys(ctx *pulumi.Context, name string, args *KeysArgs, opts ...pulumi.ResourceOption) (*Keys, error) {
 	keys := &Keys{}
 	if err := ctx.RegisterComponentResource("berth:infra:Keys", name, keys, opts...); err != nil {
@@ -58,6 +64,19 @@ func NewKeys(ctx *pulumi.Context, name string, args *KeysArgs, opts ...pulumi.Re
 			return nil, err
 		}
 		keys.ClientPrivate, keys.ClientPublic = private(client), public(client)
+	}
+
+	if args.Several {
+		fleet, err := newKeyPair(ctx, "fleet-key", keys)
+		if err != nil {
+			return nil, err
+		}
+		web, err := newKeyPair(ctx, "web-host-key", keys)
+		if err != nil {
+			return nil, err
+		}
+		keys.FleetPrivate, keys.FleetPublic = private(fleet), public(fleet)
+		keys.WebHostPrivate, keys.WebHostPublic = private(web), public(web)
 	}
 
 	outputs := pulumi.Map{"hostPublic": keys.HostPublic, "clientPublic": keys.ClientPublic}

@@ -27,6 +27,7 @@ const (
 	mockSharedIP6 = "2001:db8:ffff::5"
 	mockAMI       = "ami-0123456789abcdef0"
 	mockElasticIP = "198.51.100.7"
+	mockBalancer  = "site-1234567.eu-central-1.elb.amazonaws.com"
 	mockZoneID    = "Z0123456789ABCDEFGHIJ"
 	mockAccount   = "111122223333"
 )
@@ -37,6 +38,8 @@ type cloud struct {
 	parameter  map[string]string // what the image's parameter holds
 	failing    string            // token of the call that AWS refuses
 	boundary   string            // the account's permissions boundary, "" where it has none
+	zones      []string          // that the account has
+	state      map[string]any    // of the stack's resources, by URN; nil for a stack without one. The engine's is in rehearsal/aws
 	preview    bool              // whether nothing is made, so that nothing AWS would add is known
 
 	mu       sync.Mutex
@@ -50,8 +53,23 @@ func newCloud() *cloud {
 		subnetIPv6: "2001:db8:ffff::/64",
 		boundary:   iam.Boundary,
 		parameter:  map[string]string{"insecureValue": mockAMI, "value": mockAMI},
+		zones:      []string{"eu-central-1c", "eu-central-1a", "eu-central-1b"},
 		private:    map[string]string{},
 	}
+}
+
+// validations are what Certificate Manager asks for of a certificate's names, in an order of its own.
+func validations(certificate resource.PropertyMap) resource.PropertyValue {
+	names := append([]resource.PropertyValue{certificate["domainName"]}, certificate["subjectAlternativeNames"].ArrayValue()...)
+	options := []resource.PropertyValue{}
+	for _, name := range slices.Backward(names) {
+		options = append(options, resource.NewProperty(resource.PropertyMap{
+			"domainName": name, "resourceRecordType": resource.NewProperty("CNAME"),
+			"resourceRecordName":  resource.NewProperty("_token." + name.StringValue() + "."),
+			"resourceRecordValue": resource.NewProperty("_answer-for-" + name.StringValue() + ".acm-validations.aws."),
+		}))
+	}
+	return resource.NewProperty(options)
 }
 
 // NewResource records the declaration, and answers with the inputs and what AWS would add to them.
@@ -76,6 +94,7 @@ func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 		if state.HasValue("ipv6AddressCount") {
 			state["ipv6Addresses"] = resource.NewProperty([]resource.PropertyValue{resource.NewProperty(mockSharedIP6)})
 		}
+		text("primaryNetworkInterfaceId", "eni-of-"+args.Name)
 	case "aws:iam/role:Role", "aws:iam/instanceProfile:InstanceProfile":
 		text("name", args.Name+"-1234567")
 	case "aws:iam/policy:Policy":
@@ -85,6 +104,24 @@ func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 		text("arn", "arn:aws:s3:::"+args.Name+"-1234567")
 	case "aws:sns/topic:Topic", "aws:cloudwatch/metricAlarm:MetricAlarm":
 		text("arn", "arn:of:"+args.Name)
+	case "aws:lb/loadBalancer:LoadBalancer":
+		text("arn", "arn:of:"+args.Name)
+		text("arnSuffix", "suffix-of:"+args.Name)
+		text("dnsName", mockBalancer)
+		text("zoneId", "Z-OF-THE-BALANCER")
+	case "aws:lb/targetGroup:TargetGroup":
+		text("arn", "arn:of:"+args.Name)
+		text("arnSuffix", "suffix-of:"+args.Name+"-targets")
+	case "aws:lb/listener:Listener":
+		text("arn", "arn:of:"+args.Name)
+	case "aws:autoscaling/group:Group":
+		text("arn", "arn:of:"+args.Name)
+		text("name", args.Name+"-1234567")
+	case "aws:acm/certificate:Certificate":
+		text("arn", "arn:of:"+args.Name)
+		state["domainValidationOptions"] = validations(state)
+	case "aws:route53/record:Record":
+		text("fqdn", args.Inputs["name"].StringValue())
 	case "aws:route53/zone:Zone":
 		text("zoneId", mockZoneID)
 		state["nameServers"] = resource.NewProperty([]resource.PropertyValue{resource.NewProperty("ns-1.example.net")})
@@ -104,9 +141,14 @@ func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 func (c *cloud) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if args.Token == "pulumi:pulumi:readStackOutputs" {
-		// The stack has no state yet. One that has is the engine's, in rehearsal/aws.
-		return resource.PropertyMap{}, nil
+	switch args.Token {
+	case "pulumi:pulumi:readStackOutputs":
+		if c.state == nil {
+			return resource.PropertyMap{}, nil
+		}
+		return resource.NewPropertyMapFromMap(map[string]any{"outputs": map[string]any{"berth": "1"}}), nil
+	case "pulumi:pulumi:readStackResourceOutputs":
+		return resource.NewPropertyMapFromMap(map[string]any{"outputs": c.state}), nil
 	}
 	c.asked = append(c.asked, args)
 
@@ -141,6 +183,12 @@ func (c *cloud) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 		}
 		text("name", args.Args["name"].StringValue())
 		text("zoneId", mockZoneID)
+	case "aws:index/getAvailabilityZones:getAvailabilityZones":
+		names := []resource.PropertyValue{}
+		for _, zone := range c.zones {
+			names = append(names, resource.NewProperty(zone))
+		}
+		answer["names"] = resource.NewProperty(names)
 	case "aws:vpc/getSecurityGroupRules:getSecurityGroupRules":
 		answer["ids"] = resource.NewProperty([]resource.PropertyValue{resource.NewProperty("http-ipv4-id"), resource.NewProperty("sgr-by-hand")})
 	case "aws:vpc/getSecurityGroupRule:getSecurityGroupRule":

@@ -51,6 +51,18 @@ type MonitoringArgs struct {
 	// Burstable says whether the server has CPU credits.
 	Burstable  bool
 	ServerRole pulumi.StringInput
+	// Several is what else is monitored with several servers; nil with one.
+	Several *Several
+}
+
+// Several are the names in CloudWatch's metrics of what there is with several servers.
+type Several struct {
+	// Web is how many web servers there are at least.
+	Web int
+	// GroupName is their Auto Scaling group.
+	GroupName pulumi.StringInput
+	// Balancer and TargetGroup are the load balancer and the target group of the servers that take requests.
+	Balancer, TargetGroup pulumi.StringInput
 }
 
 // NewMonitoring declares the alarms and the dashboard.
@@ -67,7 +79,11 @@ func NewMonitoring(ctx *pulumi.Context, name string, args *MonitoringArgs, opts 
 		return nil, err
 	}
 	var arns pulumi.StringArray
-	for _, a := range alarms(args.Region, args.Domain, args.InstanceID, args.Burstable) {
+	all := alarms(args.Region, args.Domain, args.InstanceID, args.Burstable)
+	if args.Several != nil {
+		all = append(all, args.Several.alarms()...)
+	}
+	for _, a := range all {
 		declared, err := m.alarm(ctx, args.Domain, a, topic)
 		if err != nil {
 			return nil, err
@@ -195,10 +211,16 @@ func (m *Monitoring) watch(ctx *pulumi.Context, args *MonitoringArgs, topic *sns
 func (m *Monitoring) dashboard(
 	ctx *pulumi.Context, args *MonitoringArgs, check pulumi.IDOutput, arns pulumi.StringArray,
 ) error {
-	body := pulumi.All(args.InstanceID, check, arns.ToStringArrayOutput()).ApplyT(func(values []any) (string, error) {
+	// With one server there is none of these.
+	var group, balancer, targets pulumi.StringInput = pulumi.String(""), pulumi.String(""), pulumi.String("")
+	if several := args.Several; several != nil {
+		group, balancer, targets = several.GroupName, several.Balancer, several.TargetGroup
+	}
+	body := pulumi.All(args.InstanceID, check, arns.ToStringArrayOutput(), group, balancer, targets).ApplyT(func(values []any) (string, error) {
 		return board{
-			domain: args.Domain, region: args.Region, burstable: args.Burstable,
+			domain: args.Domain, region: args.Region, burstable: args.Burstable, several: args.Several != nil,
 			instance: string(values[0].(pulumi.ID)), check: string(values[1].(pulumi.ID)), alarms: values[2].([]string),
+			group: values[3].(string), balancer: values[4].(string), targets: values[5].(string),
 		}.body()
 	}).(pulumi.StringOutput)
 	// A dashboard's name has no dots.

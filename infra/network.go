@@ -1,16 +1,19 @@
 package infra
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"berth/infra/ec2"
 )
 
 // Network is the subnet of the server: the public one of a small dual-stack VPC of its own, or an existing
-// one that the stack names.
+// one that the stack names. Several servers have a second one, in another zone.
 type Network struct {
 	pulumi.ResourceState
 
@@ -26,6 +29,10 @@ type Network struct {
 	// A reserved address survives the replacement of the server, as the Elastic IP does for IPv4.
 	ServerIPv6 pulumi.StringOutput
 
+	// secondID is the subnet in another zone that several servers have: a load balancer needs two.
+	secondID pulumi.StringOutput
+	// tableID is the route table of the stack's own subnets.
+	tableID pulumi.StringOutput
 	// shared tells whether the subnet existed already.
 	shared bool
 	// gateway is what an Elastic IP needs first: nothing in an existing subnet, whose gateway is its owner's.
@@ -44,6 +51,8 @@ type NetworkArgs struct {
 	SubnetID         string
 	CIDR             netip.Prefix
 	AvailabilityZone string
+	// Several takes a second subnet, in another zone.
+	Several bool
 	// VolumeZone is where the protected data volume is, "" for none: a subnet in another zone is refused.
 	VolumeZone string
 }
@@ -127,8 +136,14 @@ func (n *Network) create(ctx *pulumi.Context, args *NetworkArgs) error {
 	}
 	n.gateway = []pulumi.Resource{gateway}
 
-	if err := n.route(ctx, args.Domain, vpc, subnet, gateway); err != nil {
+	table, err := n.route(ctx, args.Domain, vpc, subnet, gateway)
+	if err != nil {
 		return err
+	}
+	if args.Several {
+		if err := n.second(ctx, args, vpc, table); err != nil {
+			return err
+		}
 	}
 	n.VPCID = vpc.ID().ToStringOutput()
 	n.SubnetID = subnet.ID().ToStringOutput()
@@ -141,14 +156,14 @@ func (n *Network) create(ctx *pulumi.Context, args *NetworkArgs) error {
 // route sends the subnet's traffic, IPv4 and IPv6, through the gateway.
 func (n *Network) route(
 	ctx *pulumi.Context, domain string, vpc *ec2.Vpc, subnet *ec2.Subnet, gateway *ec2.InternetGateway,
-) error {
+) (*ec2.RouteTable, error) {
 	parent := pulumi.Parent(n)
 	table, err := ec2.NewRouteTable(ctx, "route-table", &ec2.RouteTableArgs{
 		VpcId: vpc.ID(),
 		Tags:  nameTag(domain),
 	}, parent)
 	if err != nil {
-		return fmt.Errorf("declare the route table: %w", err)
+		return nil, fmt.Errorf("declare the route table: %w", err)
 	}
 	ipv4, err := ec2.NewRoute(ctx, "internet-ipv4", &ec2.RouteArgs{
 		RouteTableId:         table.ID(),
@@ -156,7 +171,7 @@ func (n *Network) route(
 		GatewayId:            gateway.ID(),
 	}, parent)
 	if err != nil {
-		return fmt.Errorf("declare the IPv4 route: %w", err)
+		return nil, fmt.Errorf("declare the IPv4 route: %w", err)
 	}
 	ipv6, err := ec2.NewRoute(ctx, "internet-ipv6", &ec2.RouteArgs{
 		RouteTableId:             table.ID(),
@@ -164,17 +179,71 @@ func (n *Network) route(
 		GatewayId:                gateway.ID(),
 	}, parent)
 	if err != nil {
-		return fmt.Errorf("declare the IPv6 route: %w", err)
+		return nil, fmt.Errorf("declare the IPv6 route: %w", err)
 	}
 	association, err := ec2.NewRouteTableAssociation(ctx, "route-table-association", &ec2.RouteTableAssociationArgs{
 		RouteTableId: table.ID(),
 		SubnetId:     subnet.ID(),
 	}, parent)
 	if err != nil {
-		return fmt.Errorf("declare the route table's association: %w", err)
+		return nil, fmt.Errorf("declare the route table's association: %w", err)
 	}
 	n.egress = []pulumi.Resource{ipv4, ipv6, association}
+	n.tableID = table.ID().ToStringOutput()
+	return table, nil
+}
+
+// second declares the subnet in another zone, with the same way to the Internet.
+func (n *Network) second(ctx *pulumi.Context, args *NetworkArgs, vpc *ec2.Vpc, table *ec2.RouteTable) error {
+	zone, err := zoneAfter(ctx, args.AvailabilityZone, n)
+	if err != nil {
+		return err
+	}
+	subnet, err := ec2.NewSubnet(ctx, "subnet-2", &ec2.SubnetArgs{
+		VpcId:                       vpc.ID(),
+		AvailabilityZone:            pulumi.String(zone),
+		CidrBlock:                   pulumi.String(secondIPv4(args.CIDR).String()),
+		Ipv6CidrBlock:               vpc.Ipv6CidrBlock.ApplyT(secondIPv6).(pulumi.StringOutput),
+		AssignIpv6AddressOnCreation: pulumi.Bool(true),
+		// Web servers have no other way to package mirrors and registries of IPv4 alone.
+		MapPublicIpOnLaunch: pulumi.Bool(true),
+		Tags:                nameTag(args.Domain),
+	}, pulumi.Parent(n))
+	if err != nil {
+		return fmt.Errorf("declare the second subnet: %w", err)
+	}
+	association, err := ec2.NewRouteTableAssociation(ctx, "route-table-association-2", &ec2.RouteTableAssociationArgs{
+		RouteTableId: table.ID(),
+		SubnetId:     subnet.ID(),
+	}, pulumi.Parent(n))
+	if err != nil {
+		return fmt.Errorf("declare the route table's second association: %w", err)
+	}
+	n.secondID = subnet.ID().ToStringOutput()
+	n.egress = append(n.egress, association)
 	return nil
+}
+
+// zoneAfter is the zone that follows in the alphabet, of those that the account has, and the first one after the last. Their letters
+// differ by region and account: Tokyo has no b for most.
+func zoneAfter(ctx *pulumi.Context, zone string, parent pulumi.Resource) (string, error) {
+	state := "available"
+	found, err := aws.GetAvailabilityZones(ctx, &aws.GetAvailabilityZonesArgs{
+		State: &state,
+		// Local Zones are not what a load balancer takes as a second zone.
+		Filters: []aws.GetAvailabilityZonesFilter{{Name: "zone-type", Values: []string{"availability-zone"}}},
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return "", fmt.Errorf("look up the region's availability zones: %w. Fix: allow ec2:DescribeAvailabilityZones, as docs/iam does", err)
+	}
+	others := slices.DeleteFunc(slices.Sorted(slices.Values(found.Names)), func(name string) bool { return name == zone })
+	if len(others) == 0 {
+		return "", fmt.Errorf("find a second availability zone: the account has none beside %s, and a load balancer needs two. Fix: pulumi config set berth:servers 1", zone)
+	}
+	if after := slices.IndexFunc(others, func(name string) bool { return name > zone }); after >= 0 {
+		return others[after], nil
+	}
+	return others[0], nil
 }
 
 // subnetIPv4 is the first /24 of the VPC, or its first half where the VPC is no larger than that: room remains for a
@@ -193,6 +262,27 @@ func subnetIPv6(vpc string) (string, error) {
 		return "", fmt.Errorf("derive the subnet's IPv6 range: %s holds no /64", vpc)
 	}
 	return netip.PrefixFrom(prefix.Masked().Addr(), 64).String(), nil
+}
+
+// secondIPv4 is the range of the same size that follows.
+func secondIPv4(vpc netip.Prefix) netip.Prefix {
+	first := subnetIPv4(vpc)
+	start := binary.BigEndian.Uint32(first.Addr().AsSlice()) + 1<<(32-first.Bits())
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, start))), first.Bits())
+}
+
+// secondIPv6 is the second /64 of the VPC's range.
+func secondIPv6(vpc string) (string, error) {
+	first, err := subnetIPv6(vpc)
+	if err != nil {
+		return "", err
+	}
+	address := netip.MustParsePrefix(first).Addr().As16()
+	address[7]++
+	if second := netip.PrefixFrom(netip.AddrFrom16(address), 64); netip.MustParsePrefix(vpc).Contains(second.Addr()) {
+		return second.String(), nil
+	}
+	return "", fmt.Errorf("derive the second subnet's IPv6 range: %s holds one /64", vpc)
 }
 
 // serverIPv6 is the address ::10 of the subnet. AWS keeps the first four for itself.

@@ -20,7 +20,8 @@ func (r *recorded) text(output string) string {
 	return text
 }
 
-// The protected resources and the server, each of which a stack has at most once, and the provider of the stack's region.
+// The protected resources, the server and the group of web servers, each of which a stack has at most once, and the provider of the
+// stack's region.
 const (
 	volumeType   = "aws:ebs/volume:Volume"
 	addressType  = "aws:ec2/eip:Eip"
@@ -28,6 +29,8 @@ const (
 	bucketType   = "aws:s3/bucketV2:BucketV2"
 	serverType   = "aws:ec2/instance:Instance"
 	providerType = "pulumi:providers:aws"
+
+	webServersType = "aws:autoscaling/group:Group"
 )
 
 // asItIs reads the resources of the stack from its state; of AWS's providers, of which there may be two, the stack's own.

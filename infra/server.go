@@ -51,6 +51,9 @@ type Server struct {
 	DualStack bool
 	// IPv6 is the instance's IPv6 address, or "" where the network has none.
 	IPv6 pulumi.StringOutput
+
+	// image is what a first server would be made of now.
+	image string
 }
 
 // ServerArgs are what a Server needs.
@@ -75,6 +78,9 @@ type ServerArgs struct {
 	AllocationID pulumi.StringInput
 	// ReplaceWith are resources whose replacement takes another server.
 	ReplaceWith []pulumi.Resource
+	// Forwards lets it pass on what is not for its own address: what web servers send to its containers. They do so until they are
+	// gone, which is after this run has changed the server; the next run ends it.
+	Forwards bool
 }
 
 // NewServer declares the instance, and ties volume and address to it.
@@ -142,6 +148,7 @@ func (s *Server) launch(ctx *pulumi.Context, args *ServerArgs, profile *iam.Inst
 		}
 	}
 
+	s.image = ami
 	machine := &ec2.InstanceArgs{
 		Ami:                 pulumi.String(ami),
 		InstanceType:        pulumi.String(args.InstanceType),
@@ -169,6 +176,9 @@ func (s *Server) launch(ctx *pulumi.Context, args *ServerArgs, profile *iam.Inst
 		// cloud-init reads user data on a server's first boot only, so a change takes a new server.
 		UserDataReplaceOnChange: pulumi.Bool(true),
 		Tags:                    nameTag(args.Domain),
+	}
+	if args.Forwards {
+		machine.SourceDestCheck = pulumi.Bool(false)
 	}
 	if instance.Burstable(args.InstanceType) {
 		// "standard" throttles a t3.micro to a tenth of its CPU once the credits are spent, which freezes the

@@ -5,22 +5,23 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// warnOfStrangers says which rules of the security group were made past Pulumi, which knows its own alone: a port that
+// warnOfStrangers says which rules of the security groups were made past Pulumi, which knows its own alone: a port that
 // was opened in the console stays open, and a refresh does not report it.
 func (f *Firewall) warnOfStrangers(ctx *pulumi.Context) {
-	pulumi.All(f.SecurityGroupID, f.rules.ToIDArrayOutput()).ApplyT(func(known []any) (bool, error) {
-		group, own := known[0].(string), known[1].([]pulumi.ID)
+	pulumi.All(f.groups.ToStringArrayOutput(), f.rules.ToIDArrayOutput()).ApplyT(func(known []any) (bool, error) {
+		groups, own := known[0].([]string), known[1].([]pulumi.ID)
 		found, err := vpc.GetSecurityGroupRules(ctx, &vpc.GetSecurityGroupRulesArgs{
-			Filters: []vpc.GetSecurityGroupRulesFilter{{Name: "group-id", Values: []string{group}}},
+			Filters: []vpc.GetSecurityGroupRulesFilter{{Name: "group-id", Values: groups}},
 		}, pulumi.Parent(f))
 		if err != nil {
 			// It is a courtesy: no update fails because of it.
-			return false, ctx.Log.Warn(fmt.Sprintf("cannot check %s for rules that are not managed by Pulumi: %s; Fix: allow ec2:DescribeSecurityGroupRules", group, err), &pulumi.LogArgs{Resource: f})
+			return false, ctx.Log.Warn(fmt.Sprintf("cannot check %s for rules that are not managed by Pulumi: %s; Fix: allow ec2:DescribeSecurityGroupRules", strings.Join(groups, ", "), err), &pulumi.LogArgs{Resource: f})
 		}
 		for _, id := range found.Ids {
 			if slices.Contains(own, pulumi.ID(id)) {

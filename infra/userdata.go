@@ -32,14 +32,25 @@ var cloudConfigTemplate = template.Must(
 
 // firstBoot holds what the template needs, in OpenSSH's formats.
 type firstBoot struct {
-	User, ClientPublic, HostPrivate, HostPublic string
+	Hostname, User, ClientPublic, HostPrivate, HostPublic string
 }
 
-// userData is the server's user data, a secret since it holds the host key.
+// userData is the first server's user data.
 func userData(keys *Keys) pulumi.StringOutput {
-	rendered := pulumi.All(keys.ClientPublic, keys.HostPrivate, keys.HostPublic).ApplyT(
+	return bootWith("berth", keys.ClientPublic, keys.HostPrivate, keys.HostPublic)
+}
+
+// webUserData is that of every web server: all show the same host key, and let the first server in.
+func webUserData(keys *Keys) pulumi.StringOutput {
+	return bootWith("berth-web", keys.FleetPublic, keys.WebHostPrivate, keys.WebHostPublic)
+}
+
+// bootWith is user data with these keys, a secret since it holds a host key.
+func bootWith(hostname string, clientPublic, hostPrivate, hostPublic pulumi.StringOutput) pulumi.StringOutput {
+	rendered := pulumi.All(clientPublic, hostPrivate, hostPublic).ApplyT(
 		func(values []any) (string, error) {
 			return firstBoot{
+				Hostname:     hostname,
 				User:         User,
 				ClientPublic: values[0].(string),
 				HostPrivate:  values[1].(string),

@@ -4,13 +4,14 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
+	cryptorand "crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -115,9 +116,8 @@ func prepareEdge(t *testing.T, cfg *config.Config, releases ...[]route) *edge {
 	// Another for each port of the site's configuration. All are open until the last is chosen, or two could be the same.
 	var pairs []string
 	var chosen []net.Listener
-	for _, port := range []string{"18443", "18480", "18481", "443", "80"} {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
+	for _, port := range []string{"18443", "18480", "18481", "8443", "443", "80"} {
+		listener := listenBelowTheKernels(t)
 		_, free, err := net.SplitHostPort(listener.Addr().String())
 		require.NoError(t, err)
 		chosen = append(chosen, listener)
@@ -128,7 +128,7 @@ func prepareEdge(t *testing.T, cfg *config.Config, releases ...[]route) *edge {
 		require.NoError(t, listener.Close())
 	}
 	pairs = append(pairs, "/data/edge/now", filepath.Join(e.data, "edge", "now"), "/run/berth-edge", filepath.Join(e.dir, "slots"), "/data/tls/current", filepath.Join(e.dir, "tls"),
-		"/etc/nginx/berth/", e.dir+"/", "/var/lib/berth/", e.dir+"/", "/data/maintenance", filepath.Join(e.data, "maintenance"))
+		"/etc/nginx/berth/", e.dir+"/", "/var/lib/berth/", e.dir+"/", "/data/maintenance", filepath.Join(e.data, "maintenance"), "/data/running", filepath.Join(e.data, "running"))
 	if regexp.MustCompile(`nginx/1\.(1\d|2[0-4])\.`).Match(version) {
 		// Before 1.25.1 it is a word of listen.
 		pairs = append(pairs, "\thttp2 on;\n", "", " ssl;", " ssl http2;")
@@ -171,10 +171,10 @@ http {
 
 // certificate makes one for the names, that e.roots trusts.
 func (e *edge) certificate(names []string) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), cryptorand.Reader)
 	require.NoError(e.t, err)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: names, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	der, err := x509.CreateCertificate(cryptorand.Reader, template, template, key.Public(), key)
 	require.NoError(e.t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(e.t, err)
@@ -184,6 +184,18 @@ func (e *edge) certificate(names []string) {
 	require.NoError(e.t, err)
 	e.roots = x509.NewCertPool()
 	e.roots.AddCert(parsed)
+}
+
+// listenBelowTheKernels takes a port that the kernel gives to no connection that begins, so that it is still free when nginx wants it.
+func listenBelowTheKernels(t *testing.T) net.Listener {
+	t.Helper()
+	for range 100 {
+		if listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))); err == nil {
+			return listener
+		}
+	}
+	require.Fail(t, "no port is free")
+	return nil
 }
 
 // nginx runs nginx with the configuration; it has its ports when the command returns.

@@ -4,6 +4,7 @@ package provision
 
 import (
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
@@ -20,6 +21,12 @@ const (
 	dialErrorLimit = 60
 	// perDialTimeout bounds one TCP connect, in seconds.
 	perDialTimeout = 10
+
+	// resolversForget is how many seconds an alias of a load balancer is kept. Source: Route 53 Developer Guide, "Choosing between
+	// alias and non-alias records".
+	resolversForget = 60
+	// namesForgotten waits so long.
+	namesForgotten = "echo 'waiting %d seconds, until resolvers have forgotten the load balancer'; sleep %d"
 )
 
 // Host is the provisioned server.
@@ -53,6 +60,8 @@ type step struct {
 	settings pulumi.StringInput
 	// triggers are what runs the step again besides a new server and a changed script.
 	triggers pulumi.Array
+	// remove is run on the server when the step is no longer declared, "" for nothing.
+	remove string
 	// output is where what the step printed goes, nil for nowhere.
 	output *pulumi.StringOutput
 }
@@ -76,6 +85,16 @@ func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment
 	}
 	for _, step := range steps {
 		if err := builder.step(step); err != nil {
+			return nil, err
+		}
+		var err error
+		switch step.name {
+		case "servers":
+			err = builder.startServers(environment)
+		case "joined":
+			err = builder.pointNames(cfg, environment)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -123,7 +142,16 @@ func (h *Host) sequence(cfg *config.Config, environment *infra.Environment, stac
 		return nil, err
 	}
 	certificate = append(certificate, "ssl-manager.sh")
-	return []step{
+	servers, err := serversStep(cfg, environment, edge)
+	if err != nil {
+		return nil, err
+	}
+	fanOut, err := under("servers")
+	if err != nil {
+		return nil, err
+	}
+	parts = append(parts, fanOut...)
+	return slices.Concat([]step{
 		{name: "volume", seconds: 300, settings: volume, scripts: []string{"volume/zeros.pl"},
 			// A volume that was away is mounted again.
 			triggers: pulumi.Array{environment.Server.Attachment.ID()}},
@@ -133,8 +161,45 @@ func (h *Host) sequence(cfg *config.Config, environment *infra.Environment, stac
 		{name: "edge", seconds: 900, scripts: append(slices.Clone(certificate), "edge/starting.html", "edge/maintenance.html", "edge/proxy.conf", "edge/grpc.conf", "edge/proxies.sh", "edge/cloudflare.txt", "edge/cloudfront.txt", "edge/slots.sh", "edge/spool.sh", "release/plan.sh", "release/upstreams.sh", "release/routes.jq", "release/hosts.jq", "release/lock.sh"), settings: edge},
 		{name: "release", seconds: 3600, scripts: append(slices.Clone(parts), "deploy.sh", "aws.sh"), settings: release, output: &h.ReleaseOutput},
 		{name: "operations", seconds: 600, settings: operations, scripts: append(slices.Clone(parts), append(checks, "health-check.sh", "log-monitor.sh", "aws.sh")...)},
+	}, servers, []step{
 		// The certificate follows the edge's settings: another name asks for another certificate.
 		{name: "certificate", seconds: 1800, scripts: certificate, settings: edge, output: &h.CertificateOutput},
+	}), nil
+}
+
+// serversStep has the server be the first of several; there is no such step with one. It runs again when the settings of nginx change,
+// which web servers have, too.
+func serversStep(cfg *config.Config, environment *infra.Environment, edge pulumi.StringOutput) ([]step, error) {
+	servers := environment.Servers
+	if servers == nil {
+		return nil, nil
+	}
+	var names []string
+	if err := fs.WalkDir(scripts.FS, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			names = append(names, name)
+		}
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("list the scripts: %w", err)
+	}
+	// Web servers get all of them.
+	sources, err := fingerprint(names...)
+	if err != nil {
+		return nil, err
+	}
+	text := pulumi.All(servers.GroupName, servers.TargetGroupARN, servers.FleetPrivate, servers.WebHostPublic, servers.BalancerName, environment.Server.InstanceID, edge).ApplyT(
+		func(values []any) (string, error) {
+			return serversSettings(cfg, firstOfSeveral{
+				group: values[0].(string), targetGroup: values[1].(string), fleetKey: values[2].(string), webHostKey: values[3].(string), balancer: values[4].(string),
+				server: string(values[5].(pulumi.ID)), edge: values[6].(string), sources: sources,
+			})
+		}).(pulumi.StringOutput)
+	joined := text.ApplyT(func(text string) (string, error) { return joinedSettings(cfg, text) }).(pulumi.StringOutput)
+	return []step{
+		{name: "servers", seconds: 900, settings: pulumi.ToSecret(text).(pulumi.StringOutput), remove: "sudo -n /opt/berth/servers.sh leave"},
+		// Between the two the group is started: its servers find a first one that waits for them. It runs again with the other.
+		{name: "joined", seconds: 1800, settings: pulumi.Unsecret(joined).(pulumi.StringOutput)},
 	}, nil
 }
 
@@ -191,10 +256,10 @@ func (b *builder) bootstrap() error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.command("first-boot", pulumi.Array{b.server}, firstBoot, nil); err != nil {
+	if _, err := b.command("first-boot", pulumi.Array{b.server}, firstBoot, "", nil); err != nil {
 		return err
 	}
-	_, err = b.command("scripts", pulumi.Array{b.server}, install, pulumi.String(archive))
+	_, err = b.command("scripts", pulumi.Array{b.server}, install, "", pulumi.String(archive))
 	return err
 }
 
@@ -205,7 +270,11 @@ func (b *builder) step(s step) error {
 	}
 	// A new server, or a changed script, runs the step again.
 	triggers := append(pulumi.Array{b.server, pulumi.String(sources)}, s.triggers...)
-	command, err := b.command(s.name, triggers, fmt.Sprintf("sudo -n /opt/berth/step.sh %s %d", s.name, s.seconds), s.settings)
+	if s.remove != "" {
+		// A trigger replaces the command, which would undo what it has just done. Its settings say what runs it again.
+		triggers = nil
+	}
+	command, err := b.command(s.name, triggers, fmt.Sprintf("sudo -n /opt/berth/step.sh %s %d", s.name, s.seconds), s.remove, s.settings)
 	if err != nil {
 		return err
 	}
@@ -215,13 +284,45 @@ func (b *builder) step(s step) error {
 	return nil
 }
 
-func (b *builder) command(name string, triggers pulumi.Array, create string, stdin pulumi.StringInput) (*remote.Command, error) {
+// startServers starts the group of web servers, which the first one waits for by then.
+func (b *builder) startServers(environment *infra.Environment) error {
+	first := b.after
+	before := len(environment.Servers.Listeners)
+	if err := environment.Servers.Start(b.ctx, first); err != nil {
+		return err
+	}
+	b.after = append(slices.Clone(first), environment.Servers.Listeners[before:]...)
+	return nil
+}
+
+// pointNames declares the DNS of several servers, which answer by then. On the way back to one server the names move first, and what
+// answered them stays until resolvers have forgotten it.
+func (b *builder) pointNames(cfg *config.Config, environment *infra.Environment) error {
+	joined := b.after
+	b.after = append(slices.Clone(joined), environment.Servers.Listeners...)
+	if _, err := b.command("names-forgotten", nil, "echo the names point to the load balancer", fmt.Sprintf(namesForgotten, resolversForget, resolversForget), nil); err != nil {
+		return err
+	}
+	// It is none of the steps that an operator knows.
+	b.host.Steps = b.host.Steps[:len(b.host.Steps)-1]
+	if err := environment.PointNames(b.ctx, cfg, b.after); err != nil {
+		return err
+	}
+	b.after = append(slices.Clone(joined), environment.DNS.Records...)
+	return nil
+}
+
+// command declares a command that runs create, and remove when it is no longer declared, "" for nothing.
+func (b *builder) command(name string, triggers pulumi.Array, create, remove string, stdin pulumi.StringInput) (*remote.Command, error) {
 	args := &remote.CommandArgs{
 		Connection: b.connection,
 		Create:     pulumi.String(create),
 		Triggers:   triggers,
 		// The default would ask sshd for an environment that it refuses.
 		AddPreviousOutputInEnv: pulumi.Bool(false),
+	}
+	if remove != "" {
+		args.Delete = pulumi.String(remove)
 	}
 	if stdin != nil {
 		args.Stdin = stdin.ToStringOutput().ToStringPtrOutput()

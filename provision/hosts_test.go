@@ -31,18 +31,7 @@ func saying(t *testing.T, name string) int {
 // get asks a name for a path, exactly as it is written, on the site's port, and gives the status and the body.
 func (e *edge) get(sitePort, host, path string, headers ...string) (int, string) {
 	e.t.Helper()
-	raw, err := e.dial(e.t.Context(), "tcp", "127.0.0.1:"+sitePort)
-	require.NoError(e.t, err)
-	conn := tls.Client(raw, &tls.Config{RootCAs: e.roots, ServerName: host, MinVersion: tls.VersionTLS12})
-	defer func() { _ = conn.Close() }()
-	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n", path, host, strings.Join(append(headers, ""), "\r\n"))
-	require.NoError(e.t, err, host)
-	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	require.NoError(e.t, err, host+path)
-	body, err := io.ReadAll(response.Body)
-	require.NoError(e.t, err)
-	require.NoError(e.t, response.Body.Close())
-	return response.StatusCode, string(body)
+	return e.getAs(sitePort, host, host, path, headers...)
 }
 
 // TestEachNameHasItsRoutes: its own first, then those without a host where it is the domain or an alias. A name that nothing is
@@ -222,4 +211,21 @@ func TestRoutesAreAskedUnderTheirNames(t *testing.T) {
 		"each under a name that is routed to it, and what no name is routed to not at all")
 	assert.Equal(t, []string{"www.example.com http://127.0.0.1:20100/", "www.example.com http://127.0.0.1:20101/healthz?a=b /api", "app.example.com http://127.0.0.1:20102/",
 		"api.example.com http://127.0.0.1:20101/v1", "app.example.com http://127.0.0.1:20103/gone", "www.example.com http://127.0.0.1:20103/gone", "old.example.com http://127.0.0.1:20104/"}, direct)
+}
+
+// getAs is get with another name in the request than in the handshake, as a load balancer asks.
+func (e *edge) getAs(sitePort, shown, host, path string, headers ...string) (int, string) {
+	e.t.Helper()
+	raw, err := e.dial(e.t.Context(), "tcp", "127.0.0.1:"+sitePort)
+	require.NoError(e.t, err)
+	conn := tls.Client(raw, &tls.Config{RootCAs: e.roots, ServerName: shown, MinVersion: tls.VersionTLS12})
+	defer func() { _ = conn.Close() }()
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n", path, host, strings.Join(append(headers, ""), "\r\n"))
+	require.NoError(e.t, err, host)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(e.t, err, host+path)
+	body, err := io.ReadAll(response.Body)
+	require.NoError(e.t, err)
+	require.NoError(e.t, response.Body.Close())
+	return response.StatusCode, string(body)
 }

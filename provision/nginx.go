@@ -8,6 +8,7 @@ import (
 	"slices"
 	"text/template"
 
+	"berth/infra"
 	"berth/internal/config"
 )
 
@@ -26,6 +27,26 @@ func realIPHeader(proxies []string) string {
 		return "CF-Connecting-IP"
 	}
 	return "X-Forwarded-For"
+}
+
+// network is where the load balancer in front of several servers is: the stack's own network, which has no other hosts, "" in a subnet
+// that it did not make. With one server, too: on the way from several back to one, the load balancer still sends requests while the
+// names move, and nothing but a load balancer's security group opens its port.
+func network(cfg *config.Config) string {
+	if cfg.SubnetID != "" || !cfg.VPCCIDR.IsValid() {
+		return ""
+	}
+	return cfg.VPCCIDR.String()
+}
+
+// keepAlive is how long in seconds nginx keeps idle connections, 0 for nginx's default: a request of a load balancer on one that nginx has just
+// ended would fail, so that the load balancer has to end it first. With one server it is the same: from one to several nginx is not
+// reloaded, which would end visitors' idle connections. Where connections run short, nginx ends idle ones.
+func keepAlive(cfg *config.Config) int {
+	if network(cfg) == "" {
+		return 0
+	}
+	return infra.Idle(cfg) + 10
 }
 
 // bodySpace in MiB is the file system that request bodies wait on; scripts/edge/spool.sh makes it, and half of it is in
@@ -50,7 +71,9 @@ func site(cfg *config.Config) (edge, server string, err error) {
 		*config.Config
 		Bodies       []bodies
 		RealIPHeader string
-	}{cfg, share(cfg.MaxBody), realIPHeader(cfg.TrustedProxies)}
+		Network      string
+		KeepAlive    int
+	}{cfg, share(cfg.MaxBody), realIPHeader(cfg.TrustedProxies), network(cfg), keepAlive(cfg)}
 	var texts [2]bytes.Buffer
 	for i, name := range []string{"site.conf", "site"} {
 		if err := siteTemplate.ExecuteTemplate(&texts[i], name, values); err != nil {

@@ -1,7 +1,9 @@
 package provision
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -44,7 +46,7 @@ func edgeSettings(cfg *config.Config, address string) (string, error) {
 	}
 	return settings{
 		"DOMAIN": cfg.Domain, "NGINX": nginx, "NGINX_SERVER": server, "HOSTNAMES": hosts(cfg), "CERTIFICATE": certificate, "ACCOUNT_BINDING": accountBinding(cfg.ACME), "ACME_ROOTS": strings.TrimSpace(cfg.ACME.Roots),
-		"OWN": cfg.Nginx, "USERS": users, "PROXIES": strings.Join(slices.DeleteFunc(slices.Clone(cfg.TrustedProxies), func(proxy string) bool { return !isVendor(proxy) }), " "),
+		"OWN": cfg.Nginx, "NETWORK": network(cfg), "USERS": users, "PROXIES": strings.Join(slices.DeleteFunc(slices.Clone(cfg.TrustedProxies), func(proxy string) bool { return !isVendor(proxy) }), " "),
 	}.text()
 }
 
@@ -88,6 +90,30 @@ func operationsSettings(cfg *config.Config, bucket string) (string, error) {
 		jobs = []config.Job{}
 	}
 	return settings{"SSH_USER": infra.User, "JOBS": jobs, "OPERATIONS": settings{"REGION": cfg.Region, "MONITORED": cfg.AlarmEmail != "", "BUCKET": bucket, "DRILL_DAYS": cfg.RestoreDrill}}.text()
+}
+
+// firstOfSeveral is what the first of several servers needs beside the settings of the stack.
+type firstOfSeveral struct {
+	// group and targetGroup are where web servers are found, and what sends requests to them; balancer is its name.
+	group, targetGroup, balancer string
+	// fleetKey opens web servers, which show webHostKey.
+	fleetKey, webHostKey string
+	// server, edge and sources are what web servers depend on beside: another of them runs the step again.
+	server, edge, sources string
+}
+
+func serversSettings(cfg *config.Config, first firstOfSeveral) (string, error) {
+	because := sha256.Sum256([]byte(first.server + "\n" + first.sources + "\n" + first.edge))
+	return settings{
+		"GROUP": first.group, "TARGET_GROUP": first.targetGroup, "REGION": cfg.Region, "REACH": infra.Reach, "NETWORK": network(cfg), "FLEET_KEY": strings.TrimSpace(first.fleetKey),
+		"WEB_HOST_KEY": first.webHostKey, "MIN": cfg.Servers.Min - 1, "FIRST": cfg.Servers.First, "BALANCER": first.balancer, "AGAIN": hex.EncodeToString(because[:])[:12],
+	}.text()
+}
+
+// joinedSettings are those of the step that waits for web servers. Where those of the step before change, it waits again; these do not show them.
+func joinedSettings(cfg *config.Config, servers string) (string, error) {
+	because := sha256.Sum256([]byte(servers))
+	return settings{"MIN": cfg.Servers.Min - 1, "AGAIN": hex.EncodeToString(because[:])[:12]}.text()
 }
 
 // dockerHub is how Docker's client files credentials for Docker Hub. Source: docker/cli, "IndexServer".

@@ -3,6 +3,7 @@ package provision
 import (
 	"encoding/json"
 	"io/fs"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -130,6 +131,7 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 		Environment: map[string]string{"B": hostile[0]}, Secrets: map[string]string{"A": "it's"}, KeepReleases: 3, HealthyWithin: 60, AlarmEmail: "a@example.com", Region: "eu-central-1",
 		Migration: &config.Migration{Service: "api", Command: "echo \"it's\" $HOME <&>"}, Registries: map[string]string{"registry.example.com": "you:pass:word", "docker.io": "a:b"},
 		ACME: config.ACME{EABKey: "geheim", EABKeyID: "1"}, MaxBody: 100, RestoreDrill: 5,
+		Servers: config.Servers{Min: 3, Max: 3}, VPCCIDR: netip.MustParsePrefix("10.0.0.0/16"),
 		Jobs: []config.Job{{Name: "nightly", Service: "api", Command: hostile[0] + " \"it's\" <&>", Schedule: "@daily", Calendars: []string{"*-*-* 00:00:00 UTC"}, Timeout: 60}},
 	}
 	planned, err := release.Settings(cfg)
@@ -140,8 +142,10 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 	require.NoError(t, err)
 	operations, err := operationsSettings(cfg, "dumps")
 	require.NoError(t, err)
+	servers, err := serversSettings(cfg, firstOfSeveral{group: "web-1", targetGroup: "arn:site", balancer: "site.elb.example.com", fleetKey: "key\nof lines\n", webHostKey: "ssh-ed25519 AAAA", server: "i-1", edge: edge, sources: "abc"})
+	require.NoError(t, err)
 	given := map[string]map[string]string{}
-	for step, text := range map[string]string{"release": released, "edge": edge, "operations": operations} {
+	for step, text := range map[string]string{"release": released, "edge": edge, "operations": operations, "servers": servers} {
 		script, err := scripts.Read("steps/" + step + ".sh")
 		require.NoError(t, err)
 		line := asked.FindStringSubmatch(script)
@@ -163,7 +167,12 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 	assert.JSONEq(t, `{"names":["app.example.com","www.example.com"],"hosts":[],"redirects":[]}`, given["edge"]["HOSTNAMES"])
 
 	files, count := map[string]string{"release": given["release"]["RELEASE"], "certificate": given["edge"]["CERTIFICATE"], "operations": given["operations"]["OPERATIONS"],
-		"jobs": `{"JOBS":` + given["operations"]["JOBS"] + `}`}, 0
+		"jobs": `{"JOBS":` + given["operations"]["JOBS"] + `}`, "servers": servers}, 0
+	assert.Equal(t, "key\nof lines", given["servers"]["FLEET_KEY"])
+	assert.Equal(t, "2", given["servers"]["MIN"], "beside the first")
+	again, err := serversSettings(cfg, firstOfSeveral{group: "web-1", targetGroup: "arn:site", balancer: "site.elb.example.com", fleetKey: "key\nof lines\n", webHostKey: "ssh-ed25519 AAAA", server: "i-1", edge: edge + " ", sources: "abc"})
+	require.NoError(t, err)
+	assert.NotEqual(t, servers, again, "other settings of nginx, which web servers have, too, run the step again")
 	found := map[string]string{}
 	require.NoError(t, fs.WalkDir(os.DirFS("."), "scripts", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -183,7 +192,7 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 		}
 		return err
 	}))
-	assert.Equal(t, 11, count, "every script that reads some")
+	assert.Equal(t, 14, count, "every script that reads some")
 	var app map[string]any
 	require.NoError(t, json.Unmarshal([]byte(found["APP"]), &app))
 	assert.Equal(t, map[string]any{"service": "api", "command": "echo \"it's\" $HOME <&>"}, app["migration"])
@@ -196,6 +205,7 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 		"DOMAIN": "app.example.com", "REPOSITORY": "ssh://git@git.example.com:2222/a.git", "COMMIT": "abc", "COMPOSE_FILE": "deploy/my compose.yaml", "STRATEGY": "",
 		"HEALTHY_WITHIN": "60", "DRAIN_WITHIN": "0", "KEEP": "3", "NAMES": "app.example.com www.example.com", "ADDRESS": "192.0.2.7", "EMAIL": "", "DIRECTORY": "",
 		"STAGING_DIRECTORY": "", "PROFILE": "", "REGION": "eu-central-1", "MONITORED": "true", "BUCKET": "dumps", "DRILL_DAYS": "5",
+		"GROUP": "web-1", "TARGET_GROUP": "arn:site", "REACH": "100.64.20.0/24", "NETWORK": "10.0.0.0/16",
 	}, found)
 }
 

@@ -3,8 +3,6 @@ package tests
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -122,7 +120,7 @@ func TestBenchEdge(t *testing.T) {
 		t.Skip("a benchmark, not a test; run it with: make bench")
 	}
 	r := harness.New(t, "berth-bench")
-	helloApp(t, r)
+	r.HelloApp()
 	r.Run("up", "--set", "routes=web:8080")
 	port := r.SSH("sudo jq '.routes[0].upstream' /data/releases/current/plan.json")
 	r.SSH("PORT=" + port + "\n" + edgesOnHost)
@@ -199,17 +197,4 @@ func wrk(t *testing.T, said string) (rate, p99, total float64) {
 	total, err = strconv.ParseFloat(read(`(\d+) requests in`), 64)
 	require.NoError(t, err)
 	return rate, float64(took.Microseconds()), total
-}
-
-// helloApp has the rehearsal release the app that costs next to nothing.
-func helloApp(t *testing.T, r *harness.Rehearsal) {
-	t.Helper()
-	hello := filepath.Join(r.Project, "tests", "apps", "hello")
-	r.App = filepath.Join(t.TempDir(), "hello")
-	require.NoError(t, os.CopyFS(r.App, os.DirFS(hello)))
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(r.App, "hello"), ".")
-	build.Dir, build.Env = hello, append(os.Environ(), "CGO_ENABLED=0")
-	output, err := build.CombinedOutput()
-	require.NoErrorf(t, err, "%s", output)
-	require.NoError(t, os.Remove(filepath.Join(r.App, "main.go")))
 }

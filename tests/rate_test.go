@@ -17,7 +17,7 @@ func TestReleasesAtTwoThousandRequests(t *testing.T) {
 	harness.Long(t)
 	const rate = 2000
 	r := harness.New(t, "berth-rate")
-	helloApp(t, r)
+	r.HelloApp()
 	r.Run("up", "--set", "routes=web:8080", "--set", "drainWithin=5")
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM([]byte(r.File("root.pem"))))

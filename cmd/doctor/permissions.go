@@ -20,14 +20,17 @@ var optional = map[string]func(*config.Config) bool{
 	"OwnZone": ownZone, "ChangeOwnZone": ownZone,
 	"Monitoring": monitored, "Alarms": monitored, "RoleOfRebootAlarm": monitored, "Dashboard": monitored, "Mail": monitored, "MakeHealthCheck": monitored, "HealthCheck": monitored,
 	"MakeSnapshotPolicy": kept, "TagSnapshotPolicy": kept, "Snapshots": kept, "HandRoleToSnapshots": kept,
-	"DumpBucket":  dumped,
-	"RolesRights": func(cfg *config.Config) bool { return monitored(cfg) || kept(cfg) || dumped(cfg) },
+	"DumpBucket":    dumped,
+	"RolesRights":   func(cfg *config.Config) bool { return monitored(cfg) || kept(cfg) || dumped(cfg) || several(cfg) },
+	"LookAtServers": several, "LookAtCertificate": several, "MakeCertificate": several, "MakeServers": several, "TagNewServers": several, "TagTemplate": several, "TagBalancer": several,
+	"ChangeServers": several, "ValidateNames": several, "RoleOfGroup": several, "RoleOfBalancer": several,
 }
 
 func ownZone(cfg *config.Config) bool   { return cfg.CreateZone }
 func monitored(cfg *config.Config) bool { return cfg.AlarmEmail != "" }
 func kept(cfg *config.Config) bool      { return cfg.SnapshotsKept > 0 }
 func dumped(cfg *config.Config) bool    { return cfg.DumpBucket }
+func several(cfg *config.Config) bool   { return cfg.Servers.Several() }
 
 // needed are the statements of the deployer's documents in docs/iam that the stack needs, with the account's own.
 func needed(cfg *config.Config, account, zone string) ([]iampolicies.Statement, error) {
@@ -54,6 +57,18 @@ var kinds = [][2]string{
 	{"Volume", "volume"}, {"Snapshot", "volume"}, {"Subnet", "subnet"}, {"Vpc", "vpc"}, {"Route", "route-table"}, {"Address", "elastic-ip"}, {"", "instance"},
 }
 
+// balancers are the same for Elastic Load Balancing, whose actions are often about what is above what they make.
+var balancers = [][2]string{
+	{"Target", "targetgroup/site"}, {"LoadBalancer", "loadbalancer/app/site"}, {"CreateListener", "loadbalancer/app/site"}, {"Listener", "listener/app/site"},
+	{"CreateRule", "listener/app/site"}, {"Rule", "listener-rule/app/site"}, {"", "loadbalancer/app/site"},
+}
+
+// about says whether a resource of a policy is one of the service that an action is of: a statement may be about several.
+func about(resource, action string) bool {
+	service, _, _ := strings.Cut(action, ":")
+	return resource == "*" || strings.HasPrefix(resource, "arn:aws:"+service+":")
+}
+
 // asAWS is a resource of a policy as AWS builds its ARN for an action.
 func asAWS(resource, action string) string {
 	if before, wild := strings.CutSuffix(resource, "-*"); wild {
@@ -69,6 +84,13 @@ func asAWS(resource, action string) string {
 			}
 		}
 	}
+	if before, found := strings.CutSuffix(resource, ":*"); found && strings.HasPrefix(resource, "arn:aws:elasticloadbalancing:") {
+		for _, kind := range balancers {
+			if strings.Contains(action, kind[0]) {
+				return before + ":" + kind[1] + appended + "/0123456789abcdef"
+			}
+		}
+	}
 	return resource
 }
 
@@ -79,7 +101,9 @@ func questions(one iampolicies.Statement, cfg *config.Config) []*iam.SimulatePri
 	for _, action := range one.Action {
 		var resources []string
 		for _, resource := range one.Resource {
-			resources = append(resources, asAWS(resource, action))
+			if about(resource, action) {
+				resources = append(resources, asAWS(resource, action))
+			}
 		}
 		at := slices.IndexFunc(all, func(input *iam.SimulatePrincipalPolicyInput) bool { return slices.Equal(input.ResourceArns, resources) })
 		if at < 0 {
@@ -106,7 +130,12 @@ func circumstances(one iampolicies.Statement, cfg *config.Config) []types.Contex
 			case key == "ec2:InstanceType":
 				values, kind = []string{cfg.InstanceType}, types.ContextKeyTypeEnumString
 			case strings.HasSuffix(key, "NormalizedRecordNames"):
-				values = cfg.Records()
+				values = slices.Clone(cfg.Records())
+				if one.Sid == "ValidateNames" {
+					for i := range values {
+						values[i] = "_0123456789abcdef." + values[i]
+					}
+				}
 			case !strings.HasPrefix(operator, "ForAllValues:"):
 				values, kind = values[:1], types.ContextKeyTypeEnumString
 			}
@@ -121,7 +150,7 @@ const shownActions = 6
 
 // permissions asks AWS what the credentials would be allowed, without doing any of it.
 func (d *doctor) permissions(ctx context.Context) finding {
-	cfg, _, who, skipped := d.inAccount(ctx, "domain", "aliases", "routes", "redirects", "externalHosts", "zone", "createZone", "instanceType", "alarmEmail", "snapshotsKept", "dumpBucket")
+	cfg, _, who, skipped := d.inAccount(ctx, "domain", "aliases", "routes", "redirects", "externalHosts", "zone", "createZone", "instanceType", "alarmEmail", "snapshotsKept", "dumpBucket", "servers")
 	if skipped != nil {
 		return *skipped
 	}

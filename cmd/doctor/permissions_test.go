@@ -88,7 +88,10 @@ func TestStatementsAreThoseOfTheDocuments(t *testing.T) {
 	for _, sid := range []string{"OwnZone", "DumpBucket", "RoleOfRebootAlarm", "MakeSnapshotPolicy"} {
 		assert.NotContains(t, always, sid)
 	}
-	everything, err := needed(&config.Config{CreateZone: true, AlarmEmail: "x", SnapshotsKept: 7, DumpBucket: true}, account1, "")
+	for _, one := range policyOf(t, "../../docs/iam/deployer-servers.json") {
+		assert.NotContains(t, always, one.Sid, "one server needs none of it")
+	}
+	everything, err := needed(&config.Config{CreateZone: true, AlarmEmail: "x", SnapshotsKept: 7, DumpBucket: true, Servers: config.Servers{Min: 3, Max: 3}}, account1, "")
 	require.NoError(t, err)
 	assert.Len(t, everything, len(sids))
 }
@@ -131,5 +134,38 @@ func TestQuestionsAreTheAccountsOwn(t *testing.T) {
 		for _, resource := range resources {
 			assert.NotContains(t, resource, "111122223333", sid)
 		}
+	}
+}
+
+// TestWhatSeveralServersNeedIsAsked of each service about its own resources, as AWS builds their ARNs.
+func TestWhatSeveralServersNeedIsAsked(t *testing.T) {
+	cfg := &config.Config{Domain: "shop.example.org", Region: "us-west-2", Servers: config.Servers{Min: 2, Max: 4}}
+	statements, err := needed(cfg, "999988887777", "Z42")
+	require.NoError(t, err)
+	asked := map[string][]string{}
+	for _, one := range statements {
+		for _, input := range questions(one, cfg) {
+			for _, action := range input.ActionNames {
+				asked[one.Sid+" "+action] = input.ResourceArns
+			}
+			if one.Sid == "ValidateNames" {
+				assert.Equal(t, []string{"_0123456789abcdef.shop.example.org"}, input.ContextEntries[1].ContextKeyValues)
+			}
+		}
+	}
+	const here = ":us-west-2:999988887777:"
+	for action, want := range map[string]string{
+		"MakeCertificate acm:RequestCertificate": "*", "ChangeServers acm:DeleteCertificate": "arn:aws:acm" + here + "certificate/*", "MakeServers ec2:CreateLaunchTemplate": "arn:aws:ec2" + here + "launch-template/*",
+		"MakeServers autoscaling:CreateAutoScalingGroup":          "arn:aws:autoscaling" + here + "autoScalingGroup:*:autoScalingGroupName/web-1234567",
+		"MakeServers elasticloadbalancing:CreateTargetGroup":      "arn:aws:elasticloadbalancing" + here + "targetgroup/site-1234567/0123456789abcdef",
+		"ChangeServers elasticloadbalancing:CreateListener":       "arn:aws:elasticloadbalancing" + here + "loadbalancer/app/site-1234567/0123456789abcdef",
+		"ChangeServers elasticloadbalancing:CreateRule":           "arn:aws:elasticloadbalancing" + here + "listener/app/site-1234567/0123456789abcdef",
+		"ChangeServers elasticloadbalancing:SetRulePriorities":    "arn:aws:elasticloadbalancing" + here + "listener-rule/app/site-1234567/0123456789abcdef",
+		"ChangeServers elasticloadbalancing:RegisterTargets":      "arn:aws:elasticloadbalancing" + here + "targetgroup/site-1234567/0123456789abcdef",
+		"ChangeServers elasticloadbalancing:SetSubnets":           "arn:aws:elasticloadbalancing" + here + "loadbalancer/app/site-1234567/0123456789abcdef",
+		"ChangeServers elasticloadbalancing:ModifyListener":       "arn:aws:elasticloadbalancing" + here + "listener/app/site-1234567/0123456789abcdef",
+		"LookAtServers elasticloadbalancing:DescribeTargetHealth": "*",
+	} {
+		assert.Equal(t, []string{want}, asked[action], action)
 	}
 }

@@ -95,7 +95,7 @@ func (d *doctor) addresses(ctx context.Context) finding {
 }
 
 func (d *doctor) vcpus(ctx context.Context) finding {
-	cfg, read, who, skipped := d.inAccount(ctx, "instanceType")
+	cfg, read, who, skipped := d.inAccount(ctx, "instanceType", "servers")
 	if skipped != nil {
 		return *skipped
 	}
@@ -123,7 +123,8 @@ func (d *doctor) vcpus(ctx context.Context) finding {
 			}
 		}
 	}
-	return ofVCPUs.check(ctx, who, used, own, int(aws.ToInt32(sizes.InstanceTypes[0].VCpuInfo.DefaultVCpus)))
+	// As many servers as there may be are of this type.
+	return ofVCPUs.check(ctx, who, used, own, cfg.Servers.Max*int(aws.ToInt32(sizes.InstanceTypes[0].VCpuInfo.DefaultVCpus)))
 }
 
 // counts is how many vCPUs an instance takes of the quota.

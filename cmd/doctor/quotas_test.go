@@ -64,6 +64,8 @@ func TestVCPUs(t *testing.T) {
 	b.answers["ec2:DescribeInstances"] = `<DescribeInstancesResponse` + spaceEC2 + `><reservationSet>` + instance("t3.micro", ownTags) + `</reservationSet></DescribeInstancesResponse>`
 	b.answers["ec2:DescribeInstanceTypes"] = `<DescribeInstanceTypesResponse` + spaceEC2 + `><instanceTypeSet><item><vCpuInfo><defaultVCpus>4</defaultVCpus></vCpuInfo></item></instanceTypeSet></DescribeInstanceTypesResponse>`
 	assert.Equal(t, "2 of 5 vCPUs of running servers in use, this stack's among them, and 2 more needed", b.look((*doctor).vcpus).Reason, "a larger size")
+	b.set("servers", "3")
+	assert.Equal(t, "the account may have 5 vCPUs of running servers in eu-central-1: 2 are in use, and 10 more needed", b.look((*doctor).vcpus).Reason, "three of them")
 	b.answers["ec2:DescribeInstanceTypes"] = "!InvalidInstanceType"
 	assert.Equal(t, "how many vCPUs a t3.micro has is unknown: InvalidInstanceType: said so", b.look((*doctor).vcpus).Reason)
 }

@@ -61,7 +61,8 @@ var (
 	// alarms and dashboard are the site's.
 	ours = regexp.MustCompile(`^arn:aws:(iam::111122223333:(role|instance-profile)/berth-(host|snapshots)-\*|s3:::berth-dumps-\*|sns:[a-z0-9-]+:111122223333:alarms-\*|` +
 		`cloudwatch:[a-z0-9-]+:111122223333:alarm:app\.example\.com\?\*|cloudwatch::111122223333:dashboard/app-example-com|` +
-		`iam::111122223333:role/aws-service-role/events\.amazonaws\.com/AWSServiceRoleForCloudWatchEvents)$`)
+		`iam::111122223333:role/aws-service-role/(events\.amazonaws\.com/AWSServiceRoleForCloudWatchEvents|autoscaling\.amazonaws\.com/AWSServiceRoleForAutoScaling|` +
+		`elasticloadbalancing\.amazonaws\.com/AWSServiceRoleForElasticLoadBalancing))$`)
 )
 
 func equals(s Statement, key string, values ...string) bool {
@@ -70,7 +71,8 @@ func equals(s Statement, key string, values ...string) bool {
 
 // makes says whether a statement is about what the request itself makes, and marks.
 func makes(s Statement) bool {
-	return equals(s, "aws:RequestTag/ManagedBy", "berth") && !strings.Contains(s.Action[0], "Tag") || len(s.Condition["StringEquals"]["ec2:CreateAction"]) > 0
+	return equals(s, "aws:RequestTag/ManagedBy", "berth") && !strings.Contains(s.Action[0], "Tag") ||
+		len(s.Condition["StringEquals"]["ec2:CreateAction"]) > 0 || len(s.Condition["StringEquals"]["elasticloadbalancing:CreateAction"]) > 0
 }
 
 // marksWhatIsUnmarked is the one way to tag what exists and is not Berth's: to make it Berth's, if it has no owner.
@@ -127,7 +129,7 @@ func TestDeployerChangesOnlyItsOwn(t *testing.T) {
 
 // Only the account's administrator changes the boundary, which is what bounds the deployer's roles.
 func TestTheBoundaryIsTheAdministrators(t *testing.T) {
-	for _, path := range []string{"deployer-identity.json", "deployer.json", "deployer-monitoring.json", "previewer.json", "doctor.json", "state-read.json", "state-write.json"} {
+	for _, path := range []string{"deployer-identity.json", "deployer.json", "deployer-monitoring.json", "deployer-servers.json", "previewer.json", "doctor.json", "state-read.json", "state-write.json"} {
 		for _, s := range readPolicy(t, path) {
 			for _, action := range s.Action {
 				if s.Effect == "Allow" && slices.Contains(s.Resource, BoundaryARN("111122223333")) {
@@ -139,8 +141,11 @@ func TestTheBoundaryIsTheAdministrators(t *testing.T) {
 	for _, s := range readPolicy(t, "boundary.json") {
 		for _, action := range s.Action {
 			assert.NotContains(t, action, "*")
-			assert.Contains(t, []string{"cloudwatch:PutMetricData", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteSnapshot", "ec2:DescribeSnapshots", "ec2:DescribeVolumes", "s3:PutObject"}, action,
-				"what a server or Data Lifecycle Manager needs, and nothing that gives more")
+			assert.Contains(t, []string{
+				"autoscaling:CompleteLifecycleAction", "autoscaling:DescribeAutoScalingGroups", "autoscaling:SetInstanceHealth", "cloudwatch:PutMetricData",
+				"ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteSnapshot", "ec2:DescribeInstances", "ec2:DescribeSnapshots", "ec2:DescribeVolumes",
+				"elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:DescribeTargetHealth", "s3:PutObject",
+			}, action, "what a server or Data Lifecycle Manager needs, and nothing that gives more")
 		}
 	}
 	assert.NotRegexp(t, exampleAccount+"|"+exampleRegion+"|"+exampleDomain, Boundary, "it is the same in every account")

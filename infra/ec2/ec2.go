@@ -9,14 +9,14 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// register declares a resource of type token. Every resource of the program has its provider from a component, so that none of
+// Register declares a resource of type token. Every resource of the program has its provider from a component, so that none of
 // them has to name the provider's version.
-func register[R pulumi.CustomResource](ctx *pulumi.Context, token, name string, args any, made R, opts []pulumi.ResourceOption) (R, error) {
+func Register[R pulumi.CustomResource](ctx *pulumi.Context, token, name string, args any, made R, opts []pulumi.ResourceOption) (R, error) {
 	err := ctx.RegisterResource(token, name, inputs(reflect.ValueOf(args).Elem()), made, opts...)
 	return made, err
 }
 
-// inputs are the fields of args that are set, by their tags. A struct among them is an object.
+// inputs are the fields of args that are set, by their tags. A struct among them is an object, a slice a list of such.
 func inputs(args reflect.Value) pulumi.Map {
 	all := pulumi.Map{}
 	for i := range args.NumField() {
@@ -25,6 +25,12 @@ func inputs(args reflect.Value) pulumi.Map {
 		case field.IsZero():
 		case field.Kind() == reflect.Struct:
 			all[name] = inputs(field)
+		case field.Kind() == reflect.Slice:
+			var list pulumi.Array
+			for j := range field.Len() {
+				list = append(list, inputs(field.Index(j)))
+			}
+			all[name] = list
 		default:
 			all[name] = field.Interface().(pulumi.Input)
 		}

@@ -18,6 +18,7 @@ type InstanceArgs struct {
 	Ipv6AddressCount        pulumi.IntInput                 `pulumi:"ipv6AddressCount"`
 	Ipv6Addresses           pulumi.StringArrayInput         `pulumi:"ipv6Addresses"`
 	VpcSecurityGroupIds     pulumi.StringArrayInput         `pulumi:"vpcSecurityGroupIds"`
+	SourceDestCheck         pulumi.BoolInput                `pulumi:"sourceDestCheck"`
 	IamInstanceProfile      pulumi.StringInput              `pulumi:"iamInstanceProfile"`
 	MetadataOptions         InstanceMetadataOptionsArgs     `pulumi:"metadataOptions"`
 	CreditSpecification     InstanceCreditSpecificationArgs `pulumi:"creditSpecification"`
@@ -51,7 +52,7 @@ type InstanceRootBlockDeviceArgs struct {
 
 // NewInstance declares an Instance.
 func NewInstance(ctx *pulumi.Context, name string, args *InstanceArgs, opts ...pulumi.ResourceOption) (*Instance, error) {
-	return register(ctx, "aws:ec2/instance:Instance", name, args, &Instance{}, opts)
+	return Register(ctx, "aws:ec2/instance:Instance", name, args, &Instance{}, opts)
 }
 
 // VolumeAttachment ties a volume to an instance.
@@ -67,7 +68,7 @@ type VolumeAttachmentArgs struct {
 
 // NewVolumeAttachment declares a VolumeAttachment.
 func NewVolumeAttachment(ctx *pulumi.Context, name string, args *VolumeAttachmentArgs, opts ...pulumi.ResourceOption) (*VolumeAttachment, error) {
-	return register(ctx, "aws:ec2/volumeAttachment:VolumeAttachment", name, args, &VolumeAttachment{}, opts)
+	return Register(ctx, "aws:ec2/volumeAttachment:VolumeAttachment", name, args, &VolumeAttachment{}, opts)
 }
 
 // Eip is an Elastic IP address.
@@ -86,7 +87,7 @@ type EipArgs struct {
 
 // NewEip declares an Eip.
 func NewEip(ctx *pulumi.Context, name string, args *EipArgs, opts ...pulumi.ResourceOption) (*Eip, error) {
-	return register(ctx, "aws:ec2/eip:Eip", name, args, &Eip{}, opts)
+	return Register(ctx, "aws:ec2/eip:Eip", name, args, &Eip{}, opts)
 }
 
 // EipAssociation ties an Elastic IP address to an instance.
@@ -100,7 +101,7 @@ type EipAssociationArgs struct {
 
 // NewEipAssociation declares an EipAssociation.
 func NewEipAssociation(ctx *pulumi.Context, name string, args *EipAssociationArgs, opts ...pulumi.ResourceOption) (*EipAssociation, error) {
-	return register(ctx, "aws:ec2/eipAssociation:EipAssociation", name, args, &EipAssociation{}, opts)
+	return Register(ctx, "aws:ec2/eipAssociation:EipAssociation", name, args, &EipAssociation{}, opts)
 }
 
 // Tag is one tag of a resource that something else made.
@@ -115,5 +116,5 @@ type TagArgs struct {
 
 // NewTag declares a Tag.
 func NewTag(ctx *pulumi.Context, name string, args *TagArgs, opts ...pulumi.ResourceOption) (*Tag, error) {
-	return register(ctx, "aws:ec2/tag:Tag", name, args, &Tag{}, opts)
+	return Register(ctx, "aws:ec2/tag:Tag", name, args, &Tag{}, opts)
 }

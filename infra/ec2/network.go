@@ -20,7 +20,7 @@ type VpcArgs struct {
 
 // NewVpc declares a Vpc.
 func NewVpc(ctx *pulumi.Context, name string, args *VpcArgs, opts ...pulumi.ResourceOption) (*Vpc, error) {
-	return register(ctx, "aws:ec2/vpc:Vpc", name, args, &Vpc{}, opts)
+	return Register(ctx, "aws:ec2/vpc:Vpc", name, args, &Vpc{}, opts)
 }
 
 // Subnet is a subnet of a VPC.
@@ -43,7 +43,7 @@ type SubnetArgs struct {
 
 // NewSubnet declares a Subnet.
 func NewSubnet(ctx *pulumi.Context, name string, args *SubnetArgs, opts ...pulumi.ResourceOption) (*Subnet, error) {
-	return register(ctx, "aws:ec2/subnet:Subnet", name, args, &Subnet{}, opts)
+	return Register(ctx, "aws:ec2/subnet:Subnet", name, args, &Subnet{}, opts)
 }
 
 // LookupSubnetArgs say which subnet LookupSubnet is to find.
@@ -78,7 +78,7 @@ type InternetGatewayArgs struct {
 
 // NewInternetGateway declares an InternetGateway.
 func NewInternetGateway(ctx *pulumi.Context, name string, args *InternetGatewayArgs, opts ...pulumi.ResourceOption) (*InternetGateway, error) {
-	return register(ctx, "aws:ec2/internetGateway:InternetGateway", name, args, &InternetGateway{}, opts)
+	return Register(ctx, "aws:ec2/internetGateway:InternetGateway", name, args, &InternetGateway{}, opts)
 }
 
 // RouteTable is a route table of a VPC.
@@ -92,7 +92,7 @@ type RouteTableArgs struct {
 
 // NewRouteTable declares a RouteTable.
 func NewRouteTable(ctx *pulumi.Context, name string, args *RouteTableArgs, opts ...pulumi.ResourceOption) (*RouteTable, error) {
-	return register(ctx, "aws:ec2/routeTable:RouteTable", name, args, &RouteTable{}, opts)
+	return Register(ctx, "aws:ec2/routeTable:RouteTable", name, args, &RouteTable{}, opts)
 }
 
 // Route is a route of a route table.
@@ -104,11 +104,12 @@ type RouteArgs struct {
 	DestinationCidrBlock     pulumi.StringInput `pulumi:"destinationCidrBlock"`
 	DestinationIpv6CidrBlock pulumi.StringInput `pulumi:"destinationIpv6CidrBlock"`
 	GatewayId                pulumi.StringInput `pulumi:"gatewayId"`
+	NetworkInterfaceId       pulumi.StringInput `pulumi:"networkInterfaceId"`
 }
 
 // NewRoute declares a Route.
 func NewRoute(ctx *pulumi.Context, name string, args *RouteArgs, opts ...pulumi.ResourceOption) (*Route, error) {
-	return register(ctx, "aws:ec2/route:Route", name, args, &Route{}, opts)
+	return Register(ctx, "aws:ec2/route:Route", name, args, &Route{}, opts)
 }
 
 // RouteTableAssociation ties a route table to a subnet.
@@ -122,7 +123,7 @@ type RouteTableAssociationArgs struct {
 
 // NewRouteTableAssociation declares a RouteTableAssociation.
 func NewRouteTableAssociation(ctx *pulumi.Context, name string, args *RouteTableAssociationArgs, opts ...pulumi.ResourceOption) (*RouteTableAssociation, error) {
-	return register(ctx, "aws:ec2/routeTableAssociation:RouteTableAssociation", name, args, &RouteTableAssociation{}, opts)
+	return Register(ctx, "aws:ec2/routeTableAssociation:RouteTableAssociation", name, args, &RouteTableAssociation{}, opts)
 }
 
 // SecurityGroup is a security group of a VPC.
@@ -137,5 +138,5 @@ type SecurityGroupArgs struct {
 
 // NewSecurityGroup declares a SecurityGroup.
 func NewSecurityGroup(ctx *pulumi.Context, name string, args *SecurityGroupArgs, opts ...pulumi.ResourceOption) (*SecurityGroup, error) {
-	return register(ctx, "aws:ec2/securityGroup:SecurityGroup", name, args, &SecurityGroup{}, opts)
+	return Register(ctx, "aws:ec2/securityGroup:SecurityGroup", name, args, &SecurityGroup{}, opts)
 }

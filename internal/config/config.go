@@ -26,6 +26,8 @@ type Config struct {
 	Region, AvailabilityZone string
 	// InstanceType is one of internal/instance.
 	InstanceType string
+	// Servers is how many servers there are; see Servers.
+	Servers Servers
 	// AMI is the machine image, "" for the newest Debian 13 when a server is first made.
 	AMI string
 	// VolumeSize of the data volume, in GiB.
@@ -171,6 +173,7 @@ func Parse(project string, settings map[string]string, isSecret func(key string)
 	for _, setting := range table {
 		setting.parse(l)
 	}
+	l.several()
 	l.inProject(project)
 	if len(l.problems) > 0 {
 		return l.config, &Problems{List: l.problems}

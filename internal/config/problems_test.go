@@ -99,6 +99,8 @@ func TestMendingCommandsMend(t *testing.T) {
   berth:environment: { PORT: 8080, RATIO: 1.5 }
   berth:secrets: { TOKEN: plain }
   berth:volumsize: 20
+  berth:servers: { min: 5, max: 4, cpu: 95, sticki: true }
+  berth:http3: true
 `), 0o600))
 
 	fixed := 0

@@ -9,12 +9,13 @@ import (
 type kind string
 
 const (
-	isText       kind = "string"
-	isNumber     kind = "integer"
-	isBoolean    kind = "boolean"
-	isList       kind = "array"
-	isMap        kind = "object"
-	isTextOrList kind = "string or array" // `pulumi new` asks for texts only
+	isText        kind = "string"
+	isNumber      kind = "integer"
+	isBoolean     kind = "boolean"
+	isList        kind = "array"
+	isMap         kind = "object"
+	isTextOrList  kind = "string or array" // `pulumi new` asks for texts only
+	isNumberOrMap kind = "integer or object"
 )
 
 // setting is a row of the table. `make settings-table` writes Pulumi.yaml, Pulumi.production.yaml and README's table from it.
@@ -100,6 +101,18 @@ in the zone in which they were created. A change recreates them.`,
 			manual: `An instance type: t3 or t3a (nano to 2xlarge), or general purpose (m), compute optimised (c) or memory optimised (r) from
 the fifth generation on, with an x86-64 processor (m7i.large, c7a.xlarge). A t3.micro has 1 GiB of memory. A change stops and
 starts the server, which takes about two minutes. The preview shows what it costs. Local disks (c5d, m6id) are not used.`,
+		},
+		{
+			key: "servers", kind: isNumberOrMap, fallback: 1, parse: (*loader).servers,
+			about: "How many servers there are, 1 to 20, the first one included; or {min, max, cpu, first, sticky}. Several are behind a load balancer.",
+			manual: `How many servers there are: 1 to 20, the first one included. The first server has the data, the jobs and the releases. The
+others, web servers, are an Auto Scaling group behind a load balancer. They run each service that keeps no data and that a
+route uses, or that such a service depends on. The label berth.servers: "all" or "first" overrides where a service runs. The
+preview says where each one runs and why, and what it costs.
+With {min, max}, the number follows the web servers' CPU, which Auto Scaling keeps at cpu percent (10 to 90, default: 60). With
+first: false, the first server takes no requests. With sticky: true, a visitor stays at one server:
+  pulumi config set --path berth:servers.min 2
+  pulumi config set --path berth:servers.max 4`,
 		},
 		{
 			key: "ami", kind: isText, parse: (*loader).image,

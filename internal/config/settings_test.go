@@ -36,7 +36,7 @@ func TestEachSettingIsComplete(t *testing.T) {
 		assert.True(t, !s.required || s.inUse && s.prompt != "" && s.fallback == nil, "%s is required: the sample sets it and `pulumi new` asks for it", s.key)
 		switch s.fallback.(type) {
 		case int:
-			assert.Equal(t, isNumber, s.kind, s.key)
+			assert.Contains(t, []kind{isNumber, isNumberOrMap}, s.kind, s.key)
 		case bool:
 			assert.Equal(t, isBoolean, s.kind, s.key)
 		case string:

@@ -29,12 +29,23 @@ const (
 	dashboard   = 3.00   // a dashboard beyond the account's third, a month
 	snapshot    = 0.054  // a GB and month that a snapshot holds
 	traffic     = 0.09   // a GB out beyond the account's first 100 a month
+	balancer    = 0.027  // an Application Load Balancer, an hour
+	capacity    = 0.008  // one of its capacity units (LCU), an hour
+	between     = 0.01   // a GB between two zones, in each direction
+)
+
+// What several servers declare: infra's launch template and load balancer.
+const (
+	webDisk       = 20.0 // GB, a web server's
+	balancerZones = 2    // each with a public address
 )
 
 // What monitoring declares: infra/monitoring.go and provision/scripts/health/push.sh.
 const (
 	metrics = 7
 	alarms  = 12 // with that on CPU credits
+
+	severalAlarms = 4 // more of them with several servers, with that on web servers that are missing
 )
 
 //go:embed prices.txt
@@ -119,21 +130,47 @@ func (p Prices) Monthly(cfg *config.Config) (parts []Part) {
 		{"IPv4 address", ipv4 * hours},
 		{"hosted zone", zone},
 	}
+	if cfg.Servers.Several() {
+		web := cfg.Servers.Min - 1
+		if web > 0 {
+			name := "a web server"
+			if web > 1 {
+				name = fmt.Sprintf("%d web servers", web)
+			}
+			parts = append(parts, Part{name, float64(web) * p.webServer()})
+		}
+		parts = append(parts, Part{"load balancer", (balancer + balancerZones*ipv4) * hours}, Part{"one LCU", capacity * hours})
+	}
 	if cfg.AlarmEmail != "" {
 		count := alarms
 		if !instance.Burstable(cfg.InstanceType) {
 			count--
+		}
+		if cfg.Servers.Several() {
+			count += severalAlarms
+			if cfg.Servers.Min == 1 {
+				count-- // No web server is ever missing.
+			}
 		}
 		parts = append(parts, Part{"monitoring", metrics*metric + float64(count)*alarm + healthCheck + pushes})
 	}
 	return parts
 }
 
+// webServer is what one costs: the instance, its disk and its address.
+func (p Prices) webServer() float64 { return (p.Server+ipv4)*hours + webDisk*p.Gigabyte }
+
 // beside is what comes on top of Monthly: by use, or for what else the account has.
-func beside(cfg *config.Config) string {
+func (p Prices) beside(cfg *config.Config) string {
 	text := fmt.Sprintf("snapshots %.3f a GB that they hold and traffic beyond 100 GB %.2f a GB", snapshot, traffic)
 	if cfg.AlarmEmail != "" {
 		text += fmt.Sprintf(", and %.2f where the account has three dashboards already", dashboard)
+	}
+	if cfg.Servers.Several() {
+		if further := cfg.Servers.Max - cfg.Servers.Min; further > 0 {
+			text += fmt.Sprintf(", each further web server, at most %d, %.2f", further, p.webServer())
+		}
+		text += fmt.Sprintf(", more LCUs with more traffic, and traffic between zones, such as to the database, %.2f a GB and direction", between)
 	}
 	return text
 }
@@ -152,7 +189,7 @@ func (p Prices) Sentence(cfg *config.Config) string {
 	if cfg.Region != p.Region {
 		where = ", at the prices of " + p.Region
 	}
-	return fmt.Sprintf("about %.0f USD a month%s: %s; on top, %s", total, where, strings.Join(words, ", "), beside(cfg))
+	return fmt.Sprintf("about %.0f USD a month%s: %s; on top, %s", total, where, strings.Join(words, ", "), p.beside(cfg))
 }
 
 // Change says what another instance type costs a month, "" where it is the same.

@@ -35,6 +35,12 @@ func TestTheDocumentHasTheSameFigures(t *testing.T) {
 	}
 	for _, row := range []string{
 		fmt.Sprintf("| a snapshot, the daily and the final ones | %.3f a GB", snapshot),
+		fmt.Sprintf("| web server, t3.micro | 0.0120 and 0.005 an hour, 20 × 0.0952 | %.2f |", Listed(defaults()).webServer()),
+		fmt.Sprintf("| load balancer | %.3f an hour | %.2f |", balancer, balancer*hours),
+		fmt.Sprintf("| its public IPv4 addresses, one in each of two zones | %.3f an hour | %.2f |", ipv4, balancerZones*ipv4*hours),
+		fmt.Sprintf("| one capacity unit (LCU) | %.3f an hour | %.2f |", capacity, capacity*hours),
+		fmt.Sprintf("| traffic between zones | %.2f a GB", between),
+		fmt.Sprintf("| four alarms, with `berth:alarmEmail` | %.2f | %.2f |", alarm, severalAlarms*alarm),
 		fmt.Sprintf("| traffic out beyond 100 GB | %.2f a GB |", traffic),
 		fmt.Sprintf("| a dashboard beyond the account's third, with `berth:alarmEmail` | %.2f |", dashboard),
 	} {
@@ -90,15 +96,19 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// TestMonitoringIsPaidForAsItIsDeclared: only a burstable server has the alarm on credits.
+// TestMonitoringIsPaidForAsItIsDeclared: only a burstable server has the alarm on credits, and several servers have alarms of their own.
 func TestMonitoringIsPaidForAsItIsDeclared(t *testing.T) {
-	of := func(name string) float64 {
+	of := func(name string, servers config.Servers) float64 {
 		cfg := defaults()
-		cfg.InstanceType, cfg.AlarmEmail = name, "you@example.com"
+		cfg.InstanceType, cfg.AlarmEmail, cfg.Servers = name, "you@example.com", servers
 		parts := Listed(cfg).Monthly(cfg)
 		return parts[len(parts)-1].USD
 	}
-	assert.InDelta(t, alarm, of("t3.micro")-of("m7i.large"), 1e-9)
+	one := of("t3.micro", config.Servers{Min: 1, Max: 1})
+	assert.InDelta(t, 5.23, one, 1e-9)
+	assert.InDelta(t, alarm, one-of("m7i.large", config.Servers{Min: 1, Max: 1}), 1e-9)
+	assert.InDelta(t, 4*alarm, of("t3.micro", config.Servers{Min: 3, Max: 3})-one, 1e-9)
+	assert.InDelta(t, 3*alarm, of("t3.micro", config.Servers{Min: 1, Max: 3})-one, 1e-9)
 }
 
 func TestSentence(t *testing.T) {
@@ -107,4 +117,31 @@ func TestSentence(t *testing.T) {
 	cfg.AlarmEmail, cfg.Region = "you@example.com", "us-east-1"
 	assert.Contains(t, Sentence(cfg), "about 21 USD a month, at the prices of eu-central-1: ")
 	assert.Contains(t, Sentence(cfg), "and 3.00 where the account has three dashboards already")
+}
+
+// TestSeveralServers adds what they need to what one costs, and says what comes on top.
+func TestSeveralServers(t *testing.T) {
+	total := func(cfg *config.Config) (sum float64) {
+		for _, part := range Listed(cfg).Monthly(cfg) {
+			sum += part.USD
+		}
+		return sum
+	}
+	one, cfg := defaults(), defaults()
+	one.Servers = config.Servers{Min: 1, Max: 1}
+	assert.Equal(t, Sentence(defaults()), Sentence(one))
+	cfg.Servers = config.Servers{Min: 3, Max: 3}
+	// Two web servers, the load balancer with an address in two zones, and one of its units.
+	assert.InDelta(t, 2*(0.012*730+20*0.0952+0.005*730)+0.027*730+2*0.005*730+0.008*730, total(cfg)-total(one), 1e-9)
+	assert.Equal(t, "about 77 USD a month: t3.micro 8.76, 28 GB of gp3 2.67, IPv4 address 3.65, hosted zone 0.50, 2 web servers 28.63, load balancer 27.01, one LCU 5.84; "+
+		"on top, snapshots 0.054 a GB that they hold and traffic beyond 100 GB 0.09 a GB, more LCUs with more traffic, and traffic between zones, such as to the database, 0.01 a GB and direction", Sentence(cfg))
+	cfg.Servers = config.Servers{Min: 2, Max: 4}
+	assert.Contains(t, Sentence(cfg), "hosted zone 0.50, a web server 14.31, load balancer 27.01")
+	assert.Contains(t, Sentence(cfg), ", each further web server, at most 2, 14.31, more LCUs")
+	cfg.Servers = config.Servers{Min: 1, Max: 2}
+	assert.Contains(t, Sentence(cfg), "hosted zone 0.50, load balancer 27.01")
+	assert.Contains(t, Sentence(cfg), ", each further web server, at most 1, 14.31")
+	cfg.AlarmEmail = "you@example.com"
+	parts := Listed(cfg).Monthly(cfg)
+	assert.Equal(t, "monitoring", parts[len(parts)-1].Name)
 }

@@ -25,6 +25,10 @@ func export(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environm
 	ctx.Export("berth", pulumi.String(scripts.Version()))
 	ctx.Export("url", pulumi.String("https://"+cfg.Domain+"/"))
 	ctx.Export("address", address)
+	if environment.Servers != nil {
+		// What the names point to. The address above is the first server's, for SSH.
+		ctx.Export("servers", environment.Servers.BalancerName)
+	}
 	ctx.Export("commit", host.Commit)
 	ctx.Export("certificate", certificate(host.CertificateOutput))
 	// For the next preview, which sees no image.
@@ -119,15 +123,22 @@ const placeholderIssuer = "placeholder"
 
 // next is one sentence about what to do now.
 func next(cfg *config.Config, output pulumi.StringOutput) pulumi.StringOutput {
-	sentence := output.ApplyT(func(text string) string {
-		if issuer, _ := parseCertificate(text); issuer != placeholderIssuer {
-			return fmt.Sprintf("open https://%s/", cfg.Domain)
-		}
-		advice := fmt.Sprintf("the site answers with a self-signed certificate; the certificate step's lines say why. Most often a name does not resolve to 'address' yet: %s", strings.Join(cfg.Names(), ", "))
-		if cfg.CreateZone {
-			advice = fmt.Sprintf("the site answers with a self-signed certificate until %s is delegated: enter 'nameServers' for it at your registrar", cfg.Zone)
-		}
-		return advice + "; the server tries again twice a day, or at once: sudo /opt/berth/ssl-manager.sh generate"
-	})
-	return pulumi.Unsecret(sentence).(pulumi.StringOutput)
+	said := output.ApplyT(func(text string) string { return sentence(cfg, text) })
+	return pulumi.Unsecret(said).(pulumi.StringOutput)
+}
+
+func sentence(cfg *config.Config, text string) string {
+	issuer, _ := parseCertificate(text)
+	if issuer != placeholderIssuer {
+		return fmt.Sprintf("open https://%s/", cfg.Domain)
+	}
+	if cfg.Servers.Several() {
+		return fmt.Sprintf("open https://%s/: visitors see the load balancer's certificate. That of the servers is self-signed still, which visitors see once there is one server again; the certificate step's lines say why. "+
+			"The first server tries again twice a day, or at once: sudo /opt/berth/ssl-manager.sh generate", cfg.Domain)
+	}
+	advice := fmt.Sprintf("the site answers with a self-signed certificate; the certificate step's lines say why. Most often a name does not resolve to 'address' yet: %s", strings.Join(cfg.Names(), ", "))
+	if cfg.CreateZone {
+		advice = fmt.Sprintf("the site answers with a self-signed certificate until %s is delegated: enter 'nameServers' for it at your registrar", cfg.Zone)
+	}
+	return advice + "; the server tries again twice a day, or at once: sudo /opt/berth/ssl-manager.sh generate"
 }

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -26,4 +27,19 @@ func TestWhatStaysAfterADestroyIsSaid(t *testing.T) {
 	cfg.CreateZone, cfg.DumpBucket = true, true
 	assert.Contains(t, stays(cfg, "berth", "production"), "name servers of example.com")
 	assert.Contains(t, stays(cfg, "berth", "production"), "the bucket")
+}
+
+// TestWhatToDoNext: with several servers, visitors see the load balancer's certificate.
+func TestWhatToDoNext(t *testing.T) {
+	for _, test := range []struct {
+		issuer string
+		max    int
+		says   string
+	}{
+		{"An Authority", 1, "open https://app.example.com/"}, {"An Authority", 3, "open https://app.example.com/"},
+		{"placeholder", 1, "the site answers with a self-signed certificate;"}, {"placeholder", 3, "open https://app.example.com/: visitors see the load balancer's certificate. That of the servers is self-signed still"},
+	} {
+		cfg := &config.Config{Domain: "app.example.com", Servers: config.Servers{Min: test.max, Max: test.max}}
+		assert.True(t, strings.HasPrefix(sentence(cfg, `certificate issued by "`+test.issuer+`", valid until 2027-02-03T04:05:06Z`), test.says), test)
+	}
 }

@@ -96,7 +96,21 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 		set("publicKeyOpenssh", "ssh-ed25519 AAAA"+args.Name+"\n")
 	case "command:remote:Command":
 		set("stdout", prints)
-	case "aws:sns/topic:Topic", "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:s3/bucketV2:BucketV2":
+	case "aws:lb/loadBalancer:LoadBalancer":
+		set("arn", "arn:of:"+args.Name)
+		set("dnsName", "site.elb.example.net")
+		set("zoneId", "Z2")
+	case "aws:autoscaling/group:Group":
+		set("arn", "arn:of:"+args.Name)
+		set("name", args.Name)
+	case "aws:acm/certificate:Certificate":
+		set("arn", "arn:of:"+args.Name)
+		state["domainValidationOptions"] = resource.NewPropertyValue([]any{map[string]any{
+			"domainName": args.Inputs["domainName"].StringValue(), "resourceRecordName": "_token.app.example.com.", "resourceRecordType": "CNAME", "resourceRecordValue": "_answer.acm-validations.aws.",
+		}})
+	case "aws:route53/record:Record":
+		set("fqdn", args.Inputs["name"].StringValue())
+	case "aws:sns/topic:Topic", "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:s3/bucketV2:BucketV2", "aws:lb/targetGroup:TargetGroup", "aws:lb/listener:Listener":
 		set("arn", "arn:of:"+args.Name)
 	}
 	return args.Name + "-id", state, nil
@@ -104,7 +118,7 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 
 func (r *recorder) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	return resource.NewPropertyMapFromMap(map[string]any{"id": "Z1", "zoneId": "Z1", "value": "ami-0123456789abcdef0", "insecureValue": "ami-0123456789abcdef0",
-		"accountId": "111122223333", "policy": iam.Boundary}), nil
+		"accountId": "111122223333", "policy": iam.Boundary, "names": []any{"us-east-1a", "us-east-1b", "eu-central-1a", "eu-central-1b"}}), nil
 }
 
 func settings(pairs ...string) map[string]string {
@@ -240,6 +254,35 @@ func TestWrongSettingsDeclareNothing(t *testing.T) {
 	require.ErrorContains(t, err, "berth:volumeSize")
 	require.ErrorContains(t, err, "berth:domain")
 	assert.Empty(t, r.declared)
+}
+
+// TestSeveralServersAreDeclared with all that protects the stack.
+func TestSeveralServersAreDeclared(t *testing.T) {
+	r := run(t, settings("berth:servers", `{"min":2,"max":4,"cpu":70}`))
+	group := r.declared["aws:autoscaling/group:Group web"].Inputs
+	assert.Equal(t, []float64{1, 3}, []float64{group["minSize"].NumberValue(), group["maxSize"].NumberValue()})
+	assert.Contains(t, r.declared, "aws:autoscaling/policy:Policy cpu")
+	follows := func(name, before string) {
+		assert.Contains(t, strings.Join(r.declared[name].RegisterRPC.GetDependencies(), "\n"), before, name)
+	}
+	follows("command:remote:Command servers", "command:remote:Command::operations")
+	follows("aws:autoscaling/group:Group web", "command:remote:Command::servers")
+	// Its servers are reached until the last of them has gone.
+	follows("aws:autoscaling/group:Group web", "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::web")
+	follows("command:remote:Command joined", "aws:autoscaling/group:Group::web")
+	// On the way back to one server, what answers goes after the wait, which goes after the names have moved.
+	for _, before := range []string{"command:remote:Command::joined", "aws:lb/listener:Listener::https", "aws:lb/listener:Listener::http", "aws:autoscaling/group:Group::web", "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::web"} {
+		follows("command:remote:Command names-forgotten", before)
+	}
+	for _, kind := range []string{"a", "aaaa"} {
+		// The names move when servers answer, and the authority asks for them afterwards.
+		follows("aws:route53/record:Record "+kind+"-app.example.com", "command:remote:Command::names-forgotten")
+		follows("command:remote:Command certificate", "aws:route53/record:Record::"+kind+"-app.example.com")
+	}
+	guard := strings.Join(r.declared["berth:program:Protection "+unprotect].RegisterRPC.GetDependencies(), "\n")
+	for _, name := range []string{"aws:autoscaling/group:Group::web", "aws:lb/loadBalancer:LoadBalancer::site", "aws:route53/record:Record::validation-app.example.com"} {
+		assert.Contains(t, guard, name)
+	}
 }
 
 func TestParseCertificateTakesTheLastLine(t *testing.T) {

@@ -37,6 +37,7 @@ var refusals = []refusal{
 		"the credentials may not do this: give them what docs/iam/deployer.json lists (aws sts get-caller-identity says whose they are)"},
 	quota(`AddressLimitExceeded`, "the account has no Elastic IP left in REGION", "release one that nothing uses (aws ec2 describe-addresses --region REGION --query 'Addresses[?AssociationId==null].[PublicIp,AllocationId]')", "ec2", "L-0263D0A3", "10"),
 	quota(`VpcLimitExceeded`, "the account has no VPC left in REGION", "delete one that nothing uses, use a subnet that exists (pulumi config set berth:subnetId subnet-…)", "vpc", "L-F678F1CE", "10"),
+	quota(`TooManyLoadBalancers`, "the account has no load balancer left in REGION", "delete one that nothing uses (aws elbv2 describe-load-balancers --region REGION)", "elasticloadbalancing", "L-53DA6B97", "60"),
 	quota(`VcpuLimitExceeded|InstanceLimitExceeded`, "the account may run no more servers in REGION", "end one that nothing uses, take a smaller one (pulumi config set berth:instanceType t3.micro)", "ec2", "L-1216C47A", "VCPUS"),
 	{regexp.MustCompile(`InsufficientInstanceCapacity|InsufficientHostCapacity|instance type .* is not supported in your requested Availability Zone`),
 		"AWS has no TYPE to give in ZONE now: take another size or family for the time being (pulumi config set berth:instanceType OTHER), or try again in some minutes; until there is a server there is no site, and volume, address and certificate are kept for it"},
@@ -48,6 +49,10 @@ var refusals = []refusal{
 		"the volume is attached to another server, which was a manual change: detach it there (aws ec2 detach-volume --region REGION --volume-id vol-…, with the id that the message names)"},
 	{regexp.MustCompile(`AlreadyAssociated|InvalidIPAddress.InUse`),
 		"it was associated with something else, which was a manual change: find what has it (aws ec2 describe-addresses --region REGION), and take it away there (aws ec2 disassociate-address --region REGION --association-id eipassoc-…)"},
+	{regexp.MustCompile(`CAA_ERROR`),
+		"a CAA record above the site's names keeps Certificate Manager from issuing their certificate (dig CAA HOSTED): add one to it with the value 0 issue \"amazon.com\""},
+	{regexp.MustCompile(`waiting for ACM Certificate`),
+		"Certificate Manager has not seen the records that validate the site's names: most often nothing delegates to the zone yet (dig NS HOSTED; aws route53 list-hosted-zones-by-name --dns-name HOSTED finds its id, and aws route53 get-hosted-zone --id ID its name servers, which the registrar needs)"},
 	{regexp.MustCompile(`InvalidChangeBatch.*already exists`),
 		"the name has a record that is not this stack's: when nothing needs it, delete it in Route 53's console; when it was this stack's, docs/state.md says how to take it over"},
 	{regexp.MustCompile(`VolumeModificationRateExceeded`),
@@ -67,7 +72,7 @@ var refusals = []refusal{
 // advice is what to do about an error of AWS's, "" where its own words have to do.
 func advice(cfg *config.Config, said string) string {
 	wanted, _ := instance.Lookup(cfg.InstanceType)
-	names := strings.NewReplacer("REGION", cfg.Region, "ZONE", cfg.AvailabilityZone, "TYPE", cfg.InstanceType, "OTHER", wanted.Other(), "VCPUS", fmt.Sprint(max(32, wanted.VCPUs)))
+	names := strings.NewReplacer("REGION", cfg.Region, "ZONE", cfg.AvailabilityZone, "TYPE", cfg.InstanceType, "OTHER", wanted.Other(), "HOSTED", cfg.Zone, "VCPUS", fmt.Sprint(max(32, wanted.VCPUs*cfg.Servers.Max)))
 	for _, refusal := range refusals {
 		if refusal.codes.MatchString(said) {
 			return names.Replace(refusal.todo)

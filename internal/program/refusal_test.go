@@ -9,7 +9,7 @@ import (
 )
 
 func TestAWSsErrorsComeWithWhatToDo(t *testing.T) {
-	cfg := &config.Config{Region: "eu-central-1", AvailabilityZone: "eu-central-1a", InstanceType: "t3.micro"}
+	cfg := &config.Config{Region: "eu-central-1", AvailabilityZone: "eu-central-1a", InstanceType: "t3.micro", Zone: "example.com"}
 	const ec2 = "operation error EC2: X, https response error StatusCode: 400, RequestID: 0, api error "
 	for said, want := range map[string]string{
 		ec2 + "AddressLimitExceeded: The maximum number of addresses has been reached.":                                                                                                                            "no Elastic IP left in eu-central-1",
@@ -33,6 +33,9 @@ func TestAWSsErrorsComeWithWhatToDo(t *testing.T) {
 		ec2 + "VolumeModificationRateExceeded: You've reached the maximum modification rate per volume limit.":                                                                                                     "four times in 24 hours",
 		ec2 + "IncorrectModificationState: Cannot modify volume vol-0, currently in modification state OPTIMIZING":                                                                                                 "is not complete",
 		"api error InvalidChangeBatch: [Tried to create resource record set [name='app.example.com.', type='A'] but it already exists]":                                                                            "docs/state.md",
+		"operation error Elastic Load Balancing v2: CreateLoadBalancer, api error TooManyLoadBalancers: The maximum number of load balancers has been reached":                                                     "--quota-code L-53DA6B97",
+		"waiting for ACM Certificate (arn:aws:acm:x) to be issued: timeout while waiting for state to become 'ISSUED' (last state: 'PENDING_VALIDATION', timeout: 30m0s)":                                          "dig NS example.com",
+		"waiting for ACM Certificate (arn:aws:acm:x) to be issued: unexpected state 'FAILED', wanted target 'ISSUED'. last error: CAA_ERROR":                                                                       "dig CAA example.com",
 		ec2 + "DependencyViolation: The vpc 'vpc-0' has dependencies and cannot be deleted.":                                                                                                                       "not this stack's still uses it",
 		ec2 + "InvalidInstanceID.NotFound: The instance ID 'i-0' does not exist":                                                                                                                                   "pulumi refresh",
 		"operation error Route 53: GetChange, https response error StatusCode: 404, NoSuchChange: A change with the specified change ID does not ex":                                                               "in a minute",
@@ -44,7 +47,7 @@ func TestAWSsErrorsComeWithWhatToDo(t *testing.T) {
 		} else {
 			assert.Contains(t, advice(cfg, said), want, said)
 		}
-		assert.NotRegexp(t, `REGION|ZONE|TYPE|OTHER`, advice(cfg, said))
+		assert.NotRegexp(t, `REGION|ZONE|TYPE|OTHER|HOSTED`, advice(cfg, said))
 	}
 	cfg.InstanceType = "t3a.small"
 	assert.Contains(t, advice(cfg, "InsufficientInstanceCapacity"), "berth:instanceType t3.small")

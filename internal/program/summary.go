@@ -72,12 +72,21 @@ func summary(cfg *config.Config, next, address, commit, certificateOutput string
 		fmt.Sprintf("certificate  by %q, until %s", issuer, until),
 		"steps        " + steps,
 		"cost         " + cost.Sentence(cfg),
-		"next         " + next,
+	}
+	if count := cfg.Servers; count.Several() {
+		number := fmt.Sprint(count.Min)
+		if count.Max > count.Min {
+			number = fmt.Sprintf("%d to %d", count.Min, count.Max)
+		}
+		lines = append(lines, "servers      "+number+", behind a load balancer; the first one, "+address+", has the data and drives the others")
+	}
+	lines = append(lines,
+		"next         "+next,
 		"log in       (umask 077 && pulumi stack output --show-secrets sshPrivateKey >key.pem)",
 		"             pulumi stack output sshHostKey >> ~/.ssh/known_hosts",
-		"             " + login,
-		"look         " + login + " sudo /opt/berth/status.sh",
-		"go back      " + login + " sudo /opt/berth/deploy.sh rollback",
-	}
+		"             "+login,
+		"look         "+login+" sudo /opt/berth/status.sh",
+		"go back      "+login+" sudo /opt/berth/deploy.sh rollback",
+	)
 	return strings.Join(lines, "\n  ")
 }

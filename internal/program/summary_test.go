@@ -34,6 +34,12 @@ func TestTheSummarySaysWhatCameOfAnUpdate(t *testing.T) {
   look         ssh -i key.pem admin@203.0.113.9 sudo /opt/berth/status.sh
   go back      ssh -i key.pem admin@203.0.113.9 sudo /opt/berth/deploy.sh rollback`, text)
 
+	cfg.Servers = config.Servers{Min: 3, Max: 3}
+	assert.Contains(t, summary(cfg, "", "203.0.113.9", commit, prints, watch), "\n  servers      3, behind a load balancer; the first one, 203.0.113.9, has the data and drives the others\n  next ")
+	cfg.Servers.Max = 5
+	assert.Contains(t, summary(cfg, "", "203.0.113.9", commit, prints, watch), "\n  servers      3 to 5, behind a load balancer; ")
+	cfg.Servers = config.Servers{Min: 1, Max: 1}
+
 	nothing := &clock{names: []string{"", "release"}, ends: []time.Time{began, began.Add(time.Millisecond)}}
 	text = summary(cfg, "", "", commit, prints, nothing)
 	assert.Contains(t, text, "steps        none had to run")

@@ -45,6 +45,7 @@ func (f *findings) adviseAll() []string {
 	f.gaps()
 	f.ownTLS()
 	f.twice()
+	f.ofEachServer()
 	f.otherFiles()
 	if variables := len(f.cfg.Variables()); variables > 0 && !hasExample(f.cfg, f.commit.Folder) {
 		f.advise(aboutFiles, compose.Place{}, "the repository has no .env.example beside it, so a missing one of the stack's %d variables is not noticed; commit one that names them", variables)

@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"berth/internal/config"
+	"berth/internal/cost"
 	"berth/internal/plain"
 	"berth/internal/release/git"
 	"berth/internal/state"
@@ -70,13 +71,24 @@ func released(ctx *pulumi.Context) (before last, err error) {
 	return before, nil
 }
 
+// changes is the plan's table of changes, with several servers with where each service runs.
+func (r *Release) changes(cfg *config.Config, before *Plan) []string {
+	if cfg.Servers.Several() {
+		return r.Plan.ChangesOnServers(before)
+	}
+	return r.Plan.Changes(before)
+}
+
 func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *git.Repository, before last) (string, error) {
 	var lines []string
 	switch before.commit {
 	case "":
-		lines = append([]string{fmt.Sprintf("first release: %.12s", r.SHA)}, r.Plan.Changes(nil)...)
+		lines = append([]string{fmt.Sprintf("first release: %.12s", r.SHA)}, r.changes(cfg, nil)...)
 	case r.SHA:
 		lines = []string{fmt.Sprintf("commit %.12s is what the stack released last; if routes, variables or other settings change, it is released again", r.SHA)}
+		if cfg.Servers.Several() {
+			lines = append(lines, r.Plan.Placement()...)
+		}
 	default:
 		history, err := r.history(ctx, repo, before.commit)
 		if err != nil {
@@ -96,12 +108,15 @@ func (r *Release) describe(ctx context.Context, cfg *config.Config, repo *git.Re
 			reason, _, _ = strings.Cut(reason, "\n")
 			lines = append(lines, fmt.Sprintf("what is released cannot be planned for a comparison (%s); the lines below assume that it has the same services", plain.Line(reason)))
 		}
-		lines = append(lines, r.Plan.Changes(there)...)
+		lines = append(lines, r.changes(cfg, there)...)
 		lines = append(lines, r.Plan.Upgrades(there)...)
 	}
 	lines = append(lines, r.describeExternal()...)
 	lines = append(lines, r.describeVariables(before.variables)...)
 	lines = append(lines, describeJobs(cfg.Jobs)...)
+	if cfg.Servers.Several() {
+		lines = append(lines, "cost: "+cost.Sentence(cfg))
+	}
 	for _, advice := range r.Advice {
 		lines = append(lines, "advice: "+plain.Line(advice))
 	}

@@ -50,6 +50,15 @@ func outcome(key string, class trust.Class) string {
 	return "supported"
 }
 
+// ownLabels are what docs/compose.md says of the labels that Berth reads, with ' for what Markdown sets in code.
+const ownLabels = `A service may have three labels that Berth reads. The preview says what each one does.
+
+| label | value | what it decides |
+|---|---|---|
+| 'berth.stateful' | '"true"' or '"false"' | Whether the service is persistent, or every release replaces it. By default, a service that keeps data is persistent |
+| 'berth.overlap' | '"false"' | A service that every release replaces never runs twice: the old one is stopped before the new one starts |
+| 'berth.servers' | 'all' or 'first' | With several servers ('berth:servers'), whether the service runs on every one or on the first alone. By default, a service runs on every one if it keeps no data, and a route uses it or such a service depends on it |`
+
 // TestEveryKeyOfComposeIsInTheDocs: docs/compose.md says of each key of the specification what happens to it.
 func TestEveryKeyOfComposeIsInTheDocs(t *testing.T) {
 	byKey := classes(t)
@@ -85,9 +94,11 @@ The keys are those of the Compose specification, by their paths; %s is any name.
 %s from the specification's schema and from %s. Of %d keys, %d are refused, and %d have no effect on
 a server. A refused key is refused with all that is below it.
 
+%s
+
 | key | what happens | why |
 |---|---|---|
-%s`, "`*`", "`go test ./internal/release -run Docs -update`", "`internal/release/trust/allowed.json`", len(seen), counts["refused"], counts["no effect"], rows.String())
+%s`, "`*`", "`go test ./internal/release -run Docs -update`", "`internal/release/trust/allowed.json`", len(seen), counts["refused"], counts["no effect"], strings.ReplaceAll(ownLabels, "'", "`"), rows.String())
 	if *update {
 		require.NoError(t, os.WriteFile(features, []byte(text), 0o644))
 	}

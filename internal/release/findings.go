@@ -54,6 +54,7 @@ func examine(cfg *config.Config, commit Commit, model *compose.Model, made *Plan
 	f.newer()
 	f.jobs()
 	f.external()
+	f.severalServers()
 	if err := f.withoutEffect(); err != nil {
 		return nil, err
 	}

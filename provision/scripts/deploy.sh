@@ -47,6 +47,16 @@ source /opt/berth/release/jobs.sh
 source /opt/berth/release/restart.sh
 # shellcheck source=provision/scripts/release/prune.sh
 source /opt/berth/release/prune.sh
+# shellcheck source=provision/scripts/servers/members.sh
+source /opt/berth/servers/members.sh
+# shellcheck source=provision/scripts/servers/images.sh
+source /opt/berth/servers/images.sh
+# shellcheck source=provision/scripts/servers/reach.sh
+source /opt/berth/servers/reach.sh
+# shellcheck source=provision/scripts/servers/adopt.sh
+source /opt/berth/servers/adopt.sh
+# shellcheck source=provision/scripts/servers/fanout.sh
+source /opt/berth/servers/fanout.sh
 
 readonly LOG=/var/log/berth/release.log
 # MiB of free space below which a failure is put down to the want of it.
@@ -133,6 +143,7 @@ deploy() {
 # resume makes sure of the release that serves already.
 resume() {
   say "release $NEW serves already"
+  find_servers
   tell_volumes "$NEW"
   learn_routes "$NEW"
   switch_traffic "$NEW"
@@ -142,9 +153,15 @@ resume() {
   start_data "$NEW"
   create "$NEW"
   join "$NEW"
+  share_release "$NEW"
   stop_alone "$NEW"
+  prepare_servers "$NEW"
   start_release "$NEW"
+  await_servers "$NEW"
+  [ "${#WEB[@]}" -eq 0 ] || switch_everywhere "$NEW"
   verify "$NEW"
+  settle_servers "$NEW"
+  await_settled "$NEW"
   stop_others "$NEW"
   if ! kept "$NEW"; then
     write_release_record
@@ -165,6 +182,7 @@ keep_persistent() {
 # activate leads the site from OLD to NEW, whose images and compose files are there.
 activate() {
   step data
+  find_servers
   check_binds "$OLD" "$NEW"
   check_moving "$OLD" "$NEW"
   [ -z "$OLD" ] || check_passwords "$NEW"
@@ -188,6 +206,7 @@ activate() {
   step create
   create "$NEW"
   join "$NEW"
+  share_release "$NEW"
   if ! kept "$NEW"; then
     step migration
     migrate "$NEW"
@@ -195,22 +214,26 @@ activate() {
   step start
   say "starting release $NEW, ready within $HEALTHY_WITHIN seconds"
   stop_alone "$NEW" "$OLD"
+  prepare_servers "$NEW"
   start_release "$NEW"
   step rehearse
   write_release_record
   rehearse "$NEW"
+  await_servers "$NEW"
   step switch
   seal_upgrades
   SWITCHED=yes
-  switch_traffic "$NEW"
-  [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
+  switch_everywhere "$NEW"
+  [ -z "$RESTORING" ] || open_again
   step verify
   verify "$NEW"
   say "https://$DOMAIN/ is served by $NEW"
+  settle_servers "$NEW"
   if [ -n "$OLD" ]; then
     step drain
     drain "$OLD" "$NEW"
   fi
+  await_settled "$NEW"
   step stop
   stop_others "$NEW"
   stop_surplus_data "$NEW"
@@ -312,6 +335,7 @@ status() {
     read_text table docker ps --all --filter "label=com.docker.compose.project=$name" --format 'table {{.Label "com.docker.compose.service"}}\t{{.Status}}\t{{.Image}}'
     print "$table"
   done
+  tell_servers
 }
 
 # finish ends every release: a failed one leaves the site as it was.
@@ -357,7 +381,10 @@ finish() {
     awk '/^=== / { text = ""; next } { text = text $0 "\n" } END { printf "%s", text }' "$LOG" | tail -n 20 | cut -c 1-300 | plain >&3
   fi
   [ -z "$NEW" ] || [ "$NEW" = "$OLD" ] || put_back
-  [ -z "$RESTORING" ] || rm -f "$MAINTENANCE"
+  [ -z "$RESTORING" ] || (
+    set -e
+    open_again
+  )
   (
     set -e
     audit failed "$STEP" "$REASON"
@@ -423,7 +450,16 @@ put_back() {
     fi
     (
       set -e
+      servers_back "$OLD" "$NEW"
+    )
+    (
+      set -e
       drain "$NEW" "$OLD"
+    )
+  else
+    (
+      set -e
+      servers_back "$OLD" "$NEW"
     )
   fi
   [ "${#CHANGED_PASSWORDS[@]}" -eq 0 ] || (

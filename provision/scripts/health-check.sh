@@ -24,6 +24,10 @@ source /opt/berth/release/jobs.sh
 source /opt/berth/health/site.sh
 # shellcheck source=provision/scripts/health/server.sh
 source /opt/berth/health/server.sh
+# shellcheck source=provision/scripts/servers/members.sh
+source /opt/berth/servers/members.sh
+# shellcheck source=provision/scripts/health/servers.sh
+source /opt/berth/health/servers.sh
 # shellcheck source=provision/scripts/health/push.sh
 source /opt/berth/health/push.sh
 # shellcheck source=provision/scripts/health/minutes.sh

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The logs of the site and the space they and everything else take: log-monitor.sh view | sizes | rotate | clean
-#   view [SERVICE…] [--follow] [--since 10m] [--grep TEXT]
-#            what the app's services (all, or those named) and nginx say; certbot, where it is named
+#   view [SERVICE…] [--follow] [--since 10m] [--grep TEXT] [--server ID]
+#            what the app's services (all, or those named) and nginx say; certbot, where it is named; with several servers,
+#            on web server ID
 #   sizes    what takes space on the server's disks
 #   rotate   begin new log files now
 #   clean    take away what nothing needs: old logs, build cache, images of no kept release, packages' downloads; never
@@ -24,18 +25,26 @@ source /opt/berth/release/database.sh
 source /opt/berth/release/jobs.sh
 # shellcheck source=provision/scripts/release/prune.sh
 source /opt/berth/release/prune.sh
+# shellcheck source=provision/scripts/servers/images.sh
+source /opt/berth/servers/images.sh
+# shellcheck source=provision/scripts/servers/members.sh
+source /opt/berth/servers/members.sh
 
-usage() { fail arguments-invalid "usage: log-monitor.sh view [SERVICE…] [--follow] [--since 10m] [--grep TEXT] | sizes | rotate | clean"; }
+usage() { fail arguments-invalid "usage: log-monitor.sh view [SERVICE…] [--follow] [--since 10m] [--grep TEXT] [--server ID] | sizes | rotate | clean"; }
 
 view() {
-  local follow="" since=1h text="" id release name unread=""
+  local follow="" since=1h text="" server="" id release name unread=""
   local -a services=() logs=() ids=() more=() readers=()
   while [ $# -gt 0 ]; do
     case $1 in
       --follow | -f) follow=--follow ;;
-      --since | --grep)
+      --since | --grep | --server)
         [ $# -gt 1 ] || usage
-        if [ "$1" = --since ]; then since=$2; else text=$2; fi
+        case $1 in
+          --since) since=$2 ;;
+          --grep) text=$2 ;;
+          *) server=$2 ;;
+        esac
         shift
         ;;
       -*) usage ;;
@@ -43,6 +52,10 @@ view() {
     esac
     shift
   done
+  if [ -n "$server" ]; then
+    view_there "$server" "${services[@]}" ${follow:+"$follow"} --since "$since" --grep "$text"
+    return
+  fi
   release=$(current)
   [ -z "$release" ] || read_lines ids containers "release-$release"
   read_lines more containers "$DATA_PROJECT"
@@ -68,6 +81,16 @@ view() {
     for id in "${readers[@]}"; do wait "$id" || unread=yes; done
     [ -z "$unread" ] || fail logs-not-read "not every log could be read; look with: sudo docker ps --all"
   } | if [ -n "$text" ]; then grep --line-buffered --fixed-strings --ignore-case -- "$text" || [ $? -eq 1 ]; else cat; fi
+}
+
+# view_there has web server $1 show its logs; the rest are view's arguments. What comes from there is plain text here, whatever it is.
+view_there() {
+  local quoted
+  # shellcheck disable=SC2310 # it is one test
+  several || fail one-server "this is the only server; several are set with: pulumi config set berth:servers 3"
+  need_server "$1"
+  printf -v quoted ' %q' "${@:2}"
+  (by_hand "$1" "sudo -n /opt/berth/log-monitor.sh view$quoted" </dev/null 2>&1) | plain
 }
 
 # wanted says whether service $1 is among the others, or none is named.

@@ -8,7 +8,7 @@ import (
 
 // FS has the scripts by their path below /opt/berth.
 //
-//go:embed VERSION *.sh certificate edge health release status steps volume
+//go:embed VERSION *.sh certificate edge health release servers status steps volume
 var FS embed.FS
 
 // Version is Berth's, such as 0.1.0: an output of the stack, and /opt/berth/VERSION on the server.

@@ -13,6 +13,8 @@ source /opt/berth/release/containers.sh
 source /opt/berth/release/data.sh
 # shellcheck source=provision/scripts/release/jobs.sh
 source /opt/berth/release/jobs.sh
+# shellcheck source=provision/scripts/servers/members.sh
+source /opt/berth/servers/members.sh
 
 readonly SHOWN=5 # releases
 
@@ -55,8 +57,22 @@ minutes() {
   [ ! -s /var/lib/berth/minutes.tsv ] || cat /var/lib/berth/minutes.tsv
 }
 
+# servers are the site's, where there are several.
+servers() {
+  local now rest
+  # shellcheck disable=SC2310 # it is one test
+  if ! several; then
+    echo "[]"
+    return
+  fi
+  now=$(current)
+  read_text rest seen_servers
+  # shellcheck disable=SC2016 # jq's variables
+  jq -c --arg now "$now" '[{id: "first server", address: "", phase: "serves", said: (if $now == "" then "serves nothing" else "serves release \($now)" end), reboot: false}] + .' <<<"$rest"
+}
+
 gather() {
-  local health releases services history minutes jobs page version=""
+  local health releases services history minutes jobs servers page version=""
   read_text health checks
   [ ! -s /opt/berth/VERSION ] || read -r version </opt/berth/VERSION
   releases=$(releases)
@@ -64,11 +80,13 @@ gather() {
   history=$(history)
   minutes=$(minutes)
   jobs=$(jobs_known)
+  read_text servers servers
   # shellcheck disable=SC2016 # jq's variables
   read_text page jq -n -L /opt/berth/status --arg domain "$DOMAIN" --arg version "$version" --argjson health "$health" --slurpfile releases <(echo "$releases") --slurpfile services <(echo "$services") \
-    --slurpfile history <(echo "$history") --slurpfile jobs <(echo "$jobs") --rawfile minutes <(echo "$minutes") \
+    --slurpfile history <(echo "$history") --slurpfile jobs <(echo "$jobs") --rawfile minutes <(echo "$minutes") --argjson servers "$servers" \
     'import "words" as words; import "day" as day; {domain: $domain, berth: $version, time: $health.time, severity: $health.severity, checks: $health.checks, releases: $releases,
-      services: ($services | sort_by(.service)), jobs: $jobs, history: ($history | reverse), day: ($minutes | day::day($health.time | fromdate))} | words::plain'
+      services: ($services | sort_by(.service)), jobs: $jobs, history: ($history | reverse), day: ($minutes | day::day($health.time | fromdate))}
+     + (if $servers == [] then {} else {servers: $servers} end) | words::plain'
   printf '%s\n' "$page"
 }
 

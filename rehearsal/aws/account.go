@@ -26,6 +26,8 @@ type Resource struct {
 	Type, ID string
 	// Inputs are what was asked for, Outputs what AWS tells of it, inputs included.
 	Inputs, Outputs map[string]any
+	// Versions are a launch template's, the first one first: the inputs of each.
+	Versions []map[string]any `json:",omitempty"`
 	// Created is when it was made.
 	Created time.Time
 }
@@ -71,8 +73,8 @@ func Read(dir string) (*Account, error) {
 	return account, nil
 }
 
-// change runs a change on the account under its lock and keeps what it leaves, unless it fails.
-func change(dir string, run func(*Account) error) error {
+// Change runs a change on the account under its lock and keeps what it leaves, unless it fails.
+func Change(dir string, run func(*Account) error) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -145,7 +147,7 @@ func (a *Account) users(typ, property, id string) []*Resource {
 // EnsureBoundary makes the permissions boundary that an account's administrator makes before any deployer's update (docs/iam),
 // unless it is there.
 func EnsureBoundary(dir string) error {
-	return change(dir, func(account *Account) error {
+	return Change(dir, func(account *Account) error {
 		inputs := map[string]any{"name": iam.BoundaryName, "policy": iam.Boundary}
 		c := &call{account: account, kind: kinds[policyType], typ: policyType, inputs: inputs, outputs: maps.Clone(inputs)}
 		if account.get(policyType, iam.BoundaryARN(account.Number)) != nil {
@@ -162,7 +164,7 @@ func EnsureBoundary(dir string) error {
 // EnsureZone makes a hosted zone that is there before any stack, unless it is, and gives its id.
 func EnsureZone(dir, name string) (string, error) {
 	var id string
-	err := change(dir, func(account *Account) error {
+	err := Change(dir, func(account *Account) error {
 		for _, zone := range account.OfType(zoneType) {
 			if text(zone.Outputs, "name") == name {
 				id = zone.ID

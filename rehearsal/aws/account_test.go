@@ -61,7 +61,7 @@ func (f *fixture) network() *fixture {
 	f.make(vpcType, "vpc", properties{"cidrBlock": "10.20.0.0/16", "assignGeneratedIpv6CidrBlock": true})
 	f.make(gatewayType, "gateway", properties{"vpcId": f.ids["vpc"]})
 	f.make(subnetType, "subnet", properties{"vpcId": f.ids["vpc"], "cidrBlock": "10.20.0.0/24", "availabilityZone": "eu-central-1a", "mapPublicIpOnLaunch": true})
-	f.make(groupType, "group", properties{"vpcId": f.ids["vpc"], "name": "group"})
+	f.make(securityGroupType, "group", properties{"vpcId": f.ids["vpc"], "name": "group"})
 	return f
 }
 
@@ -146,8 +146,8 @@ func TestWhatAWSRefusesToMake(t *testing.T) {
 			return properties{"vpcId": f.ids["vpc"], "cidrBlock": "10.20.1.0/24", "availabilityZone": "us-east-1a"}
 		}},
 		{"Resource.AlreadyAssociated", gatewayType, func(f *fixture) properties { return properties{"vpcId": f.ids["vpc"]} }},
-		{"InvalidGroup.Duplicate", groupType, func(f *fixture) properties { return properties{"vpcId": f.ids["vpc"], "name": "group"} }},
-		{"inline rules", groupType, func(f *fixture) properties { return properties{"vpcId": f.ids["vpc"], "name": "x", "ingress": []any{}} }},
+		{"InvalidGroup.Duplicate", securityGroupType, func(f *fixture) properties { return properties{"vpcId": f.ids["vpc"], "name": "group"} }},
+		{"inline rules", securityGroupType, func(f *fixture) properties { return properties{"vpcId": f.ids["vpc"], "name": "x", "ingress": []any{}} }},
 		{"InvalidGroup.NotFound", ingressType, func(f *fixture) properties { r := rule(f); r["securityGroupId"] = "sg-1"; return r }},
 		{"InvalidParameterValue", ingressType, func(f *fixture) properties { r := rule(f); r["cidrIpv4"] = "10.0.0.1/8"; return r }},
 		{"InvalidParameterValue", ingressType, func(f *fixture) properties { r := rule(f); r["toPort"] = 70000.0; return r }},
@@ -224,7 +224,7 @@ func TestWhatDependsIsNotRemoved(t *testing.T) {
 	f.make(roleType, "role", properties{"name": "role", "assumeRolePolicy": "{}"})
 	f.make(profileType, "profile", properties{"name": "profile", "role": "role"})
 	for name, want := range map[[2]string]string{
-		{vpcType, "vpc"}: "DependencyViolation", {subnetType, "subnet"}: "DependencyViolation", {groupType, "group"}: "DependencyViolation",
+		{vpcType, "vpc"}: "DependencyViolation", {subnetType, "subnet"}: "DependencyViolation", {securityGroupType, "group"}: "DependencyViolation",
 		{gatewayType, "gateway"}: "mapped public address", {volumeType, "data"}: "VolumeInUse", {addressType, "address"}: "InvalidIPAddress.InUse",
 		{zoneType, "zone"}: "HostedZoneNotEmpty", {roleType, "role"}: "DeleteConflict",
 	} {
@@ -233,7 +233,7 @@ func TestWhatDependsIsNotRemoved(t *testing.T) {
 	// In the right order all of it goes; a terminated instance takes its ties with it.
 	for _, name := range [][2]string{
 		{instanceType, "server"}, {attachmentType, "attachment"}, {associationType, "association"}, {volumeType, "data"}, {addressType, "address"},
-		{recordType, "a"}, {zoneType, "zone"}, {profileType, "profile"}, {roleType, "role"}, {groupType, "group"}, {subnetType, "subnet"},
+		{recordType, "a"}, {zoneType, "zone"}, {profileType, "profile"}, {roleType, "role"}, {securityGroupType, "group"}, {subnetType, "subnet"},
 		{gatewayType, "gateway"}, {vpcType, "vpc"},
 	} {
 		require.NoError(t, f.remove(name[0], name[1]), name[1])
@@ -247,7 +247,7 @@ func TestTheNetworkNeedsItsGateway(t *testing.T) {
 	f := newFixture(t).server()
 	f.make(vpcType, "other", properties{"cidrBlock": "10.40.0.0/16"})
 	f.make(subnetType, "subnet", properties{"vpcId": f.ids["other"], "cidrBlock": "10.40.0.0/24", "availabilityZone": "eu-central-1b"})
-	f.make(groupType, "group", properties{"vpcId": f.ids["other"], "name": "group"})
+	f.make(securityGroupType, "group", properties{"vpcId": f.ids["other"], "name": "group"})
 	f.make(instanceType, "isolated", f.instance(nil))
 	_, err := f.create(associationType, "x", properties{"allocationId": f.ids["address"], "instanceId": f.ids["isolated"]})
 	require.ErrorContains(t, err, "Gateway.NotAttached")
@@ -268,7 +268,7 @@ func TestVolumesGrowSlowlyAndNeverShrink(t *testing.T) {
 	require.ErrorContains(t, f.update(volumeType, "data", size(40)), "VolumeModificationRateExceeded")
 	assert.EqualValues(t, 24, f.get(volumeType, "data").Outputs["size"])
 	// A day after the first change there is room for one more, and for no second.
-	require.NoError(t, change(f.dir, func(account *Account) error {
+	require.NoError(t, Change(f.dir, func(account *Account) error {
 		volume := account.get(volumeType, f.ids["data"]).Outputs
 		changes := strings.Fields(text(volume, modifications))
 		changes[0] = time.Now().UTC().Add(-25 * time.Hour).Format(time.RFC3339)

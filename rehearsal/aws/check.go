@@ -130,8 +130,11 @@ func (c *checker) block(s schema, path, rule string, values resource.PropertyMap
 func (c *checker) groups(s schema, path string, values resource.PropertyMap) {
 	given := func(names []string) []string {
 		return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-			_, given := values[resource.PropertyKey(camel(name))]
-			return !given
+			// Pulumi puts the names of lists into the plural.
+			return !slices.ContainsFunc([]string{"", "s", "es"}, func(plural string) bool {
+				_, given := values[resource.PropertyKey(camel(name)+plural)]
+				return given
+			})
 		})
 	}
 	said := map[string]bool{}

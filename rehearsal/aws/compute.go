@@ -72,8 +72,9 @@ func createInstance(c *call) error {
 	if associate, said := c.inputs["associatePublicIpAddress"].(bool); associate || !said && boolean(subnet.Outputs, "mapPublicIpOnLaunch") {
 		c.outputs["publicIp"] = c.account.freeAddress(128, 254)
 	}
-	if count := integer(c.inputs, "ipv6AddressCount"); count > 0 {
-		c.outputs["ipv6Addresses"] = anys(strings.TrimSuffix(text(subnet.Outputs, "ipv6CidrBlock"), "/64") + "a1b2")
+	automatic := boolean(subnet.Outputs, "assignIpv6AddressOnCreation") && len(list(c.inputs, "ipv6Addresses")) == 0
+	if count, said := c.inputs["ipv6AddressCount"].(float64); count > 0 || automatic && !said {
+		c.outputs["ipv6Addresses"] = anys(c.account.nextIPv6(subnet))
 	}
 	return nil
 }
@@ -103,7 +104,7 @@ func (c *call) checkInstance(operation string, subnet *Resource) error {
 		return apiError(operation, "VcpuLimitExceeded", "You have requested more vCPU capacity than your current vCPU limit of %d allows for the instance bucket that the specified instance type belongs to.", vcpuLimit)
 	}
 	for _, group := range list(c.inputs, "vpcSecurityGroupIds") {
-		found, err := c.find(operation, groupType, group, "InvalidGroup.NotFound")
+		found, err := c.find(operation, securityGroupType, group, "InvalidGroup.NotFound")
 		if err != nil {
 			return err
 		}
@@ -135,21 +136,29 @@ func removeInstance(c *call) error {
 	if boolean(c.old.Outputs, "disableApiTermination") {
 		return apiError("TerminateInstances", "OperationNotPermitted", "The instance '%s' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.", c.id)
 	}
-	for _, typ := range []string{attachmentType, associationType} {
-		for _, tie := range c.account.users(typ, "instanceId", c.id) {
-			c.account.remove(tie)
-		}
-	}
+	c.account.untie(c.id)
 	return nil
 }
 
-// freeAddress is an unused public address that ends in first to last.
-func (a *Account) freeAddress(first, last int) string {
-	var taken []string
+// untie removes what ends with an instance: its volumes' attachments, its address's association, its registration as a
+// target.
+func (a *Account) untie(instance string) {
+	for typ, property := range map[string]string{attachmentType: "instanceId", associationType: "instanceId", TargetAttachmentType: "targetId"} {
+		for _, tie := range a.users(typ, property, instance) {
+			a.remove(tie)
+		}
+	}
+}
+
+// freeAddress is an unused public address that ends in first to last, and is none of those that are taken.
+func (a *Account) freeAddress(first, last int, taken ...string) string {
 	for _, typ := range []string{addressType, instanceType} {
 		for _, resource := range a.OfType(typ) {
 			taken = append(taken, text(resource.Outputs, "publicIp"))
 		}
+	}
+	for _, balancer := range a.OfType(LoadBalancerType) {
+		taken = append(taken, list(balancer.Outputs, "ipv4Addresses")...)
 	}
 	for end := first; end <= last; end++ {
 		if address := a.Internet.Address(end); !slices.Contains(taken, address) {

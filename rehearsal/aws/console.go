@@ -72,7 +72,7 @@ func (c *Console) Change(ctx context.Context, typ, id string, properties map[str
 			return err
 		}
 	}
-	return change(c.p.dir, func(account *Account) error {
+	return Change(c.p.dir, func(account *Account) error {
 		maps.Copy(account.get(typ, id).Outputs, outputs)
 		return c.p.converge(ctx, account, kind, func() {})
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -150,7 +151,7 @@ var equivalent = map[string]map[string]func(old, now resource.PropertyValue) boo
 	policyType:       {"policy": samePolicy},
 	bucketPolicyType: {"policy": samePolicy},
 	DashboardType:    {"dashboardBody": sameJSON},
-	recordType:       {"name": texts(sameName)},
+	recordType:       {"name": texts(sameName), "aliases.name": texts(sameName)},
 	zoneType:         {"name": texts(sameName)},
 	healthCheckType:  {"type": texts(strings.EqualFold)},
 	routeType:        {"destinationIpv6CidrBlock": texts(samePrefix)},
@@ -162,6 +163,34 @@ var equivalent = map[string]map[string]func(old, now resource.PropertyValue) boo
 		"creditSpecification":            func(_, now resource.PropertyValue) bool { return now.IsNull() },
 		"creditSpecification.cpuCredits": func(_, now resource.PropertyValue) bool { return textOf(now) == "" },
 	},
+	LaunchTemplateType: {
+		"blockDeviceMappings.ebs.deleteOnTermination": texts(sameBool), "blockDeviceMappings.ebs.encrypted": texts(sameBool), "ebsOptimized": texts(sameBool),
+		"networkInterfaces.associatePublicIpAddress": texts(sameBool), "networkInterfaces.deleteOnTermination": texts(sameBool),
+		"creditSpecification": func(_, now resource.PropertyValue) bool { return now.IsNull() },
+	},
+	// Other types of load balancers, targets and actions ignore these; the rehearsal has none of them.
+	LoadBalancerType: {
+		"clientKeepAlive": never, "desyncMitigationMode": never, "dropInvalidHeaderFields": never, "enableHttp2": never, "enableXffClientPort": never,
+		"idleTimeout": never, "preserveHostHeader": never, "xffHeaderProcessingMode": never,
+	},
+	TargetGroupType: {
+		"healthCheck.port": never, "healthCheck.protocol": texts(strings.EqualFold), "port": never, "protocol": never, "vpcId": never,
+		"protocolVersion": texts(strings.EqualFold), "stickiness": never, "stickiness.cookieDuration": never,
+	},
+	ListenerType: {
+		"protocol":                     texts(strings.EqualFold),
+		"defaultActions.fixedResponse": never, "defaultActions.redirect": never, "defaultActions.targetGroupArn": never,
+	},
+	ListenerRuleType: {"actions.fixedResponse": never, "actions.redirect": never, "actions.targetGroupArn": never},
+}
+
+func never(resource.PropertyValue, resource.PropertyValue) bool { return false }
+
+// sameBool compares booleans that are texts.
+func sameBool(old, now string) bool {
+	before, err1 := strconv.ParseBool(old)
+	after, err2 := strconv.ParseBool(now)
+	return err1 == nil && err2 == nil && before == after
 }
 
 func textOf(value resource.PropertyValue) string {

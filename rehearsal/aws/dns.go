@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -44,11 +45,10 @@ func createRecord(c *call) error {
 	if err := checkRecord(c); err != nil {
 		return err
 	}
-	c.id = text(c.inputs, "zoneId") + "_" + text(c.inputs, "name") + "_" + text(c.inputs, "type")
+	c.id = text(c.inputs, "zoneId") + "_" + text(c.outputs, "name") + "_" + text(c.inputs, "type")
 	if c.account.get(recordType, c.id) != nil {
 		c.id += "_" + newHex(4) // It was another type's once, and kept its id when that changed.
 	}
-	c.outputs["fqdn"] = text(c.inputs, "name")
 	return nil
 }
 
@@ -58,12 +58,18 @@ func checkRecord(c *call) error {
 	if err != nil {
 		return err
 	}
-	name, apex := text(c.inputs, "name"), text(zone.Outputs, "name")
+	name, apex := bare(text(c.inputs, "name")), text(zone.Outputs, "name")
+	// The provider keeps a name in lower case and without a final dot.
+	c.outputs["name"], c.outputs["fqdn"] = name, name
 	if name != apex && !strings.HasSuffix(name, "."+apex) {
 		return apiError(operation, "InvalidChangeBatch", "[RRSet with DNS name %s. is not permitted in zone %s.]", name, apex)
 	}
-	values := list(c.inputs, "records")
-	if _, ok := c.inputs["ttl"]; !ok || len(values) == 0 {
+	values, aliases := list(c.inputs, "records"), objects(c.inputs, "aliases")
+	if len(aliases) > 0 {
+		if err := c.checkAlias(operation, aliases); err != nil {
+			return err
+		}
+	} else if _, ok := c.inputs["ttl"]; !ok || len(values) == 0 {
 		return apiError(operation, "InvalidInput", "Invalid request: expected ttl and at least one value for %s", name)
 	}
 	for _, other := range c.account.users(recordType, "zoneId", zone.ID) {
@@ -77,6 +83,38 @@ func checkRecord(c *call) error {
 		}
 	}
 	return nil
+}
+
+// checkAlias looks for the load balancer that an alias names.
+func (c *call) checkAlias(operation string, aliases []map[string]any) error {
+	typ, alias := text(c.inputs, "type"), aliases[0]
+	name, _ := strings.CutPrefix(bare(text(alias, "name")), "dualstack.")
+	switch balancers := c.account.OfType(LoadBalancerType); {
+	case len(aliases) > 1 || len(list(c.inputs, "records")) > 0 || c.inputs["ttl"] != nil:
+		return apiError(operation, "InvalidInput", "Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId], but found more than one")
+	case typ != "A" && typ != "AAAA":
+		return apiError(operation, "InvalidChangeBatch", "[Tried to create an alias that targets %s., type %s in zone %s, but the alias target name does not have that type]", name, typ, text(alias, "zoneId"))
+	case !slices.ContainsFunc(balancers, func(balancer *Resource) bool {
+		return bare(text(balancer.Outputs, "dnsName")) == name && text(balancer.Outputs, "zoneId") == text(alias, "zoneId")
+	}):
+		return apiError(operation, "InvalidChangeBatch", "[Tried to create an alias that targets %s., type %s in zone %s, but the alias target name does not lie within the target zone]", name, typ, text(alias, "zoneId"))
+	}
+	return nil
+}
+
+// AliasAddresses are the addresses of the load balancer that a record is an alias of, and whether it is one.
+func (a *Account) AliasAddresses(record *Resource) (addresses []string, alias bool) {
+	family := map[string]string{"A": "ipv4Addresses", "AAAA": "ipv6Addresses"}[text(record.Outputs, "type")]
+	for _, target := range objects(record.Outputs, "aliases") {
+		alias = true
+		name, _ := strings.CutPrefix(bare(text(target, "name")), "dualstack.")
+		for _, balancer := range a.OfType(LoadBalancerType) {
+			if bare(text(balancer.Outputs, "dnsName")) == name {
+				addresses = append(addresses, list(balancer.Outputs, family)...)
+			}
+		}
+	}
+	return addresses, alias
 }
 
 // recordValue says whether a value has its type's format.

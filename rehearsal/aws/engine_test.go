@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -63,6 +64,10 @@ func newStackBy(t *testing.T, account *Provider, cfg *config.Config) auto.Stack 
 		environment, err := infra.New(ctx, cfg)
 		if err == nil {
 			ctx.Export("address", environment.Address.PublicIP)
+			if environment.Servers != nil {
+				err = environment.Servers.Start(ctx, nil)
+			}
+			err = errors.Join(err, environment.PointNames(ctx, cfg, nil))
 		}
 		return err
 	}

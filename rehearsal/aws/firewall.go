@@ -3,21 +3,22 @@ package aws
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 const (
-	groupType   = "aws:ec2/securityGroup:SecurityGroup"
-	ingressType = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
-	egressType  = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+	securityGroupType = "aws:ec2/securityGroup:SecurityGroup"
+	ingressType       = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+	egressType        = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 	// ruleLimit is for each direction of a group. Source: VPC User Guide, "Amazon VPC quotas".
 	ruleLimit = 60
 )
 
 func firewallKinds() map[string]*kind {
 	return map[string]*kind{
-		groupType:   {operation: "CreateSecurityGroup", invalid: "InvalidParameterValue", world: true, create: createGroup, remove: removeGroup},
-		ingressType: {operation: "AuthorizeSecurityGroupIngress", invalid: "InvalidParameterValue", world: true, create: createRule, update: checkRule},
-		egressType:  {operation: "AuthorizeSecurityGroupEgress", invalid: "InvalidParameterValue", world: true, create: createRule, update: checkRule},
+		securityGroupType: {operation: "CreateSecurityGroup", invalid: "InvalidParameterValue", world: true, create: createGroup, remove: removeGroup},
+		ingressType:       {operation: "AuthorizeSecurityGroupIngress", invalid: "InvalidParameterValue", world: true, create: createRule, update: checkRule},
+		egressType:        {operation: "AuthorizeSecurityGroupEgress", invalid: "InvalidParameterValue", world: true, create: createRule, update: checkRule},
 	}
 }
 
@@ -29,7 +30,7 @@ func createGroup(c *call) error {
 	if len(list(c.inputs, "ingress")) > 0 || c.inputs["ingress"] != nil || c.inputs["egress"] != nil {
 		return fmt.Errorf("security group %s has inline rules; the account keeps standalone rules only, which must not be mixed with them", text(c.inputs, "name"))
 	}
-	for _, other := range c.account.users(groupType, "vpcId", vpc) {
+	for _, other := range c.account.users(securityGroupType, "vpcId", vpc) {
 		if text(other.Outputs, "name") == text(c.inputs, "name") {
 			return apiError("CreateSecurityGroup", "InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", text(c.inputs, "name"), vpc)
 		}
@@ -44,6 +45,19 @@ func removeGroup(c *call) error {
 	for _, instance := range c.account.OfType(instanceType) {
 		if slices.Contains(list(instance.Outputs, "vpcSecurityGroupIds"), c.id) {
 			return apiError("DeleteSecurityGroup", "DependencyViolation", "resource %s has a dependent object", c.id)
+		}
+	}
+	for _, balancer := range c.account.OfType(LoadBalancerType) {
+		if slices.Contains(list(balancer.Outputs, "securityGroups"), c.id) {
+			return apiError("DeleteSecurityGroup", "DependencyViolation", "resource %s has a dependent object", c.id)
+		}
+	}
+	// A rule of its own goes with it, another group's has to go before.
+	for _, typ := range []string{ingressType, egressType} {
+		for _, rule := range c.account.users(typ, "referencedSecurityGroupId", c.id) {
+			if text(rule.Outputs, "securityGroupId") != c.id {
+				return apiError("DeleteSecurityGroup", "DependencyViolation", "resource %s has a dependent object", c.id)
+			}
 		}
 	}
 	return nil
@@ -64,12 +78,22 @@ func createRule(c *call) error {
 func checkRule(c *call) error {
 	operation := c.kind.operation
 	group := text(c.inputs, "securityGroupId")
-	if _, err := c.find(operation, groupType, group, "InvalidGroup.NotFound"); err != nil {
+	found, err := c.find(operation, securityGroupType, group, "InvalidGroup.NotFound")
+	if err != nil {
 		return err
 	}
-	v4, v6 := text(c.inputs, "cidrIpv4"), text(c.inputs, "cidrIpv6")
-	if (v4 != "") == (v6 != "") {
-		return apiError(operation, "InvalidParameterValue", "CIDR block %s is malformed", v4+v6)
+	peers := slices.DeleteFunc([]string{text(c.inputs, "cidrIpv4"), text(c.inputs, "cidrIpv6"), text(c.inputs, "referencedSecurityGroupId")}, func(peer string) bool { return peer == "" })
+	if len(peers) != 1 {
+		return apiError(operation, "InvalidParameterValue", "CIDR block %s is malformed", strings.Join(peers, " "))
+	}
+	if id := text(c.inputs, "referencedSecurityGroupId"); id != "" {
+		other, err := c.find(operation, securityGroupType, id, "InvalidGroup.NotFound")
+		if err != nil {
+			return err
+		}
+		if text(other.Outputs, "vpcId") != text(found.Outputs, "vpcId") {
+			return apiError(operation, "InvalidGroup.NotFound", "You have specified two resources that belong to different networks.")
+		}
 	}
 	from, to, protocol := integer(c.inputs, "fromPort"), integer(c.inputs, "toPort"), text(c.inputs, "ipProtocol")
 	if _, bounded := c.inputs["fromPort"]; (protocol == "tcp" || protocol == "udp") && (!bounded || from < 0 || from > to) {
@@ -77,12 +101,12 @@ func checkRule(c *call) error {
 	}
 	for _, other := range c.account.users(c.typ, "securityGroupId", group) {
 		if other.ID != c.id && ruleOf(other.Inputs) == ruleOf(c.inputs) {
-			return apiError(operation, "InvalidPermission.Duplicate", "the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists", v4+v6, protocol, from, to)
+			return apiError(operation, "InvalidPermission.Duplicate", "the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists", peers[0], protocol, from, to)
 		}
 	}
 	return nil
 }
 
 func ruleOf(inputs map[string]any) string {
-	return fmt.Sprint(text(inputs, "ipProtocol"), integer(inputs, "fromPort"), integer(inputs, "toPort"), text(inputs, "cidrIpv4"), text(inputs, "cidrIpv6"))
+	return fmt.Sprint(text(inputs, "ipProtocol"), integer(inputs, "fromPort"), integer(inputs, "toPort"), text(inputs, "cidrIpv4"), text(inputs, "cidrIpv6"), text(inputs, "referencedSecurityGroupId"))
 }

@@ -25,7 +25,18 @@ const (
 	GitHost        = 4
 	MonitoringHost = 5
 	S3Host         = 6
+	// ScalingHost is that of EC2 Auto Scaling, of Elastic Load Balancing and of EC2's own API.
+	ScalingHost = 7
 )
+
+// ScalingNames are the names of the endpoints that are at ScalingHost, in the region of an instance or a subnet.
+func ScalingNames(place *Resource) []string {
+	var names []string
+	for _, service := range []string{"autoscaling", "elasticloadbalancing", "ec2"} {
+		names = append(names, service+"."+regionOf(place)+".amazonaws.com")
+	}
+	return names
+}
 
 // Prefix is the network's range, such as 198.51.100.0/24.
 func (i Internet) Prefix() string { return i.Address(0) + "/24" }

@@ -34,7 +34,7 @@ var kinds map[string]*kind
 
 func init() {
 	kinds = map[string]*kind{}
-	for _, group := range []map[string]*kind{networkKinds(), firewallKinds(), computeKinds(), storageKinds(), identityKinds(), dnsKinds(), monitoringKinds(), backupKinds(), bucketKinds()} {
+	for _, group := range []map[string]*kind{networkKinds(), firewallKinds(), computeKinds(), storageKinds(), identityKinds(), dnsKinds(), monitoringKinds(), backupKinds(), bucketKinds(), scalingKinds(), balancerKinds(), certificateKinds()} {
 		maps.Copy(kinds, group)
 	}
 	for typ, kind := range kinds {
@@ -55,6 +55,8 @@ type call struct {
 	// inputs are the new ones, old the resource as it was (nil when it is made), outputs what becomes of it.
 	inputs, outputs map[string]any
 	old             *Resource
+	// versions are those of a launch template.
+	versions []map[string]any
 }
 
 func (c *call) resource() *Resource {
@@ -62,7 +64,7 @@ func (c *call) resource() *Resource {
 	if c.old != nil {
 		created = c.old.Created
 	}
-	return &Resource{Type: c.typ, ID: c.id, Inputs: c.inputs, Outputs: c.outputs, Created: created}
+	return &Resource{Type: c.typ, ID: c.id, Inputs: c.inputs, Outputs: c.outputs, Versions: c.versions, Created: created}
 }
 
 // find is a resource that an input names; the error is AWS's for one that does not exist.

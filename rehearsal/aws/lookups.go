@@ -2,15 +2,19 @@ package aws
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // debianParameter is where Debian publishes its newest image.
 const debianParameter = "/aws/service/debian/release/13/latest/amd64"
 
+// zoneLetters are those of a region's availability zones.
+var zoneLetters = []string{"a", "b", "c"}
+
 // lookups answer the functions (invokes) of the provider.
-var lookups = map[string]func(account *Account, args map[string]any) (map[string]any, error){
-	"aws:ssm/getParameter:getParameter": func(_ *Account, args map[string]any) (map[string]any, error) {
+var lookups = map[string]func(account *Account, region string, args map[string]any) (map[string]any, error){
+	"aws:ssm/getParameter:getParameter": func(_ *Account, _ string, args map[string]any) (map[string]any, error) {
 		if name := text(args, "name"); name != debianParameter {
 			return nil, fmt.Errorf("reading SSM Parameter (%s): couldn't find resource: %w", name, apiError("SSM:GetParameter", "ParameterNotFound", "%s", name))
 		}
@@ -19,10 +23,22 @@ var lookups = map[string]func(account *Account, args map[string]any) (map[string
 			"arn": "arn:aws:ssm:::parameter" + debianParameter,
 		}, nil
 	},
-	"aws:index/getCallerIdentity:getCallerIdentity": func(account *Account, _ map[string]any) (map[string]any, error) {
+	"aws:index/getCallerIdentity:getCallerIdentity": func(account *Account, _ string, _ map[string]any) (map[string]any, error) {
 		return map[string]any{"id": account.Number, "accountId": account.Number, "arn": "arn:aws:iam::" + account.Number + ":user/operator", "userId": "AIDAREHEARSAL23456777"}, nil
 	},
-	"aws:iam/getPolicy:getPolicy": func(account *Account, args map[string]any) (map[string]any, error) {
+	"aws:index/getAvailabilityZones:getAvailabilityZones": func(_ *Account, region string, args map[string]any) (map[string]any, error) {
+		for _, filter := range objects(args, "filters") {
+			if text(filter, "name") != "zone-type" || !slices.Equal(list(filter, "values"), []string{"availability-zone"}) {
+				return nil, fmt.Errorf("look up availability zones by %v: the rehearsal has the zones of the region alone", filter)
+			}
+		}
+		var names, ids, groups []string
+		for i, letter := range zoneLetters {
+			names, ids, groups = append(names, region+letter), append(ids, fmt.Sprintf("%s-az%d", region, i+1)), append(groups, region)
+		}
+		return map[string]any{"id": region, "names": anys(names...), "zoneIds": anys(ids...), "groupNames": anys(groups...), "state": text(args, "state"), "filters": args["filters"]}, nil
+	},
+	"aws:iam/getPolicy:getPolicy": func(account *Account, _ string, args map[string]any) (map[string]any, error) {
 		policy := account.get(policyType, text(args, "arn"))
 		if policy == nil {
 			return map[string]any{"arn": text(args, "arn")}, fmt.Errorf("reading IAM Policy (%s): couldn't find resource", text(args, "arn"))
@@ -32,7 +48,7 @@ var lookups = map[string]func(account *Account, args map[string]any) (map[string
 			"policyId": policy.Outputs["policyId"], "description": text(policy.Outputs, "description"), "attachmentCount": 0.0, "tags": map[string]any{},
 		}, nil
 	},
-	"aws:route53/getZone:getZone": func(account *Account, args map[string]any) (map[string]any, error) {
+	"aws:route53/getZone:getZone": func(account *Account, _ string, args map[string]any) (map[string]any, error) {
 		for _, zone := range account.OfType(zoneType) {
 			if text(zone.Outputs, "name") == strings.TrimSuffix(text(args, "name"), ".") || zone.ID == text(args, "zoneId") {
 				return map[string]any{
@@ -45,7 +61,7 @@ var lookups = map[string]func(account *Account, args map[string]any) (map[string
 		}
 		return nil, fmt.Errorf("no matching Route 53 Hosted Zone found")
 	},
-	"aws:vpc/getSecurityGroupRules:getSecurityGroupRules": func(account *Account, args map[string]any) (map[string]any, error) {
+	"aws:vpc/getSecurityGroupRules:getSecurityGroupRules": func(account *Account, _ string, args map[string]any) (map[string]any, error) {
 		var ids []string
 		for _, filter := range objects(args, "filters") {
 			if text(filter, "name") != "group-id" {
@@ -61,7 +77,7 @@ var lookups = map[string]func(account *Account, args map[string]any) (map[string
 		}
 		return map[string]any{"id": "eu-central-1", "ids": anys(ids...), "filters": args["filters"], "tags": map[string]any{}}, nil
 	},
-	"aws:vpc/getSecurityGroupRule:getSecurityGroupRule": func(account *Account, args map[string]any) (map[string]any, error) {
+	"aws:vpc/getSecurityGroupRule:getSecurityGroupRule": func(account *Account, _ string, args map[string]any) (map[string]any, error) {
 		id := text(args, "securityGroupRuleId")
 		for _, typ := range []string{ingressType, egressType} {
 			rule := account.get(typ, id)
@@ -77,7 +93,7 @@ var lookups = map[string]func(account *Account, args map[string]any) (map[string
 		}
 		return nil, apiError("DescribeSecurityGroupRules", "InvalidSecurityGroupRuleId.NotFound", "The security group rule ID '%s' does not exist", id)
 	},
-	"aws:ec2/getSubnet:getSubnet": func(account *Account, args map[string]any) (map[string]any, error) {
+	"aws:ec2/getSubnet:getSubnet": func(account *Account, _ string, args map[string]any) (map[string]any, error) {
 		subnet := account.get(subnetType, text(args, "id"))
 		if subnet == nil {
 			return nil, apiError("DescribeSubnets", "InvalidSubnetID.NotFound", "The subnet ID '%s' does not exist", text(args, "id"))

@@ -1,8 +1,10 @@
 package aws
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 const (
@@ -21,7 +23,7 @@ func networkKinds() map[string]*kind {
 		gatewayType:  {create: createGateway, remove: removeGateway},
 		subnetType:   {world: true, create: createSubnet, update: updateSubnet, remove: removeSubnet},
 		tableType:    {create: createTable, remove: removeTable},
-		routeType:    {create: createRoute},
+		routeType:    {world: true, create: createRoute, update: updateRoute},
 		tableUseType: {create: createTableUse},
 	}
 }
@@ -49,7 +51,7 @@ func createVPC(c *call) error {
 }
 
 func removeVPC(c *call) error {
-	for _, typ := range []string{subnetType, gatewayType, groupType, tableType} {
+	for _, typ := range []string{subnetType, gatewayType, securityGroupType, tableType} {
 		if len(c.account.users(typ, "vpcId", c.id)) > 0 {
 			return apiError("DeleteVpc", "DependencyViolation", "The vpc '%s' has dependencies and cannot be deleted.", c.id)
 		}
@@ -76,6 +78,9 @@ func removeGateway(c *call) error {
 		if text(instance.Outputs, "publicIp") != "" && c.account.vpcOf(instance) == text(c.old.Outputs, "vpcId") {
 			return apiError("DetachInternetGateway", "DependencyViolation", "Network %s has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.", text(c.old.Outputs, "vpcId"))
 		}
+	}
+	for _, balancer := range c.account.users(LoadBalancerType, "vpcId", text(c.old.Outputs, "vpcId")) {
+		return apiError("DetachInternetGateway", "DependencyViolation", "Network %s has some mapped public address(es). Please unmap those public address(es) before detaching the gateway: %s", text(c.old.Outputs, "vpcId"), balancer.ID)
 	}
 	for _, route := range c.account.users(routeType, "gatewayId", c.id) {
 		return apiError("DeleteInternetGateway", "DependencyViolation", "The internetGateway '%s' has dependencies and cannot be deleted: %s.", c.id, route.ID)
@@ -113,7 +118,7 @@ func createSubnet(c *call) error {
 	if zone == "" {
 		zone = c.region + "a"
 	}
-	if len(zone) != len(c.region)+1 || zone[:len(c.region)] != c.region {
+	if letter, inside := strings.CutPrefix(zone, c.region); !inside || !slices.Contains(zoneLetters, letter) {
 		return apiError("CreateSubnet", "InvalidParameterValue", "Value (%s) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: %[2]sa, %[2]sb, %[2]sc.", zone, c.region)
 	}
 	c.id = newID("subnet")
@@ -147,7 +152,8 @@ func (c *call) checkSubnetIPv6(operation string, vpc *Resource) error {
 }
 
 func removeSubnet(c *call) error {
-	if len(c.account.users(instanceType, "subnetId", c.id)) > 0 {
+	inside := func(balancer *Resource) bool { return slices.Contains(list(balancer.Outputs, "subnets"), c.id) }
+	if len(c.account.users(instanceType, "subnetId", c.id)) > 0 || slices.ContainsFunc(c.account.OfType(LoadBalancerType), inside) {
 		return apiError("DeleteSubnet", "DependencyViolation", "The subnet '%s' has dependencies and cannot be deleted.", c.id)
 	}
 	return nil
@@ -174,12 +180,8 @@ func createRoute(c *call) error {
 	if err != nil {
 		return err
 	}
-	gateway, err := c.find("CreateRoute", gatewayType, text(c.inputs, "gatewayId"), "InvalidInternetGatewayID.NotFound")
-	if err != nil {
+	if err := c.checkRouteTarget("CreateRoute", table); err != nil {
 		return err
-	}
-	if text(gateway.Outputs, "vpcId") != text(table.Outputs, "vpcId") {
-		return apiError("CreateRoute", "InvalidParameterValue", "route table %s and network gateway %s belong to different networks", table.ID, gateway.ID)
 	}
 	destination := text(c.inputs, "destinationCidrBlock") + text(c.inputs, "destinationIpv6CidrBlock")
 	if _, err := netip.ParsePrefix(destination); err != nil {
@@ -190,6 +192,40 @@ func createRoute(c *call) error {
 		return apiError("CreateRoute", "RouteAlreadyExists", "The route identified by %s already exists.", destination)
 	}
 	c.outputs["origin"], c.outputs["state"] = "CreateRoute", "active"
+	return nil
+}
+
+// updateRoute gives a route another target in place.
+func updateRoute(c *call) error {
+	table, err := c.find("ReplaceRoute", tableType, text(c.inputs, "routeTableId"), "InvalidRouteTableID.NotFound")
+	if err != nil {
+		return err
+	}
+	c.outputs["state"] = "active"
+	return c.checkRouteTarget("ReplaceRoute", table)
+}
+
+// checkRouteTarget finds the internet gateway or the network interface of a route. AWS takes an interface
+// whose source/destination check is on, and drops the packets there.
+func (c *call) checkRouteTarget(operation string, table *Resource) error {
+	target, vpc := text(c.inputs, "networkInterfaceId"), ""
+	if target != "" {
+		owners := c.account.users(instanceType, "primaryNetworkInterfaceId", target)
+		if len(owners) == 0 {
+			return apiError(operation, "InvalidNetworkInterfaceID.NotFound", "The networkInterface ID '%s' does not exist", target)
+		}
+		vpc = c.account.vpcOf(owners[0])
+		c.outputs["instanceId"], c.outputs["instanceOwnerId"] = owners[0].ID, number
+	} else {
+		gateway, err := c.find(operation, gatewayType, text(c.inputs, "gatewayId"), "InvalidInternetGatewayID.NotFound")
+		if err != nil {
+			return err
+		}
+		target, vpc = gateway.ID, text(gateway.Outputs, "vpcId")
+	}
+	if vpc != text(table.Outputs, "vpcId") {
+		return apiError(operation, "InvalidParameterValue", "route table %s and network gateway %s belong to different networks", table.ID, target)
+	}
 	return nil
 }
 
@@ -222,4 +258,21 @@ func (a *Account) nextPrivate(subnet *Resource) string {
 		address = address.Next()
 	}
 	return address.String()
+}
+
+// nextIPv6 is a free address of a subnet's IPv6 range.
+func (a *Account) nextIPv6(subnet *Resource) string {
+	var taken []string
+	for _, instance := range a.users(instanceType, "subnetId", subnet.ID) {
+		taken = append(taken, list(instance.Outputs, "ipv6Addresses")...)
+	}
+	for _, balancer := range a.OfType(LoadBalancerType) {
+		taken = append(taken, list(balancer.Outputs, "ipv6Addresses")...)
+	}
+	range6 := strings.TrimSuffix(text(subnet.Outputs, "ipv6CidrBlock"), "/64")
+	for end := 0xa1b2; ; end++ {
+		if address := fmt.Sprintf("%s%x", range6, end); !slices.Contains(taken, address) {
+			return address
+		}
+	}
 }

@@ -197,7 +197,7 @@ func (p *Provider) change(ctx context.Context, name urn.URN, kind *kind, id stri
 	defer p.lock.Unlock()
 	var result *Resource
 	given := p.settingsOf(ctx)
-	err := change(p.dir, func(account *Account) error {
+	err := Change(p.dir, func(account *Account) error {
 		c := &call{account: account, kind: kind, typ: string(name.Type()), id: id, region: given.region, byHand: p.byHand, defaultTags: given.defaultTags, inputs: inputs, outputs: map[string]any{}}
 		run := kind.create
 		if id != "" {
@@ -310,10 +310,13 @@ func (p *Provider) Delete(ctx context.Context, request *pulumirpc.DeleteRequest)
 }
 
 func (p *Provider) delete(ctx context.Context, name urn.URN, kind *kind, id string) error {
+	if err := p.empty(ctx, string(name.Type()), id); err != nil {
+		return err
+	}
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	given := p.settingsOf(ctx)
-	return change(p.dir, func(account *Account) error {
+	return Change(p.dir, func(account *Account) error {
 		c := &call{account: account, kind: kind, typ: string(name.Type()), id: id, region: given.region, byHand: p.byHand}
 		if c.old = account.get(c.typ, c.id); c.old == nil {
 			return nil
@@ -346,7 +349,7 @@ func (p *Provider) Invoke(ctx context.Context, request *pulumirpc.InvokeRequest)
 	if err != nil {
 		return nil, err
 	}
-	result, err := lookup(account, args)
+	result, err := lookup(account, p.regionOf(ctx), args)
 	if err == nil || result != nil {
 		// A reader without the permission gets an error and not an empty answer.
 		if refused := p.lookup(account, p.regionOf(ctx), request.GetTok(), result); refused != nil {

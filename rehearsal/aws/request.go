@@ -26,7 +26,7 @@ var asked map[string]requests
 
 func init() {
 	asked = map[string]requests{}
-	for _, group := range []map[string]requests{networkRequests(), firewallRequests(), computeRequests(), storageRequests(), identityRequests(), dnsRequests(), monitoringRequests(), backupRequests(), bucketRequests()} {
+	for _, group := range []map[string]requests{networkRequests(), firewallRequests(), computeRequests(), storageRequests(), identityRequests(), dnsRequests(), monitoringRequests(), backupRequests(), bucketRequests(), scalingRequests(), balancerRequests(), certificateRequests()} {
 		maps.Copy(asked, group)
 	}
 }
@@ -157,6 +157,9 @@ func (a *asking) itself(kind string) string { return a.ec2(kind, a.id) }
 // tagsOn are the tags of what exists; of a new resource they are those it was made with.
 func (a *asking) tagsOn(arn string) map[string]any {
 	if a.old == nil && text(a.outputs, "arn") == arn {
+		if a.typ == GroupType {
+			return groupTags(a.outputs)
+		}
 		return object(a.outputs, "tagsAll")
 	}
 	if _, id, is := strings.Cut(arn, ":network-interface/"); is {
@@ -168,6 +171,9 @@ func (a *asking) tagsOn(arn string) map[string]any {
 	}
 	for _, resource := range a.account.Resources {
 		if text(resource.Outputs, "arn") == arn {
+			if resource.Type == GroupType {
+				return groupTags(resource.Outputs)
+			}
 			return object(resource.Outputs, "tagsAll")
 		}
 		if root := object(resource.Outputs, "rootBlockDevice"); text(root, "volumeId") != "" && strings.HasSuffix(arn, ":volume/"+text(root, "volumeId")) {
@@ -178,7 +184,8 @@ func (a *asking) tagsOn(arn string) map[string]any {
 }
 
 // services are AWS's names for what the prefix of an action means.
-var services = map[string]string{"ec2": "EC2", "iam": "IAM", "route53": "Route 53", "cloudwatch": "CloudWatch", "sns": "SNS", "dlm": "DLM", "s3": "S3", "ssm": "SSM"}
+var services = map[string]string{"ec2": "EC2", "iam": "IAM", "route53": "Route 53", "cloudwatch": "CloudWatch", "sns": "SNS", "dlm": "DLM", "s3": "S3", "ssm": "SSM",
+	"autoscaling": "Auto Scaling", "elasticloadbalancing": "Elastic Load Balancing v2", "acm": "ACM"}
 
 // split is a request's service and operation, as AWS's errors name them.
 func (r Request) split() (service, operation string) {

@@ -150,12 +150,22 @@ func everyKindOfChange(t *testing.T, deployed, previews *heard) {
 		{"volumeSize", func(cfg *config.Config) { cfg.VolumeSize = 30 }},
 		{"ami", func(cfg *config.Config) { cfg.AMI = OtherAMI }},
 		{"amiRm", func(cfg *config.Config) { cfg.AMI = "" }},
+		{"several", func(cfg *config.Config) {
+			cfg.InstanceType, cfg.Servers = "t3.micro", config.Servers{Min: 2, Max: 4, CPU: 60, First: true}
+		}},
+		{"more", func(cfg *config.Config) { cfg.Servers = config.Servers{Min: 3, Max: 5, CPU: 70, Sticky: true} }},
+		{"tagsOfSeveral", func(cfg *config.Config) { cfg.Tags = map[string]string{"Team": "ops", "Cost": "1"} }},
+		{"templateOfSeveral", func(cfg *config.Config) { cfg.InstanceType = "t3.small" }},
+		{"fixed", func(cfg *config.Config) { cfg.Servers = config.Servers{Min: 3, Max: 3, CPU: 60, First: true} }},
+		{"aliasOfSeveral", func(cfg *config.Config) { cfg.Aliases = append(cfg.Aliases, "example.test") }},
 	} {
 		step.change(s.cfg)
 		s.up(step.part)
 	}
 	deployed.part = "drift"
 	drift(t, s.dir, s.cfg, deployed)
+	s.cfg.Servers = config.Servers{}
+	s.up("one")
 
 	snapshot, err := TakeSnapshot(t.Context(), s.dir, nil, one(t, s.dir, volumeType).ID)
 	require.NoError(t, err)
@@ -216,6 +226,11 @@ func drift(t *testing.T, dir string, cfg *config.Config, deployed *heard) {
 		}
 		if found.Type == instanceType {
 			was(func(inputs, _ map[string]any) { inputs["iamInstanceProfile"] = "berth-host-other" })
+		}
+		if found.Type == GroupType {
+			was(func(inputs, _ map[string]any) {
+				inputs["tags"] = append(slices.Clone(found.Inputs["tags"].([]any)), map[string]any{"key": "Added", "value": "by hand", "propagateAtLaunch": true})
+			})
 		}
 		if tags := object(found.Outputs, "tagsAll"); tags != nil {
 			was(func(_, outputs map[string]any) {

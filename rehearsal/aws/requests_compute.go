@@ -90,6 +90,9 @@ func (a *asking) runsInstance() {
 	a.makes("RunInstances", "volume", a.defaultTags, nil)
 	a.everywhere("ec2:DescribeImages")
 	a.passesProfile()
+	if check, said := a.inputs["sourceDestCheck"].(bool); said && !check {
+		a.on(a.itself("instance"), "ec2:ModifyInstanceAttribute")
+	}
 	root := object(a.outputs, "rootBlockDevice")
 	if tags := object(root, "tags"); len(tags) > 0 {
 		a.list = append(a.list, need{Request{"ec2:CreateTags", a.ec2("volume", text(root, "volumeId")), tagged(tags)}, func() { delete(root, "tags") }})
@@ -108,7 +111,7 @@ func (a *asking) changesInstance() {
 	if a.changed("instanceType") {
 		a.on(instance, "ec2:StopInstances", "ec2:ModifyInstanceAttribute", "ec2:StartInstances")
 	}
-	if a.changed("disableApiTermination", "disableApiStop", "instanceInitiatedShutdownBehavior", "ebsOptimized") {
+	if a.changed("disableApiTermination", "disableApiStop", "instanceInitiatedShutdownBehavior", "ebsOptimized", "sourceDestCheck") {
 		a.on(instance, "ec2:ModifyInstanceAttribute")
 	}
 	if a.changed("metadataOptions") {
@@ -124,7 +127,7 @@ func (a *asking) changesInstance() {
 		}
 		a.on(instance, action)
 	}
-	if a.changed("vpcSecurityGroupIds", "sourceDestCheck") {
+	if a.changed("vpcSecurityGroupIds") {
 		a.on(a.ec2("network-interface", text(a.old.Outputs, "primaryNetworkInterfaceId")), "ec2:ModifyNetworkInterfaceAttribute")
 		for _, group := range list(a.inputs, "vpcSecurityGroupIds") {
 			a.on(a.ec2("security-group", group), "ec2:ModifyNetworkInterfaceAttribute")

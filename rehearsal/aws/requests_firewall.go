@@ -2,7 +2,7 @@ package aws
 
 func firewallRequests() map[string]requests {
 	return map[string]requests{
-		groupType: {
+		securityGroupType: {
 			read: func(a *asking) { a.everywhere("ec2:DescribeSecurityGroups") },
 			create: func(a *asking) {
 				a.makes("CreateSecurityGroup", "security-group", object(a.outputs, "tagsAll"), nil)

@@ -11,6 +11,9 @@ var lookedUp = map[string]func(a *asking, answer map[string]any){
 	},
 	// Whose credentials they are, everybody may ask.
 	"aws:index/getCallerIdentity:getCallerIdentity": func(*asking, map[string]any) {},
+	"aws:index/getAvailabilityZones:getAvailabilityZones": func(a *asking, _ map[string]any) {
+		a.everywhere("ec2:DescribeAvailabilityZones")
+	},
 	"aws:iam/getPolicy:getPolicy": func(a *asking, answer map[string]any) {
 		a.on(text(answer, "arn"), "iam:GetPolicy", "iam:GetPolicyVersion")
 	},

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -53,11 +54,11 @@ var validated = map[string]map[string]rule{
 		"rootBlockDevice.volumeType":              oneOf("standard", "io1", "io2", "gp2", "sc1", "st1", "gp3"),
 		"userData":                                length(0, userDataLimit),
 	},
-	routeType:   {"destinationCidrBlock": prefix4(0, 32), "destinationIpv6CidrBlock": prefix6},
-	groupType:   {"description": length(0, 255), "name": all(length(0, 255), without(`^sg-`, "cannot begin with sg-"))},
-	subnetType:  {"cidrBlock": prefix4(0, 32), "ipv6CidrBlock": prefix6},
-	vpcType:     {"cidrBlock": prefix4(16, 28)},
-	profileType: {"name": identity(128)},
+	routeType:         {"destinationCidrBlock": prefix4(0, 32), "destinationIpv6CidrBlock": prefix6},
+	securityGroupType: {"description": length(0, 255), "name": all(length(0, 255), without(`^sg-`, "cannot begin with sg-"))},
+	subnetType:        {"cidrBlock": prefix4(0, 32), "ipv6CidrBlock": prefix6},
+	vpcType:           {"cidrBlock": prefix4(16, 28)},
+	profileType:       {"name": identity(128)},
 	roleType: {
 		"assumeRolePolicy": jsonText, "description": all(length(0, 1000), without(`[“‘]`, "cannot contain specially formatted single or double quotes: [“‘]"), matches(`^[\p{L}\p{M}\p{Z}\p{S}\p{N}\p{P}]*$`, `must satisfy regular expression pattern: [\p{L}\p{M}\p{Z}\p{S}\p{N}\p{P}]*`)),
 		"maxSessionDuration": between(3600, 43200), "name": identity(64), "path": length(0, 512), "permissionsBoundary": arn,
@@ -70,13 +71,14 @@ var validated = map[string]map[string]rule{
 		"type":         oneOf("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP", "CALCULATED", "CLOUDWATCH_METRIC", "RECOVERY_CONTROL"),
 	},
 	recordType: {
+		"aliases.name": length(1, 1024), "aliases.zoneId": length(1, 32),
 		"type":   oneOf("SOA", "A", "TXT", "NS", "CNAME", "MX", "NAPTR", "PTR", "SRV", "SPF", "AAAA", "CAA", "DS", "TLSA", "SSHFP", "SVCB", "HTTPS"),
 		"zoneId": length(1, 32),
 	},
 	zoneType:             {"comment": length(0, 256), "name": length(1, 1024)},
 	SubscriptionType:     {"protocol": oneOf("application", "email", "email-json", "firehose", "http", "https", "lambda", "sms", "sqs"), "topic": arn},
 	ingressType:          {"cidrIpv4": prefix4(0, 32), "cidrIpv6": prefix6, "fromPort": between(-1, 65535), "toPort": between(-1, 65535)},
-	egressType:           {"cidrIpv4": prefix4(0, 32), "cidrIpv6": prefix6},
+	egressType:           {"cidrIpv4": prefix4(0, 32), "cidrIpv6": prefix6, "fromPort": between(-1, 65535), "toPort": between(-1, 65535)},
 	BucketType:           {"bucket": length(0, 63)},
 	bucketVersioningType: {"bucket": length(1, 63), "versioningConfiguration.status": oneOf("Enabled", "Suspended", "Disabled")},
 	bucketEncryptionType: {"bucket": length(1, 63), "rules.applyServerSideEncryptionByDefault.sseAlgorithm": oneOf("AES256", "aws:kms", "aws:kms:dsse")},
@@ -85,7 +87,120 @@ var validated = map[string]map[string]rule{
 		"bucket": length(1, 63), "rules.id": length(1, 255), "rules.status": oneOf("Enabled", "Disabled"),
 		"rules.noncurrentVersionExpiration.noncurrentDays": atLeast(1),
 	},
+	LaunchTemplateType: {
+		"blockDeviceMappings.ebs.deleteOnTermination": boolText, "blockDeviceMappings.ebs.encrypted": boolText,
+		"blockDeviceMappings.ebs.throughput":         between(125, 1000),
+		"blockDeviceMappings.ebs.volumeType":         oneOf("standard", "io1", "io2", "gp2", "sc1", "st1", "gp3"),
+		"creditSpecification.cpuCredits":             oneOf("standard", "unlimited"),
+		"defaultVersion":                             atLeast(1),
+		"description":                                length(0, 255),
+		"ebsOptimized":                               boolText,
+		"iamInstanceProfile.arn":                     arn,
+		"metadataOptions.httpEndpoint":               oneOf("enabled", "disabled"),
+		"metadataOptions.httpProtocolIpv6":           oneOf("enabled", "disabled"),
+		"metadataOptions.httpPutResponseHopLimit":    between(1, 64),
+		"metadataOptions.httpTokens":                 oneOf("optional", "required"),
+		"metadataOptions.instanceMetadataTags":       oneOf("enabled", "disabled"),
+		"name":                                       templateName,
+		"networkInterfaces.associatePublicIpAddress": boolText, "networkInterfaces.deleteOnTermination": boolText, "networkInterfaces.primaryIpv6": boolText,
+		"tagSpecifications.resourceType": oneOf("instance", "volume", "network-interface", "spot-instances-request", "elastic-gpu"),
+	},
+	GroupType: {
+		"initialLifecycleHooks.defaultResult":         oneOf("ABANDON", "CONTINUE"),
+		"initialLifecycleHooks.heartbeatTimeout":      between(30, 7200),
+		"initialLifecycleHooks.lifecycleTransition":   oneOf(launching, "autoscaling:EC2_INSTANCE_TERMINATING"),
+		"initialLifecycleHooks.name":                  all(length(1, 255), matches(`^[A-Za-z0-9\-_/]+$`, `no spaces or special characters except "-", "_", and "/"`)),
+		"initialLifecycleHooks.notificationTargetArn": arn, "initialLifecycleHooks.roleArn": arn,
+		"launchTemplate.id":      matches(`^lt-[0-9a-z]+$`, "must begin with lt-"),
+		"launchTemplate.name":    templateName,
+		"launchTemplate.version": length(1, 255),
+		"name":                   length(0, 255),
+		"waitForCapacityTimeout": duration,
+	},
+	ScalingPolicyType: {
+		"name":       length(1, 255),
+		"policyType": oneOf("SimpleScaling", "StepScaling", "TargetTrackingScaling", "PredictiveScaling"),
+	},
+	LoadBalancerType: {
+		"desyncMitigationMode":    oneOf("monitor", "defensive", "strictest"),
+		"ipAddressType":           oneOf("ipv4", "dualstack", "dualstack-without-public-ipv4"),
+		"loadBalancerType":        oneOf("application", "network", "gateway"),
+		"name":                    all(balancerName, without(`^internal-`, "cannot begin with \"internal-\"")),
+		"xffHeaderProcessingMode": oneOf("append", "preserve", "remove"),
+	},
+	TargetGroupType: {
+		"deregistrationDelay":            between(0, 3600),
+		"healthCheck.healthyThreshold":   between(2, 10),
+		"healthCheck.interval":           between(5, 300),
+		"healthCheck.path":               all(length(1, 1024), matches(`^/`, `must begin with "/"`)),
+		"healthCheck.port":               matches(`^(traffic-port|[1-9][0-9]{0,4})$`, "must be a valid port number (1-65536) or `traffic-port`"),
+		"healthCheck.protocol":           oneOf("HTTP", "HTTPS", "TCP"),
+		"healthCheck.timeout":            between(2, 120),
+		"healthCheck.unhealthyThreshold": between(2, 10),
+		"ipAddressType":                  oneOf("ipv4", "ipv6"),
+		"loadBalancingAlgorithmType":     oneOf("round_robin", "least_outstanding_requests", "weighted_random"),
+		"name":                           balancerName,
+		"port":                           between(1, 65535),
+		"protocol":                       oneOf("HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE"),
+		"protocolVersion":                oneOf("GRPC", "HTTP1", "HTTP2"),
+		"slowStart":                      slowStart,
+		"stickiness.cookieDuration":      between(0, 604800),
+		"stickiness.type":                oneOf("lb_cookie", "app_cookie", "source_ip", "source_ip_dest_ip", "source_ip_dest_ip_proto"),
+		"targetType":                     oneOf("instance", "ip", "lambda", "alb"),
+	},
+	ListenerType: withActions("defaultActions.", map[string]rule{
+		"certificateArn": arn, "loadBalancerArn": arn, "port": between(1, 65535),
+		"protocol": oneOf("HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE"),
+	}),
+	ListenerRuleType: withActions("actions.", map[string]rule{
+		"conditions.hostHeader.values": every(length(1, 128)), "conditions.pathPattern.values": every(length(1, 128)),
+		"listenerArn": arn, "priority": between(1, 50000),
+	}),
+	CertificateType: {
+		"domainName":              without(`\.$`, "cannot end with a period"),
+		"keyAlgorithm":            oneOf("RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"),
+		"subjectAlternativeNames": every(all(length(1, 253), without(`\.$`, "cannot end with a period"))),
+		"validationMethod":        oneOf("EMAIL", "DNS", "HTTP"),
+		"options.certificateTransparencyLoggingPreference": oneOf("ENABLED", "DISABLED"),
+	},
 }
+
+// withActions adds the rules for the actions of a listener or of a rule.
+func withActions(path string, rules map[string]rule) map[string]rule {
+	for name, rule := range map[string]rule{
+		"fixedResponse.contentType": oneOf("text/plain", "text/css", "text/html", "application/javascript", "application/json"),
+		"fixedResponse.statusCode":  matches(`^[245]\d\d$`, "must be a status code of 2xx, 4xx or 5xx"),
+		"order":                     between(1, 50000),
+		"redirect.protocol":         oneOf("#{protocol}", "HTTP", "HTTPS"),
+		"redirect.statusCode":       oneOf("HTTP_301", "HTTP_302"),
+		"targetGroupArn":            arn,
+		"type":                      oneOf("forward", "authenticate-oidc", "authenticate-cognito", "redirect", "fixed-response"),
+	} {
+		rules[path+name] = rule
+	}
+	return rules
+}
+
+var (
+	// boolText is a boolean that may be left to AWS.
+	boolText     = oneOf("", "true", "false", "1", "0")
+	templateName = all(length(3, 125), matches(`^[0-9A-Za-z()./_\-]+$`, "can only alphanumeric characters and ()./_- symbols"))
+	balancerName = all(length(0, 32), matches(`^[0-9A-Za-z-]*$`, "only alphanumeric characters and hyphens allowed"), without(`^-|-$`, "cannot begin or end with a hyphen"))
+)
+
+var duration = ofText(func(text string) string {
+	if wait, err := time.ParseDuration(text); err != nil || wait < 0 {
+		return fmt.Sprintf("%q must be a duration, and not less than zero", text)
+	}
+	return ""
+})
+
+var slowStart = ofWhole(func(seconds int) string {
+	if seconds != 0 && (seconds < 30 || seconds > 900) {
+		return fmt.Sprintf("expected to be 0 or in the range (30 - 900), got %d", seconds)
+	}
+	return ""
+})
 
 // groupText is what EC2 takes in names and descriptions of security groups and their rules. Source: EC2 API Reference,
 // "CreateSecurityGroup" and "IpRange".
@@ -93,7 +208,7 @@ const groupText = `^[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]*$`
 
 // refused are AWS's own rules for what the provider lets pass: these values fail in the middle of an update.
 var refused = map[string]map[string]rule{
-	groupType: {
+	securityGroupType: {
 		"description": all(length(1, 255), matches(groupText, "Invalid security group description. Valid descriptions are strings less than 256 characters from the following set: a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*")),
 		"name":        all(length(1, 255), matches(groupText, "Invalid security group name. Valid names are strings less than 256 characters from the following set: a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*")),
 	},
@@ -108,7 +223,15 @@ var refused = map[string]map[string]rule{
 	BucketType:   {"bucket": bucket},
 	recordType:   {"ttl": between(0, 1<<31-1)},
 	instanceType: {"userData": bytes(userDataLimit)},
+	// Source: EC2 Auto Scaling API Reference, "CreateAutoScalingGroup".
+	GroupType: {"healthCheckType": oneOf("EC2", "ELB", "EBS", "VPC_LATTICE", "EC2,ELB")},
+	// Source: ELB API Reference, "LoadBalancerAttribute".
+	LoadBalancerType: {"idleTimeout": between(1, 4000), "clientKeepAlive": between(60, 604800)},
+	// Source: ACM API Reference, "RequestCertificate".
+	CertificateType: {"domainName": domainText, "subjectAlternativeNames": every(domainText)},
 }
+
+var domainText = all(length(1, 253), matches(`^(\*\.)?(([A-Za-z0-9-]{0,62}[A-Za-z0-9])\.)+([A-Za-z0-9-]{1,62}[A-Za-z0-9])$`, "it is not a domain name"))
 
 var ruleText = all(length(0, 255), matches(groupText, "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set: a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"))
 

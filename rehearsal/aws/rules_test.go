@@ -73,7 +73,7 @@ var values = map[string]map[string][2]any{
 		"metadataOptions.httpEndpoint": {"enabled", "on"}, "metadataOptions.httpPutResponseHopLimit": {1.0, 65.0}, "metadataOptions.httpTokens": {"required", "v2"},
 		"rootBlockDevice.volumeType": {"gp3", "gp4"}, "userData": {"#cloud-config", strings.Repeat("x", 16385)},
 	},
-	groupType: {
+	securityGroupType: {
 		"description": {"SSH from the operator, HTTP and HTTPS from everywhere", "The operator's"},
 		"name":        {"security-group-1234567", "sg-1234567"},
 	},
@@ -91,7 +91,51 @@ var values = map[string]map[string][2]any{
 		"failureThreshold": {3.0, 11.0}, "fqdn": {"app.example.test", strings.Repeat("a", 256)}, "port": {443.0, 0.0}, "requestInterval": {30.0, 60.0},
 		"resourcePath": {"/health", strings.Repeat("/", 256)}, "type": {"HTTPS", "HTTP2"},
 	},
-	recordType:           {"type": {"AAAA", "ALIAS"}, "zoneId": {"Z0123456789ABCDEFGHIJ", ""}, "ttl": {300.0, -1.0}},
+	recordType: {
+		"type": {"AAAA", "ALIAS"}, "zoneId": {"Z0123456789ABCDEFGHIJ", ""}, "ttl": {300.0, -1.0},
+		"aliases.name": {"site-1.eu-central-1.elb.amazonaws.com", ""}, "aliases.zoneId": {"Z215JYRZR1TBD5", ""},
+	},
+	LaunchTemplateType: {
+		"blockDeviceMappings.ebs.deleteOnTermination": {"true", "yes"}, "blockDeviceMappings.ebs.encrypted": {"", "no"}, "ebsOptimized": {"false", "-"},
+		"blockDeviceMappings.ebs.throughput": {125.0, 124.0}, "blockDeviceMappings.ebs.volumeType": {"gp3", "ssd"}, "creditSpecification.cpuCredits": {"standard", "none"},
+		"defaultVersion": {1.0, 0.0}, "description": {"Web servers", strings.Repeat("x", 256)}, "iamInstanceProfile.arn": {"arn:aws:iam::123456789012:instance-profile/web", "web"},
+		"metadataOptions.httpEndpoint": {"enabled", "on"}, "metadataOptions.httpProtocolIpv6": {"disabled", "off"}, "metadataOptions.httpPutResponseHopLimit": {1.0, 0.0},
+		"metadataOptions.httpTokens": {"required", "v2"}, "metadataOptions.instanceMetadataTags": {"disabled", "no"}, "name": {"web-1234567", "we"},
+		"networkInterfaces.associatePublicIpAddress": {"true", "yes"}, "networkInterfaces.deleteOnTermination": {"true", "yes"}, "networkInterfaces.primaryIpv6": {"true", "yes"},
+		"tagSpecifications.resourceType": {"instance", "server"},
+	},
+	GroupType: {
+		"initialLifecycleHooks.defaultResult": {"ABANDON", "abandon"}, "initialLifecycleHooks.heartbeatTimeout": {900.0, 7201.0},
+		"initialLifecycleHooks.lifecycleTransition": {"autoscaling:EC2_INSTANCE_LAUNCHING", "launching"}, "initialLifecycleHooks.name": {"berth-join", "berth join"},
+		"initialLifecycleHooks.notificationTargetArn": {"arn:aws:sns:eu-central-1:123456789012:alarms", "alarms"}, "initialLifecycleHooks.roleArn": {"arn:aws:iam::123456789012:role/a", "a"},
+		"launchTemplate.id": {"lt-0123", "web"}, "launchTemplate.name": {"web", "w b"}, "launchTemplate.version": {"$Latest", ""}, "name": {"web-1234567", strings.Repeat("x", 256)},
+		"waitForCapacityTimeout": {"0", "ten minutes"}, "healthCheckType": {"ELB", "HTTP"},
+	},
+	ScalingPolicyType: {"name": {"cpu-1234567", ""}, "policyType": {"TargetTrackingScaling", "TargetTracking"}},
+	LoadBalancerType: {
+		"desyncMitigationMode": {"strictest", "strict"}, "ipAddressType": {"dualstack", "ipv6"}, "loadBalancerType": {"application", "classic"}, "name": {"site-1234567", "site_1"},
+		"xffHeaderProcessingMode": {"append", "set"}, "idleTimeout": {60.0, 4001.0}, "clientKeepAlive": {3600.0, 59.0},
+	},
+	TargetGroupType: {
+		"deregistrationDelay": {3600.0, 3601.0}, "healthCheck.healthyThreshold": {2.0, 1.0}, "healthCheck.interval": {5.0, 4.0}, "healthCheck.path": {"/.berth/ready", "ready"},
+		"healthCheck.port": {"traffic-port", "https"}, "healthCheck.protocol": {"HTTPS", "ICMP"}, "healthCheck.timeout": {2.0, 1.0}, "healthCheck.unhealthyThreshold": {2.0, 11.0},
+		"ipAddressType": {"ipv4", "dualstack"}, "loadBalancingAlgorithmType": {"round_robin", "random"}, "name": {"site-1234567", "-site"}, "port": {8443.0, 0.0},
+		"protocol": {"HTTPS", "HTTP2"}, "protocolVersion": {"HTTP1", "HTTP/1.1"}, "slowStart": {30.0, 29.0}, "stickiness.cookieDuration": {86400.0, 604801.0},
+		"stickiness.type": {"lb_cookie", "cookie"}, "targetType": {"instance", "host"},
+	},
+	ListenerType: withPrefix("defaultActions.", map[string][2]any{
+		"certificateArn":  {"arn:aws:acm:eu-central-1:123456789012:certificate/1", "1"},
+		"loadBalancerArn": {"arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/site/1", "site"}, "port": {443.0, 0.0}, "protocol": {"HTTPS", "https2"},
+	}),
+	ListenerRuleType: withPrefix("actions.", map[string][2]any{
+		"conditions.hostHeader.values": {[]any{"example.test"}, []any{""}}, "conditions.pathPattern.values": {[]any{"/*"}, []any{strings.Repeat("x", 129)}},
+		"listenerArn": {"arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/site/1/2", "https"}, "priority": {1.0, 0.0},
+	}),
+	CertificateType: {
+		"domainName": {"*.example.test", "example_test"}, "keyAlgorithm": {"EC_prime256v1", "ECDSA"}, "validationMethod": {"DNS", "TLS"},
+		"subjectAlternativeNames":                          {[]any{"www.example.test"}, []any{"www.example.test."}},
+		"options.certificateTransparencyLoggingPreference": {"ENABLED", "on"},
+	},
 	zoneType:             {"comment": {"Managed by Pulumi", strings.Repeat("x", 257)}, "name": {"example.test", ""}},
 	TopicType:            {"name": {"alarms-1234567", "a.b"}},
 	SubscriptionType:     {"protocol": {"email", "mail"}, "topic": {"arn:aws:sns:us-east-1:123456789012:alarms", "alarms"}},
@@ -101,6 +145,18 @@ var values = map[string]map[string][2]any{
 	bucketLifecycleType: {
 		"rules.id": {"old-dumps", ""}, "rules.status": {"Enabled", "On"}, "rules.noncurrentVersionExpiration.noncurrentDays": {30.0, 0.0},
 	},
+}
+
+// withPrefix adds the values for the actions of a listener or of a rule.
+func withPrefix(path string, pairs map[string][2]any) map[string][2]any {
+	for name, pair := range map[string][2]any{
+		"fixedResponse.contentType": {"text/plain", "text"}, "fixedResponse.statusCode": {"404", "301"}, "order": {1.0, 0.0}, "redirect.protocol": {"HTTPS", "https"},
+		"redirect.statusCode": {"HTTP_301", "HTTP_308"}, "type": {"forward", "proxy"},
+		"targetGroupArn": {"arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/site/1", "site"},
+	} {
+		pairs[path+name] = pair
+	}
+	return pairs
 }
 
 func TestEveryRule(t *testing.T) {
@@ -129,7 +185,7 @@ func TestEdgesOfRules(t *testing.T) {
 		takes, leaves []any
 	}{
 		{identity(64), []any{"a", "A_z+=,.@-9", strings.Repeat("x", 64)}, []any{"", "a b", "a/b", "ä", strings.Repeat("x", 65)}},
-		{validated[groupType]["name"], []any{"", "my-sg-1", "Sg-1"}, []any{"sg-", "sg-0123"}},
+		{validated[securityGroupType]["name"], []any{"", "my-sg-1", "Sg-1"}, []any{"sg-", "sg-0123"}},
 		{ruleText, []any{"", "a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"}, []any{"it's", `"quoted"`, "a|b", "a\nb", "ü", "<80>", strings.Repeat("x", 256)}},
 		{bucket, []any{"abc", "a.b", strings.Repeat("x", 63)}, []any{"ab", "Abc", "a_b", "-abc", "abc-", "a..b", "192.0.2.1", "xn--abc", "sthree-abc", "abc-s3alias", "abc--ol-s3", strings.Repeat("x", 64)}},
 		{period, []any{10.0, 20.0, 30.0, 60.0, 86400.0}, []any{0.0, 1.0, 15.0, 40.0, 61.0}},
@@ -161,8 +217,8 @@ func TestWhatAWSRefusesOfNamesDescriptionsAndTags(t *testing.T) {
 		says, typ string
 		inputs    properties
 	}{
-		{"Invalid security group description", groupType, properties{"vpcId": f.ids["vpc"], "name": "x", "description": "It's"}},
-		{"cannot begin with sg-", groupType, properties{"vpcId": f.ids["vpc"], "name": "sg-x", "description": "x"}},
+		{"Invalid security group description", securityGroupType, properties{"vpcId": f.ids["vpc"], "name": "x", "description": "It's"}},
+		{"cannot begin with sg-", securityGroupType, properties{"vpcId": f.ids["vpc"], "name": "sg-x", "description": "x"}},
 		{"Invalid rule description", ingressType, rule("it's mine")},
 		{"must match", roleType, properties{"name": "a b", "assumeRolePolicy": "{}"}},
 		{"begins and ends with a slash", roleType, properties{"name": "a", "assumeRolePolicy": "{}", "path": "berth"}},

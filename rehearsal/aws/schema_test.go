@@ -17,11 +17,14 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/acm"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/autoscaling"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/dlm"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ebs"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lb"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/s3"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
@@ -118,6 +121,12 @@ func sites() map[string]func(*config.Config, *fixture) {
 			require.NoError(f.t, err)
 			cfg.VolumeSnapshot = snapshot
 		},
+		"with several servers": func(cfg *config.Config, _ *fixture) {
+			cfg.Servers, cfg.Aliases = config.Servers{Min: 2, Max: 4, CPU: 60, First: true}, []string{"www.app.example.test"}
+		},
+		"with a fixed number of servers, the first one for its data alone": func(cfg *config.Config, _ *fixture) {
+			cfg.Servers, cfg.InstanceType = config.Servers{Min: 3, Max: 3, CPU: 60, Sticky: true}, "c7i.large"
+		},
 		"with many names and another authority": func(cfg *config.Config, _ *fixture) {
 			cfg.Aliases, cfg.ACME.Directory, cfg.AMI = []string{"www.app.example.test", "example.test"}, "https://acme.example.test/directory", OtherAMI
 			cfg.Routes = []config.Route{{Health: "/health"}}
@@ -139,8 +148,14 @@ func TestTheTableHasWhatBerthDeclares(t *testing.T) {
 			shape(cfg, f)
 			stands := &standIns{account: f.p, tls: tls.New(), declared: declared}
 			err = pulumi.RunErr(func(ctx *pulumi.Context) error {
-				_, err := infra.New(ctx, cfg)
-				return err
+				env, err := infra.New(ctx, cfg)
+				if err != nil {
+					return err
+				}
+				if env.Servers != nil {
+					err = env.Servers.Start(ctx, nil)
+				}
+				return errors.Join(err, env.PointNames(ctx, cfg, nil))
 			}, pulumi.WithMocks("berth", "test", stands))
 			require.NoError(t, err)
 			assert.Empty(t, stands.refused)
@@ -158,6 +173,7 @@ func TestTheTableHasWhatBerthDeclares(t *testing.T) {
 // newed are the types of AWS that the program's source makes: ec2.NewVpc(…) is "aws:ec2/vpc:Vpc".
 func newed(t *testing.T) []string {
 	t.Helper()
+	ofSeveral := registered(t, "../../infra/elb/*.go")
 	files, err := filepath.Glob("../../infra/*.go")
 	require.NoError(t, err)
 	var types []string
@@ -186,7 +202,9 @@ func newed(t *testing.T) []string {
 			}
 			if selector, ok := call.Fun.(*ast.SelectorExpr); ok {
 				from, _ := selector.X.(*ast.Ident)
-				if name, makes := strings.CutPrefix(selector.Sel.Name, "New"); makes && from != nil && packages[from.Name] != "" {
+				if token := ofSeveral[selector.Sel.Name]; from != nil && from.Name == "elb" && token != "" {
+					types = append(types, token)
+				} else if name, makes := strings.CutPrefix(selector.Sel.Name, "New"); makes && from != nil && packages[from.Name] != "" {
 					types = append(types, "aws:"+from.Name+"/"+strings.ToLower(name[:1])+name[1:]+":"+name)
 				}
 			}
@@ -199,10 +217,36 @@ func newed(t *testing.T) []string {
 	return types
 }
 
+// registered are the types that a package's functions register, by the functions' names: infra/elb has those of three packages.
+func registered(t *testing.T, pattern string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	require.NoError(t, err)
+	found := map[string]string{}
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		require.NoError(t, err)
+		for _, declared := range parsed.Decls {
+			function, ok := declared.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			ast.Inspect(function.Body, func(node ast.Node) bool {
+				if literal, ok := node.(*ast.BasicLit); ok && strings.HasPrefix(literal.Value, `"aws:`) {
+					found[function.Name.Name] = strings.Trim(literal.Value, `"`)
+				}
+				return true
+			})
+		}
+	}
+	require.NotEmpty(t, found)
+	return found
+}
+
 // arguments are the SDK's of every type in the table.
 var arguments = map[string]any{
 	vpcType: ec2.VpcArgs{}, gatewayType: ec2.InternetGatewayArgs{}, subnetType: ec2.SubnetArgs{}, tableType: ec2.RouteTableArgs{},
-	routeType: ec2.RouteArgs{}, tableUseType: ec2.RouteTableAssociationArgs{}, groupType: ec2.SecurityGroupArgs{},
+	routeType: ec2.RouteArgs{}, tableUseType: ec2.RouteTableAssociationArgs{}, securityGroupType: ec2.SecurityGroupArgs{},
 	ingressType: vpc.SecurityGroupIngressRuleArgs{}, egressType: vpc.SecurityGroupEgressRuleArgs{}, instanceType: ec2.InstanceArgs{},
 	addressType: ec2.EipArgs{}, associationType: ec2.EipAssociationArgs{}, volumeType: ebs.VolumeArgs{}, attachmentType: ec2.VolumeAttachmentArgs{},
 	roleType: iam.RoleArgs{}, profileType: iam.InstanceProfileArgs{}, permissionType: iam.RolePolicyArgs{}, zoneType: route53.ZoneArgs{},
@@ -211,6 +255,9 @@ var arguments = map[string]any{
 	BucketType: s3.BucketV2Args{}, bucketAccessType: s3.BucketPublicAccessBlockArgs{}, bucketVersioningType: s3.BucketVersioningV2Args{},
 	bucketEncryptionType: s3.BucketServerSideEncryptionConfigurationV2Args{}, bucketLifecycleType: s3.BucketLifecycleConfigurationV2Args{},
 	bucketPolicyType: s3.BucketPolicyArgs{}, policyType: iam.PolicyArgs{}, tagType: ec2.TagArgs{},
+	LaunchTemplateType: ec2.LaunchTemplateArgs{}, GroupType: autoscaling.GroupArgs{}, ScalingPolicyType: autoscaling.PolicyArgs{},
+	LoadBalancerType: lb.LoadBalancerArgs{}, TargetGroupType: lb.TargetGroupArgs{}, ListenerType: lb.ListenerArgs{}, ListenerRuleType: lb.ListenerRuleArgs{},
+	TargetAttachmentType: lb.TargetGroupAttachmentArgs{}, CertificateType: acm.CertificateArgs{}, certificateValidationType: acm.CertificateValidationArgs{},
 }
 
 // The table and the SDK come from two versions of one provider: they have to agree on names, types and what is required.

@@ -116,7 +116,7 @@ func (a *Account) snapshot(volume *Resource) string {
 // TakeSnapshot makes a snapshot of a volume of the account that is kept in dir, as a lifecycle policy does every night.
 // The world copies the disk before it returns.
 func TakeSnapshot(ctx context.Context, dir string, world World, volume string) (id string, err error) {
-	err = change(dir, func(account *Account) error {
+	err = Change(dir, func(account *Account) error {
 		found := account.get(volumeType, volume)
 		if found == nil {
 			return apiError("CreateSnapshot", "InvalidVolume.NotFound", "The volume '%s' does not exist.", volume)

@@ -73,8 +73,8 @@ type layout struct {
 	}
 }
 
-// Draw writes the account's dashboard as a page, with what the service was given in the hour before now. What AWS itself
-// measures is not in it. It is drawn as near to CloudWatch as it takes to judge what is on it.
+// Draw writes the account's dashboard as a page, with what the service was given in the hour before now. Of what AWS itself
+// measures, the load balancer's and the group's figures alone are in it. It is drawn as near to CloudWatch as it takes to judge what is on it.
 func (s *Service) Draw(into io.Writer) error {
 	account, err := aws.Read(s.account)
 	if err != nil {
@@ -150,21 +150,28 @@ func (s *Service) seen() (points []Datapoint, states map[string]State, err error
 
 const shown = time.Hour
 
-// course are the datapoints of a widget's metric: namespace, name, a dimension and its value, options.
+// course are the datapoints of a widget's metric: namespace, name, dimensions each with its value, options.
 func course(points []Datapoint, region string, metric []any, now time.Time) (found []Datapoint) {
-	words := make([]string, 4)
-	for i := range words {
-		if i < len(metric) {
-			words[i], _ = metric[i].(string)
+	var words []string
+	for _, item := range metric {
+		if word, is := item.(string); is {
+			words = append(words, word)
 		}
+	}
+	if len(words) < 2 {
+		return nil
 	}
 	options, _ := metric[len(metric)-1].(map[string]any)
 	if other, ok := options["region"].(string); ok {
 		region = other
 	}
+	dimensions := map[string]string{}
+	for i := 2; i+1 < len(words); i += 2 {
+		dimensions[words[i]] = words[i+1]
+	}
 	for _, point := range points {
 		if point.Region == region && point.Namespace == words[0] && point.Metric == words[1] &&
-			maps.Equal(point.Dimensions, map[string]string{words[2]: words[3]}) && point.Time.After(now.Add(-shown)) {
+			maps.Equal(point.Dimensions, dimensions) && point.Time.After(now.Add(-shown)) {
 			found = append(found, point)
 		}
 	}

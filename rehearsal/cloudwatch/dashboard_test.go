@@ -43,6 +43,24 @@ func TestTheDashboardIsDrawn(t *testing.T) {
 	}
 }
 
+// TestTheDashboardOfSeveralServersHasTheirLines: metrics with two dimensions, and what others than a server tell of.
+func TestTheDashboardOfSeveralServersHasTheirLines(t *testing.T) {
+	f := grow(t, "app.example.com").onto(t)
+	point := func(metric string, value float64, dimensions map[string]string) Datapoint {
+		return Datapoint{Region: "eu-central-1", Namespace: "AWS/ApplicationELB", Metric: metric, Dimensions: dimensions, Time: f.now.Add(-time.Minute), Value: value}
+	}
+	targets := map[string]string{"LoadBalancer": "suffix-of:site", "TargetGroup": "suffix-of:site"}
+	require.NoError(t, Measured(f.service.dir, []Datapoint{
+		point("HealthyHostCount", 3, targets), point("UnHealthyHostCount", 1, map[string]string{"TargetGroup": "suffix-of:site"}),
+		point("RequestCount", 417, map[string]string{"LoadBalancer": "suffix-of:site"}),
+	}, f.now))
+	var page bytes.Buffer
+	require.NoError(t, f.service.Draw(&page))
+	for _, said := range []string{"missing servers", "Servers, asked by the load balancer", " answer 3", "requests 417", "do not answer –", "Web servers: processor (%)"} {
+		assert.Contains(t, page.String(), said)
+	}
+}
+
 func TestWithoutADashboardThereIsNothingToDraw(t *testing.T) {
 	assert.ErrorContains(t, newFixture(t).service.Draw(&bytes.Buffer{}), "make rehearse SET=alarmEmail=ops@example.test")
 }

@@ -48,6 +48,14 @@ func outputs(args pulumi.MockResourceArgs) resource.PropertyMap {
 		state["ipv6CidrBlock"] = resource.NewProperty("2001:db8:12:3400::/56")
 	case "aws:iam/role:Role":
 		state["name"] = resource.NewProperty(args.Name)
+	case "aws:lb/loadBalancer:LoadBalancer", "aws:lb/targetGroup:TargetGroup":
+		state["arnSuffix"] = resource.NewProperty("suffix-of:" + args.Name)
+	case "aws:acm/certificate:Certificate":
+		state["domainValidationOptions"] = resource.NewProperty([]resource.PropertyValue{resource.NewProperty(resource.PropertyMap{
+			"domainName": args.Inputs["domainName"], "resourceRecordName": resource.NewProperty("_token"), "resourceRecordValue": resource.NewProperty("_answer"),
+		})})
+	case "aws:autoscaling/group:Group":
+		state["name"] = resource.NewProperty(args.Name)
 	case aws.AlarmType:
 		region := "eu-central-1"
 		if strings.Contains(args.Provider, "::aws-us-east-1::") {
@@ -66,19 +74,32 @@ func (p *program) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	switch args.Token {
 	case "aws:index/getCallerIdentity:getCallerIdentity":
 		return resource.PropertyMap{"accountId": resource.NewProperty("123456789012")}, nil
+	case "aws:index/getAvailabilityZones:getAvailabilityZones":
+		return resource.NewPropertyMapFromMap(map[string]any{"names": []any{"eu-central-1a", "eu-central-1b"}}), nil
 	case "aws:iam/getPolicy:getPolicy":
 		return resource.PropertyMap{"policy": resource.NewProperty(iam.Boundary)}, nil
 	}
 	return nil, fmt.Errorf("unexpected call %s", args.Token)
 }
 
-// declare declares a monitored stack of the domain.
+// declare declares a monitored stack of the domain, with one server; grow one with three.
 func declare(t *testing.T, domain string) *program {
+	t.Helper()
+	return run(t, domain, config.Servers{Min: 1, Max: 1})
+}
+
+func grow(t *testing.T, domain string) *program {
+	t.Helper()
+	return run(t, domain, config.Servers{Min: 3, Max: 3, CPU: 60, First: true})
+}
+
+func run(t *testing.T, domain string, servers config.Servers) *program {
 	t.Helper()
 	cfg := &config.Config{
 		Domain: domain, Zone: "example.com", CreateZone: true, AlarmEmail: "you@example.test",
 		OperatorCIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.7/32")}, VPCCIDR: netip.MustParsePrefix("10.20.0.0/16"),
 		Region: "eu-central-1", AvailabilityZone: "eu-central-1a", InstanceType: "t3.micro", AMI: "ami-0123456789abcdef0", VolumeSize: 20,
+		Servers: servers,
 	}
 	p := &program{}
 	require.NoError(t, pulumi.RunErr(func(ctx *pulumi.Context) error {
@@ -144,8 +165,15 @@ func (f *fixture) pushes(domain string, found checks, seen map[string]float64) {
 	var points []Datapoint
 	for metric, value := range seen {
 		point := Datapoint{Region: "eu-central-1", Namespace: "AWS/EC2", Metric: metric, Dimensions: map[string]string{"InstanceId": "server-id"}, Time: f.now, Value: value}
-		if metric == "HealthCheckStatus" {
+		switch metric {
+		case "HealthCheckStatus":
 			point.Region, point.Namespace, point.Dimensions = "us-east-1", "AWS/Route53", map[string]string{"HealthCheckId": "site-id"}
+		case "UnHealthyHostCount", "HealthyHostCount":
+			point.Namespace, point.Dimensions = "AWS/ApplicationELB", map[string]string{"LoadBalancer": "suffix-of:site", "TargetGroup": "suffix-of:site"}
+		case "HTTPCode_ELB_5XX_Count":
+			point.Namespace, point.Dimensions = "AWS/ApplicationELB", map[string]string{"LoadBalancer": "suffix-of:site"}
+		case "GroupInServiceInstances":
+			point.Namespace, point.Dimensions = "AWS/AutoScaling", map[string]string{"AutoScalingGroupName": "web-berth-production"}
 		}
 		points = append(points, point)
 	}
@@ -173,11 +201,17 @@ func TestEveryDeclaredAlarmRisesAtItsFigureAndIsOver(t *testing.T) {
 		"certificate":       {check: "certificate", well: 17, ill: 16, periods: 1},
 		"backup":            {check: "backup", well: 26, ill: 27, periods: 1},
 		"health":            {check: "worst", well: 1, ill: 2, periods: 2},
+
+		"unhealthy server":     {seen: "UnHealthyHostCount", well: 0, ill: 1, periods: 10},
+		"no healthy server":    {seen: "HealthyHostCount", well: 1, ill: 0, periods: 2},
+		"load balancer errors": {seen: "HTTPCode_ELB_5XX_Count", well: 20, ill: 21, periods: 1},
+		"missing servers":      {seen: "GroupInServiceInstances", well: 2, ill: 1, periods: 4},
 	}
 	const domain = "app.example.com"
-	p := declare(t, domain)
+	p := grow(t, domain)
 	declared := p.onto(t).account.OfType(aws.AlarmType)
 	require.Len(t, declared, len(rows), "every alarm has a row here")
+	require.Len(t, declare(t, domain).onto(t).account.OfType(aws.AlarmType), len(rows)-4, "four are of several servers")
 	for _, resource := range declared {
 		name := resource.ID
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +219,7 @@ func TestEveryDeclaredAlarmRisesAtItsFigureAndIsOver(t *testing.T) {
 			require.True(t, known)
 			f := p.onto(t)
 			says := func(figure float64) string {
-				found, seen := healthy(), map[string]float64{"CPUCreditBalance": 100, "HealthCheckStatus": 1}
+				found, seen := healthy(), map[string]float64{"CPUCreditBalance": 100, "HealthCheckStatus": 1, "HealthyHostCount": 2, "GroupInServiceInstances": 2}
 				if row.check != "" {
 					found[row.check] = int(figure)
 				} else {

@@ -1,5 +1,5 @@
-// Package cloudwatch stands in for CloudWatch behind a server's own metrics: it takes PutMetricData as AWS does, holds
-// the account's alarms against what it was given, and writes down what SNS would have sent.
+// Package cloudwatch stands in for CloudWatch behind a server's own metrics and a load balancer's: it takes PutMetricData as AWS does,
+// holds the account's alarms against what it was given, and writes down what SNS would have sent.
 package cloudwatch
 
 import (
@@ -17,7 +17,7 @@ import (
 // Service serves one account's CloudWatch. It implements http.Handler.
 type Service struct {
 	// account is the folder of the account, dir that of what the service keeps: metrics.json, alarms.json and
-	// notifications.jsonl.
+	// notifications.jsonl. measured.json is written by others and read by it.
 	account, dir string
 	now          func() time.Time
 	// period is how long each of an alarm's periods lasts here, whatever the alarm says: a rehearsal does not wait for a

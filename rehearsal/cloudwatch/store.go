@@ -17,24 +17,37 @@ const kept = 3 * time.Hour
 // Files of the service.
 const (
 	metricsFile       = "metrics.json"
+	measuredFile      = "measured.json"
 	alarmsFile        = "alarms.json"
 	notificationsFile = "notifications.jsonl"
 )
 
-// store adds datapoints to those that are there, and drops what no alarm uses any more.
+// Measured adds what AWS itself measures to the datapoints of the service whose files are in dir. It is for the one program that stands
+// in for those services of AWS: the file is its own, so that two programs never write one.
+func Measured(dir string, points []Datapoint, now time.Time) error {
+	return store(filepath.Join(dir, measuredFile), points, now)
+}
+
+// store adds datapoints to those that a server sent.
 func (s *Service) store(points []Datapoint, now time.Time) error {
-	all, err := s.points()
-	if err != nil {
+	return store(filepath.Join(s.dir, metricsFile), points, now)
+}
+
+// store adds datapoints to those of a file, and drops what no alarm uses any more.
+func store(file string, points []Datapoint, now time.Time) error {
+	var all []Datapoint
+	if err := read(file, &all); err != nil {
 		return err
 	}
 	all = slices.DeleteFunc(append(all, points...), func(p Datapoint) bool { return p.Time.Before(now.Add(-kept)) })
-	return replace(filepath.Join(s.dir, metricsFile), all)
+	return replace(file, all)
 }
 
-// points are the datapoints that are there.
-func (s *Service) points() (all []Datapoint, err error) {
-	err = read(filepath.Join(s.dir, metricsFile), &all)
-	return all, err
+// points are the datapoints that are there: those that a server sent, and those that AWS measures.
+func (s *Service) points() ([]Datapoint, error) {
+	var sent, measured []Datapoint
+	err := errors.Join(read(filepath.Join(s.dir, metricsFile), &sent), read(filepath.Join(s.dir, measuredFile), &measured))
+	return append(sent, measured...), err
 }
 
 // read reads a file of JSON; without one, into stays as it is.

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"text/template"
 
 	"berth/rehearsal/aws"
@@ -17,31 +19,53 @@ var firewallText string
 
 var firewallTemplate = template.Must(template.New("firewall.nft").Parse(firewallText))
 
+const (
+	ingressType = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+	egressType  = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+)
+
 // filter is what the packet filter of one network interface enforces: nftables expressions that accept, in the
 // order of the rules' creation.
 type filter struct {
 	Ingress, Egress []string
 	// HopLimit is the instance's limit for answers of the metadata service: with 1 they do not reach a container.
 	HopLimit int
+	// Own4 and Own6 are the interface's addresses, lists in nftables' syntax, where it takes packets for no other: the check of
+	// source and destination. Both are empty where that is off.
+	Own4, Own6 string
 }
 
 // applySecurityGroups loads each instance's rules into its network interface, outside the host's own firewall, which
-// Docker bypasses and the host's root may change.
+// Docker bypasses and the host's root may change. The load balancer has security groups as well.
 func (w *World) applySecurityGroups(ctx context.Context, account *aws.Account) error {
 	for _, instance := range account.OfType(instanceType) {
 		rules, err := filterOf(account, instance)
 		if err != nil {
 			return err
 		}
-		var ruleset bytes.Buffer
-		if err := firewallTemplate.Execute(&ruleset, rules); err != nil {
-			return err
-		}
-		if _, err := docker(ctx, ruleset.String(), "exec", "--interactive", w.eni(instance.ID), "nft", "--file", "-"); err != nil {
+		if err := loadFilter(ctx, w.eni(instance.ID), rules); err != nil {
 			return fmt.Errorf("load the security groups of %s: %w", instance.ID, err)
 		}
 	}
+	for _, balancer := range account.OfType(aws.LoadBalancerType) {
+		rules, err := rulesOf(account, texts(balancer.Outputs, "securityGroups"))
+		if err != nil {
+			return err
+		}
+		if err := loadFilter(ctx, w.balancer(), rules); err != nil {
+			return fmt.Errorf("load the security groups of %s: %w", balancer.ID, err)
+		}
+	}
 	return nil
+}
+
+func loadFilter(ctx context.Context, container string, rules filter) error {
+	var ruleset bytes.Buffer
+	if err := firewallTemplate.Execute(&ruleset, rules); err != nil {
+		return err
+	}
+	_, err := docker(ctx, ruleset.String(), "exec", "--interactive", container, "nft", "--file", "-")
+	return err
 }
 
 func filterOf(account *aws.Account, instance *aws.Resource) (filter, error) {
@@ -49,56 +73,109 @@ func filterOf(account *aws.Account, instance *aws.Resource) (filter, error) {
 		// Nothing answers there, not even with a refused connection.
 		return filter{HopLimit: 1}, nil
 	}
-	groups := texts(instance.Outputs, "vpcSecurityGroupIds")
+	result, err := rulesOf(account, texts(instance.Outputs, "vpcSecurityGroupIds"))
+	if options, ok := instance.Outputs["metadataOptions"].(map[string]any); ok {
+		result.HopLimit = max(1, number(options, "httpPutResponseHopLimit"))
+	}
+	if checked, said := instance.Outputs["sourceDestCheck"].(bool); checked || !said {
+		result.Own4, result.Own6 = own(account, instance)
+	}
+	return result, err
+}
+
+// own are the addresses of an instance. Neighbours find one another by link-local addresses and groups.
+func own(account *aws.Account, instance *aws.Resource) (v4, v6 string) {
+	all := []string{text(instance.Outputs, "privateIp")}
+	if public := text(instance.Outputs, "publicIp"); public != "" {
+		all = append(all, public)
+	}
+	for _, association := range account.OfType("aws:ec2/eipAssociation:EipAssociation") {
+		if public := text(association.Outputs, "publicIp"); text(association.Outputs, "instanceId") == instance.ID && !slices.Contains(all, public) {
+			all = append(all, public)
+		}
+	}
+	return strings.Join(all, ", "), strings.Join(append(texts(instance.Outputs, "ipv6Addresses"), "fe80::/10", "ff00::/8"), ", ")
+}
+
+// rulesOf are the rules of security groups.
+func rulesOf(account *aws.Account, groups []string) (filter, error) {
 	collect := func(typ, side string) ([]string, error) {
-		var expressions []string
+		var all []string
 		for _, rule := range account.OfType(typ) {
 			if !slices.Contains(groups, text(rule.Inputs, "securityGroupId")) {
 				continue
 			}
-			expression, err := expression(rule, side)
+			matches, err := expressions(account, rule, side)
 			if err != nil {
 				return nil, err
 			}
-			expressions = append(expressions, expression)
+			all = append(all, matches...)
 		}
-		return expressions, nil
+		return all, nil
 	}
-	result := filter{HopLimit: 1}
-	if options, ok := instance.Outputs["metadataOptions"].(map[string]any); ok {
-		result.HopLimit = max(1, number(options, "httpPutResponseHopLimit"))
-	}
-	var err error
-	if result.Ingress, err = collect("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", "saddr"); err != nil {
-		return filter{}, err
-	}
-	result.Egress, err = collect("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", "daddr")
-	return result, err
+	ingress, err1 := collect(ingressType, "saddr")
+	egress, err2 := collect(egressType, "daddr")
+	return filter{Ingress: ingress, Egress: egress, HopLimit: 1}, errors.Join(err1, err2)
 }
 
-// expression writes one security group rule as an nftables match; side is saddr for ingress, daddr for egress.
-func expression(rule *aws.Resource, side string) (string, error) {
+// expressions writes one security group rule as nftables matches; side is saddr for ingress, daddr for egress.
+func expressions(account *aws.Account, rule *aws.Resource, side string) ([]string, error) {
+	ports, err := portsOf(rule)
+	if err != nil {
+		return nil, err
+	}
+	if group := text(rule.Inputs, "referencedSecurityGroupId"); group != "" {
+		var all []string
+		v4, v6 := members(account, group)
+		for family, addresses := range map[string][]string{"ip": v4, "ip6": v6} {
+			if len(addresses) > 0 {
+				all = append(all, fmt.Sprintf("%s %s { %s }%s", family, side, strings.Join(addresses, ", "), ports))
+			}
+		}
+		slices.Sort(all)
+		return all, nil
+	}
 	family, cidr := "ip", text(rule.Inputs, "cidrIpv4")
 	if cidr == "" {
 		family, cidr = "ip6", text(rule.Inputs, "cidrIpv6")
 	}
 	prefix, err := netip.ParsePrefix(cidr)
 	if err != nil {
-		return "", fmt.Errorf("read the range of rule %s: %w", rule.ID, err)
+		return nil, fmt.Errorf("read the range of rule %s: %w", rule.ID, err)
 	}
 	match := fmt.Sprintf("%s %s %s", family, side, prefix)
 	if prefix.Bits() == 0 {
 		match = "meta nfproto " + map[string]string{"ip": "ipv4", "ip6": "ipv6"}[family]
 	}
+	return []string{match + ports}, nil
+}
+
+// portsOf writes a rule's protocol and ports as a match that follows another one.
+func portsOf(rule *aws.Resource) (string, error) {
 	from, to := number(rule.Inputs, "fromPort"), number(rule.Inputs, "toPort")
 	switch protocol := text(rule.Inputs, "ipProtocol"); protocol {
 	case "-1":
-		return match, nil
+		return "", nil
 	case "tcp", "udp":
-		return fmt.Sprintf("%s %s dport %d-%d", match, protocol, from, to), nil
+		return fmt.Sprintf(" %s dport %d-%d", protocol, from, to), nil
 	case "icmp", "icmpv6":
-		return fmt.Sprintf("%s meta l4proto %s", match, map[string]string{"icmp": "icmp", "icmpv6": "ipv6-icmp"}[protocol]), nil
+		return " meta l4proto " + map[string]string{"icmp": "icmp", "icmpv6": "ipv6-icmp"}[protocol], nil
 	default:
 		return "", fmt.Errorf("rule %s has protocol %q, which the rehearsal's packet filter does not know", rule.ID, protocol)
 	}
+}
+
+// members are the private addresses of whoever is in a security group, by which a rule that names the group lets them through.
+func members(account *aws.Account, group string) (v4, v6 []string) {
+	for _, instance := range account.OfType(instanceType) {
+		if slices.Contains(texts(instance.Outputs, "vpcSecurityGroupIds"), group) {
+			v4, v6 = append(v4, text(instance.Outputs, "privateIp")), append(v6, texts(instance.Outputs, "ipv6Addresses")...)
+		}
+	}
+	for _, balancer := range account.OfType(aws.LoadBalancerType) {
+		if slices.Contains(texts(balancer.Outputs, "securityGroups"), group) {
+			v4, v6 = append(v4, privateOf(account, balancer)...), append(v6, texts(balancer.Outputs, "ipv6Addresses")...)
+		}
+	}
+	return v4, v6
 }

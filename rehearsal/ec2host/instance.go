@@ -94,7 +94,7 @@ func (w *World) runInstances(ctx context.Context, account *aws.Account) error {
 		if err := w.runInterface(ctx, account, instance); err != nil {
 			return err
 		}
-		if err := w.runHost(ctx, instance); err != nil {
+		if err := w.runHost(ctx, account, instance); err != nil {
 			return err
 		}
 	}
@@ -109,29 +109,38 @@ func (w *World) runInterface(ctx context.Context, account *aws.Account, instance
 	if err := w.writeMetadata(ctx, account, instance, text(instance.Outputs, "publicIp")); err != nil {
 		return err
 	}
-	subnet := account.Resources["aws:ec2/subnet:Subnet::"+text(instance.Outputs, "subnetId")]
-	if subnet == nil {
-		return fmt.Errorf("find the subnet %q of %s", text(instance.Outputs, "subnetId"), instance.ID)
+	_, network, err := w.subnetOf(ctx, account, instance)
+	if err != nil {
+		return err
 	}
 	args := []string{
-		"--network", w.object(subnet.ID), "--ip", text(instance.Outputs, "privateIp"),
+		"--network", network, "--ip", text(instance.Outputs, "privateIp"),
 		"--hostname", instance.ID, "--label", "berth.role=eni", "--cap-add", "NET_ADMIN",
 		"--sysctl", "net.ipv6.conf.all.disable_ipv6=0",
 		"--volume", filepath.Join(w.Bin, "rehearsal-imds") + ":/usr/local/bin/rehearsal-imds:ro",
 		"--volume", w.instanceFiles(instance.ID) + ":/var/lib/imds:ro",
 	}
-	if v6 := texts(instance.Outputs, "ipv6Addresses"); len(v6) > 0 {
+	if v6 := texts(instance.Outputs, "ipv6Addresses"); len(v6) > 0 && dockerGives(account, instance) {
 		args = append(args, "--ip6", v6[0])
 	}
 	if err := w.replaceContainer(ctx, eni, append(args, machineimage.AMI,
 		"rehearsal-imds", "-instance", "/var/lib/imds/instance.json", "-listen", "169.254.169.254:16980")...); err != nil {
 		return err
 	}
+	if !dockerGives(account, instance) {
+		// The host boots with it.
+		if err := w.route(ctx, account, instance); err != nil {
+			return err
+		}
+	}
 	// Again, since the hardware address is known now.
 	return w.writeMetadata(ctx, account, instance, text(instance.Outputs, "publicIp"))
 }
 
-func (w *World) runHost(ctx context.Context, instance *aws.Resource) error {
+// grouped says whether Auto Scaling launched the instance.
+func grouped(instance *aws.Resource) bool { return text(instance.Outputs, "autoScalingGroup") != "" }
+
+func (w *World) runHost(ctx context.Context, account *aws.Account, instance *aws.Resource) error {
 	host, size := w.host(instance.ID), text(instance.Outputs, "instanceType")
 	known, ok := types.Lookup(size)
 	if !ok {
@@ -148,7 +157,7 @@ func (w *World) runHost(ctx context.Context, instance *aws.Resource) error {
 	if err := os.WriteFile(w.instanceFiles(instance.ID, "boot.sh"), []byte(bootScript), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(w.instanceFiles(instance.ID, "resolv.conf"), []byte("nameserver "+w.resolverOf(ctx, instance)+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(w.instanceFiles(instance.ID, "resolv.conf"), []byte("nameserver "+w.resolverOf(ctx, account, instance)+"\n"), 0o644); err != nil {
 		return err
 	}
 	if err := errors.Join(w.writeSeed(instance), w.writeEndpointCertificate(instance)); err != nil {
@@ -170,6 +179,10 @@ func (w *World) runHost(ctx context.Context, instance *aws.Resource) error {
 	)
 	for _, capability := range capabilities {
 		args = append(args, "--cap-add", capability)
+	}
+	if grouped(instance) {
+		// It has no data volume: the folder is on its root volume, where images need another file system than a container has.
+		args = append(args, "--volume", "/data")
 	}
 	return w.replaceContainer(ctx, host, append(args, machineimage.AMI, "/usr/local/sbin/rehearsal-boot")...)
 }
@@ -204,9 +217,13 @@ func (w *World) resizeHost(ctx context.Context, host string, limits []string, by
 	return err
 }
 
-// resolverOf is the VPC's resolver as the instance sees it: the name server's address on the instance's subnet.
-func (w *World) resolverOf(ctx context.Context, instance *aws.Resource) string {
-	address, err := attached(ctx, w.object("dns"), w.object(text(instance.Outputs, "subnetId")), "IPAddress")
+// resolverOf is the VPC's resolver as the instance sees it: the name server's address in the VPC.
+func (w *World) resolverOf(ctx context.Context, account *aws.Account, instance *aws.Resource) string {
+	_, network, err := w.subnetOf(ctx, account, instance)
+	if err != nil {
+		return w.nameServer()
+	}
+	address, err := attached(ctx, w.object("dns"), network, "IPAddress")
 	if err != nil || address == "" {
 		return w.nameServer()
 	}

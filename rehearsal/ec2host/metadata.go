@@ -10,15 +10,14 @@ import (
 
 // writeMetadata describes the instance for its metadata service, with the public address it has now.
 func (w *World) writeMetadata(ctx context.Context, account *aws.Account, instance *aws.Resource, publicIP string) error {
-	subnet := account.Resources["aws:ec2/subnet:Subnet::"+text(instance.Outputs, "subnetId")]
-	if subnet == nil {
-		return fmt.Errorf("describe %s: its subnet %q is gone", instance.ID, text(instance.Outputs, "subnetId"))
+	subnet, network, err := w.subnetOf(ctx, account, instance)
+	if err != nil {
+		return fmt.Errorf("describe %s: %w", instance.ID, err)
 	}
 	zone := text(instance.Outputs, "availabilityZone")
 	mac := ""
 	if eni := w.eni(instance.ID); exists(ctx, "container", eni) {
-		var err error
-		if mac, err = attached(ctx, eni, w.object(subnet.ID), "MacAddress"); err != nil {
+		if mac, err = attached(ctx, eni, network, "MacAddress"); err != nil {
 			return err
 		}
 	}

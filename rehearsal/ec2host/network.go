@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"berth/rehearsal/aws"
@@ -36,37 +35,79 @@ func (w *World) makeInternet(ctx context.Context) error {
 	return fmt.Errorf("make the rehearsal's network %s: another Docker network has its range, %s; remove that (docker network ls), or this rehearsal: make rehearse-clean", w.internet(), w.Internet.Prefix())
 }
 
-// makeSubnets makes a Docker network for each subnet of the account, with the subnet's own address ranges. The name
-// server joins it at the address where a VPC has its resolver (the base plus two) and the authority joins it because
-// it validates over IPv6, which the internet network does not carry.
+// vpcLabel marks the Docker network of a VPC, with the VPC's id as value.
+const vpcLabel = "berth.vpc"
+
+const (
+	subnetType = "aws:ec2/subnet:Subnet"
+	vpcType    = "aws:ec2/vpc:Vpc"
+)
+
+// makeSubnets makes a Docker network for each VPC with subnets. It has the VPC's whole range, since Docker lets nothing through from
+// one of its networks to another, and the name of the VPC's first subnet. The name server joins it at the address where a VPC has its
+// resolver (the base plus two) and the authority joins it because it validates over IPv6, which the internet network does not carry.
 func (w *World) makeSubnets(ctx context.Context, account *aws.Account) error {
-	for _, subnet := range account.OfType("aws:ec2/subnet:Subnet") {
-		name := w.object(subnet.ID)
-		if exists(ctx, "network", name) {
+	for _, subnet := range account.OfType(subnetType) {
+		vpc := account.Resources[vpcType+"::"+text(subnet.Outputs, "vpcId")]
+		if vpc == nil {
+			return fmt.Errorf("make %s: its VPC %q is gone", subnet.ID, text(subnet.Outputs, "vpcId"))
+		}
+		prefix, err := netip.ParsePrefix(text(vpc.Outputs, "cidrBlock"))
+		if err != nil {
+			return fmt.Errorf("read the range of %s: %w", vpc.ID, err)
+		}
+		network, err := w.networkOf(ctx, subnet)
+		if err != nil {
+			return err
+		}
+		if network != "" {
 			continue
 		}
-		prefix, err := netip.ParsePrefix(text(subnet.Outputs, "cidrBlock"))
-		if err != nil {
-			return fmt.Errorf("read the range of %s: %w", subnet.ID, err)
-		}
-		args := []string{"network", "create", "--label", w.label(), "--subnet", prefix.String()}
-		if v6 := text(subnet.Outputs, "ipv6CidrBlock"); v6 != "" {
-			args = append(args, "--ipv6", "--subnet", v6)
-		}
-		if _, err := docker(ctx, "", append(args, name)...); err != nil {
-			if strings.Contains(err.Error(), "overlap") {
-				return fmt.Errorf("subnet %s (%s) overlaps a network of this machine; choose another range: pulumi config set berth:vpcCidr 10.77.0.0/16: %w", subnet.ID, prefix, err)
-			}
-			return err
-		}
-		if _, err := docker(ctx, "", "network", "connect", "--ip", resolverAddress(prefix), name, w.object("dns")); err != nil {
-			return err
-		}
-		if _, err := docker(ctx, "", "network", "connect", name, w.object("acme")); err != nil {
+		if err := w.makeNetwork(ctx, w.object(subnet.ID), vpc, prefix); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (w *World) makeNetwork(ctx context.Context, name string, vpc *aws.Resource, prefix netip.Prefix) error {
+	args := []string{"network", "create", "--label", w.label(), "--label", vpcLabel + "=" + vpc.ID, "--subnet", prefix.String()}
+	if v6 := text(vpc.Outputs, "ipv6CidrBlock"); v6 != "" {
+		args = append(args, "--ipv6", "--subnet", v6)
+	}
+	if _, err := docker(ctx, "", append(args, name)...); err != nil {
+		if strings.Contains(err.Error(), "overlap") {
+			return fmt.Errorf("%s (%s) overlaps a network of this machine; choose another range: pulumi config set berth:vpcCidr 10.77.0.0/16: %w", vpc.ID, prefix, err)
+		}
+		return err
+	}
+	if _, err := docker(ctx, "", "network", "connect", "--ip", resolverAddress(prefix), name, w.object("dns")); err != nil {
+		return err
+	}
+	_, err := docker(ctx, "", "network", "connect", name, w.object("acme"))
+	return err
+}
+
+// networkOf is the Docker network of a subnet's VPC, "" where there is none yet. An older version's has no label and is the subnet's.
+func (w *World) networkOf(ctx context.Context, subnet *aws.Resource) (string, error) {
+	name, err := docker(ctx, "", "network", "ls", "--format", "{{.Name}}",
+		"--filter", "label="+w.label(), "--filter", "label="+vpcLabel+"="+text(subnet.Outputs, "vpcId"))
+	if own := w.object(subnet.ID); err == nil && name == "" && exists(ctx, "network", own) {
+		return own, nil
+	}
+	return name, err
+}
+
+// subnetOf is an instance's subnet and the Docker network that it is in.
+func (w *World) subnetOf(ctx context.Context, account *aws.Account, instance *aws.Resource) (subnet *aws.Resource, network string, err error) {
+	id := text(instance.Outputs, "subnetId")
+	if subnet = account.Resources[subnetType+"::"+id]; subnet == nil {
+		return nil, "", fmt.Errorf("find the subnet %q of %s", id, instance.ID)
+	}
+	if network, err = w.networkOf(ctx, subnet); err == nil && network == "" {
+		err = fmt.Errorf("find the Docker network of %s: it is gone; take the rehearsal down: make rehearse-clean", id)
+	}
+	return subnet, network, err
 }
 
 // resolverAddress is where a VPC answers DNS: the second address after the base of its range.
@@ -75,16 +116,17 @@ func resolverAddress(prefix netip.Prefix) string {
 }
 
 func (w *World) deleteSubnets(ctx context.Context, account *aws.Account) error {
-	wanted := []string{w.internet()}
-	for _, subnet := range account.OfType("aws:ec2/subnet:Subnet") {
-		wanted = append(wanted, w.object(subnet.ID))
+	wanted := map[string]bool{}
+	for _, subnet := range account.OfType(subnetType) {
+		wanted[text(subnet.Outputs, "vpcId")], wanted[w.object(subnet.ID)] = true, true
 	}
-	output, err := docker(ctx, "", "network", "ls", "--format", "{{.Name}}", "--filter", "label="+w.label())
+	output, err := docker(ctx, "", "network", "ls", "--format", fmt.Sprintf("{{.Name}} {{.Label %q}}", vpcLabel), "--filter", "label="+w.label())
 	if err != nil {
 		return err
 	}
-	for _, name := range lines(output) {
-		if slices.Contains(wanted, name) {
+	for _, line := range lines(output) {
+		name, vpc, _ := strings.Cut(line, " ")
+		if name == w.internet() || wanted[vpc] || wanted[name] {
 			continue
 		}
 		for _, service := range []string{"dns", "acme"} {
@@ -111,7 +153,8 @@ if [ "$card" != eth1 ]; then
 fi`
 )
 
-// associateAddresses gives each network interface its Elastic IP, and takes away one that is no longer associated.
+// associateAddresses gives each network interface its Elastic IP, and takes away one that is no longer associated. An instance of a
+// group has its automatic address instead.
 func (w *World) associateAddresses(ctx context.Context, account *aws.Account) error {
 	elastic := map[string]string{}
 	for _, association := range account.OfType("aws:ec2/eipAssociation:EipAssociation") {
@@ -124,6 +167,9 @@ func (w *World) associateAddresses(ctx context.Context, account *aws.Account) er
 			return err
 		}
 		wanted := elastic[instance.ID]
+		if wanted == "" && grouped(instance) {
+			wanted = text(instance.Outputs, "publicIp")
+		}
 		if current == wanted {
 			continue
 		}

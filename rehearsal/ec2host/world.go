@@ -1,6 +1,6 @@
 // Package ec2host is the ground under the AWS stand-in: it creates what the account's file says. An instance is
 // a Debian container with systemd behind a network interface of its own, a volume is a block device that survives
-// its instance, a security group is a packet filter on the interface, a subnet is a Docker network.
+// its instance, a security group is a packet filter on the interface, a VPC with its subnets is a Docker network.
 package ec2host
 
 import (
@@ -19,7 +19,7 @@ type World struct {
 	Name string
 	// Dir is the folder of the rehearsal's state, an absolute path.
 	Dir string
-	// Bin is the folder of the programs that run inside containers: rehearsal-dns, rehearsal-imds and pebble.
+	// Bin is the folder of the programs that run inside containers: rehearsal-dns, rehearsal-imds, pebble and others.
 	Bin string
 	// AlarmPeriod is how long each period of an alarm lasts, whatever the alarm says.
 	AlarmPeriod time.Duration
@@ -59,6 +59,7 @@ func (w *World) Converge(ctx context.Context, account *aws.Account) error {
 		run  func(context.Context, *aws.Account) error
 	}{
 		{"remove terminated instances", w.removeTerminated},
+		{"remove the load balancer", w.removeBalancer},
 		{"stop instances", w.stopInstances},
 		{"detach volumes", w.detachVolumes},
 		{"take snapshots", w.takeSnapshots},
@@ -67,9 +68,11 @@ func (w *World) Converge(ctx context.Context, account *aws.Account) error {
 		{"make subnets", w.makeSubnets},
 		{"make volumes", w.makeVolumes},
 		{"run instances", w.runInstances},
-		{"run CloudWatch and S3", w.runEndpoints},
+		{"run the load balancer", w.runBalancer},
+		{"run CloudWatch, S3 and Auto Scaling", w.runEndpoints},
 		{"attach volumes", w.attachVolumes},
 		{"associate addresses", w.associateAddresses},
+		{"apply routes", w.applyRoutes},
 		{"apply security groups", w.applySecurityGroups},
 	}
 	for _, step := range steps {

@@ -22,10 +22,15 @@ const (
 	Base = "debian:13-slim"
 	// AMI is the machine image of every host, and of the services, which need a part of what it holds.
 	AMI = "berth-rehearsal/ami"
+	// Balancer is the load balancer's image: the machine image with Debian's HAProxy.
+	Balancer = "berth-rehearsal/balancer"
 )
 
 //go:embed ami
 var amiFiles embed.FS
+
+//go:embed balancer
+var balancerFiles embed.FS
 
 // Build makes the images the rehearsal runs on, where they are missing or their sources changed. say is called with what takes time. What is
 // downloaded for the base is kept in folder packages.
@@ -35,7 +40,12 @@ func Build(ctx context.Context, packages string, say io.Writer) error {
 			return err
 		}
 	}
-	return buildAMI(ctx, say)
+	return build(ctx, amiFiles, "ami", Base, AMI, "Building the hosts' machine image (about half a minute)", say)
+}
+
+// BuildBalancer makes the load balancer's image, which only several servers have.
+func BuildBalancer(ctx context.Context, say io.Writer) error {
+	return build(ctx, balancerFiles, "balancer", AMI, Balancer, "Building the load balancer's image (some seconds, once)", say)
 }
 
 // makeBase pulls Debian where a registry answers and bootstraps it from Debian's packages where none does.
@@ -82,24 +92,24 @@ func importTree(ctx context.Context, root string) error {
 	return nil
 }
 
-// buildAMI builds the machine image unless the present one was built from the same files and base.
-func buildAMI(ctx context.Context, say io.Writer) error {
-	base, err := Docker(ctx, "", "image", "inspect", "--format", "{{.Id}}", Base)
+// build builds an image of the files in a folder unless the present one was built from the same files and base.
+func build(ctx context.Context, files embed.FS, root, base, image, announced string, say io.Writer) error {
+	base, err := Docker(ctx, "", "image", "inspect", "--format", "{{.Id}}", base)
 	if err != nil {
 		return err
 	}
-	folder, err := os.MkdirTemp("", "berth-ami-")
+	folder, err := os.MkdirTemp("", "berth-image-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(folder)
 	sum := sha256.New()
 	fmt.Fprintln(sum, base)
-	err = fs.WalkDir(amiFiles, "ami", func(path string, entry fs.DirEntry, err error) error {
+	err = fs.WalkDir(files, root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := amiFiles.ReadFile(path)
+		content, err := files.ReadFile(path)
 		if err != nil {
 			return err
 		}
@@ -115,11 +125,11 @@ func buildAMI(ctx context.Context, say io.Writer) error {
 		return err
 	}
 	version := hex.EncodeToString(sum.Sum(nil))
-	if present, err := Docker(ctx, "", "image", "inspect", "--format", `{{index .Config.Labels "berth.sources"}}`, AMI); err == nil && present == version {
+	if present, err := Docker(ctx, "", "image", "inspect", "--format", `{{index .Config.Labels "berth.sources"}}`, image); err == nil && present == version {
 		return nil
 	}
-	fmt.Fprintln(say, "Building the hosts' machine image (about half a minute)")
-	_, err = Docker(ctx, "", "build", "--quiet", "--label", "berth.sources="+version, "--tag", AMI, folder)
+	fmt.Fprintln(say, announced)
+	_, err = Docker(ctx, "", "build", "--quiet", "--label", "berth.sources="+version, "--tag", image, folder)
 	return err
 }
 

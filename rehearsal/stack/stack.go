@@ -78,7 +78,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	_, err = os.Stat(options.Pulumi)
 	var cli auto.PulumiCommand
 	if err == nil {
-		// The Makefile looks at the version of an installed one.
+		// The Makefile checks the version of an installed one.
 		cli, err = auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: cliRoot(options.Pulumi), SkipVersionCheck: true})
 	}
 	if err != nil {

@@ -26,7 +26,7 @@ type run struct {
 }
 
 // dangerous are the commands by whose word data is kept or taken away.
-var dangerous = []string{"docker", "jq", "git", "cat", "readlink"}
+var dangerous = []string{"docker", "jq", "git", "cat", "readlink", "ssh"}
 
 func script(name string, arguments ...string) []string {
 	return append([]string{"/usr/bin/bash", "/opt/berth/" + name}, arguments...)
@@ -90,7 +90,7 @@ func TestFailClosed(t *testing.T) {
 	worlds := states(t, stand)
 	thorough := os.Getenv("BERTH_FAILCLOSED") == "all"
 	t.Run("runs", func(t *testing.T) {
-		for _, run := range runs {
+		for _, run := range slices.Concat(runs, serversRuns) {
 			t.Run(run.name, func(t *testing.T) {
 				if !run.long && !thorough {
 					t.Skip("run on its own: BERTH_FAILCLOSED=all go test ./failclosed")
@@ -184,7 +184,7 @@ func states(t *testing.T, stand string) map[string]world {
 	w.put(t, "etc/berth/hosts.json", siteHosts)
 	require.NoError(t, os.Symlink("starting", w.of("data/releases/current")))
 	certificate(t, w, "world/certificate", 80)
-	w.put(t, "world/settings/edge", `{"DOMAIN":"site.example","NGINX":"server {}","NGINX_SERVER":"root /;","HOSTNAMES":`+siteHosts+`,"CERTIFICATE":`+certificateSettings+`,"ACCOUNT_BINDING":"","ACME_ROOTS":"","USERS":{"alice":"geheim"},"PROXIES":"cloudflare","OWN":""}`)
+	w.put(t, "world/settings/edge", `{"DOMAIN":"site.example","NGINX":"server {}","NGINX_SERVER":"root /;","HOSTNAMES":`+siteHosts+`,"CERTIFICATE":`+certificateSettings+`,"ACCOUNT_BINDING":"","ACME_ROOTS":"","USERS":{"alice":"geheim"},"PROXIES":"cloudflare","OWN":"","NETWORK":""}`)
 	w.put(t, "world/settings/operations", `{"SSH_USER":"admin","OPERATIONS":`+operationsSettings+`,"JOBS":`+jobs+`}`)
 	var commits []string
 	for _, page := range []string{"one", "two"} {
@@ -229,6 +229,7 @@ func states(t *testing.T, stand string) map[string]world {
 	due := two.copied(t, made(t, folder, "due"))
 	certificate(t, due, "etc/letsencrypt/live/berth", 5)
 	all["due"] = due
+	severalStates(t, stand, folder, all, func(w world, commit int) { release(w, commits[commit]) })
 	return all
 }
 
@@ -249,13 +250,6 @@ func made(t *testing.T, folder, name string) string {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Join(folder, name), 0o755))
 	return filepath.Join(folder, name)
-}
-
-func serving(t *testing.T, w world) string {
-	t.Helper()
-	name, err := os.Readlink(w.of("data/releases/current"))
-	require.NoError(t, err)
-	return name
 }
 
 // certificate lays one, with its authority's, into folder; it is valid for some days more.

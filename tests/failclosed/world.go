@@ -129,6 +129,15 @@ func (w world) contents(t *testing.T) map[string]string {
 			return err
 		}))
 	}
+	// What web servers need of the first is kept as well.
+	for _, kept := range []string{"registry", "addresses", "rules", "networks"} {
+		text, _ := os.ReadFile(w.of("world", kept))
+		for line := range strings.Lines(string(text)) {
+			if kept != "networks" || strings.HasPrefix(line, "berth-reach ") {
+				sums[kept+": "+strings.Fields(line)[0]] = "there"
+			}
+		}
+	}
 	return sums
 }
 
@@ -182,12 +191,16 @@ func (w world) lost(t *testing.T, before, good map[string]string) []string {
 	if held, err := os.ReadFile(w.of("world/held")); err == nil {
 		lost = append(lost, strings.TrimSpace(string(held)))
 	}
+	lost = append(lost, w.apart(t)...)
 	containers, err := os.ReadFile(w.of("world/containers"))
 	if err != nil {
 		return lost
 	}
 	if serves, err := os.Readlink(w.of("data/releases/current")); err == nil && serves != "starting" {
 		for project, service := range map[string]string{"release-" + serves: "web", "app": "db"} {
+			if _, err := os.Stat(w.of("etc/berth/role")); err == nil && project == "app" {
+				continue
+			}
 			if !regexp.MustCompile(`(?m)^\w+ ` + project + " " + service + " running ").Match(containers) {
 				lost = append(lost, service+" of "+project+", which serves, does not run")
 			}

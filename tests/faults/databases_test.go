@@ -95,7 +95,7 @@ func dockerStopped(r *harness.Rehearsal, _ *harness.Site) {
 	assert.Contains(r.T(), output, "Docker does not answer")
 	assert.Contains(r.T(), output, "sudo systemctl restart docker")
 	r.SSH("sudo systemctl start docker.socket docker.service")
-	// It asks every container's health anew.
+	// It checks every container's health again.
 	require.Eventually(r.T(), func() bool { return r.Health()["containers"] == "ok" }, time.Minute, time.Second)
 }
 

@@ -65,6 +65,19 @@ func (r *Rehearsal) LoadApp() []string {
 	return settings
 }
 
+// HelloApp builds the hello app, which answers a thousand requests with little of the processor, and has it released from now on.
+func (r *Rehearsal) HelloApp() {
+	r.t.Helper()
+	hello := filepath.Join(r.Project, "tests", "apps", "hello")
+	r.App = filepath.Join(r.t.TempDir(), "hello")
+	require.NoError(r.t, os.CopyFS(r.App, os.DirFS(hello)))
+	build := exec.CommandContext(r.t.Context(), "go", "build", "-o", filepath.Join(r.App, "hello"), ".")
+	build.Dir, build.Env = hello, append(os.Environ(), "CGO_ENABLED=0")
+	output, err := build.CombinedOutput()
+	require.NoErrorf(r.t, err, "%s", output)
+	require.NoError(r.t, os.Remove(filepath.Join(r.App, "main.go")))
+}
+
 // Commit changes files of the app; the next up commits them.
 func (r *Rehearsal) Commit(files map[string]string) {
 	r.t.Helper()

@@ -14,9 +14,12 @@ import (
 	"time"
 )
 
-// Target is where a site is reached: its name, and its address in place of DNS.
+// Target is where a site is reached: its name, and its address in place of DNS. Without an address the name server Resolver,
+// HOST:PORT, is asked for one of IPv4, and an answer is used for as long as Holds says, as a visitor's resolver does.
 type Target struct {
 	Domain, Address string
+	Resolver        string
+	Holds           time.Duration
 	Roots           *x509.CertPool
 }
 
@@ -25,6 +28,8 @@ type Plan struct {
 	// Rate is how many requests a second are sent to the path Request, 100 unless it is set.
 	Rate    int
 	Request string
+	// Connections are how many there are at most for requests, 0 for as many as they take: requests wait for one then.
+	Connections int
 	// WritePath gets every tenth request as a POST, "" for none. Its answer is {"id": number}.
 	WritePath string
 	// WebSockets are kept open at SocketPath, an echo: each for about three seconds, then closed and opened again.
@@ -77,6 +82,7 @@ type note struct {
 func Start(ctx context.Context, target Target, plan Plan) *Run {
 	plan.Rate = cmp.Or(plan.Rate, 100)
 	dialer := &net.Dialer{Timeout: timeout}
+	known := &names{Target: target}
 	dial := func(ctx context.Context, network, to string) (net.Conn, error) {
 		_, port, err := net.SplitHostPort(to)
 		if err != nil {
@@ -86,13 +92,17 @@ func Start(ctx context.Context, target Target, plan Plan) *Run {
 		if _, _, err := net.SplitHostPort(target.Address); err == nil {
 			return dialer.DialContext(ctx, network, target.Address)
 		}
-		return dialer.DialContext(ctx, network, net.JoinHostPort(target.Address, port))
+		address, err := known.address(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return dialer.DialContext(ctx, network, net.JoinHostPort(address, port))
 	}
 	ctx, stop := context.WithCancel(ctx)
 	r := &Run{
 		target: target, plan: plan, began: time.Now(), stop: stop, seen: make(chan struct{}), versions: map[string]bool{},
 		// HTTP/1.1 with kept connections: stricter than HTTP/2, which tells a client that it has to go elsewhere.
-		transport: &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: target.Roots, NextProtos: []string{"http/1.1"}}, MaxIdleConnsPerHost: 200, MaxIdleConns: 200},
+		transport: &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: target.Roots, NextProtos: []string{"http/1.1"}}, MaxIdleConnsPerHost: 200, MaxIdleConns: 200, MaxConnsPerHost: plan.Connections},
 	}
 	r.inFlight.Add(1)
 	go r.requests(ctx)

@@ -27,6 +27,41 @@ type change struct{ service, what, why string }
 
 // Changes is a table of what this plan does to the services of the one before, nil for none: a line a service.
 func (p *Plan) Changes(before *Plan) []string {
+	changes := p.changes(before)
+	service, what := widths(changes)
+	lines := []string{}
+	for _, name := range sorted(changes) {
+		one := changes[name]
+		lines = append(lines, fmt.Sprintf("%-*s  %-*s  %s", service, one.service, what, one.what, one.why))
+	}
+	return lines
+}
+
+// ChangesOnServers is Changes with where each service runs, and why there.
+func (p *Plan) ChangesOnServers(before *Plan) []string {
+	changes := p.changes(before)
+	service, what := widths(changes)
+	lines := []string{}
+	for _, name := range sorted(changes) {
+		one := changes[name]
+		// Why a persistent service is one, its line says already.
+		if where := p.Where[name]; where != "" && !slices.Contains(p.Stateful, name) {
+			one.why += "; runs there because " + where
+		}
+		lines = append(lines, fmt.Sprintf("%-*s  %-*s  %-*s  %s", service, one.service, what, one.what, len(everyServer), p.server(name), one.why))
+	}
+	return lines
+}
+
+// widths are those of a table's first columns.
+func widths(changes map[string]change) (service, what int) {
+	for _, one := range changes {
+		service, what = max(service, len(one.service)), max(what, len(one.what))
+	}
+	return service, what
+}
+
+func (p *Plan) changes(before *Plan) map[string]change {
 	was := before
 	if was == nil {
 		was = &Plan{}
@@ -47,16 +82,7 @@ func (p *Plan) Changes(before *Plan) []string {
 	for _, name := range p.Stateful {
 		changes[name] = p.persists(name, was)
 	}
-	service, what := 0, 0
-	for _, one := range changes {
-		service, what = max(service, len(one.service)), max(what, len(one.what))
-	}
-	lines := []string{}
-	for _, name := range sorted(changes) {
-		one := changes[name]
-		lines = append(lines, fmt.Sprintf("%-*s  %-*s  %s", service, one.service, what, one.what, one.why))
-	}
-	return lines
+	return changes
 }
 
 // persists is what happens to a persistent service.

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Version is that of the document. It changes when a field does.
+// Version is that of the document. It changes when a server that knows another one would do something wrong with it.
 const Version = 2
 
 // Document is a plan as it goes to the server. docs/plan.md describes its fields.

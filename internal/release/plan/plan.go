@@ -28,6 +28,11 @@ type Plan struct {
 	// others wait for until they have run.
 	Stores []string `json:"stores"`
 	Once   []string `json:"once"`
+	// Spread are those of Stateless that run on every server, where there are several; the others run on the first. Where says why,
+	// and Reach has those of the first that are needed from afar.
+	Spread []string          `json:"spread"`
+	Reach  []Reach           `json:"reach"`
+	Where  map[string]string `json:"-"`
 	// Images are built or pulled. Watched are the services that a volume which their images declare would make persistent, with the
 	// places where something is mounted.
 	Builds  []Construction      `json:"builds"`
@@ -86,6 +91,7 @@ func Make(model *Model, given *Given) *Plan {
 	p.Stores = p.stores(kinds)
 	p.Databases = p.databases(kinds)
 	p.SQLite = p.sqlite()
+	p.spread()
 	p.split()
 	p.Builds, p.Pulls = p.images()
 	p.Plan.Files = p.keptFiles()

@@ -115,16 +115,23 @@ func ours(label string) bool { return strings.HasPrefix(strings.ToLower(label), 
 
 // The labels by which a compose file overrides what is planned for a service.
 const (
-	stateful = "berth.stateful"
-	overlap  = "berth.overlap"
+	stateful  = "berth.stateful"
+	overlap   = "berth.overlap"
+	onServers = "berth.servers"
 )
+
+// takes are the labels, and what each takes.
+var takes = map[string]string{stateful: "true or false", overlap: "true or false", onServers: "all or first"}
 
 // nearestLabel is the one that a label which does not exist is most likely meant for.
 func nearestLabel(label string) string {
-	if levenshtein.Similarity(label, overlap, nil) > levenshtein.Similarity(label, stateful, nil) {
-		return overlap
+	nearest := stateful
+	for _, other := range []string{overlap, onServers} {
+		if levenshtein.Similarity(label, other, nil) > levenshtein.Similarity(label, nearest, nil) {
+			nearest = other
+		}
 	}
-	return stateful
+	return nearest
 }
 
 // labelProblems are about labels that look like Berth's own and are not, or are where they mean nothing.
@@ -136,8 +143,10 @@ func (p *planner) labelProblems() (all []Problem) {
 			value := labels[label]
 			switch {
 			case !ours(label):
-			case label != stateful && label != overlap:
-				all = append(all, problem("label-unknown", keys("services", name, "labels"), "service %s has the label %s, which does not exist; the nearest is %s, which takes true or false", name, label, nearestLabel(label)).holding(label))
+			case takes[label] == "":
+				all = append(all, problem("label-unknown", keys("services", name, "labels"), "service %s has the label %s, which does not exist; the nearest is %s, which takes %s", name, label, nearestLabel(label), takes[nearestLabel(label)]).holding(label))
+			case label == onServers:
+				all = append(all, p.placementProblems(name, value)...)
 			case value != "true" && value != "false" && value != true && value != false:
 				all = append(all, problem("label-value-invalid", keys("services", name, "labels"), "service %s has the label %s: %s, which takes true or false; write: labels: {%[2]s: \"true\"}, or \"false\"", name, label, asJSON(value)).holding(label))
 			case label == overlap:

@@ -3,8 +3,20 @@
 # shellcheck shell=bash disable=SC2153
 set -euo pipefail
 
+# wanted prints the addresses that the names may have: this server's, or with several those of the load balancer.
+wanted() {
+  local balancer
+  if [ -e "$BERTH_ETC/servers.json" ]; then
+    balancer=$(jq -r .BALANCER "$BERTH_ETC/servers.json") && getent ahostsv4 "$balancer" | cut -d ' ' -f 1
+  else
+    printf '%s\n' "$ADDRESS"
+  fi
+}
+
 resolves() {
-  getent ahostsv4 "$1" | cut -d ' ' -f 1 | grep -Fx "$ADDRESS" >/dev/null
+  local all
+  # shellcheck disable=SC2310 # wanted is one list
+  all=$(wanted) && [ -n "$all" ] && getent ahostsv4 "$1" | cut -d ' ' -f 1 | grep -Fx "$all" >/dev/null
 }
 
 # verify_dns waits for every name to lead here, for $1 seconds each.

@@ -31,6 +31,7 @@ site_checks() {
   check_dumps "$release"
   check_drill "$release"
   check_jobs
+  check_servers "$release"
 }
 
 # check_jobs says which scheduled job failed the last time, or did not begin when it was due.

@@ -1,5 +1,5 @@
 # How the routes of a release are asked, one a line: the host and the path as a visitor has them, health, service, loopback port, the
-# path as the service gets it, what was taken away before it, and the protocol. The input is the plan, $site[0] the site's names; $all is whether a
+# path as the service gets it, what was taken away before it, and the protocol. The port of a container elsewhere has its address before it. The input is the plan, $site[0] the site's names; $all is whether a
 # route is asked that no visitor gets to.
 ($site[0].names) as $names
 | .routes as $routes
@@ -12,7 +12,7 @@
 | (($route.health // "") | if . == "" then $route.path else . end) as $path
 | (if $route.stripPrefix then $route.path | rtrimstr("/") else "" end) as $prefix
 # Every replica is asked on its own.
-| (if $all then range($route.upstream; $route.upstream + ($route.replicas // 1)) else $route.upstream end) as $port
+| (if $route.address then $route.address elif $all then range($route.upstream; $route.upstream + ($route.replicas // 1)) else $route.upstream end) as $port
 | [if $host == "" then $names[0] else $host end, $path, $route.health // "", $route.service, ($port | tostring),
     ($path | ltrimstr($prefix) | if startswith("/") then . else "/" + . end), $prefix, .protocol // "http"]
 | join("\u001f")

@@ -110,9 +110,10 @@ unanswered() {
   for route in "${routes[@]}"; do
     IFS=$'\x1f' read -r host _ health service upstream inside prefix protocol <<<"$route"
     asking "$protocol"
+    [[ $upstream == *:* ]] || upstream=127.0.0.1:$upstream
     [ "$protocol" != grpc ] || ASKING+=(--http2-prior-knowledge)
     code=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 "${ASKING[@]}" --header "Host: $host" --header 'X-Forwarded-Proto: https' \
-      ${prefix:+--header "X-Forwarded-Prefix: $prefix"} "http://127.0.0.1:$upstream$inside") || code=000
+      ${prefix:+--header "X-Forwarded-Prefix: $prefix"} "http://$upstream$inside") || code=000
     # shellcheck disable=SC2310 # answers is one test
     answers "$code" "$health" || printf 'waiting %s answers %s with %s\n' "$service" "$inside" "${code/#000/nothing}"
   done

@@ -354,7 +354,7 @@ restore_data() {
   join "$1"
 }
 
-# join gives the stateful services their names in the networks of release $1.
+# join gives the stateful services their names in the networks of release $1, and its web servers, where there are any, their addresses.
 join() {
   local line service network container alias joined
   local -a lines=() ids=() aliases
@@ -369,6 +369,8 @@ join() {
       [[ $'\n'$joined$'\n' == *$'\n'"$network"$'\n'* ]] || docker network connect "${aliases[@]}" "$network" "$container"
     done
   done
+  # shellcheck disable=SC2310 # it is one test
+  if several && [ -e "$RELEASES/$1/reach.json" ]; then reach "$1"; fi
 }
 
 stop_surplus_data() {

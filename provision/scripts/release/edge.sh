@@ -67,21 +67,24 @@ retired() {
   [ "${#now[@]}" -gt 0 ]
 }
 
-# open_connections counts nginx's connections to the loopback ports that release $1 and no other has. Where ss prints not even its
-# head, their number is unknown.
+# open_connections counts nginx's connections to the loopback ports, and to the containers on the first server, that release $1 and no
+# other has. Where ss prints not even its head, their number is unknown.
 open_connections() {
   local port filter="" table
   local -a ports=() open
   # shellcheck disable=SC2016 # jq's variables
-  read_json ports "$RELEASES/$1/plan.json" 'def ports: [.routes[] | range(.upstream; .upstream + (.replicas // 1))];
+  read_json ports "$RELEASES/$1/plan.json" 'def ports: [.routes[] | .address // range(.upstream; .upstream + (.replicas // 1))];
     ports - if $other[0].id == .id then [] else ($other[0] | ports) end | .[]' \
     --slurpfile other "$RELEASES/${2:-$1}/plan.json"
-  for port in "${ports[@]}"; do filter+="${filter:+ or }dport = :$port"; done
+  for port in "${ports[@]}"; do
+    if [[ $port == *:* ]]; then filter+="${filter:+ or }dst $port"; else filter+="${filter:+ or }dport = :$port"; fi
+  done
   [ -n "$filter" ] || {
     echo 0
     return
   }
-  read_text table ss --numeric --tcp state established "dst 127.0.0.1 and ( $filter )"
+  [[ $filter == *dst* ]] || filter="dst 127.0.0.1 and ( $filter )"
+  read_text table ss --numeric --tcp state established "$filter"
   mapfile -t open <<<"$table"
   echo $((${#open[@]} - 1))
 }
@@ -184,8 +187,18 @@ verify() {
 
 maintenance() {
   case ${1:-} in
-    on) : >"$MAINTENANCE" && say "every page answers 503 with the maintenance page; end it: sudo /opt/berth/deploy.sh maintenance off" ;;
-    off) rm -f "$MAINTENANCE" && say "the site is back" ;;
+    on) : >"$MAINTENANCE" ;;
+    off) rm -f "$MAINTENANCE" ;;
     *) fail arguments-invalid "usage: deploy.sh maintenance on | off" ;;
   esac
+  # shellcheck disable=SC2310 # it is one test
+  if several; then maintain_servers "$1"; fi
+  if [ "$1" = on ]; then say "every page answers 503 with the maintenance page; end it: sudo /opt/berth/deploy.sh maintenance off"; else say "the site is back"; fi
+}
+
+# open_again takes away the page that a release put there.
+open_again() {
+  rm -f "$MAINTENANCE"
+  # shellcheck disable=SC2310 # it is one test
+  if several; then maintain_servers off; fi
 }

@@ -13,6 +13,9 @@ readonly HOSTS=$BERTH_ETC/hosts.json
 # The version of plans that this code follows.
 readonly PLAN_VERSION=2
 
+# several says whether this is the first of several servers, which the step servers has it be.
+several() { [ -e "$BERTH_ETC/servers.json" ]; }
+
 # current prints the release that nginx is pointed at, nothing before the first.
 current() {
   local name

@@ -40,6 +40,8 @@ prune() {
   prune_images
   docker builder prune --force --keep-storage "$CACHE" >/dev/null
   prune_dumps
+  # shellcheck disable=SC2310 # it is one test
+  if several; then prune_registry; fi
 }
 
 prune_images() {

@@ -21,6 +21,7 @@ restart() {
     fail service-unknown "there is no service $service; these are: ${stateless[*]} ${stateful[*]}"
   elif [[ -n $service && " ${routed[*]} " != *" $service "* ]]; then
     restart_here "release-$OLD" "$service"
+    restart_servers "$OLD" "$service"
   else
     [ "${#stateless[@]}" -gt 0 ] || fail services-all-persistent "every service is persistent, and is restarted by its name only: sudo /opt/berth/deploy.sh restart ${stateful[0]:-SERVICE}"
     [ -z "$service" ] || say "a route points to $service, so it is restarted with all that belongs to the release: ${stateless[*]}"

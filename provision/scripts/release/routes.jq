@@ -69,15 +69,15 @@ def route($path): map(select(.path as $own | $path | startswith($own))) | max_by
 def accessible($path; $now): if . == null then null else . as $route
   | (first($now[] | select((.path | folder) == $path)) // $route) as $of | .allowFrom = $of.allowFrom | .auth = $of.auth end;
 
-# The loopback ports of a route in slot $slot, one for each replica.
-def ports($slot): if . == null then [missing] else (if .offset == null then .upstream else $first + 100 * $slot + .offset end) as $port
+# The loopback ports of a route in slot $slot, one for each replica. On a web server the upstream may be a container on the first one.
+def ports($slot): if . == null then [missing] elif .address then [.address] else (if .offset == null then .upstream else $first + 100 * $slot + .offset end) as $port
   | [range($port; $port + (.replicas // 1))] end;
 
 # Idle connections end after a second, before any app ends them itself: a request on one that the app has just closed would fail.
 # Open ones to a release that no longer serves are then requests, which are awaited.
 # A replica that takes no connections costs a request nothing: it goes on to the next one. After five of them it is not asked for a
 # second; for longer, or after fewer, and a few requests that an app hangs up on would take all of its replicas away from everybody.
-def server($more): "\tserver 127.0.0.1:\(.)\(if $more then " max_fails=5 fail_timeout=1s" else "" end);\n";
+def server($more): "\tserver \(if type == "number" then "127.0.0.1:" else "" end)\(.)\(if $more then " max_fails=5 fail_timeout=1s" else "" end);\n";
 def upstream($name; $ports): "upstream \($name) {\n\($ports | map(server($ports | length > 1)) | add)\tkeepalive 64;\n\tkeepalive_timeout 1s;\n}\n";
 
 # How a route's requests go on to upstream $number; $inner says that nginx has rewritten the path.

@@ -27,6 +27,7 @@ svg{width:100%;height:4rem;margin:.2rem 0;border:solid var(--line);border-width:
 "<h2>Releases</h2>", table(.releases[] | row((.id | @html), if .serves then "<b>serves</b> since " + (.since | words::minute) else "kept, served " + (.since | words::minute) end)),
 "<h2>Services</h2>", table(words::services[] | row((.name | @html), (.status | @html), if .kept then "<small>persistent</small>" else "" end)),
 (if (.jobs // []) == [] then empty else "<h2>Jobs</h2>", table(.jobs[] | row((.name | @html), "<b class=s\(words::jobSeverity)>\(.state)</b>\(words::lastRun | @html)", "<small>next \(words::nextRun | @html)</small>")) end),
+(if words::servers == [] then empty else "<h2>Servers</h2>", table(words::servers[] | row((.name | @html), (.address | @html), "<span class=s\(.severity)>\(.said | @html)</span>")) end),
 "<h2>Server, Berth \(.berth | @html)</h2>", table(words::gauges[] | row((.name | @html), "<meter min=0 max=100 high=80 optimum=0 value=\(.value)></meter>", "\(.value) %")),
 "<h2>Checks</h2>", table(.checks[] | row((.name | @html), badge(.severity), (.reason | @html))),
 "<h2>Last releases</h2>", table(.history[] | row((.time | words::minute), (.action | @html), (.release | @html), (.result | @html), "\(.seconds) s")),

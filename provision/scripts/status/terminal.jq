@@ -26,6 +26,8 @@ def gauge: .severity as $severity | (.value / 4 | ceil) as $filled | "  " + (.na
   (words::services[] | "  " + (.name | pad(22)) + if .kept then (.status | pad(34)) + "persistent" else .status[0:56] end),
   "",
   (if (.jobs // []) == [] then empty else ("JOBS" | bold), (.jobs[] | "  " + (.name | pad(22)) + ("\(.state)\(words::lastRun)" | pad(35)) + "next " + words::nextRun), "" end),
+  (if words::servers == [] then empty else ("SERVERS" | bold), (words::servers[] | . as $server | (.said | wrapped(38)) as $lines
+    | "  " + (.name | pad(22)) + (.address | pad(17)) + ($lines[0] | paint($server.severity)), ($lines[1:][] | " " * 41 + . | paint($server.severity))), "" end),
   ("SERVER, Berth \(.berth)" | bold),
   (words::gauges[] | gauge),
   "",

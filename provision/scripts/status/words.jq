@@ -14,6 +14,9 @@ def minute: .[0:16] | sub("T"; " ");
 
 def services: [.services[] | {name: .service, status: (.status | sub("^Up "; "up ")), kept: .outlasts}];
 
+# servers are the first and the web servers, where there are several.
+def servers: [.servers[]? | {name: .id, address, said: (.said + if .reboot then "; an update waits for a reboot" else "" end), severity: (if .phase == "fails" then 1 else 0 end)}];
+
 # gauges are the checks that are a share of something.
 def gauges: [.checks[] | select(.name | IN("disk", "root", "memory", "swap")) | {name, value: ((.value // 0) | floor), severity}];
 

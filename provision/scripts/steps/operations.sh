@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The server's daily life: bounded logs, a health check every minute, a dump every night, security updates.
+# The server's daily life: bounded logs, a health check every minute, a dump every night, security updates. Of these, a web server of
+# several has its logs bounded, and its updates.
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
 source /opt/berth/lib.sh
@@ -62,12 +63,12 @@ EOF
 
 # Security updates by themselves, and the reboot that some need in a quiet hour: reboot.sh has containers stopped in their own
 # time, and everything comes back without a hand. A file that a step changed stays: with a question open, the update would
-# be passed over.
+# be passed over. $1 says whether it reboots: a web server is replaced instead (servers/renew.sh).
 update_by_itself() {
   put /etc/apt/apt.conf.d/52berth 0644 <<EOF
 APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";
-Unattended-Upgrade::Automatic-Reboot "true";
+Unattended-Upgrade::Automatic-Reboot "$1";
 Unattended-Upgrade::Automatic-Reboot-Time "03:30";
 Unattended-Upgrade::Remove-Unused-Kernel-Packages "true";
 DPkg::Options { "--force-confdef"; "--force-confold"; };
@@ -82,6 +83,18 @@ ExecStart=
 ExecStart=true
 ExecStop=/usr/share/unattended-upgrades/unattended-upgrade-shutdown --stop-only
 EOF
+}
+
+# take_effect has both do so.
+take_effect() {
+  local upgrading
+  systemctl daemon-reload
+  systemctl restart systemd-journald
+  # A restart would end an upgrade that is at work, so it is done only where Debian's process is still there.
+  read_text upgrading systemctl show --property MainPID --value unattended-upgrades
+  [ "$upgrading" -eq 0 ] || systemctl restart unattended-upgrades
+  systemctl enable --quiet --now logrotate.timer
+  systemctl restart logrotate.timer
 }
 
 # SSH by key, only for the operator's user, with nothing that ssh-audit warns of.
@@ -164,7 +177,13 @@ forget_jobs() {
 }
 
 main() {
-  local upgrading
+  if [ -e "$BERTH_ETC/role" ]; then
+    bound_logs
+    update_by_itself false
+    take_effect
+    say "logs are bounded, security updates are installed automatically"
+    return
+  fi
   step_settings SSH_USER OPERATIONS:object JOBS:array
   put "$BERTH_ETC/operations.json" 0644 <<<"$OPERATIONS"
   put "$BERTH_ETC/jobs.json" 0600 < <(printf '{"JOBS":%s}' "$JOBS")
@@ -181,14 +200,8 @@ EOF
   timer berth-drill "Restore the newest dumps beside the site" "/opt/berth/deploy.sh drill due" 30 4 1200
   schedule_jobs
   harden_ssh
-  update_by_itself
-  systemctl daemon-reload
-  systemctl restart systemd-journald
-  # A restart would end an upgrade that is at work, so it is done only where Debian's process is still there.
-  read_text upgrading systemctl show --property MainPID --value unattended-upgrades
-  [ "$upgrading" -eq 0 ] || systemctl restart unattended-upgrades
-  systemctl enable --quiet --now logrotate.timer
-  systemctl restart logrotate.timer
+  update_by_itself true
+  take_effect
   say "SSH takes keys of $SSH_USER alone, logs are bounded, health is checked every minute, databases are dumped every night, security updates are installed automatically"
 }
 

@@ -7,6 +7,10 @@ import (
 	"berth/rehearsal/dns"
 )
 
+// balancerTTL in seconds is that of a load balancer's name and of its aliases. Source: Route 53 Developer Guide, "Choosing between
+// alias and non-alias records".
+const balancerTTL = 60
+
 // zones reads the hosted zones and their records out of the account in the folder.
 func zones(state string) ([]dns.Zone, error) {
 	account, err := aws.Read(state)
@@ -27,18 +31,32 @@ func zones(state string) ([]dns.Zone, error) {
 			}
 			// JSON keeps numbers as floating point; a TTL fits.
 			ttl, _ := record.Outputs["ttl"].(float64)
-			zone.Records = append(zone.Records, dns.Record{
-				Name: text(record.Outputs["name"]), Type: text(record.Outputs["type"]),
-				TTL: uint32(ttl), Values: texts(record.Outputs["records"]),
-			})
+			values := texts(record.Outputs["records"])
+			if addresses, alias := account.AliasAddresses(record); alias {
+				ttl, values = balancerTTL, addresses
+			}
+			zone.Records = append(zone.Records, dns.Record{Name: text(record.Outputs["name"]), Type: text(record.Outputs["type"]), TTL: uint32(ttl), Values: values})
 		}
 		all = append(all, zone)
+	}
+	// All of a region's subnets have the same.
+	if subnets := account.OfType("aws:ec2/subnet:Subnet"); len(subnets) > 0 && len(account.OfType(aws.GroupType)) > 0 {
+		for _, name := range aws.ScalingNames(subnets[0]) {
+			all = append(all, dns.Zone{Name: name, Records: []dns.Record{{Name: name, Type: "A", TTL: 60, Values: []string{account.Internet.Address(aws.ScalingHost)}}}})
+		}
 	}
 	// AWS's own names resolve to the rehearsal's services.
 	for _, instance := range account.OfType("aws:ec2/instance:Instance") {
 		for name, address := range map[string]string{aws.MonitoringName(instance): account.Internet.Address(aws.MonitoringHost), "*." + aws.S3Name(instance): account.Internet.Address(aws.S3Host)} {
 			all = append(all, dns.Zone{Name: strings.TrimPrefix(name, "*."), Records: []dns.Record{{Name: name, Type: "A", TTL: 60, Values: []string{address}}}})
 		}
+	}
+	for _, balancer := range account.OfType(aws.LoadBalancerType) {
+		name := text(balancer.Outputs["dnsName"])
+		all = append(all, dns.Zone{Name: name, Records: []dns.Record{
+			{Name: name, Type: "A", TTL: balancerTTL, Values: texts(balancer.Outputs["ipv4Addresses"])},
+			{Name: name, Type: "AAAA", TTL: balancerTTL, Values: texts(balancer.Outputs["ipv6Addresses"])},
+		}})
 	}
 	return all, nil
 }

@@ -44,3 +44,48 @@ func TestZonesAreReadOutOfTheAccount(t *testing.T) {
 	_, err = zones(folder)
 	assert.Error(t, err)
 }
+
+// A load balancer's name has its addresses, and so have its aliases, in either spelling; an alias of none has no address.
+func TestAliasesHaveTheLoadBalancersAddresses(t *testing.T) {
+	folder := t.TempDir()
+	alias := func(typ, target string) string {
+		return `{"Type": "aws:route53/record:Record", "ID": "x", "Outputs": {"zoneId": "Z1", "name": "app.example.test", "type": "` + typ + `",
+			"aliases": [{"name": "` + target + `", "zoneId": "Z2", "evaluateTargetHealth": false}]}}`
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "aws.json"), []byte(`{"Resources": {
+		"aws:route53/zone:Zone::Z1": {"Type": "aws:route53/zone:Zone", "ID": "Z1", "Outputs": {"name": "example.test"}},
+		"a": `+alias("A", "dualstack.Site-1.eu-central-1.elb.amazonaws.com.")+`, "b": `+alias("AAAA", "site-1.eu-central-1.elb.amazonaws.com")+`, "c": `+alias("A", "site-2.eu-central-1.elb.amazonaws.com")+`,
+		"lb": {"Type": "aws:lb/loadBalancer:LoadBalancer", "ID": "lb", "Outputs": {"dnsName": "site-1.eu-central-1.elb.amazonaws.com",
+			"ipv4Addresses": ["198.51.100.130", "198.51.100.131"], "ipv6Addresses": ["2001:db8::1"]}}
+	}}`), 0o600))
+	got, err := zones(folder)
+	require.NoError(t, err)
+	require.Len(t, got, 2)
+	v4, v6 := []string{"198.51.100.130", "198.51.100.131"}, []string{"2001:db8::1"}
+	assert.ElementsMatch(t, []dns.Record{
+		{Name: "app.example.test", Type: "A", TTL: 60, Values: v4}, {Name: "app.example.test", Type: "AAAA", TTL: 60, Values: v6}, {Name: "app.example.test", Type: "A", TTL: 60},
+	}, got[0].Records)
+	name := "site-1.eu-central-1.elb.amazonaws.com"
+	assert.Equal(t, dns.Zone{Name: name, Records: []dns.Record{{Name: name, Type: "A", TTL: 60, Values: v4}, {Name: name, Type: "AAAA", TTL: 60, Values: v6}}}, got[1])
+}
+
+func TestEndpointsOfAGroup(t *testing.T) {
+	folder := t.TempDir()
+	write := func(group string) {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, "aws.json"), []byte(`{"Resources": {`+group+`
+			"aws:ec2/subnet:Subnet::s": {"Type": "aws:ec2/subnet:Subnet", "ID": "s", "Outputs": {"availabilityZone": "eu-central-1a"}}}}`), 0o600))
+	}
+	write("")
+	got, err := zones(folder)
+	require.NoError(t, err)
+	assert.Empty(t, got, "without one they are not the rehearsal's")
+	write(`"aws:autoscaling/group:Group::web": {"Type": "aws:autoscaling/group:Group", "ID": "web", "Outputs": {}},`)
+	got, err = zones(folder)
+	require.NoError(t, err)
+	var names []string
+	for _, zone := range got {
+		names = append(names, zone.Name)
+		assert.Equal(t, []string{"198.51.100.7"}, zone.Records[0].Values)
+	}
+	assert.Equal(t, []string{"autoscaling.eu-central-1.amazonaws.com", "elasticloadbalancing.eu-central-1.amazonaws.com", "ec2.eu-central-1.amazonaws.com"}, names)
+}

@@ -1,0 +1,68 @@
+# The web servers of several servers, by what the service berth-servers has seen of them, which asks all the time. Sourced by health-check.sh.
+# shellcheck shell=bash
+set -euo pipefail
+
+# Seconds after which AWS has not said for too long which servers there are, and after which too few of them are an alarm.
+readonly LOOK_OLD=180 SHORT_FOR=900
+# When there were first too few, in seconds.
+# shellcheck disable=SC2153
+readonly SHORT=$SOCKETS/short
+
+# check_servers says whether every web server serves release $1.
+check_servers() {
+  local now since looked servers least count text severity=0 advice="; why: sudo tail -n 20 /var/log/berth/servers.log"
+  local -a bad=()
+  # shellcheck disable=SC2310 # it is one test
+  several || return 0
+  read_text now date +%s
+  looked=$(jq -r '.time | numbers' "$LOOK" 2>/dev/null) || looked=""
+  if [ -n "$looked" ]; then since=$looked; else read_text since began "$now"; fi
+  if [ $((now - since)) -gt "$LOOK_OLD" ]; then
+    result servers 2 "AWS has not said for $(((now - since) / 60)) minutes which servers there are, so none joins and none is watched$advice; look with: systemctl status berth-servers"
+    return
+  fi
+  if [ -z "$looked" ]; then
+    result servers 1 "AWS has not said yet which servers there are$advice"
+    return
+  fi
+  read_text servers seen_servers
+  read_text count jq 'map(select(.phase == "serves")) | length' <<<"$servers"
+  read_text least jq '.MIN | numbers // 0' "$BERTH_ETC/servers.json"
+  read_json bad /dev/stdin '.[] | select(.phase == "fails") | "\(.id) \(.said)"' <<<"$servers"
+  text="$count web servers serve $1"
+  [ "$count" -ne 1 ] || text="1 web server serves $1"
+  if [ "$count" -ge "$least" ]; then
+    rm -f "$SHORT"
+  else
+    read_text since short_since "$now"
+    severity=$((1 + (now - since > SHORT_FOR)))
+    text+=", of at least $least, for $(((now - since) / 60)) minutes"
+  fi
+  if [ "${#bad[@]}" -gt 0 ]; then
+    [ "$severity" -gt 0 ] || severity=1
+    text+=$(printf '; %s' "${bad[@]}")
+    advice+="; look there with: sudo /opt/berth/servers.sh ssh ${bad[0]%% *}"
+  fi
+  [ "$severity" -gt 0 ] || advice=""
+  result servers "$severity" "$text$advice" "$count"
+}
+
+# began prints since when the service could look: the later of the boot and of when there were several servers. $1 is now.
+began() {
+  local up written
+  read -r up _ </proc/uptime
+  read_text written stat --format %Y "$BERTH_ETC/servers.json"
+  up=$(($1 - ${up%.*}))
+  printf '%s\n' $((up > written ? up : written))
+}
+
+# short_since prints since when there are too few, which is $1, now, at first.
+short_since() {
+  local since
+  since=$(cat "$SHORT" 2>/dev/null) || since=""
+  if ! [[ $since =~ ^[1-9][0-9]{0,11}$ ]]; then
+    since=$1
+    put "$SHORT" 0644 <<<"$since"
+  fi
+  printf '%s\n' "$since"
+}
