@@ -321,14 +321,16 @@ func (b *builder) command(name string, triggers pulumi.Array, create, remove str
 		// The default would ask sshd for an environment that it refuses.
 		AddPreviousOutputInEnv: pulumi.Bool(false),
 	}
+	opts := []pulumi.ResourceOption{pulumi.Parent(b.host), pulumi.DependsOn(b.after), pulumi.DeletedWith(b.instance), pulumi.ResourceHooks(b.guarded)}
 	if remove != "" {
 		args.Delete = pulumi.String(remove)
+		// Where somebody has it replaced, it undoes what it did before it does it again, and not after.
+		opts = append(opts, pulumi.DeleteBeforeReplace(true))
 	}
 	if stdin != nil {
 		args.Stdin = stdin.ToStringOutput().ToStringPtrOutput()
 	}
-	command, err := remote.NewCommand(b.ctx, name, args,
-		pulumi.Parent(b.host), pulumi.DependsOn(b.after), pulumi.DeletedWith(b.instance), pulumi.ResourceHooks(b.guarded))
+	command, err := remote.NewCommand(b.ctx, name, args, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("declare step %s: %w", name, err)
 	}

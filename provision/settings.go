@@ -46,7 +46,7 @@ func edgeSettings(cfg *config.Config, address string) (string, error) {
 	}
 	return settings{
 		"DOMAIN": cfg.Domain, "NGINX": nginx, "NGINX_SERVER": server, "HOSTNAMES": hosts(cfg), "CERTIFICATE": certificate, "ACCOUNT_BINDING": accountBinding(cfg.ACME), "ACME_ROOTS": strings.TrimSpace(cfg.ACME.Roots),
-		"OWN": cfg.Nginx, "NETWORK": network(cfg), "USERS": users, "PROXIES": strings.Join(slices.DeleteFunc(slices.Clone(cfg.TrustedProxies), func(proxy string) bool { return !isVendor(proxy) }), " "),
+		"OWN": cfg.Nginx, "USERS": users, "PROXIES": strings.Join(slices.DeleteFunc(slices.Clone(cfg.TrustedProxies), func(proxy string) bool { return !isVendor(proxy) }), " "),
 	}.text()
 }
 
@@ -98,14 +98,22 @@ type firstOfSeveral struct {
 	group, targetGroup, balancer string
 	// fleetKey opens web servers, which show webHostKey.
 	fleetKey, webHostKey string
-	// server, edge and sources are what web servers depend on beside: another of them runs the step again.
-	server, edge, sources string
+	// edge are the settings of the step edge, which web servers have, too.
+	edge string
+	// server and sources are what web servers depend on beside: another of them runs the step again.
+	server, sources string
 }
 
 func serversSettings(cfg *config.Config, first firstOfSeveral) (string, error) {
-	because := sha256.Sum256([]byte(first.server + "\n" + first.sources + "\n" + first.edge))
+	var edge settings
+	if err := json.Unmarshal([]byte(first.edge), &edge); err != nil {
+		return "", fmt.Errorf("read the settings of the step edge: %w", err)
+	}
+	// Web servers ask for no certificate.
+	edge["ACCOUNT_BINDING"] = ""
+	because := sha256.Sum256([]byte(first.server + "\n" + first.sources))
 	return settings{
-		"GROUP": first.group, "TARGET_GROUP": first.targetGroup, "REGION": cfg.Region, "REACH": infra.Reach, "NETWORK": network(cfg), "FLEET_KEY": strings.TrimSpace(first.fleetKey),
+		"EDGE": edge, "GROUP": first.group, "TARGET_GROUP": first.targetGroup, "REGION": cfg.Region, "REACH": infra.Reach, "NETWORK": network(cfg), "FLEET_KEY": strings.TrimSpace(first.fleetKey),
 		"WEB_HOST_KEY": first.webHostKey, "MIN": cfg.Servers.Min - 1, "FIRST": cfg.Servers.First, "BALANCER": first.balancer, "AGAIN": hex.EncodeToString(because[:])[:12],
 	}.text()
 }

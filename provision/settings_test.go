@@ -170,7 +170,13 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 		"jobs": `{"JOBS":` + given["operations"]["JOBS"] + `}`, "servers": servers}, 0
 	assert.Equal(t, "key\nof lines", given["servers"]["FLEET_KEY"])
 	assert.Equal(t, "2", given["servers"]["MIN"], "beside the first")
-	again, err := serversSettings(cfg, firstOfSeveral{group: "web-1", targetGroup: "arn:site", balancer: "site.elb.example.com", fleetKey: "key\nof lines\n", webHostKey: "ssh-ed25519 AAAA", server: "i-1", edge: edge + " ", sources: "abc"})
+	var web map[string]any
+	require.NoError(t, json.Unmarshal([]byte(given["servers"]["EDGE"]), &web))
+	assert.Equal(t, nginx, web["NGINX"], "web servers have the same")
+	assert.Empty(t, web["ACCOUNT_BINDING"], "and ask for no certificate")
+	other, err := edgeSettings(cfg, "192.0.2.8")
+	require.NoError(t, err)
+	again, err := serversSettings(cfg, firstOfSeveral{group: "web-1", targetGroup: "arn:site", balancer: "site.elb.example.com", fleetKey: "key\nof lines\n", webHostKey: "ssh-ed25519 AAAA", server: "i-1", edge: other, sources: "abc"})
 	require.NoError(t, err)
 	assert.NotEqual(t, servers, again, "other settings of nginx, which web servers have, too, run the step again")
 	found := map[string]string{}

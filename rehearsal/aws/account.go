@@ -123,9 +123,9 @@ func (a *Account) OfType(typ string) []*Resource {
 func (a *Account) Inventory() []string {
 	lines := make([]string, 0, len(a.Resources))
 	for _, resource := range a.Resources {
-		name, _ := object(resource.Outputs, "tagsAll")["Name"].(string)
+		name, _ := Object(resource.Outputs, "tagsAll")["Name"].(string)
 		if name == "" {
-			name = text(resource.Outputs, "name")
+			name = Text(resource.Outputs, "name")
 		}
 		lines = append(lines, resource.Type+" "+resource.ID+" "+name)
 	}
@@ -141,7 +141,7 @@ func (a *Account) remove(resource *Resource) { delete(a.Resources, resource.Type
 
 // users lists the resources of a type that name an id in a property.
 func (a *Account) users(typ, property, id string) []*Resource {
-	return slices.DeleteFunc(a.OfType(typ), func(r *Resource) bool { return text(r.Outputs, property) != id })
+	return slices.DeleteFunc(a.OfType(typ), func(r *Resource) bool { return Text(r.Outputs, property) != id })
 }
 
 // EnsureBoundary makes the permissions boundary that an account's administrator makes before any deployer's update (docs/iam),
@@ -166,7 +166,7 @@ func EnsureZone(dir, name string) (string, error) {
 	var id string
 	err := Change(dir, func(account *Account) error {
 		for _, zone := range account.OfType(zoneType) {
-			if text(zone.Outputs, "name") == name {
+			if Text(zone.Outputs, "name") == name {
 				id = zone.ID
 				return nil
 			}

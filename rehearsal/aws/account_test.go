@@ -270,7 +270,7 @@ func TestVolumesGrowSlowlyAndNeverShrink(t *testing.T) {
 	// A day after the first change there is room for one more, and for no second.
 	require.NoError(t, Change(f.dir, func(account *Account) error {
 		volume := account.get(volumeType, f.ids["data"]).Outputs
-		changes := strings.Fields(text(volume, modifications))
+		changes := strings.Fields(Text(volume, modifications))
 		changes[0] = time.Now().UTC().Add(-25 * time.Hour).Format(time.RFC3339)
 		volume[modifications] = strings.Join(changes, " ")
 		return nil

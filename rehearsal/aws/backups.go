@@ -26,23 +26,23 @@ func checkLifecycle(c *call) error {
 	invalid := func(format string, args ...any) error {
 		return apiError("DLM:CreateLifecyclePolicy", "InvalidRequestException", format, args...)
 	}
-	details := object(c.inputs, "policyDetails")
-	schedules := objects(details, "schedules")
+	details := Object(c.inputs, "policyDetails")
+	schedules := Objects(details, "schedules")
 	switch {
-	case len(object(details, "targetTags")) == 0 || !slices.Equal(list(details, "resourceTypes"), []string{"VOLUME"}):
+	case len(Object(details, "targetTags")) == 0 || !slices.Equal(Texts(details, "resourceTypes"), []string{"VOLUME"}):
 		return invalid("A policy on volumes needs resource types and target tags")
 	case len(schedules) < 1 || len(schedules) > 4:
 		return invalid("A policy has 1 to 4 schedules")
 	}
 	for _, schedule := range schedules {
-		if object(schedule, "createRule")["interval"] == nil || object(schedule, "retainRule")["count"] == nil {
+		if Object(schedule, "createRule")["interval"] == nil || Object(schedule, "retainRule")["count"] == nil {
 			return invalid("A schedule on volumes needs an interval and a count to retain")
 		}
 	}
 	roles := c.account.OfType(roleType)
-	at := slices.IndexFunc(roles, func(role *Resource) bool { return text(role.Outputs, "arn") == text(c.inputs, "executionRoleArn") })
-	if at < 0 || !strings.Contains(text(roles[at].Outputs, "assumeRolePolicy"), "dlm.amazonaws.com") {
-		return invalid("The role %s does not exist or does not trust dlm.amazonaws.com", text(c.inputs, "executionRoleArn"))
+	at := slices.IndexFunc(roles, func(role *Resource) bool { return Text(role.Outputs, "arn") == Text(c.inputs, "executionRoleArn") })
+	if at < 0 || !strings.Contains(Text(roles[at].Outputs, "assumeRolePolicy"), "dlm.amazonaws.com") {
+		return invalid("The role %s does not exist or does not trust dlm.amazonaws.com", Text(c.inputs, "executionRoleArn"))
 	}
 	defaulted(c.outputs, "state", "ENABLED")
 	return nil

@@ -30,14 +30,14 @@ func lifecycleInputs(role string, changes properties) properties {
 func TestLifecyclePolicy(t *testing.T) {
 	f := newFixture(t)
 	f.make(roleType, "role", properties{"name": "snapshots", "assumeRolePolicy": dlmTrust})
-	arn := text(f.get(roleType, "role").Outputs, "arn")
+	arn := Text(f.get(roleType, "role").Outputs, "arn")
 	id := f.make(lifecycleType, "snapshots", lifecycleInputs(arn, nil))
 	assert.Regexp(t, "^policy-[0-9a-f]{17}$", id)
 	assert.Equal(t, "ENABLED", f.get(lifecycleType, "snapshots").Outputs["state"])
 
 	f.make(roleType, "other", properties{"name": "host", "assumeRolePolicy": "{}"})
 	for want, inputs := range map[string]properties{
-		"does not trust":  lifecycleInputs(text(f.get(roleType, "other").Outputs, "arn"), nil),
+		"does not trust":  lifecycleInputs(Text(f.get(roleType, "other").Outputs, "arn"), nil),
 		"does not exist":  lifecycleInputs("arn:aws:iam::123456789012:role/none", nil),
 		"regular express": lifecycleInputs(arn, properties{"description": "app.example.test"}),
 		"target tags":     lifecycleInputs(arn, properties{"policyDetails": properties{"resourceTypes": []any{"VOLUME"}}}),

@@ -52,11 +52,11 @@ func (c *call) fails(code, format string, args ...any) error {
 }
 
 func createBalancer(c *call) error {
-	name := text(c.inputs, "name")
+	name := Text(c.inputs, "name")
 	if len(c.account.users(LoadBalancerType, "name", name)) > 0 {
 		return c.fails("DuplicateLoadBalancerName", "A load balancer with the same name '%s' exists, but with different settings", name)
 	}
-	if text(c.inputs, "loadBalancerType") != "application" || boolean(c.inputs, "internal") {
+	if Text(c.inputs, "loadBalancerType") != "application" || Truth(c.inputs, "internal") {
 		return fmt.Errorf("load balancer %s: the rehearsal knows application load balancers that face the internet", name)
 	}
 	subnets, err := c.checkBalancer()
@@ -65,7 +65,7 @@ func createBalancer(c *call) error {
 	}
 	suffix := "app/" + name + "/" + newHex(16)
 	c.id = c.arn("elasticloadbalancing", c.region, "loadbalancer/"+suffix)
-	c.outputs["arn"], c.outputs["arnSuffix"], c.outputs["vpcId"] = c.id, suffix, text(subnets[0].Outputs, "vpcId")
+	c.outputs["arn"], c.outputs["arnSuffix"], c.outputs["vpcId"] = c.id, suffix, Text(subnets[0].Outputs, "vpcId")
 	c.outputs["dnsName"] = fmt.Sprintf("%s-%d.%s.elb.amazonaws.com", name, 100_000_000+rand.IntN(1_900_000_000), c.region) //nolint:gosec // A name that is to differ.
 	c.outputs["zoneId"] = balancerZones[c.region]
 	c.outputs["internal"] = false
@@ -80,7 +80,7 @@ func updateBalancer(c *call) error {
 	if err != nil {
 		return err
 	}
-	if text(subnets[0].Outputs, "vpcId") != text(c.old.Outputs, "vpcId") {
+	if Text(subnets[0].Outputs, "vpcId") != Text(c.old.Outputs, "vpcId") {
 		return c.fails("InvalidSubnet", "The subnets are not in the VPC of the load balancer")
 	}
 	c.addresses(subnets)
@@ -89,17 +89,17 @@ func updateBalancer(c *call) error {
 
 // addresses gives a load balancer one IPv4 address for each zone, and one IPv6 address if it has both.
 func (c *call) addresses(subnets []*Resource) {
-	c.outputs["ipAddressType"] = cmp.Or(text(c.inputs, "ipAddressType"), "ipv4")
-	public := list(c.outputs, "ipv4Addresses")
+	c.outputs["ipAddressType"] = cmp.Or(Text(c.inputs, "ipAddressType"), "ipv4")
+	public := Texts(c.outputs, "ipv4Addresses")
 	for len(public) < len(subnets) {
 		public = append(public, c.account.freeAddress(128, 254, public...))
 	}
 	c.outputs["ipv4Addresses"] = anys(public[:len(subnets)]...)
 	var v6 []string
-	if text(c.outputs, "ipAddressType") == "dualstack" {
-		had := list(c.outputs, "ipv6Addresses")
+	if Text(c.outputs, "ipAddressType") == "dualstack" {
+		had := Texts(c.outputs, "ipv6Addresses")
 		for _, subnet := range subnets {
-			inside := netip.MustParsePrefix(text(subnet.Outputs, "ipv6CidrBlock"))
+			inside := netip.MustParsePrefix(Text(subnet.Outputs, "ipv6CidrBlock"))
 			if at := slices.IndexFunc(had, func(one string) bool { return inside.Contains(netip.MustParseAddr(one)) }); at >= 0 {
 				v6 = append(v6, had[at])
 			} else {
@@ -114,19 +114,19 @@ func (c *call) addresses(subnets []*Resource) {
 func (c *call) checkBalancer() ([]*Resource, error) {
 	var subnets []*Resource
 	zones := map[string]bool{}
-	for _, id := range list(c.inputs, "subnets") {
+	for _, id := range Texts(c.inputs, "subnets") {
 		subnet := c.account.get(subnetType, id)
 		if subnet == nil {
 			return nil, c.fails("SubnetNotFound", "The subnet ID '%s' does not exist", id)
 		}
-		zone := text(subnet.Outputs, "availabilityZone")
+		zone := Text(subnet.Outputs, "availabilityZone")
 		if zones[zone] {
 			return nil, c.fails("InvalidConfigurationRequest", "A load balancer cannot be attached to multiple subnets in the same Availability Zone")
 		}
-		if prefix := netip.MustParsePrefix(text(subnet.Outputs, "cidrBlock")); prefix.Bits() > subnetBits {
+		if prefix := netip.MustParsePrefix(Text(subnet.Outputs, "cidrBlock")); prefix.Bits() > subnetBits {
 			return nil, c.fails("InvalidSubnet", "Not enough IP space available in %s. ELB requires at least 8 free IP addresses in each subnet.", id)
 		}
-		if text(c.inputs, "ipAddressType") == "dualstack" && text(subnet.Outputs, "ipv6CidrBlock") == "" {
+		if Text(c.inputs, "ipAddressType") == "dualstack" && Text(subnet.Outputs, "ipv6CidrBlock") == "" {
 			return nil, c.fails("InvalidSubnet", "You must specify subnets with an associated IPv6 CIDR block: %s", id)
 		}
 		zones[zone], subnets = true, append(subnets, subnet)
@@ -134,17 +134,17 @@ func (c *call) checkBalancer() ([]*Resource, error) {
 	if len(zones) < 2 {
 		return nil, c.fails("ValidationError", "At least two subnets in two different Availability Zones must be specified")
 	}
-	vpc := text(subnets[0].Outputs, "vpcId")
+	vpc := Text(subnets[0].Outputs, "vpcId")
 	for _, subnet := range subnets {
-		if text(subnet.Outputs, "vpcId") != vpc {
+		if Text(subnet.Outputs, "vpcId") != vpc {
 			return nil, c.fails("InvalidConfigurationRequest", "All subnets must belong to the same VPC: '%s'", vpc)
 		}
 	}
 	if len(c.account.users(gatewayType, "vpcId", vpc)) == 0 {
 		return nil, c.fails("InvalidSubnet", "VPC %s has no internet gateway", vpc)
 	}
-	for _, id := range list(c.inputs, "securityGroups") {
-		if group := c.account.get(securityGroupType, id); group == nil || text(group.Outputs, "vpcId") != vpc {
+	for _, id := range Texts(c.inputs, "securityGroups") {
+		if group := c.account.get(securityGroupType, id); group == nil || Text(group.Outputs, "vpcId") != vpc {
 			return nil, c.fails("InvalidConfigurationRequest", "One or more security groups are invalid: %s", id)
 		}
 	}
@@ -153,7 +153,7 @@ func (c *call) checkBalancer() ([]*Resource, error) {
 
 // removeBalancer takes the listeners and their rules with it.
 func removeBalancer(c *call) error {
-	if boolean(c.old.Outputs, "enableDeletionProtection") {
+	if Truth(c.old.Outputs, "enableDeletionProtection") {
 		return apiError("Elastic Load Balancing v2:DeleteLoadBalancer", "OperationNotPermitted", "Load balancer '%s' cannot be deleted because deletion protection is enabled", c.id)
 	}
 	for _, listener := range c.account.users(ListenerType, "loadBalancerArn", c.id) {
@@ -170,17 +170,17 @@ func (a *Account) removeListener(listener *Resource) {
 }
 
 func createTargetGroup(c *call) error {
-	name := text(c.inputs, "name")
+	name := Text(c.inputs, "name")
 	if len(c.account.users(TargetGroupType, "name", name)) > 0 {
 		return c.fails("DuplicateTargetGroupName", "A target group with the same name '%s' exists, but with different settings", name)
 	}
-	if text(c.inputs, "targetType") != "instance" || !slices.Contains([]string{"HTTP", "HTTPS"}, text(c.inputs, "protocol")) {
+	if Text(c.inputs, "targetType") != "instance" || !slices.Contains([]string{"HTTP", "HTTPS"}, Text(c.inputs, "protocol")) {
 		return fmt.Errorf("target group %s: the rehearsal knows targets that are instances and speak HTTP or HTTPS", name)
 	}
-	if c.account.get(vpcType, text(c.inputs, "vpcId")) == nil {
-		return c.fails("ValidationError", "The VPC ID '%s' is not found", text(c.inputs, "vpcId"))
+	if c.account.get(vpcType, Text(c.inputs, "vpcId")) == nil {
+		return c.fails("ValidationError", "The VPC ID '%s' is not found", Text(c.inputs, "vpcId"))
 	}
-	if integer(c.inputs, "port") == 0 {
+	if Number(c.inputs, "port") == 0 {
 		return c.fails("ValidationError", "A port must be specified")
 	}
 	suffix := "targetgroup/" + name + "/" + newHex(16)
@@ -195,18 +195,18 @@ func checkTargetGroup(c *call) error {
 	defaulted(c.outputs, "loadBalancingAlgorithmType", "round_robin")
 	// What the provider does not give, AWS chooses. Source: ELB API Reference, "CreateTargetGroup".
 	check := map[string]any{"enabled": true, "healthyThreshold": 5.0, "unhealthyThreshold": 2.0, "interval": 30.0, "timeout": 5.0, "path": "/", "matcher": "200", "port": "traffic-port", "protocol": "HTTP"}
-	for key, value := range object(c.outputs, "healthCheck") {
+	for key, value := range Object(c.outputs, "healthCheck") {
 		check[key] = value
 	}
 	c.outputs["healthCheck"] = check
-	if integer(check, "timeout") >= integer(check, "interval") {
-		return c.fails("ValidationError", "Health check timeout '%d' must be smaller than the interval '%d'", integer(check, "timeout"), integer(check, "interval"))
+	if Number(check, "timeout") >= Number(check, "interval") {
+		return c.fails("ValidationError", "Health check timeout '%d' must be smaller than the interval '%d'", Number(check, "timeout"), Number(check, "interval"))
 	}
-	stickiness := object(c.outputs, "stickiness")
-	if text(stickiness, "type") == "app_cookie" && text(stickiness, "cookieName") == "" {
+	stickiness := Object(c.outputs, "stickiness")
+	if Text(stickiness, "type") == "app_cookie" && Text(stickiness, "cookieName") == "" {
 		return c.fails("InvalidConfigurationRequest", "The attribute 'stickiness.app_cookie.cookie_name' must be specified")
 	}
-	if boolean(stickiness, "enabled") && integer(stickiness, "cookieDuration") < 1 {
+	if Truth(stickiness, "enabled") && Number(stickiness, "cookieDuration") < 1 {
 		return c.fails("ValidationError", "Stickiness duration must be between 1 and 604800 seconds")
 	}
 	return nil
@@ -226,15 +226,15 @@ func removeTargetGroup(c *call) error {
 
 // listenerActions are the actions of a listener, or of a rule.
 func listenerActions(of map[string]any) []map[string]any {
-	return append(objects(of, "defaultActions"), objects(of, "actions")...)
+	return append(Objects(of, "defaultActions"), Objects(of, "actions")...)
 }
 
 // forwardsTo are the target groups that a listener or a rule forwards requests to.
 func forwardsTo(of map[string]any) []string {
 	var groups []string
 	for _, action := range listenerActions(of) {
-		if text(action, "type") == "forward" {
-			groups = append(groups, text(action, "targetGroupArn"))
+		if Text(action, "type") == "forward" {
+			groups = append(groups, Text(action, "targetGroupArn"))
 		}
 	}
 	return groups
@@ -244,29 +244,29 @@ func createListener(c *call) error {
 	if err := checkListener(c); err != nil {
 		return err
 	}
-	_, balancer, _ := strings.Cut(text(c.inputs, "loadBalancerArn"), ":loadbalancer/")
+	_, balancer, _ := strings.Cut(Text(c.inputs, "loadBalancerArn"), ":loadbalancer/")
 	c.id = c.arn("elasticloadbalancing", c.region, "listener/"+balancer+"/"+newHex(16))
 	c.outputs["arn"] = c.id
 	return nil
 }
 
 func checkListener(c *call) error {
-	balancer := c.account.get(LoadBalancerType, text(c.inputs, "loadBalancerArn"))
+	balancer := c.account.get(LoadBalancerType, Text(c.inputs, "loadBalancerArn"))
 	if balancer == nil {
 		return c.fails("LoadBalancerNotFound", "One or more load balancers not found")
 	}
-	port := integer(c.inputs, "port")
+	port := Number(c.inputs, "port")
 	if port == 0 {
 		return c.fails("ValidationError", "A listener port must be specified")
 	}
 	for _, other := range c.account.users(ListenerType, "loadBalancerArn", balancer.ID) {
-		if other.ID != c.id && integer(other.Outputs, "port") == port {
+		if other.ID != c.id && Number(other.Outputs, "port") == port {
 			return c.fails("DuplicateListener", "A listener already exists on this port for this load balancer '%s'", balancer.ID)
 		}
 	}
 	defaulted(c.outputs, "protocol", "HTTP")
-	certificate, policy := text(c.inputs, "certificateArn"), text(c.inputs, "sslPolicy")
-	switch text(c.outputs, "protocol") {
+	certificate, policy := Text(c.inputs, "certificateArn"), Text(c.inputs, "sslPolicy")
+	switch Text(c.outputs, "protocol") {
 	case "HTTP":
 		if certificate != "" || policy != "" {
 			return c.fails("ValidationError", "A certificate or a security policy cannot be specified for HTTP listeners")
@@ -279,7 +279,7 @@ func checkListener(c *call) error {
 		if found == nil {
 			return c.fails("CertificateNotFound", "Certificate '%s' not found", certificate)
 		}
-		if text(found.Outputs, "status") != "ISSUED" {
+		if Text(found.Outputs, "status") != "ISSUED" {
 			return c.fails("UnsupportedCertificate", "The certificate '%s' must have a fully-qualified domain name, a supported signature, and a supported key size.", certificate)
 		}
 		if policy != "" && !strings.HasPrefix(policy, "ELBSecurityPolicy-") {
@@ -287,9 +287,9 @@ func checkListener(c *call) error {
 		}
 		defaulted(c.outputs, "sslPolicy", usualPolicy)
 	default:
-		return c.fails("ValidationError", "Protocol '%s' is not supported for application load balancers", text(c.outputs, "protocol"))
+		return c.fails("ValidationError", "Protocol '%s' is not supported for application load balancers", Text(c.outputs, "protocol"))
 	}
-	return c.checkListenerActions(balancer, text(c.outputs, "protocol"), port)
+	return c.checkListenerActions(balancer, Text(c.outputs, "protocol"), port)
 }
 
 // checkListenerActions keeps the rules of what a listener does with a request.
@@ -298,23 +298,23 @@ func (c *call) checkListenerActions(balancer *Resource, protocol string, port in
 	if len(all) != 1 {
 		return fmt.Errorf("a listener with %d actions: the rehearsal knows one", len(all))
 	}
-	switch action := all[0]; text(action, "type") {
+	switch action := all[0]; Text(action, "type") {
 	case "forward":
-		return c.checkForward(balancer, text(action, "targetGroupArn"))
+		return c.checkForward(balancer, Text(action, "targetGroupArn"))
 	case "redirect":
-		to := object(action, "redirect")
+		to := Object(action, "redirect")
 		if to == nil {
 			return c.fails("InvalidLoadBalancerAction", "A redirect action must have a redirect configuration")
 		}
 		same := func(key, kept string, own ...string) bool {
-			value := cmp.Or(text(to, key), kept)
+			value := cmp.Or(Text(to, key), kept)
 			return value == kept || slices.Contains(own, value)
 		}
 		if same("protocol", "#{protocol}", protocol) && same("port", "#{port}", fmt.Sprint(port)) && same("host", "#{host}") && same("path", "/#{path}") {
 			return c.fails("InvalidLoadBalancerAction", "A redirect action must modify at least one of the following components to avoid a redirect loop: protocol, port, hostname or path")
 		}
 	case "fixed-response":
-		if object(action, "fixedResponse") == nil {
+		if Object(action, "fixedResponse") == nil {
 			return c.fails("InvalidLoadBalancerAction", "A fixed-response action must have a fixed response configuration")
 		}
 	}
@@ -327,7 +327,7 @@ func (c *call) checkForward(balancer *Resource, id string) error {
 	if group == nil {
 		return c.fails("TargetGroupNotFound", "One or more target groups not found")
 	}
-	if text(group.Outputs, "vpcId") != text(balancer.Outputs, "vpcId") {
+	if Text(group.Outputs, "vpcId") != Text(balancer.Outputs, "vpcId") {
 		return c.fails("InvalidConfigurationRequest", "The target group '%s' and the load balancer are in different VPCs", id)
 	}
 	for _, user := range append(c.account.OfType(ListenerType), c.account.OfType(ListenerRuleType)...) {
@@ -341,11 +341,11 @@ func (c *call) checkForward(balancer *Resource, id string) error {
 // balancerOf is the load balancer of a listener or a rule.
 func (a *Account) balancerOf(of *Resource) *Resource {
 	if of.Type == ListenerRuleType {
-		if of = a.get(ListenerType, text(of.Outputs, "listenerArn")); of == nil {
+		if of = a.get(ListenerType, Text(of.Outputs, "listenerArn")); of == nil {
 			return nil
 		}
 	}
-	return a.get(LoadBalancerType, text(of.Outputs, "loadBalancerArn"))
+	return a.get(LoadBalancerType, Text(of.Outputs, "loadBalancerArn"))
 }
 
 func removeListener(c *call) error {
@@ -356,33 +356,33 @@ func removeListener(c *call) error {
 func createListenerRule(c *call) error {
 	if _, said := c.inputs["priority"]; !said {
 		highest := 0
-		for _, other := range c.account.users(ListenerRuleType, "listenerArn", text(c.inputs, "listenerArn")) {
-			highest = max(highest, integer(other.Outputs, "priority"))
+		for _, other := range c.account.users(ListenerRuleType, "listenerArn", Text(c.inputs, "listenerArn")) {
+			highest = max(highest, Number(other.Outputs, "priority"))
 		}
 		c.outputs["priority"] = float64(highest + 1)
 	}
 	if err := checkListenerRule(c); err != nil {
 		return err
 	}
-	_, listener, _ := strings.Cut(text(c.inputs, "listenerArn"), ":listener/")
+	_, listener, _ := strings.Cut(Text(c.inputs, "listenerArn"), ":listener/")
 	c.id = c.arn("elasticloadbalancing", c.region, "listener-rule/"+listener+"/"+newHex(16))
 	c.outputs["arn"] = c.id
 	return nil
 }
 
 func checkListenerRule(c *call) error {
-	listener := c.account.get(ListenerType, text(c.inputs, "listenerArn"))
+	listener := c.account.get(ListenerType, Text(c.inputs, "listenerArn"))
 	if listener == nil {
 		return c.fails("ListenerNotFound", "One or more listeners not found")
 	}
 	for _, other := range c.account.users(ListenerRuleType, "listenerArn", listener.ID) {
-		if other.ID != c.id && integer(other.Outputs, "priority") == integer(c.outputs, "priority") {
-			return c.fails("PriorityInUse", "Priority '%d' is currently in use", integer(c.outputs, "priority"))
+		if other.ID != c.id && Number(other.Outputs, "priority") == Number(c.outputs, "priority") {
+			return c.fails("PriorityInUse", "Priority '%d' is currently in use", Number(c.outputs, "priority"))
 		}
 	}
 	count := 0
-	for _, condition := range objects(c.inputs, "conditions") {
-		path, host := list(object(condition, "pathPattern"), "values"), list(object(condition, "hostHeader"), "values")
+	for _, condition := range Objects(c.inputs, "conditions") {
+		path, host := Texts(Object(condition, "pathPattern"), "values"), Texts(Object(condition, "hostHeader"), "values")
 		if (len(path) == 0) == (len(host) == 0) {
 			return c.fails("ValidationError", "A condition must have exactly one field with values")
 		}
@@ -391,23 +391,23 @@ func checkListenerRule(c *call) error {
 	if count == 0 || count > valueLimit {
 		return c.fails("ValidationError", "A rule must have 1 to %d condition values", valueLimit)
 	}
-	return c.checkListenerActions(c.account.balancerOf(listener), text(listener.Outputs, "protocol"), integer(listener.Outputs, "port"))
+	return c.checkListenerActions(c.account.balancerOf(listener), Text(listener.Outputs, "protocol"), Number(listener.Outputs, "port"))
 }
 
 func createTargetAttachment(c *call) error {
-	group := c.account.get(TargetGroupType, text(c.inputs, "targetGroupArn"))
+	group := c.account.get(TargetGroupType, Text(c.inputs, "targetGroupArn"))
 	if group == nil {
 		return c.fails("TargetGroupNotFound", "One or more target groups not found")
 	}
-	target := text(c.inputs, "targetId")
+	target := Text(c.inputs, "targetId")
 	instance := c.account.get(instanceType, target)
 	switch {
 	case instance == nil:
 		return c.fails("InvalidTarget", "The following targets are not valid instances: '%s'", target)
-	case text(instance.Outputs, "instanceState") != "running":
+	case Text(instance.Outputs, "instanceState") != "running":
 		return c.fails("InvalidTarget", "The following targets are not in a running state and cannot be registered: '%s'", target)
-	case c.account.vpcOf(instance) != text(group.Outputs, "vpcId"):
-		return c.fails("InvalidTarget", "The following targets are not in the target group VPC '%s': '%s'", text(group.Outputs, "vpcId"), target)
+	case c.account.vpcOf(instance) != Text(group.Outputs, "vpcId"):
+		return c.fails("InvalidTarget", "The following targets are not in the target group VPC '%s': '%s'", Text(group.Outputs, "vpcId"), target)
 	}
 	// The provider's id is the target group's and the time. To register a target twice is no error.
 	c.id = group.ID + "-" + newHex(26)

@@ -65,14 +65,14 @@ func TestALoadBalancerHasNameAndAddresses(t *testing.T) {
 	assert.Regexp(t, `^arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/site/[0-9a-f]{16}$`, made["arn"])
 	assert.Regexp(t, `^site-\d+\.eu-central-1\.elb\.amazonaws\.com$`, made["dnsName"])
 	assert.Equal(t, "Z215JYRZR1TBD5", made["zoneId"])
-	v4, v6 := list(made, "ipv4Addresses"), list(made, "ipv6Addresses")
+	v4, v6 := Texts(made, "ipv4Addresses"), Texts(made, "ipv6Addresses")
 	require.Len(t, slices.Compact(slices.Sorted(slices.Values(v4))), 2, "one for each zone")
 	assert.NotContains(t, v4, "")
 	assert.NotContains(t, v4, f.get(instanceType, "server").Outputs["publicIp"])
 	assert.Equal(t, []string{"2001:db8:be00:100::a1b3", "2001:db8:be00:101::a1b2"}, v6, "free ones of its subnets")
 	f.make(instanceType, "other", f.instance(nil))
 	assert.NotContains(t, v4, f.get(instanceType, "other").Outputs["publicIp"], "no other instance gets one of them")
-	assert.NotContains(t, v6, list(f.get(instanceType, "other").Outputs, "ipv6Addresses")[0])
+	assert.NotContains(t, v6, Texts(f.get(instanceType, "other").Outputs, "ipv6Addresses")[0])
 
 	require.NoError(t, f.update(LoadBalancerType, "balancer", f.balancer(properties{"idleTimeout": 120.0})))
 	assert.Equal(t, made["ipv4Addresses"], f.get(LoadBalancerType, "balancer").Outputs["ipv4Addresses"], "it keeps them")
@@ -84,7 +84,7 @@ func TestALoadBalancerHasNameAndAddresses(t *testing.T) {
 	assert.Regexp(t, `:listener/app/site/[0-9a-f]{16}/[0-9a-f]{16}$`, https["arn"])
 	assert.Equal(t, usualPolicy, https["sslPolicy"])
 	assert.Regexp(t, `:listener-rule/app/site/[0-9a-f]{16}/[0-9a-f]{16}/[0-9a-f]{16}$`, f.get(ListenerRuleType, "challenges").Outputs["arn"])
-	check := object(f.get(TargetGroupType, "site").Outputs, "healthCheck")
+	check := Object(f.get(TargetGroupType, "site").Outputs, "healthCheck")
 	assert.Equal(t, []any{"/.berth/ready", 5.0, "200", "traffic-port"}, []any{check["path"], check["interval"], check["matcher"], check["port"]})
 }
 
@@ -261,11 +261,11 @@ func TestARecordOfALoadBalancer(t *testing.T) {
 	assert.Equal(t, []string{"aliases", "records", "ttl"}, diff.GetDiffs())
 	assert.Empty(t, diff.GetReplaces())
 	require.NoError(t, f.update(recordType, "a", alias(nil, nil)))
-	f.make(recordType, "aaaa", alias(properties{"type": "AAAA"}, properties{"name": "dualstack." + text(balancer, "dnsName") + "."}))
+	f.make(recordType, "aaaa", alias(properties{"type": "AAAA"}, properties{"name": "dualstack." + Text(balancer, "dnsName") + "."}))
 	for name, family := range map[string]string{"a": "ipv4Addresses", "aaaa": "ipv6Addresses"} {
 		addresses, is := f.account().AliasAddresses(f.get(recordType, name))
 		assert.True(t, is)
-		assert.Equal(t, list(balancer, family), addresses, name)
+		assert.Equal(t, Texts(balancer, family), addresses, name)
 	}
 	require.NoError(t, f.update(recordType, "a", own))
 	addresses, is := f.account().AliasAddresses(f.get(recordType, "a"))

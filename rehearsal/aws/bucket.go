@@ -33,12 +33,12 @@ func bucketKinds() map[string]*kind {
 // Versioned says whether a bucket keeps what its objects were.
 func (a *Account) Versioned(bucket string) bool {
 	return slices.ContainsFunc(a.users(bucketVersioningType, "bucket", bucket), func(of *Resource) bool {
-		return text(object(of.Outputs, "versioningConfiguration"), "status") == "Enabled"
+		return Text(Object(of.Outputs, "versioningConfiguration"), "status") == "Enabled"
 	})
 }
 
 func createBucket(c *call) error {
-	c.id = text(c.inputs, "bucket")
+	c.id = Text(c.inputs, "bucket")
 	if c.account.get(BucketType, c.id) != nil {
 		return apiError("S3:CreateBucket", "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.")
 	}
@@ -61,7 +61,7 @@ func removeBucket(c *call) error {
 
 // partOfBucket is one aspect of a bucket, known by the bucket's name.
 func (c *call) partOfBucket(check func(*call, string) error) error {
-	c.id = text(c.inputs, "bucket")
+	c.id = Text(c.inputs, "bucket")
 	if c.account.get(BucketType, c.id) == nil {
 		return apiError(c.kind.operation, "NoSuchBucket", "The specified bucket does not exist")
 	}
@@ -72,8 +72,8 @@ func (c *call) partOfBucket(check func(*call, string) error) error {
 }
 
 func checkEncryption(c *call, operation string) error {
-	for _, rule := range objects(c.inputs, "rules") {
-		if object(rule, "applyServerSideEncryptionByDefault") == nil {
+	for _, rule := range Objects(c.inputs, "rules") {
+		if Object(rule, "applyServerSideEncryptionByDefault") == nil {
 			return apiError(operation, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
 		}
 	}
@@ -81,16 +81,16 @@ func checkEncryption(c *call, operation string) error {
 }
 
 func checkBucketLifecycle(c *call, operation string) error {
-	rules := objects(c.inputs, "rules")
+	rules := Objects(c.inputs, "rules")
 	if len(rules) == 0 {
 		return apiError(operation, "MalformedXML", "At least one rule is required")
 	}
 	for _, rule := range rules {
-		expiration, replaced := object(rule, "expiration"), object(rule, "noncurrentVersionExpiration")
+		expiration, replaced := Object(rule, "expiration"), Object(rule, "noncurrentVersionExpiration")
 		switch {
 		case expiration == nil && replaced == nil && rule["abortIncompleteMultipartUpload"] == nil && rule["transitions"] == nil:
 			return apiError(operation, "InvalidRequest", "At least one action needs to be specified in a rule.")
-		case expiration["days"] != nil && integer(expiration, "days") < 1:
+		case expiration["days"] != nil && Number(expiration, "days") < 1:
 			return apiError(operation, "InvalidArgument", "'Days' for Expiration action must be a positive integer")
 		}
 	}
@@ -99,7 +99,7 @@ func checkBucketLifecycle(c *call, operation string) error {
 
 // checkBucketPolicy refuses a policy that lets everyone in where the bucket is closed to the public.
 func checkBucketPolicy(c *call, operation string) error {
-	statements, err := parsePolicy(text(c.inputs, "policy"))
+	statements, err := parsePolicy(Text(c.inputs, "policy"))
 	if err != nil {
 		return apiError(operation, "MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'")
 	}
@@ -110,7 +110,7 @@ func checkBucketPolicy(c *call, operation string) error {
 				return apiError(operation, "MalformedPolicy", "Policy has invalid resource")
 			}
 		}
-		if closed != nil && boolean(closed.Outputs, "blockPublicPolicy") && statement.Effect == "Allow" && string(statement.Principal) == `"*"` {
+		if closed != nil && Truth(closed.Outputs, "blockPublicPolicy") && statement.Effect == "Allow" && string(statement.Principal) == `"*"` {
 			return apiError(operation, "AccessDenied", "User is not authorized to perform: s3:PutBucketPolicy because public policies are blocked by the BlockPublicPolicy block public access setting")
 		}
 	}

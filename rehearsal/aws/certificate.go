@@ -31,10 +31,10 @@ func certificateKinds() map[string]*kind {
 
 // createCertificate requests a certificate, which is issued once each of its names has its record.
 func createCertificate(c *call) error {
-	if text(c.inputs, "validationMethod") != "DNS" {
-		return fmt.Errorf("certificate of %s: the rehearsal knows validation by DNS", text(c.inputs, "domainName"))
+	if Text(c.inputs, "validationMethod") != "DNS" {
+		return fmt.Errorf("certificate of %s: the rehearsal knows validation by DNS", Text(c.inputs, "domainName"))
 	}
-	names := append([]string{text(c.inputs, "domainName")}, list(c.inputs, "subjectAlternativeNames")...)
+	names := append([]string{Text(c.inputs, "domainName")}, Texts(c.inputs, "subjectAlternativeNames")...)
 	slices.Sort(names[1:])
 	names = slices.Compact(names)
 	names = append(names[:1], slices.DeleteFunc(names[1:], func(name string) bool { return name == names[0] })...)
@@ -75,21 +75,21 @@ func removeCertificate(c *call) error {
 
 // createValidation waits until a certificate is issued. It is at once, or not at all: what is missing does not come later.
 func createValidation(c *call) error {
-	id := text(c.inputs, "certificateArn")
+	id := Text(c.inputs, "certificateArn")
 	certificate := c.account.get(CertificateType, id)
 	if certificate == nil {
 		return c.fails("ResourceNotFoundException", "Could not find certificate %s.", id)
 	}
-	given := list(c.inputs, "validationRecordFqdns")
+	given := Texts(c.inputs, "validationRecordFqdns")
 	for i, name := range given {
 		given[i] = bare(name)
 	}
-	for _, option := range objects(certificate.Outputs, "domainValidationOptions") {
-		name, record := text(option, "domainName"), text(option, "resourceRecordName")
+	for _, option := range Objects(certificate.Outputs, "domainValidationOptions") {
+		name, record := Text(option, "domainName"), Text(option, "resourceRecordName")
 		if len(given) > 0 && !slices.Contains(given, bare(record)) {
 			return fmt.Errorf("ACM Certificate (%s): missing %s DNS validation record: %s", id, name, bare(record))
 		}
-		if wrong := c.account.unproven(name, record, text(option, "resourceRecordValue")); wrong != "" {
+		if wrong := c.account.unproven(name, record, Text(option, "resourceRecordValue")); wrong != "" {
 			return fmt.Errorf("waiting for ACM Certificate (%s) to be issued: timeout while waiting for state to become 'ISSUED' (last state: 'PENDING_VALIDATION', timeout: 1h15m0s): %s", id, wrong)
 		}
 	}
@@ -103,24 +103,24 @@ func createValidation(c *call) error {
 // unproven says why Certificate Manager issues no certificate for a name; "" where it does.
 func (a *Account) unproven(name, record, value string) string {
 	zone := a.zoneOf(name)
-	if zone == nil || boolean(zone.Outputs, "undelegated") {
+	if zone == nil || Truth(zone.Outputs, "undelegated") {
 		return fmt.Sprintf("no zone of the account holds %s", name)
 	}
 	records := a.users(recordType, "zoneId", zone.ID)
 	of := func(owner, typ string) []string {
 		var values []string
 		for _, one := range records {
-			if bare(text(one.Outputs, "name")) == bare(owner) && text(one.Outputs, "type") == typ {
-				values = append(values, list(one.Outputs, "records")...)
+			if bare(Text(one.Outputs, "name")) == bare(owner) && Text(one.Outputs, "type") == typ {
+				values = append(values, Texts(one.Outputs, "records")...)
 			}
 		}
 		return values
 	}
 	if !slices.ContainsFunc(of(record, "CNAME"), func(one string) bool { return bare(one) == bare(value) }) {
-		return fmt.Sprintf("zone %s has no record %s CNAME %s", text(zone.Outputs, "name"), record, value)
+		return fmt.Sprintf("zone %s has no record %s CNAME %s", Text(zone.Outputs, "name"), record, value)
 	}
 	// The closest records on the way up decide. RFC 8659.
-	apex := bare(text(zone.Outputs, "name"))
+	apex := bare(Text(zone.Outputs, "name"))
 	for owner := bare(strings.TrimPrefix(name, "*.")); ; {
 		if all := of(owner, "CAA"); len(all) > 0 {
 			if !permits(all, strings.HasPrefix(name, "*.")) {
@@ -158,8 +158,8 @@ func permits(records []string, wildcard bool) bool {
 func (a *Account) zoneOf(name string) *Resource {
 	var found *Resource
 	for _, zone := range a.OfType(zoneType) {
-		apex := bare(text(zone.Outputs, "name"))
-		if (bare(name) == apex || strings.HasSuffix(bare(name), "."+apex)) && (found == nil || len(apex) > len(text(found.Outputs, "name"))) {
+		apex := bare(Text(zone.Outputs, "name"))
+		if (bare(name) == apex || strings.HasSuffix(bare(name), "."+apex)) && (found == nil || len(apex) > len(Text(found.Outputs, "name"))) {
 			found = zone
 		}
 	}

@@ -17,7 +17,7 @@ func (f *fixture) certified() {
 
 // validationRecords makes the records that a certificate asks for.
 func (f *fixture) validationRecords(certificate string) (names []any) {
-	for i, option := range objects(f.get(CertificateType, certificate).Outputs, "domainValidationOptions") {
+	for i, option := range Objects(f.get(CertificateType, certificate).Outputs, "domainValidationOptions") {
 		name := fmt.Sprint("validation", i)
 		f.make(recordType, name, properties{
 			"zoneId": f.ids["zone"], "name": option["resourceRecordName"], "type": option["resourceRecordType"], "ttl": 300.0, "records": []any{option["resourceRecordValue"]},
@@ -37,7 +37,7 @@ func TestACertificateIsIssuedOnceItsNamesAreProven(t *testing.T) {
 	assert.Regexp(t, `^arn:aws:acm:eu-central-1:123456789012:certificate/[0-9a-f-]{36}$`, made["arn"])
 	assert.Equal(t, "PENDING_VALIDATION", made["status"])
 	assert.Equal(t, []any{"app.example.test", "www.example.test"}, made["subjectAlternativeNames"])
-	options := objects(made, "domainValidationOptions")
+	options := Objects(made, "domainValidationOptions")
 	require.Len(t, options, 2)
 	assert.Regexp(t, `^_[0-9a-f]{32}\.app\.example\.test\.$`, options[0]["resourceRecordName"])
 	assert.Regexp(t, `^_[0-9a-f]{32}\.acm-validations\.aws\.$`, options[0]["resourceRecordValue"])
@@ -47,7 +47,7 @@ func TestACertificateIsIssuedOnceItsNamesAreProven(t *testing.T) {
 	validation := properties{"certificateArn": f.ids["certificate"]}
 	_, err := f.create(certificateValidationType, "issued", validation)
 	require.ErrorContains(t, err, "last state: 'PENDING_VALIDATION'")
-	require.ErrorContains(t, err, "zone example.test has no record "+text(options[0], "resourceRecordName")+" CNAME")
+	require.ErrorContains(t, err, "zone example.test has no record "+Text(options[0], "resourceRecordName")+" CNAME")
 	names := f.validationRecords("certificate")
 	_, err = f.create(certificateValidationType, "issued", properties{"certificateArn": f.ids["certificate"], "validationRecordFqdns": names[:1]})
 	require.ErrorContains(t, err, "missing www.example.test DNS validation record: _")
@@ -65,7 +65,7 @@ func TestACertificateThatIsNotIssued(t *testing.T) {
 	f := newFixture(t)
 	f.make(zoneType, "zone", properties{"name": "example.test"})
 	f.make(CertificateType, "certificate", properties{"domainName": "app.example.test", "validationMethod": "DNS", "subjectAlternativeNames": []any{"*.app.example.test"}})
-	option := objects(f.get(CertificateType, "certificate").Outputs, "domainValidationOptions")[0]
+	option := Objects(f.get(CertificateType, "certificate").Outputs, "domainValidationOptions")[0]
 	f.make(recordType, "validation", properties{"zoneId": f.ids["zone"], "name": option["resourceRecordName"], "type": "CNAME", "ttl": 300.0, "records": []any{option["resourceRecordValue"]}})
 	issue := func() error {
 		_, err := f.create(certificateValidationType, "issued", properties{"certificateArn": f.ids["certificate"]})

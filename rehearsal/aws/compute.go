@@ -41,20 +41,20 @@ func computeKinds() map[string]*kind {
 
 // createTag puts a tag on a network interface, the one kind of resource whose maker the provider gives no tags.
 func createTag(c *call) error {
-	resource := text(c.inputs, "resourceId")
+	resource := Text(c.inputs, "resourceId")
 	if len(c.account.users(instanceType, "primaryNetworkInterfaceId", resource)) == 0 {
 		return apiError("CreateTags", "InvalidNetworkInterfaceID.NotFound", "The networkInterface ID '%s' does not exist", resource)
 	}
-	c.id = resource + "," + text(c.inputs, "key")
+	c.id = resource + "," + Text(c.inputs, "key")
 	return nil
 }
 
 func createInstance(c *call) error {
 	const operation = "RunInstances"
-	if ami := text(c.inputs, "ami"); ami != AMI && ami != OtherAMI {
+	if ami := Text(c.inputs, "ami"); ami != AMI && ami != OtherAMI {
 		return apiError(operation, "InvalidAMIID.NotFound", "The image id '[%s]' does not exist", ami)
 	}
-	subnet, err := c.find(operation, subnetType, text(c.inputs, "subnetId"), "InvalidSubnetID.NotFound")
+	subnet, err := c.find(operation, subnetType, Text(c.inputs, "subnetId"), "InvalidSubnetID.NotFound")
 	if err != nil {
 		return err
 	}
@@ -63,16 +63,16 @@ func createInstance(c *call) error {
 	}
 	c.id = newID("i")
 	c.outputs["arn"] = c.arn("ec2", c.region, "instance/"+c.id)
-	c.outputs["availabilityZone"], c.outputs["instanceState"] = text(subnet.Outputs, "availabilityZone"), "running"
+	c.outputs["availabilityZone"], c.outputs["instanceState"] = Text(subnet.Outputs, "availabilityZone"), "running"
 	c.outputs["primaryNetworkInterfaceId"] = newID("eni")
 	c.rootVolume()
 	c.outputs["privateIp"] = c.account.nextPrivate(subnet)
 	defaulted(c.outputs, "ipv6Addresses", []any{})
 	c.outputs["publicIp"] = ""
-	if associate, said := c.inputs["associatePublicIpAddress"].(bool); associate || !said && boolean(subnet.Outputs, "mapPublicIpOnLaunch") {
+	if associate, said := c.inputs["associatePublicIpAddress"].(bool); associate || !said && Truth(subnet.Outputs, "mapPublicIpOnLaunch") {
 		c.outputs["publicIp"] = c.account.freeAddress(128, 254)
 	}
-	automatic := boolean(subnet.Outputs, "assignIpv6AddressOnCreation") && len(list(c.inputs, "ipv6Addresses")) == 0
+	automatic := Truth(subnet.Outputs, "assignIpv6AddressOnCreation") && len(Texts(c.inputs, "ipv6Addresses")) == 0
 	if count, said := c.inputs["ipv6AddressCount"].(float64); count > 0 || automatic && !said {
 		c.outputs["ipv6Addresses"] = anys(c.account.nextIPv6(subnet))
 	}
@@ -80,7 +80,7 @@ func createInstance(c *call) error {
 }
 
 func updateInstance(c *call) error {
-	subnet, err := c.find("ModifyInstanceAttribute", subnetType, text(c.inputs, "subnetId"), "InvalidSubnetID.NotFound")
+	subnet, err := c.find("ModifyInstanceAttribute", subnetType, Text(c.inputs, "subnetId"), "InvalidSubnetID.NotFound")
 	if err != nil {
 		return err
 	}
@@ -90,40 +90,40 @@ func updateInstance(c *call) error {
 
 // checkInstance keeps the rules that hold for a new and for a changed instance.
 func (c *call) checkInstance(operation string, subnet *Resource) error {
-	size := VCPUs(text(c.inputs, "instanceType"))
+	size := VCPUs(Text(c.inputs, "instanceType"))
 	if size == 0 {
-		return apiError(operation, "InvalidParameterValue", "Invalid value '%s' for InstanceType.", text(c.inputs, "instanceType"))
+		return apiError(operation, "InvalidParameterValue", "Invalid value '%s' for InstanceType.", Text(c.inputs, "instanceType"))
 	}
 	used := size
 	for _, other := range c.account.OfType(instanceType) {
 		if other.ID != c.id {
-			used += VCPUs(text(other.Outputs, "instanceType"))
+			used += VCPUs(Text(other.Outputs, "instanceType"))
 		}
 	}
 	if used > vcpuLimit {
 		return apiError(operation, "VcpuLimitExceeded", "You have requested more vCPU capacity than your current vCPU limit of %d allows for the instance bucket that the specified instance type belongs to.", vcpuLimit)
 	}
-	for _, group := range list(c.inputs, "vpcSecurityGroupIds") {
+	for _, group := range Texts(c.inputs, "vpcSecurityGroupIds") {
 		found, err := c.find(operation, securityGroupType, group, "InvalidGroup.NotFound")
 		if err != nil {
 			return err
 		}
-		if text(found.Outputs, "vpcId") != text(subnet.Outputs, "vpcId") {
+		if Text(found.Outputs, "vpcId") != Text(subnet.Outputs, "vpcId") {
 			return apiError(operation, "InvalidParameter", "Security group %s and subnet %s belong to different networks.", group, subnet.ID)
 		}
 	}
-	if profile := text(c.inputs, "iamInstanceProfile"); profile != "" {
+	if profile := Text(c.inputs, "iamInstanceProfile"); profile != "" {
 		if c.account.get(profileType, profile) == nil {
 			return apiError(operation, "InvalidParameterValue", "Value (%s) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name", profile)
 		}
 	}
-	wanted := list(c.inputs, "ipv6Addresses")
-	if (len(wanted) > 0 || integer(c.inputs, "ipv6AddressCount") > 0) && text(subnet.Outputs, "ipv6CidrBlock") == "" {
+	wanted := Texts(c.inputs, "ipv6Addresses")
+	if (len(wanted) > 0 || Number(c.inputs, "ipv6AddressCount") > 0) && Text(subnet.Outputs, "ipv6CidrBlock") == "" {
 		return apiError(operation, "InvalidParameterValue", "The subnet '%s' has no IPv6 CIDR block.", subnet.ID)
 	}
 	for _, other := range c.account.users(instanceType, "subnetId", subnet.ID) {
 		for _, address := range wanted {
-			if other.ID != c.id && slices.Contains(list(other.Outputs, "ipv6Addresses"), address) {
+			if other.ID != c.id && slices.Contains(Texts(other.Outputs, "ipv6Addresses"), address) {
 				return apiError(operation, "InvalidIPAddress.InUse", "Address %s is in use.", address)
 			}
 		}
@@ -133,7 +133,7 @@ func (c *call) checkInstance(operation string, subnet *Resource) error {
 
 // removeInstance takes the attachments and the association with it, as a terminated instance does.
 func removeInstance(c *call) error {
-	if boolean(c.old.Outputs, "disableApiTermination") {
+	if Truth(c.old.Outputs, "disableApiTermination") {
 		return apiError("TerminateInstances", "OperationNotPermitted", "The instance '%s' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.", c.id)
 	}
 	c.account.untie(c.id)
@@ -154,11 +154,11 @@ func (a *Account) untie(instance string) {
 func (a *Account) freeAddress(first, last int, taken ...string) string {
 	for _, typ := range []string{addressType, instanceType} {
 		for _, resource := range a.OfType(typ) {
-			taken = append(taken, text(resource.Outputs, "publicIp"))
+			taken = append(taken, Text(resource.Outputs, "publicIp"))
 		}
 	}
 	for _, balancer := range a.OfType(LoadBalancerType) {
-		taken = append(taken, list(balancer.Outputs, "ipv4Addresses")...)
+		taken = append(taken, Texts(balancer.Outputs, "ipv4Addresses")...)
 	}
 	for end := first; end <= last; end++ {
 		if address := a.Internet.Address(end); !slices.Contains(taken, address) {
@@ -183,25 +183,25 @@ func createAddress(c *call) error {
 
 func removeAddress(c *call) error {
 	if len(c.account.users(associationType, "allocationId", c.id)) > 0 {
-		return apiError("ReleaseAddress", "InvalidIPAddress.InUse", "Address %s is in use.", text(c.old.Outputs, "publicIp"))
+		return apiError("ReleaseAddress", "InvalidIPAddress.InUse", "Address %s is in use.", Text(c.old.Outputs, "publicIp"))
 	}
 	return nil
 }
 
 func createAssociation(c *call) error {
 	const operation = "AssociateAddress"
-	address, err := c.find(operation, addressType, text(c.inputs, "allocationId"), "InvalidAllocationID.NotFound")
+	address, err := c.find(operation, addressType, Text(c.inputs, "allocationId"), "InvalidAllocationID.NotFound")
 	if err != nil {
 		return err
 	}
-	instance, err := c.find(operation, instanceType, text(c.inputs, "instanceId"), "InvalidInstanceID.NotFound")
+	instance, err := c.find(operation, instanceType, Text(c.inputs, "instanceId"), "InvalidInstanceID.NotFound")
 	if err != nil {
 		return err
 	}
 	if len(c.account.users(gatewayType, "vpcId", c.account.vpcOf(instance))) == 0 {
 		return apiError(operation, "Gateway.NotAttached", "Network %s is not attached to any internet gateway", c.account.vpcOf(instance))
 	}
-	if !boolean(c.inputs, "allowReassociation") && len(c.account.users(associationType, "allocationId", address.ID)) > 0 {
+	if !Truth(c.inputs, "allowReassociation") && len(c.account.users(associationType, "allocationId", address.ID)) > 0 {
 		return apiError(operation, "Resource.AlreadyAssociated", "resource %s is already associated with another resource", address.ID)
 	}
 	// An address that the instance has already is taken from it.
@@ -209,15 +209,15 @@ func createAssociation(c *call) error {
 		c.account.remove(other)
 	}
 	c.id = newID("eipassoc")
-	c.outputs["publicIp"] = text(address.Outputs, "publicIp")
+	c.outputs["publicIp"] = Text(address.Outputs, "publicIp")
 	c.outputs["networkInterfaceId"], c.outputs["privateIpAddress"] = instance.Outputs["primaryNetworkInterfaceId"], instance.Outputs["privateIp"]
 	// The automatic address goes back to Amazon's pool.
-	instance.Outputs["publicIp"] = text(address.Outputs, "publicIp")
+	instance.Outputs["publicIp"] = Text(address.Outputs, "publicIp")
 	return nil
 }
 
 func removeAssociation(c *call) error {
-	if instance := c.account.get(instanceType, text(c.old.Outputs, "instanceId")); instance != nil {
+	if instance := c.account.get(instanceType, Text(c.old.Outputs, "instanceId")); instance != nil {
 		instance.Outputs["publicIp"] = ""
 	}
 	return nil

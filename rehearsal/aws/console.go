@@ -25,7 +25,7 @@ func OpenConsole(dir string, world World) (*Console, error) {
 		return nil, err
 	}
 	for _, subnet := range account.OfType(subnetType) {
-		p.usual.region = strings.TrimRight(text(subnet.Outputs, "availabilityZone"), "abcdef")
+		p.usual.region = strings.TrimRight(Text(subnet.Outputs, "availabilityZone"), "abcdef")
 		break
 	}
 	return &Console{p}, nil

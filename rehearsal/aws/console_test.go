@@ -15,7 +15,7 @@ func TestConsole(t *testing.T) {
 
 	id, err := console.Make(ctx, ingressType, properties{"securityGroupId": f.ids["group"], "ipProtocol": "tcp", "fromPort": 22.0, "toPort": 22.0, "cidrIpv4": "0.0.0.0/0"})
 	require.NoError(t, err)
-	assert.Contains(t, text(f.account().get(ingressType, id).Outputs, "arn"), ":eu-central-1:")
+	assert.Contains(t, Text(f.account().get(ingressType, id).Outputs, "arn"), ":eu-central-1:")
 	require.NoError(t, console.Remove(ctx, ingressType, id))
 	assert.Nil(t, f.account().get(ingressType, id))
 

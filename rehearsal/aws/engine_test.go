@@ -123,8 +123,8 @@ func TestMonitoringStandsInItsRegions(t *testing.T) {
 	require.NoError(t, err)
 	regions := map[string]int{}
 	for _, alarm := range account.OfType(AlarmType) {
-		regions[strings.Split(text(alarm.Outputs, "arn"), ":")[3]]++
-		assert.Equal(t, "berth", text(object(alarm.Outputs, "tagsAll"), "ManagedBy"))
+		regions[strings.Split(Text(alarm.Outputs, "arn"), ":")[3]]++
+		assert.Equal(t, "berth", Text(Object(alarm.Outputs, "tagsAll"), "ManagedBy"))
 	}
 	assert.Equal(t, map[string]int{"eu-central-1": 11, "us-east-1": 1}, regions)
 	assert.Empty(t, changes(t, stack), "a second update changes nothing")
@@ -167,10 +167,10 @@ func TestAChangedTagReachesWhatHasTags(t *testing.T) {
 		cfg.Tags = tags
 		assert.Equal(t, map[string]int{"update": before + providers}, changes(t, stack), "in place, each that has tags")
 		for _, resource := range tagged() {
-			all := object(resource.Outputs, "tagsAll")
-			assert.Equal(t, tags["Team"], text(all, "Team"), resource.ID)
-			assert.Equal(t, tags["Cost"], text(all, "Cost"), resource.ID)
-			assert.Equal(t, "berth", text(all, "ManagedBy"), resource.ID)
+			all := Object(resource.Outputs, "tagsAll")
+			assert.Equal(t, tags["Team"], Text(all, "Team"), resource.ID)
+			assert.Equal(t, tags["Cost"], Text(all, "Cost"), resource.ID)
+			assert.Equal(t, "berth", Text(all, "ManagedBy"), resource.ID)
 		}
 		assert.Empty(t, changes(t, stack))
 	}
@@ -197,12 +197,12 @@ func TestAnotherFamilyKeepsTheServer(t *testing.T) {
 		changes(t, stack)
 		now := one(t, dir, instanceType)
 		assert.Equal(t, server.ID, now.ID, step.wanted)
-		assert.Equal(t, step.wanted, text(now.Outputs, "instanceType"))
+		assert.Equal(t, step.wanted, Text(now.Outputs, "instanceType"))
 		assert.Equal(t, volume.ID, one(t, dir, volumeType).ID)
 		account, err := Read(dir)
 		require.NoError(t, err)
 		burstable := strings.HasPrefix(step.wanted, "t")
-		assert.Equal(t, burstable, slices.ContainsFunc(account.OfType(AlarmType), func(alarm *Resource) bool { return text(alarm.Outputs, "metricName") == "CPUCreditBalance" }), step.wanted)
+		assert.Equal(t, burstable, slices.ContainsFunc(account.OfType(AlarmType), func(alarm *Resource) bool { return Text(alarm.Outputs, "metricName") == "CPUCreditBalance" }), step.wanted)
 		assert.Empty(t, changes(t, stack), "a second update changes nothing")
 	}
 }
@@ -227,17 +227,17 @@ func TestRestoreFromASnapshot(t *testing.T) {
 	changes(t, stack)
 	restored := one(t, dir, volumeType)
 	assert.NotEqual(t, volume.ID, restored.ID)
-	assert.Equal(t, snapshot, text(restored.Outputs, "snapshotId"))
+	assert.Equal(t, snapshot, Text(restored.Outputs, "snapshotId"))
 	assert.NotEqual(t, server.ID, one(t, dir, instanceType).ID, "nothing starts a server again that was stopped for its volume")
 	tie := one(t, dir, attachmentType)
-	assert.Equal(t, restored.ID, text(tie.Outputs, "volumeId"))
-	assert.Equal(t, one(t, dir, instanceType).ID, text(tie.Outputs, "instanceId"))
+	assert.Equal(t, restored.ID, Text(tie.Outputs, "volumeId"))
+	assert.Equal(t, one(t, dir, instanceType).ID, Text(tie.Outputs, "instanceId"))
 	account, err := Read(dir)
 	require.NoError(t, err)
 	assert.Len(t, account.OfType(snapshotType), 2, "the replaced volume leaves a final snapshot")
 	for _, alarm := range account.OfType(AlarmType) {
-		if text(alarm.Outputs, "namespace") == "AWS/EC2" {
-			assert.Equal(t, one(t, dir, instanceType).ID, text(object(alarm.Outputs, "dimensions"), "InstanceId"))
+		if Text(alarm.Outputs, "namespace") == "AWS/EC2" {
+			assert.Equal(t, one(t, dir, instanceType).ID, Text(Object(alarm.Outputs, "dimensions"), "InstanceId"))
 		}
 	}
 

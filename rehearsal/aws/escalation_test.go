@@ -187,7 +187,7 @@ func TestTheBoundaryHasAllThatTheProgramsRolesNeed(t *testing.T) {
 	require.NoError(t, err)
 	looked := 0
 	for _, permission := range books.OfType(permissionType) {
-		statements, err := parsePolicy(text(permission.Outputs, "policy"))
+		statements, err := parsePolicy(Text(permission.Outputs, "policy"))
 		require.NoError(t, err)
 		for _, statement := range statements {
 			context := map[string][]string{"aws:ResourceTag/aws:dlm:lifecycle-policy-id": {"policy-1"}}
@@ -199,7 +199,7 @@ func TestTheBoundaryHasAllThatTheProgramsRolesNeed(t *testing.T) {
 			for _, action := range statement.Action {
 				for _, resource := range statement.Resource {
 					looked++
-					may, err := books.RoleMay(text(permission.Outputs, "role"), Request{action, sample(resource), context})
+					may, err := books.RoleMay(Text(permission.Outputs, "role"), Request{action, sample(resource), context})
 					require.NoError(t, err)
 					assert.True(t, may, "%s on %s", action, resource)
 				}
@@ -237,7 +237,7 @@ func TestAnAccountWithoutTheBoundaryGetsIt(t *testing.T) {
 	result, err := stack.Up(t.Context())
 	require.NoError(t, err)
 	assert.Contains(t, result.StdOut+result.StdErr, "is not this version's docs/iam/boundary.json")
-	assert.Contains(t, text(one(t, dir, policyType).Outputs, "policy"), `"Ours"`)
+	assert.Contains(t, Text(one(t, dir, policyType).Outputs, "policy"), `"Ours"`)
 	_, err = stack.Destroy(t.Context())
 	require.NoError(t, err)
 	one(t, dir, policyType)
@@ -266,9 +266,9 @@ func TestAnotherTrustTakesAnotherRole(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, account.OfType(roleType), 2)
 	for _, role := range account.OfType(roleType) {
-		assert.NotContains(t, text(role.Outputs, "assumeRolePolicy"), "berth-deployer", role.ID)
+		assert.NotContains(t, Text(role.Outputs, "assumeRolePolicy"), "berth-deployer", role.ID)
 		var trust struct{ Statement []any }
-		require.NoError(t, json.Unmarshal([]byte(text(role.Outputs, "assumeRolePolicy")), &trust))
+		require.NoError(t, json.Unmarshal([]byte(Text(role.Outputs, "assumeRolePolicy")), &trust))
 	}
 	for _, request := range quiet.all() {
 		assert.NotEqual(t, "iam:UpdateAssumeRolePolicy", request.Action)

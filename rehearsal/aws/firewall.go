@@ -23,16 +23,16 @@ func firewallKinds() map[string]*kind {
 }
 
 func createGroup(c *call) error {
-	vpc := text(c.inputs, "vpcId")
+	vpc := Text(c.inputs, "vpcId")
 	if _, err := c.find("CreateSecurityGroup", vpcType, vpc, "InvalidVpcID.NotFound"); err != nil {
 		return err
 	}
-	if len(list(c.inputs, "ingress")) > 0 || c.inputs["ingress"] != nil || c.inputs["egress"] != nil {
-		return fmt.Errorf("security group %s has inline rules; the account keeps standalone rules only, which must not be mixed with them", text(c.inputs, "name"))
+	if len(Texts(c.inputs, "ingress")) > 0 || c.inputs["ingress"] != nil || c.inputs["egress"] != nil {
+		return fmt.Errorf("security group %s has inline rules; the account keeps standalone rules only, which must not be mixed with them", Text(c.inputs, "name"))
 	}
 	for _, other := range c.account.users(securityGroupType, "vpcId", vpc) {
-		if text(other.Outputs, "name") == text(c.inputs, "name") {
-			return apiError("CreateSecurityGroup", "InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", text(c.inputs, "name"), vpc)
+		if Text(other.Outputs, "name") == Text(c.inputs, "name") {
+			return apiError("CreateSecurityGroup", "InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", Text(c.inputs, "name"), vpc)
 		}
 	}
 	c.id = newID("sg")
@@ -43,19 +43,19 @@ func createGroup(c *call) error {
 
 func removeGroup(c *call) error {
 	for _, instance := range c.account.OfType(instanceType) {
-		if slices.Contains(list(instance.Outputs, "vpcSecurityGroupIds"), c.id) {
+		if slices.Contains(Texts(instance.Outputs, "vpcSecurityGroupIds"), c.id) {
 			return apiError("DeleteSecurityGroup", "DependencyViolation", "resource %s has a dependent object", c.id)
 		}
 	}
 	for _, balancer := range c.account.OfType(LoadBalancerType) {
-		if slices.Contains(list(balancer.Outputs, "securityGroups"), c.id) {
+		if slices.Contains(Texts(balancer.Outputs, "securityGroups"), c.id) {
 			return apiError("DeleteSecurityGroup", "DependencyViolation", "resource %s has a dependent object", c.id)
 		}
 	}
 	// A rule of its own goes with it, another group's has to go before.
 	for _, typ := range []string{ingressType, egressType} {
 		for _, rule := range c.account.users(typ, "referencedSecurityGroupId", c.id) {
-			if text(rule.Outputs, "securityGroupId") != c.id {
+			if Text(rule.Outputs, "securityGroupId") != c.id {
 				return apiError("DeleteSecurityGroup", "DependencyViolation", "resource %s has a dependent object", c.id)
 			}
 		}
@@ -67,7 +67,7 @@ func createRule(c *call) error {
 	if err := checkRule(c); err != nil {
 		return err
 	}
-	if rules := c.account.users(c.typ, "securityGroupId", text(c.inputs, "securityGroupId")); len(rules) >= ruleLimit {
+	if rules := c.account.users(c.typ, "securityGroupId", Text(c.inputs, "securityGroupId")); len(rules) >= ruleLimit {
 		return apiError(c.kind.operation, "RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
 	}
 	c.id = newID("sgr")
@@ -77,25 +77,25 @@ func createRule(c *call) error {
 
 func checkRule(c *call) error {
 	operation := c.kind.operation
-	group := text(c.inputs, "securityGroupId")
+	group := Text(c.inputs, "securityGroupId")
 	found, err := c.find(operation, securityGroupType, group, "InvalidGroup.NotFound")
 	if err != nil {
 		return err
 	}
-	peers := slices.DeleteFunc([]string{text(c.inputs, "cidrIpv4"), text(c.inputs, "cidrIpv6"), text(c.inputs, "referencedSecurityGroupId")}, func(peer string) bool { return peer == "" })
+	peers := slices.DeleteFunc([]string{Text(c.inputs, "cidrIpv4"), Text(c.inputs, "cidrIpv6"), Text(c.inputs, "referencedSecurityGroupId")}, func(peer string) bool { return peer == "" })
 	if len(peers) != 1 {
 		return apiError(operation, "InvalidParameterValue", "CIDR block %s is malformed", strings.Join(peers, " "))
 	}
-	if id := text(c.inputs, "referencedSecurityGroupId"); id != "" {
+	if id := Text(c.inputs, "referencedSecurityGroupId"); id != "" {
 		other, err := c.find(operation, securityGroupType, id, "InvalidGroup.NotFound")
 		if err != nil {
 			return err
 		}
-		if text(other.Outputs, "vpcId") != text(found.Outputs, "vpcId") {
+		if Text(other.Outputs, "vpcId") != Text(found.Outputs, "vpcId") {
 			return apiError(operation, "InvalidGroup.NotFound", "You have specified two resources that belong to different networks.")
 		}
 	}
-	from, to, protocol := integer(c.inputs, "fromPort"), integer(c.inputs, "toPort"), text(c.inputs, "ipProtocol")
+	from, to, protocol := Number(c.inputs, "fromPort"), Number(c.inputs, "toPort"), Text(c.inputs, "ipProtocol")
 	if _, bounded := c.inputs["fromPort"]; (protocol == "tcp" || protocol == "udp") && (!bounded || from < 0 || from > to) {
 		return apiError(operation, "InvalidParameterValue", "Invalid TCP/UDP port range (%d:%d)", from, to)
 	}
@@ -108,5 +108,5 @@ func checkRule(c *call) error {
 }
 
 func ruleOf(inputs map[string]any) string {
-	return fmt.Sprint(text(inputs, "ipProtocol"), integer(inputs, "fromPort"), integer(inputs, "toPort"), text(inputs, "cidrIpv4"), text(inputs, "cidrIpv6"), text(inputs, "referencedSecurityGroupId"))
+	return fmt.Sprint(Text(inputs, "ipProtocol"), Number(inputs, "fromPort"), Number(inputs, "toPort"), Text(inputs, "cidrIpv4"), Text(inputs, "cidrIpv6"), Text(inputs, "referencedSecurityGroupId"))
 }

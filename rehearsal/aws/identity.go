@@ -22,7 +22,7 @@ func identityKinds() map[string]*kind {
 }
 
 func createRole(c *call) error {
-	c.id = text(c.inputs, "name")
+	c.id = Text(c.inputs, "name")
 	if c.account.get(roleType, c.id) != nil {
 		return apiError("IAM:CreateRole", "EntityAlreadyExists", "Role with name %s already exists.", c.id)
 	}
@@ -32,22 +32,22 @@ func createRole(c *call) error {
 
 // checkBoundary looks for the policy that is to bound a role.
 func checkBoundary(c *call) error {
-	if arn := text(c.inputs, "permissionsBoundary"); arn != "" && len(c.account.users(policyType, "arn", arn)) == 0 {
+	if arn := Text(c.inputs, "permissionsBoundary"); arn != "" && len(c.account.users(policyType, "arn", arn)) == 0 {
 		return apiError("IAM:CreateRole", "NoSuchEntity", "Scope ARN: %s does not exist or is not attachable.", arn)
 	}
 	return nil
 }
 
 func createPolicy(c *call) error {
-	c.id = c.arn("iam", "", "policy/"+text(c.inputs, "name"))
+	c.id = c.arn("iam", "", "policy/"+Text(c.inputs, "name"))
 	if c.account.get(policyType, c.id) != nil {
-		return apiError("IAM:CreatePolicy", "EntityAlreadyExists", "A policy called %s already exists. Duplicate names are not allowed.", text(c.inputs, "name"))
+		return apiError("IAM:CreatePolicy", "EntityAlreadyExists", "A policy called %s already exists. Duplicate names are not allowed.", Text(c.inputs, "name"))
 	}
 	c.outputs["arn"], c.outputs["policyId"] = c.id, "ANPA"+newHex(16)
 	return checkPolicy(c)
 }
 
-func checkPolicy(c *call) error { return checkDocument("IAM:CreatePolicy", text(c.inputs, "policy")) }
+func checkPolicy(c *call) error { return checkDocument("IAM:CreatePolicy", Text(c.inputs, "policy")) }
 
 func removePolicy(c *call) error {
 	if len(c.account.users(roleType, "permissionsBoundary", c.id)) > 0 {
@@ -67,11 +67,11 @@ func removeRole(c *call) error {
 }
 
 func createProfile(c *call) error {
-	c.id = text(c.inputs, "name")
+	c.id = Text(c.inputs, "name")
 	if c.account.get(profileType, c.id) != nil {
 		return apiError("IAM:CreateInstanceProfile", "EntityAlreadyExists", "Instance Profile %s already exists.", c.id)
 	}
-	if role := text(c.inputs, "role"); c.account.get(roleType, role) == nil {
+	if role := Text(c.inputs, "role"); c.account.get(roleType, role) == nil {
 		return apiError("IAM:AddRoleToInstanceProfile", "NoSuchEntity", "The role with name %s cannot be found.", role)
 	}
 	c.outputs["arn"], c.outputs["uniqueId"] = c.arn("iam", "", "instance-profile/"+c.id), "AIPA"+newHex(16)
@@ -82,7 +82,7 @@ func createPermission(c *call) error {
 	if err := checkPermission(c); err != nil {
 		return err
 	}
-	role, name := text(c.inputs, "role"), text(c.inputs, "name")
+	role, name := Text(c.inputs, "role"), Text(c.inputs, "name")
 	c.id = role + ":" + name
 	if c.account.get(roleType, role) == nil {
 		return apiError("IAM:PutRolePolicy", "NoSuchEntity", "The role with name %s cannot be found.", role)
@@ -92,17 +92,17 @@ func createPermission(c *call) error {
 
 func checkPermission(c *call) error {
 	const operation = "IAM:PutRolePolicy"
-	if err := checkDocument(operation, text(c.inputs, "policy")); err != nil {
+	if err := checkDocument(operation, Text(c.inputs, "policy")); err != nil {
 		return err
 	}
-	length := len(text(c.inputs, "policy"))
-	for _, other := range c.account.users(permissionType, "role", text(c.inputs, "role")) {
+	length := len(Text(c.inputs, "policy"))
+	for _, other := range c.account.users(permissionType, "role", Text(c.inputs, "role")) {
 		if other.ID != c.id {
-			length += len(text(other.Outputs, "policy"))
+			length += len(Text(other.Outputs, "policy"))
 		}
 	}
 	if length > inlineLimit {
-		return apiError(operation, "LimitExceeded", "Maximum policy size of %d bytes exceeded for role %s", inlineLimit, text(c.inputs, "role"))
+		return apiError(operation, "LimitExceeded", "Maximum policy size of %d bytes exceeded for role %s", inlineLimit, Text(c.inputs, "role"))
 	}
 	return nil
 }

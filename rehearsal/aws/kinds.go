@@ -98,50 +98,6 @@ func (c *call) arn(service, region, rest string) string {
 	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, region, number, rest)
 }
 
-// Helpers that read properties of unknown shape; what is absent is the zero value.
-
-func text(properties map[string]any, key string) string {
-	value, _ := properties[key].(string)
-	return value
-}
-
-func integer(properties map[string]any, key string) int {
-	value, _ := properties[key].(float64)
-	return int(value)
-}
-
-func boolean(properties map[string]any, key string) bool {
-	value, _ := properties[key].(bool)
-	return value
-}
-
-func object(properties map[string]any, key string) map[string]any {
-	value, _ := properties[key].(map[string]any)
-	return value
-}
-
-func objects(properties map[string]any, key string) []map[string]any {
-	items, _ := properties[key].([]any)
-	var all []map[string]any
-	for _, item := range items {
-		if value, ok := item.(map[string]any); ok {
-			all = append(all, value)
-		}
-	}
-	return all
-}
-
-func list(properties map[string]any, key string) []string {
-	items, _ := properties[key].([]any)
-	var texts []string
-	for _, item := range items {
-		if value, ok := item.(string); ok {
-			texts = append(texts, value)
-		}
-	}
-	return texts
-}
-
 // anys is a list as it is kept.
 func anys(texts ...string) []any {
 	items := make([]any, 0, len(texts))

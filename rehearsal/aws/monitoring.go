@@ -31,7 +31,7 @@ func monitoringKinds() map[string]*kind {
 }
 
 func createTopic(c *call) error {
-	c.id = c.arn("sns", c.region, text(c.inputs, "name"))
+	c.id = c.arn("sns", c.region, Text(c.inputs, "name"))
 	c.outputs["arn"], c.outputs["owner"] = c.id, number
 	return nil
 }
@@ -47,17 +47,17 @@ func removeTopic(c *call) error {
 // createSubscription leaves it to be confirmed: AWS sends no mail to an address that has not confirmed.
 func createSubscription(c *call) error {
 	const operation = "SNS:Subscribe"
-	topic := text(c.inputs, "topic")
+	topic := Text(c.inputs, "topic")
 	if parts := strings.Split(topic, ":"); len(parts) != 6 || parts[3] != c.region {
 		return apiError(operation, "InvalidParameter", "Invalid parameter: TopicArn")
 	}
 	if c.account.get(TopicType, topic) == nil {
 		return apiError(operation, "NotFound", "Topic does not exist")
 	}
-	switch protocol := text(c.inputs, "protocol"); {
+	switch protocol := Text(c.inputs, "protocol"); {
 	case protocol != "email":
 		return apiError(operation, "InvalidParameter", "Invalid parameter: the rehearsal knows the protocol email, not %s", protocol)
-	case strings.Count(text(c.inputs, "endpoint"), "@") != 1:
+	case strings.Count(Text(c.inputs, "endpoint"), "@") != 1:
 		return apiError(operation, "InvalidParameter", "Invalid parameter: Email address")
 	}
 	c.id = topic + ":" + newUUID()
@@ -67,7 +67,7 @@ func createSubscription(c *call) error {
 }
 
 func createAlarm(c *call) error {
-	c.id = text(c.inputs, "name")
+	c.id = Text(c.inputs, "name")
 	if err := checkAlarm(c); err != nil {
 		return err
 	}
@@ -84,11 +84,11 @@ func checkAlarm(c *call) error {
 		return apiError("CloudWatch:PutMetricAlarm", "ValidationError", format, args...)
 	}
 	_, bounded := c.inputs["threshold"]
-	period, periods := integer(c.inputs, "period"), integer(c.inputs, "evaluationPeriods")
+	period, periods := Number(c.inputs, "period"), Number(c.inputs, "evaluationPeriods")
 	switch {
-	case text(c.inputs, "metricName") == "" || text(c.inputs, "namespace") == "":
+	case Text(c.inputs, "metricName") == "" || Text(c.inputs, "namespace") == "":
 		return invalid("MetricName and Namespace must be set, or Metrics")
-	case text(c.inputs, "statistic") == "":
+	case Text(c.inputs, "statistic") == "":
 		return invalid("Statistic or ExtendedStatistic must be set")
 	case !bounded:
 		return invalid("Threshold must be set")
@@ -98,7 +98,7 @@ func checkAlarm(c *call) error {
 	defaulted(c.outputs, "actionsEnabled", true)
 	defaulted(c.outputs, "treatMissingData", "missing")
 	for _, kind := range []string{"alarmActions", "okActions", "insufficientDataActions"} {
-		if err := c.checkActions(list(c.inputs, kind)); err != nil {
+		if err := c.checkActions(Texts(c.inputs, kind)); err != nil {
 			return err
 		}
 	}
@@ -116,7 +116,7 @@ func (c *call) checkActions(actions []string) error {
 		switch parts := strings.Split(action, ":"); {
 		case parts[3] != c.region:
 			return apiError(operation, "ValidationError", "Invalid region %s specified. Only %s is supported.", parts[3], c.region)
-		case parts[2] == "automate" && text(object(c.inputs, "dimensions"), "InstanceId") == "":
+		case parts[2] == "automate" && Text(Object(c.inputs, "dimensions"), "InstanceId") == "":
 			return apiError(operation, "ValidationError", "The action %s requires the dimension InstanceId", action)
 		case parts[2] != "automate" && parts[2] != "sns":
 			return apiError(operation, "ValidationError", "Unsupported service in action: %s", action)
@@ -126,7 +126,7 @@ func (c *call) checkActions(actions []string) error {
 }
 
 func createDashboard(c *call) error {
-	c.id = text(c.inputs, "dashboardName")
+	c.id = Text(c.inputs, "dashboardName")
 	c.outputs["dashboardArn"] = c.arn("cloudwatch", "", "dashboard/"+c.id)
 	return checkDashboard(c)
 }
@@ -142,7 +142,7 @@ func checkDashboard(c *call) error {
 			Properties          map[string]any
 		}
 	}
-	if err := json.Unmarshal([]byte(text(c.inputs, "dashboardBody")), &body); err != nil {
+	if err := json.Unmarshal([]byte(Text(c.inputs, "dashboardBody")), &body); err != nil {
 		return apiError(operation, "InvalidParameterInput", "The dashboard body is invalid, there are errors: %v", err)
 	}
 	for i, w := range body.Widgets {
@@ -151,7 +151,7 @@ func checkDashboard(c *call) error {
 			return apiError(operation, "InvalidParameterInput", "The dashboard body is invalid: /widgets/%d/type should be equal to one of the allowed values", i)
 		case w.X < 0 || w.Width < 1 || w.X+w.Width > 24 || w.Height < 1:
 			return apiError(operation, "InvalidParameterInput", "The dashboard body is invalid: /widgets/%d lies outside of the grid", i)
-		case w.Type == "metric" && text(w.Properties, "region") == "":
+		case w.Type == "metric" && Text(w.Properties, "region") == "":
 			return apiError(operation, "InvalidParameterInput", "The dashboard body is invalid: /widgets/%d/properties should have required property 'region'", i)
 		}
 	}
@@ -173,9 +173,9 @@ func checkHealthCheck(c *call) error {
 		return apiError("Route 53:CreateHealthCheck", "InvalidInput", format, args...)
 	}
 	switch {
-	case text(c.inputs, "type") != "HTTPS" && text(c.inputs, "type") != "HTTP":
-		return invalid("Invalid parameter: the rehearsal knows the types HTTP and HTTPS, not %s", text(c.inputs, "type"))
-	case text(c.inputs, "fqdn") == "" && text(c.inputs, "ipAddress") == "":
+	case Text(c.inputs, "type") != "HTTPS" && Text(c.inputs, "type") != "HTTP":
+		return invalid("Invalid parameter: the rehearsal knows the types HTTP and HTTPS, not %s", Text(c.inputs, "type"))
+	case Text(c.inputs, "fqdn") == "" && Text(c.inputs, "ipAddress") == "":
 		return invalid("Invalid parameter: IPAddress or FullyQualifiedDomainName must be specified")
 	}
 	return nil

@@ -32,9 +32,9 @@ func createVPC(c *call) error {
 	if len(c.account.OfType(vpcType)) >= vpcLimit {
 		return apiError("CreateVpc", "VpcLimitExceeded", "The maximum number of VPCs has been reached.")
 	}
-	prefix, err := netip.ParsePrefix(text(c.inputs, "cidrBlock"))
+	prefix, err := netip.ParsePrefix(Text(c.inputs, "cidrBlock"))
 	if err != nil || !prefix.Addr().Is4() || prefix.Bits() < 16 || prefix.Bits() > 28 {
-		return apiError("CreateVpc", "InvalidVpc.Range", "The CIDR '%s' is invalid.", text(c.inputs, "cidrBlock"))
+		return apiError("CreateVpc", "InvalidVpc.Range", "The CIDR '%s' is invalid.", Text(c.inputs, "cidrBlock"))
 	}
 	c.id = newID("vpc")
 	c.outputs["arn"] = c.arn("ec2", c.region, "vpc/"+c.id)
@@ -44,7 +44,7 @@ func createVPC(c *call) error {
 	defaulted(c.outputs, "enableDnsSupport", true)
 	defaulted(c.outputs, "enableDnsHostnames", false)
 	c.outputs["ipv6CidrBlock"] = ""
-	if boolean(c.inputs, "assignGeneratedIpv6CidrBlock") {
+	if Truth(c.inputs, "assignGeneratedIpv6CidrBlock") {
 		c.outputs["ipv6CidrBlock"] = c.account.Internet.ipv6(len(c.account.OfType(vpcType)))
 	}
 	return nil
@@ -60,7 +60,7 @@ func removeVPC(c *call) error {
 }
 
 func createGateway(c *call) error {
-	if vpc := text(c.inputs, "vpcId"); vpc != "" {
+	if vpc := Text(c.inputs, "vpcId"); vpc != "" {
 		if _, err := c.find("AttachInternetGateway", vpcType, vpc, "InvalidVpcID.NotFound"); err != nil {
 			return err
 		}
@@ -75,12 +75,12 @@ func createGateway(c *call) error {
 
 func removeGateway(c *call) error {
 	for _, instance := range c.account.OfType(instanceType) {
-		if text(instance.Outputs, "publicIp") != "" && c.account.vpcOf(instance) == text(c.old.Outputs, "vpcId") {
-			return apiError("DetachInternetGateway", "DependencyViolation", "Network %s has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.", text(c.old.Outputs, "vpcId"))
+		if Text(instance.Outputs, "publicIp") != "" && c.account.vpcOf(instance) == Text(c.old.Outputs, "vpcId") {
+			return apiError("DetachInternetGateway", "DependencyViolation", "Network %s has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.", Text(c.old.Outputs, "vpcId"))
 		}
 	}
-	for _, balancer := range c.account.users(LoadBalancerType, "vpcId", text(c.old.Outputs, "vpcId")) {
-		return apiError("DetachInternetGateway", "DependencyViolation", "Network %s has some mapped public address(es). Please unmap those public address(es) before detaching the gateway: %s", text(c.old.Outputs, "vpcId"), balancer.ID)
+	for _, balancer := range c.account.users(LoadBalancerType, "vpcId", Text(c.old.Outputs, "vpcId")) {
+		return apiError("DetachInternetGateway", "DependencyViolation", "Network %s has some mapped public address(es). Please unmap those public address(es) before detaching the gateway: %s", Text(c.old.Outputs, "vpcId"), balancer.ID)
 	}
 	for _, route := range c.account.users(routeType, "gatewayId", c.id) {
 		return apiError("DeleteInternetGateway", "DependencyViolation", "The internetGateway '%s' has dependencies and cannot be deleted: %s.", c.id, route.ID)
@@ -90,31 +90,31 @@ func removeGateway(c *call) error {
 
 // vpcOf is the VPC of an instance.
 func (a *Account) vpcOf(instance *Resource) string {
-	if subnet := a.get(subnetType, text(instance.Outputs, "subnetId")); subnet != nil {
-		return text(subnet.Outputs, "vpcId")
+	if subnet := a.get(subnetType, Text(instance.Outputs, "subnetId")); subnet != nil {
+		return Text(subnet.Outputs, "vpcId")
 	}
 	return ""
 }
 
 func createSubnet(c *call) error {
-	vpc, err := c.find("CreateSubnet", vpcType, text(c.inputs, "vpcId"), "InvalidVpcID.NotFound")
+	vpc, err := c.find("CreateSubnet", vpcType, Text(c.inputs, "vpcId"), "InvalidVpcID.NotFound")
 	if err != nil {
 		return err
 	}
-	prefix, err := netip.ParsePrefix(text(c.inputs, "cidrBlock"))
-	outer := netip.MustParsePrefix(text(vpc.Outputs, "cidrBlock"))
+	prefix, err := netip.ParsePrefix(Text(c.inputs, "cidrBlock"))
+	outer := netip.MustParsePrefix(Text(vpc.Outputs, "cidrBlock"))
 	if err != nil || prefix.Bits() < outer.Bits() || prefix.Bits() > 28 || !outer.Contains(prefix.Addr()) {
-		return apiError("CreateSubnet", "InvalidSubnet.Range", "The CIDR '%s' is invalid.", text(c.inputs, "cidrBlock"))
+		return apiError("CreateSubnet", "InvalidSubnet.Range", "The CIDR '%s' is invalid.", Text(c.inputs, "cidrBlock"))
 	}
 	for _, other := range c.account.users(subnetType, "vpcId", vpc.ID) {
-		if prefix.Overlaps(netip.MustParsePrefix(text(other.Outputs, "cidrBlock"))) {
+		if prefix.Overlaps(netip.MustParsePrefix(Text(other.Outputs, "cidrBlock"))) {
 			return apiError("CreateSubnet", "InvalidSubnet.Conflict", "The CIDR '%s' conflicts with another subnet", prefix)
 		}
 	}
 	if err := c.checkSubnetIPv6("CreateSubnet", vpc); err != nil {
 		return err
 	}
-	zone := text(c.inputs, "availabilityZone")
+	zone := Text(c.inputs, "availabilityZone")
 	if zone == "" {
 		zone = c.region + "a"
 	}
@@ -131,7 +131,7 @@ func createSubnet(c *call) error {
 // updateSubnet associates another IPv6 range in place.
 func updateSubnet(c *call) error {
 	const operation = "AssociateSubnetCidrBlock"
-	vpc, err := c.find(operation, vpcType, text(c.inputs, "vpcId"), "InvalidVpcID.NotFound")
+	vpc, err := c.find(operation, vpcType, Text(c.inputs, "vpcId"), "InvalidVpcID.NotFound")
 	if err != nil {
 		return err
 	}
@@ -139,12 +139,12 @@ func updateSubnet(c *call) error {
 }
 
 func (c *call) checkSubnetIPv6(operation string, vpc *Resource) error {
-	v6 := text(c.inputs, "ipv6CidrBlock")
+	v6 := Text(c.inputs, "ipv6CidrBlock")
 	if v6 == "" {
 		return nil
 	}
 	inner, err := netip.ParsePrefix(v6)
-	whole, none := netip.ParsePrefix(text(vpc.Outputs, "ipv6CidrBlock"))
+	whole, none := netip.ParsePrefix(Text(vpc.Outputs, "ipv6CidrBlock"))
 	if err != nil || none != nil || inner.Bits() != 64 || !whole.Contains(inner.Addr()) {
 		return apiError(operation, "InvalidSubnet.Range", "The IPv6 CIDR '%s' is invalid.", v6)
 	}
@@ -152,7 +152,7 @@ func (c *call) checkSubnetIPv6(operation string, vpc *Resource) error {
 }
 
 func removeSubnet(c *call) error {
-	inside := func(balancer *Resource) bool { return slices.Contains(list(balancer.Outputs, "subnets"), c.id) }
+	inside := func(balancer *Resource) bool { return slices.Contains(Texts(balancer.Outputs, "subnets"), c.id) }
 	if len(c.account.users(instanceType, "subnetId", c.id)) > 0 || slices.ContainsFunc(c.account.OfType(LoadBalancerType), inside) {
 		return apiError("DeleteSubnet", "DependencyViolation", "The subnet '%s' has dependencies and cannot be deleted.", c.id)
 	}
@@ -160,7 +160,7 @@ func removeSubnet(c *call) error {
 }
 
 func createTable(c *call) error {
-	if _, err := c.find("CreateRouteTable", vpcType, text(c.inputs, "vpcId"), "InvalidVpcID.NotFound"); err != nil {
+	if _, err := c.find("CreateRouteTable", vpcType, Text(c.inputs, "vpcId"), "InvalidVpcID.NotFound"); err != nil {
 		return err
 	}
 	c.id = newID("rtb")
@@ -176,14 +176,14 @@ func removeTable(c *call) error {
 }
 
 func createRoute(c *call) error {
-	table, err := c.find("CreateRoute", tableType, text(c.inputs, "routeTableId"), "InvalidRouteTableID.NotFound")
+	table, err := c.find("CreateRoute", tableType, Text(c.inputs, "routeTableId"), "InvalidRouteTableID.NotFound")
 	if err != nil {
 		return err
 	}
 	if err := c.checkRouteTarget("CreateRoute", table); err != nil {
 		return err
 	}
-	destination := text(c.inputs, "destinationCidrBlock") + text(c.inputs, "destinationIpv6CidrBlock")
+	destination := Text(c.inputs, "destinationCidrBlock") + Text(c.inputs, "destinationIpv6CidrBlock")
 	if _, err := netip.ParsePrefix(destination); err != nil {
 		return apiError("CreateRoute", "InvalidParameterValue", "Value (%s) for parameter destinationCidrBlock is invalid. This is not a valid CIDR block.", destination)
 	}
@@ -197,7 +197,7 @@ func createRoute(c *call) error {
 
 // updateRoute gives a route another target in place.
 func updateRoute(c *call) error {
-	table, err := c.find("ReplaceRoute", tableType, text(c.inputs, "routeTableId"), "InvalidRouteTableID.NotFound")
+	table, err := c.find("ReplaceRoute", tableType, Text(c.inputs, "routeTableId"), "InvalidRouteTableID.NotFound")
 	if err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func updateRoute(c *call) error {
 // checkRouteTarget finds the internet gateway or the network interface of a route. AWS takes an interface
 // whose source/destination check is on, and drops the packets there.
 func (c *call) checkRouteTarget(operation string, table *Resource) error {
-	target, vpc := text(c.inputs, "networkInterfaceId"), ""
+	target, vpc := Text(c.inputs, "networkInterfaceId"), ""
 	if target != "" {
 		owners := c.account.users(instanceType, "primaryNetworkInterfaceId", target)
 		if len(owners) == 0 {
@@ -217,20 +217,20 @@ func (c *call) checkRouteTarget(operation string, table *Resource) error {
 		vpc = c.account.vpcOf(owners[0])
 		c.outputs["instanceId"], c.outputs["instanceOwnerId"] = owners[0].ID, number
 	} else {
-		gateway, err := c.find(operation, gatewayType, text(c.inputs, "gatewayId"), "InvalidInternetGatewayID.NotFound")
+		gateway, err := c.find(operation, gatewayType, Text(c.inputs, "gatewayId"), "InvalidInternetGatewayID.NotFound")
 		if err != nil {
 			return err
 		}
-		target, vpc = gateway.ID, text(gateway.Outputs, "vpcId")
+		target, vpc = gateway.ID, Text(gateway.Outputs, "vpcId")
 	}
-	if vpc != text(table.Outputs, "vpcId") {
+	if vpc != Text(table.Outputs, "vpcId") {
 		return apiError(operation, "InvalidParameterValue", "route table %s and network gateway %s belong to different networks", table.ID, target)
 	}
 	return nil
 }
 
 func createTableUse(c *call) error {
-	subnet, table := text(c.inputs, "subnetId"), text(c.inputs, "routeTableId")
+	subnet, table := Text(c.inputs, "subnetId"), Text(c.inputs, "routeTableId")
 	if _, err := c.find("AssociateRouteTable", subnetType, subnet, "InvalidSubnetID.NotFound"); err != nil {
 		return err
 	}
@@ -246,13 +246,13 @@ func createTableUse(c *call) error {
 
 // nextPrivate is the next free address of a subnet; AWS keeps the first four to itself.
 func (a *Account) nextPrivate(subnet *Resource) string {
-	address := netip.MustParsePrefix(text(subnet.Outputs, "cidrBlock")).Addr()
+	address := netip.MustParsePrefix(Text(subnet.Outputs, "cidrBlock")).Addr()
 	for range 4 {
 		address = address.Next()
 	}
 	var taken []string
 	for _, instance := range a.users(instanceType, "subnetId", subnet.ID) {
-		taken = append(taken, text(instance.Outputs, "privateIp"))
+		taken = append(taken, Text(instance.Outputs, "privateIp"))
 	}
 	for slices.Contains(taken, address.String()) {
 		address = address.Next()
@@ -264,12 +264,12 @@ func (a *Account) nextPrivate(subnet *Resource) string {
 func (a *Account) nextIPv6(subnet *Resource) string {
 	var taken []string
 	for _, instance := range a.users(instanceType, "subnetId", subnet.ID) {
-		taken = append(taken, list(instance.Outputs, "ipv6Addresses")...)
+		taken = append(taken, Texts(instance.Outputs, "ipv6Addresses")...)
 	}
 	for _, balancer := range a.OfType(LoadBalancerType) {
-		taken = append(taken, list(balancer.Outputs, "ipv6Addresses")...)
+		taken = append(taken, Texts(balancer.Outputs, "ipv6Addresses")...)
 	}
-	range6 := strings.TrimSuffix(text(subnet.Outputs, "ipv6CidrBlock"), "/64")
+	range6 := strings.TrimSuffix(Text(subnet.Outputs, "ipv6CidrBlock"), "/64")
 	for end := 0xa1b2; ; end++ {
 		if address := fmt.Sprintf("%s%x", range6, end); !slices.Contains(taken, address) {
 			return address

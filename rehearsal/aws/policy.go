@@ -51,18 +51,18 @@ func (a *Account) RoleMay(role string, request Request) (bool, error) {
 	}
 	var inside Role
 	for _, permission := range a.users(permissionType, "role", role) {
-		inside.Policies = append(inside.Policies, text(permission.Outputs, "policy"))
+		inside.Policies = append(inside.Policies, Text(permission.Outputs, "policy"))
 	}
 	decision, err := inside.decide(request)
 	if err != nil || decision != Allowed {
 		return false, err
 	}
-	boundary := text(found.Outputs, "permissionsBoundary")
+	boundary := Text(found.Outputs, "permissionsBoundary")
 	if boundary == "" {
 		return true, nil
 	}
 	for _, policy := range a.users(policyType, "arn", boundary) {
-		decision, err := Decide(text(policy.Outputs, "policy"), request.Action, request.Resource, request.Context)
+		decision, err := Decide(Text(policy.Outputs, "policy"), request.Action, request.Resource, request.Context)
 		return decision == Allowed, err
 	}
 	return false, nil

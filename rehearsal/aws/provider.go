@@ -87,10 +87,10 @@ func (p *Provider) Configure(ctx context.Context, request *pulumirpc.ConfigureRe
 	if err != nil {
 		return nil, err
 	}
-	given := settings{region: text(inputs.Mappable(), "region")}
+	given := settings{region: Text(inputs.Mappable(), "region")}
 	switch tags := inputs["defaultTags"]; {
 	case tags.IsObject():
-		given.defaultTags = object(tags.ObjectValue().Mappable(), "tags")
+		given.defaultTags = Object(tags.ObjectValue().Mappable(), "tags")
 	case tags.IsString(): // The engine hands nested configuration over as JSON text.
 		var parsed struct{ Tags map[string]any }
 		if err := json.Unmarshal([]byte(tags.StringValue()), &parsed); err != nil {
@@ -266,11 +266,11 @@ func tag(c *call) error {
 	}
 	all := map[string]any{}
 	if c.byHand && c.old != nil {
-		maps.Copy(all, object(c.old.Outputs, "tagsAll"))
+		maps.Copy(all, Object(c.old.Outputs, "tagsAll"))
 	} else {
 		maps.Copy(all, c.defaultTags)
 	}
-	maps.Copy(all, object(c.inputs, "tags"))
+	maps.Copy(all, Object(c.inputs, "tags"))
 	c.inputs["tagsAll"], c.outputs["tagsAll"] = all, all
 	return checkTags(c, all)
 }

@@ -128,7 +128,7 @@ func (a *asking) retags(resource, put, take string, old, new map[string]any) {
 
 // retagsItself asks for the change of the resource's own tags.
 func (a *asking) retagsItself(resource, put, take string) {
-	a.retags(resource, put, take, object(a.old.Outputs, "tagsAll"), object(a.outputs, "tagsAll"))
+	a.retags(resource, put, take, Object(a.old.Outputs, "tagsAll"), Object(a.outputs, "tagsAll"))
 }
 
 // untagged are the inputs that are not tags.
@@ -156,28 +156,28 @@ func (a *asking) itself(kind string) string { return a.ec2(kind, a.id) }
 
 // tagsOn are the tags of what exists; of a new resource they are those it was made with.
 func (a *asking) tagsOn(arn string) map[string]any {
-	if a.old == nil && text(a.outputs, "arn") == arn {
+	if a.old == nil && Text(a.outputs, "arn") == arn {
 		if a.typ == GroupType {
 			return groupTags(a.outputs)
 		}
-		return object(a.outputs, "tagsAll")
+		return Object(a.outputs, "tagsAll")
 	}
 	if _, id, is := strings.Cut(arn, ":network-interface/"); is {
 		tags := map[string]any{}
 		for _, tag := range a.account.users(tagType, "resourceId", id) {
-			tags[text(tag.Outputs, "key")] = tag.Outputs["value"]
+			tags[Text(tag.Outputs, "key")] = tag.Outputs["value"]
 		}
 		return tags
 	}
 	for _, resource := range a.account.Resources {
-		if text(resource.Outputs, "arn") == arn {
+		if Text(resource.Outputs, "arn") == arn {
 			if resource.Type == GroupType {
 				return groupTags(resource.Outputs)
 			}
-			return object(resource.Outputs, "tagsAll")
+			return Object(resource.Outputs, "tagsAll")
 		}
-		if root := object(resource.Outputs, "rootBlockDevice"); text(root, "volumeId") != "" && strings.HasSuffix(arn, ":volume/"+text(root, "volumeId")) {
-			return object(root, "tags")
+		if root := Object(resource.Outputs, "rootBlockDevice"); Text(root, "volumeId") != "" && strings.HasSuffix(arn, ":volume/"+Text(root, "volumeId")) {
+			return Object(root, "tags")
 		}
 	}
 	return nil

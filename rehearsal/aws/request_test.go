@@ -196,7 +196,7 @@ func drift(t *testing.T, dir string, cfg *config.Config, deployed *heard) {
 			change(inputs, outputs)
 			c := &call{account: books, kind: kind, typ: found.Type, id: found.ID, region: "eu-central-1", inputs: found.Inputs, outputs: found.Outputs,
 				old: &Resource{Type: found.Type, ID: found.ID, Inputs: inputs, Outputs: outputs}}
-			if parts := strings.Split(text(found.Outputs, "arn"), ":"); len(parts) > 3 && parts[3] != "" {
+			if parts := strings.Split(Text(found.Outputs, "arn"), ":"); len(parts) > 3 && parts[3] != "" {
 				c.region = parts[3]
 			}
 			for _, request := range requestsOf("update", c) {
@@ -220,7 +220,7 @@ func drift(t *testing.T, dir string, cfg *config.Config, deployed *heard) {
 					inputs[name] = !yes
 				}
 				if name == "rootBlockDevice" {
-					outputs[name] = map[string]any{"volumeId": object(found.Outputs, name)["volumeId"], "tags": map[string]any{"ManagedBy": "berth", "Added": "by hand"}}
+					outputs[name] = map[string]any{"volumeId": Object(found.Outputs, name)["volumeId"], "tags": map[string]any{"ManagedBy": "berth", "Added": "by hand"}}
 				}
 			})
 		}
@@ -232,7 +232,7 @@ func drift(t *testing.T, dir string, cfg *config.Config, deployed *heard) {
 				inputs["tags"] = append(slices.Clone(found.Inputs["tags"].([]any)), map[string]any{"key": "Added", "value": "by hand", "propagateAtLaunch": true})
 			})
 		}
-		if tags := object(found.Outputs, "tagsAll"); tags != nil {
+		if tags := Object(found.Outputs, "tagsAll"); tags != nil {
 			was(func(_, outputs map[string]any) {
 				outputs["tagsAll"] = map[string]any{"ManagedBy": "berth", "Added": "by hand"}
 			})
@@ -362,13 +362,13 @@ func TestARefusedTagOfTheRootVolumeComesOutLater(t *testing.T) {
 	s.provider.As(roleFrom(t, "deployer", s.cfg, nil).without(t, "volume/*"))
 	_, err = s.stack.Up(t.Context(), optup.ProgressStreams(io.Discard))
 	require.NoError(t, err)
-	root := object(one(t, s.dir, instanceType).Outputs, "rootBlockDevice")
+	root := Object(one(t, s.dir, instanceType).Outputs, "rootBlockDevice")
 	assert.NotContains(t, root, "tags")
 	_, err = s.stack.Up(t.Context(), optup.ProgressStreams(io.Discard))
 	require.ErrorContains(t, err, "not authorized to perform: ec2:CreateTags on resource: arn:aws:ec2:eu-central-1:123456789012:volume/"+root["volumeId"].(string))
 
 	s.up("with the policy")
-	assert.Equal(t, "berth", text(object(object(one(t, s.dir, instanceType).Outputs, "rootBlockDevice"), "tags"), "ManagedBy"))
+	assert.Equal(t, "berth", Text(Object(Object(one(t, s.dir, instanceType).Outputs, "rootBlockDevice"), "tags"), "ManagedBy"))
 }
 
 // without is the role where tags may not be put on what has none and ends so.

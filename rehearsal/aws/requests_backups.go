@@ -9,8 +9,8 @@ func backupRequests() map[string]requests {
 		lifecycleType: {
 			read: func(a *asking) { a.on(a.lifecycle(), "dlm:GetLifecyclePolicy") },
 			create: func(a *asking) {
-				a.ask("*", tagged(object(a.outputs, "tagsAll")), "dlm:CreateLifecyclePolicy")
-				a.ask(a.arn("dlm", a.region, "policy/*"), tagged(object(a.outputs, "tagsAll")), "dlm:TagResource")
+				a.ask("*", tagged(Object(a.outputs, "tagsAll")), "dlm:CreateLifecyclePolicy")
+				a.ask(a.arn("dlm", a.region, "policy/*"), tagged(Object(a.outputs, "tagsAll")), "dlm:TagResource")
 				a.takesSnapshots()
 			},
 			update: func(a *asking) {
@@ -29,6 +29,6 @@ func (a *asking) lifecycle() string { return a.arn("dlm", a.region, "policy/"+a.
 
 // takesSnapshots asks to give Data Lifecycle Manager the role by which it does.
 func (a *asking) takesSnapshots() {
-	_, name, _ := strings.Cut(text(a.inputs, "executionRoleArn"), ":role/")
+	_, name, _ := strings.Cut(Text(a.inputs, "executionRoleArn"), ":role/")
 	a.passesRole(name, "dlm.amazonaws.com")
 }

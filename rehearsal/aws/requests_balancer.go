@@ -11,7 +11,7 @@ func balancerRequests() map[string]requests {
 			},
 			create: func(a *asking) {
 				a.usesServiceRole("elasticloadbalancing.amazonaws.com", "AWSServiceRoleForElasticLoadBalancing")
-				a.makesForBalancing("CreateLoadBalancer", a.balancing("loadbalancer/app/"+text(a.inputs, "name")+"/*"))
+				a.makesForBalancing("CreateLoadBalancer", a.balancing("loadbalancer/app/"+Text(a.inputs, "name")+"/*"))
 				a.on(a.id, "elasticloadbalancing:ModifyLoadBalancerAttributes")
 			},
 			update: func(a *asking) {
@@ -35,7 +35,7 @@ func balancerRequests() map[string]requests {
 				a.everywhere("elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetGroupAttributes", "elasticloadbalancing:DescribeTags")
 			},
 			create: func(a *asking) {
-				a.makesForBalancing("CreateTargetGroup", a.balancing("targetgroup/"+text(a.inputs, "name")+"/*"))
+				a.makesForBalancing("CreateTargetGroup", a.balancing("targetgroup/"+Text(a.inputs, "name")+"/*"))
 				a.on(a.id, "elasticloadbalancing:ModifyTargetGroupAttributes")
 			},
 			update: func(a *asking) {
@@ -54,8 +54,8 @@ func balancerRequests() map[string]requests {
 				a.everywhere("elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeListenerAttributes", "elasticloadbalancing:DescribeTags")
 			},
 			create: func(a *asking) {
-				balancer := text(a.inputs, "loadBalancerArn")
-				a.ask(balancer, with(prefixed("aws:ResourceTag/", a.tagsOn(balancer)), tagged(object(a.outputs, "tagsAll"))), "elasticloadbalancing:CreateListener")
+				balancer := Text(a.inputs, "loadBalancerArn")
+				a.ask(balancer, with(prefixed("aws:ResourceTag/", a.tagsOn(balancer)), tagged(Object(a.outputs, "tagsAll"))), "elasticloadbalancing:CreateListener")
 				a.tagsForBalancing("CreateListener", a.id[:strings.LastIndex(a.id, "/")]+"/*")
 				a.on(a.id, "elasticloadbalancing:ModifyListenerAttributes")
 			},
@@ -72,8 +72,8 @@ func balancerRequests() map[string]requests {
 				a.everywhere("elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTags")
 			},
 			create: func(a *asking) {
-				listener := text(a.inputs, "listenerArn")
-				a.ask(listener, with(prefixed("aws:ResourceTag/", a.tagsOn(listener)), tagged(object(a.outputs, "tagsAll"))), "elasticloadbalancing:CreateRule")
+				listener := Text(a.inputs, "listenerArn")
+				a.ask(listener, with(prefixed("aws:ResourceTag/", a.tagsOn(listener)), tagged(Object(a.outputs, "tagsAll"))), "elasticloadbalancing:CreateRule")
 				a.tagsForBalancing("CreateRule", a.id[:strings.LastIndex(a.id, "/")]+"/*")
 			},
 			update: func(a *asking) {
@@ -89,9 +89,9 @@ func balancerRequests() map[string]requests {
 		},
 		TargetAttachmentType: {
 			read:   func(a *asking) { a.everywhere("elasticloadbalancing:DescribeTargetHealth") },
-			create: func(a *asking) { a.on(text(a.inputs, "targetGroupArn"), "elasticloadbalancing:RegisterTargets") },
+			create: func(a *asking) { a.on(Text(a.inputs, "targetGroupArn"), "elasticloadbalancing:RegisterTargets") },
 			remove: func(a *asking) {
-				a.on(text(a.old.Inputs, "targetGroupArn"), "elasticloadbalancing:DeregisterTargets")
+				a.on(Text(a.old.Inputs, "targetGroupArn"), "elasticloadbalancing:DeregisterTargets")
 			},
 		},
 	}
@@ -103,12 +103,12 @@ func (a *asking) balancing(resource string) string {
 
 // makesForBalancing asks for a new resource of Elastic Load Balancing and, with the same call, for its tags.
 func (a *asking) makesForBalancing(operation, resource string) {
-	a.ask(resource, tagged(object(a.outputs, "tagsAll")), "elasticloadbalancing:"+operation)
+	a.ask(resource, tagged(Object(a.outputs, "tagsAll")), "elasticloadbalancing:"+operation)
 	a.tagsForBalancing(operation, resource)
 }
 
 func (a *asking) tagsForBalancing(operation, resource string) {
-	if tags := object(a.outputs, "tagsAll"); len(tags) > 0 {
+	if tags := Object(a.outputs, "tagsAll"); len(tags) > 0 {
 		a.ask(resource, with(tagged(tags), map[string][]string{"elasticloadbalancing:CreateAction": {operation}}), "elasticloadbalancing:AddTags")
 	}
 }

@@ -5,10 +5,10 @@ func certificateRequests() map[string]requests {
 		CertificateType: {
 			read: func(a *asking) { a.on(a.id, "acm:DescribeCertificate", "acm:ListTagsForCertificate") },
 			create: func(a *asking) {
-				tags := tagged(object(a.outputs, "tagsAll"))
+				tags := tagged(Object(a.outputs, "tagsAll"))
 				// Whoever requests a certificate names no resource; its names and the method are in the conditions' keys.
 				a.ask("*", with(tags, map[string][]string{
-					"acm:DomainNames": list(a.outputs, "subjectAlternativeNames"), "acm:ValidationMethod": {text(a.inputs, "validationMethod")}, "acm:KeyAlgorithm": {text(a.outputs, "keyAlgorithm")},
+					"acm:DomainNames": Texts(a.outputs, "subjectAlternativeNames"), "acm:ValidationMethod": {Text(a.inputs, "validationMethod")}, "acm:KeyAlgorithm": {Text(a.outputs, "keyAlgorithm")},
 				}), "acm:RequestCertificate")
 				a.ask(a.arn("acm", a.region, "certificate/*"), tags, "acm:AddTagsToCertificate")
 			},
@@ -21,7 +21,7 @@ func certificateRequests() map[string]requests {
 			remove: func(a *asking) { a.on(a.id, "acm:DeleteCertificate") },
 		},
 		certificateValidationType: {
-			read: func(a *asking) { a.on(text(a.known(), "certificateArn"), "acm:DescribeCertificate") },
+			read: func(a *asking) { a.on(Text(a.known(), "certificateArn"), "acm:DescribeCertificate") },
 		},
 	}
 }

@@ -12,9 +12,9 @@ import (
 )
 
 func computeRequests() map[string]requests {
-	tag := func(of map[string]any) map[string]any { return map[string]any{text(of, "key"): of["value"]} }
+	tag := func(of map[string]any) map[string]any { return map[string]any{Text(of, "key"): of["value"]} }
 	tagsIt := func(a *asking) {
-		resource := a.ec2("network-interface", text(a.inputs, "resourceId"))
+		resource := a.ec2("network-interface", Text(a.inputs, "resourceId"))
 		a.ask(resource, with(tagged(tag(a.inputs)), prefixed("aws:ResourceTag/", a.tagsOn(resource))), "ec2:CreateTags")
 	}
 	return map[string]requests{
@@ -22,8 +22,8 @@ func computeRequests() map[string]requests {
 			read:   func(a *asking) { a.everywhere("ec2:DescribeTags") },
 			create: tagsIt, update: tagsIt,
 			remove: func(a *asking) {
-				resource := a.ec2("network-interface", text(a.old.Inputs, "resourceId"))
-				a.ask(resource, with(map[string][]string{"aws:TagKeys": {text(a.old.Inputs, "key")}}, prefixed("aws:ResourceTag/", a.tagsOn(resource))), "ec2:DeleteTags")
+				resource := a.ec2("network-interface", Text(a.old.Inputs, "resourceId"))
+				a.ask(resource, with(map[string][]string{"aws:TagKeys": {Text(a.old.Inputs, "key")}}, prefixed("aws:ResourceTag/", a.tagsOn(resource))), "ec2:DeleteTags")
 			},
 		},
 		instanceType: {
@@ -49,7 +49,7 @@ func computeRequests() map[string]requests {
 				a.everywhere("ec2:DescribeAddresses")
 				a.on(a.itself("elastic-ip"), "ec2:DescribeAddressesAttribute")
 			},
-			create: func(a *asking) { a.makes("AllocateAddress", "elastic-ip", object(a.outputs, "tagsAll"), nil) },
+			create: func(a *asking) { a.makes("AllocateAddress", "elastic-ip", Object(a.outputs, "tagsAll"), nil) },
 			update: func(a *asking) { a.retagsItself(a.itself("elastic-ip"), "ec2:CreateTags", "ec2:DeleteTags") },
 			remove: func(a *asking) {
 				a.everywhere("ec2:DescribeAddresses")
@@ -60,7 +60,7 @@ func computeRequests() map[string]requests {
 			read: func(a *asking) { a.everywhere("ec2:DescribeAddresses") },
 			create: func(a *asking) {
 				a.associates("ec2:AssociateAddress", a.outputs)
-				a.on(a.ec2("instance", text(a.inputs, "instanceId")), "ec2:AssociateAddress")
+				a.on(a.ec2("instance", Text(a.inputs, "instanceId")), "ec2:AssociateAddress")
 			},
 			remove: func(a *asking) {
 				a.everywhere("ec2:DescribeAddresses")
@@ -72,18 +72,18 @@ func computeRequests() map[string]requests {
 
 // associates asks for an action on an Elastic IP address and the network interface that has it.
 func (a *asking) associates(action string, of map[string]any) {
-	a.on(a.ec2("elastic-ip", text(of, "allocationId")), action)
-	a.on(a.ec2("network-interface", text(of, "networkInterfaceId")), action)
+	a.on(a.ec2("elastic-ip", Text(of, "allocationId")), action)
+	a.on(a.ec2("network-interface", Text(of, "networkInterfaceId")), action)
 }
 
 // runsInstance asks for a new instance: AWS checks everything that it is made of. The provider's releases differ in how the
 // root volume gets its tags: the default ones with it, or all of them by a second call, of which the provider only logs that it
 // was refused. Both are asked for.
 func (a *asking) runsInstance() {
-	a.makes("RunInstances", "instance", object(a.outputs, "tagsAll"), map[string][]string{"ec2:InstanceType": {text(a.inputs, "instanceType")}})
-	a.on(a.ec2("image", text(a.inputs, "ami")), "ec2:RunInstances")
-	a.on(a.ec2("subnet", text(a.inputs, "subnetId")), "ec2:RunInstances")
-	for _, group := range list(a.inputs, "vpcSecurityGroupIds") {
+	a.makes("RunInstances", "instance", Object(a.outputs, "tagsAll"), map[string][]string{"ec2:InstanceType": {Text(a.inputs, "instanceType")}})
+	a.on(a.ec2("image", Text(a.inputs, "ami")), "ec2:RunInstances")
+	a.on(a.ec2("subnet", Text(a.inputs, "subnetId")), "ec2:RunInstances")
+	for _, group := range Texts(a.inputs, "vpcSecurityGroupIds") {
 		a.on(a.ec2("security-group", group), "ec2:RunInstances")
 	}
 	a.ask(a.ec2("network-interface", "*"), nil, "ec2:RunInstances")
@@ -93,16 +93,16 @@ func (a *asking) runsInstance() {
 	if check, said := a.inputs["sourceDestCheck"].(bool); said && !check {
 		a.on(a.itself("instance"), "ec2:ModifyInstanceAttribute")
 	}
-	root := object(a.outputs, "rootBlockDevice")
-	if tags := object(root, "tags"); len(tags) > 0 {
-		a.list = append(a.list, need{Request{"ec2:CreateTags", a.ec2("volume", text(root, "volumeId")), tagged(tags)}, func() { delete(root, "tags") }})
+	root := Object(a.outputs, "rootBlockDevice")
+	if tags := Object(root, "tags"); len(tags) > 0 {
+		a.list = append(a.list, need{Request{"ec2:CreateTags", a.ec2("volume", Text(root, "volumeId")), tagged(tags)}, func() { delete(root, "tags") }})
 	}
 }
 
 // passesProfile asks to give an instance the role of its profile.
 func (a *asking) passesProfile() {
-	if profile := a.account.get(profileType, text(a.inputs, "iamInstanceProfile")); profile != nil {
-		a.passesRole(text(profile.Outputs, "role"), "ec2.amazonaws.com")
+	if profile := a.account.get(profileType, Text(a.inputs, "iamInstanceProfile")); profile != nil {
+		a.passesRole(Text(profile.Outputs, "role"), "ec2.amazonaws.com")
 	}
 }
 
@@ -122,14 +122,14 @@ func (a *asking) changesInstance() {
 	}
 	if a.changed("monitoring") {
 		action := "ec2:UnmonitorInstances"
-		if boolean(a.inputs, "monitoring") {
+		if Truth(a.inputs, "monitoring") {
 			action = "ec2:MonitorInstances"
 		}
 		a.on(instance, action)
 	}
 	if a.changed("vpcSecurityGroupIds") {
-		a.on(a.ec2("network-interface", text(a.old.Outputs, "primaryNetworkInterfaceId")), "ec2:ModifyNetworkInterfaceAttribute")
-		for _, group := range list(a.inputs, "vpcSecurityGroupIds") {
+		a.on(a.ec2("network-interface", Text(a.old.Outputs, "primaryNetworkInterfaceId")), "ec2:ModifyNetworkInterfaceAttribute")
+		for _, group := range Texts(a.inputs, "vpcSecurityGroupIds") {
 			a.on(a.ec2("security-group", group), "ec2:ModifyNetworkInterfaceAttribute")
 		}
 	}
@@ -144,10 +144,10 @@ func (a *asking) changesProfile() {
 	instance, action := a.itself("instance"), "ec2:ReplaceIamInstanceProfileAssociation"
 	a.everywhere("ec2:DescribeIamInstanceProfileAssociations")
 	switch {
-	case text(a.inputs, "iamInstanceProfile") == "":
+	case Text(a.inputs, "iamInstanceProfile") == "":
 		a.on(instance, "ec2:DisassociateIamInstanceProfile")
 		return
-	case text(a.old.Inputs, "iamInstanceProfile") == "":
+	case Text(a.old.Inputs, "iamInstanceProfile") == "":
 		action = "ec2:AssociateIamInstanceProfile"
 	}
 	a.on(instance, action)
@@ -156,8 +156,8 @@ func (a *asking) changesProfile() {
 
 // changesRoot asks for changes of the root volume, whose tags are compared with what it really has.
 func (a *asking) changesRoot() {
-	had, wanted := object(a.old.Outputs, "rootBlockDevice"), object(a.outputs, "rootBlockDevice")
-	volume := a.ec2("volume", text(had, "volumeId"))
+	had, wanted := Object(a.old.Outputs, "rootBlockDevice"), Object(a.outputs, "rootBlockDevice")
+	volume := a.ec2("volume", Text(had, "volumeId"))
 	differs := func(properties ...string) bool {
 		for _, property := range properties {
 			if had[property] != wanted[property] {
@@ -173,16 +173,16 @@ func (a *asking) changesRoot() {
 	if differs("deleteOnTermination") {
 		a.on(a.itself("instance"), "ec2:ModifyInstanceAttribute")
 	}
-	a.retags(volume, "ec2:CreateTags", "ec2:DeleteTags", object(had, "tags"), object(wanted, "tags"))
+	a.retags(volume, "ec2:CreateTags", "ec2:DeleteTags", Object(had, "tags"), Object(wanted, "tags"))
 }
 
 // rootVolume gives an instance's root volume its id, which it keeps.
 func (c *call) rootVolume() {
 	root := map[string]any{}
-	maps.Copy(root, object(c.inputs, "rootBlockDevice"))
+	maps.Copy(root, Object(c.inputs, "rootBlockDevice"))
 	root["volumeId"] = newID("vol")
 	if c.old != nil {
-		root["volumeId"] = cmp.Or(text(object(c.old.Outputs, "rootBlockDevice"), "volumeId"), newID("vol"))
+		root["volumeId"] = cmp.Or(Text(Object(c.old.Outputs, "rootBlockDevice"), "volumeId"), newID("vol"))
 	}
 	c.outputs["rootBlockDevice"] = root
 }

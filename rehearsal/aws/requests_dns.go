@@ -21,12 +21,12 @@ func dnsRequests() map[string]requests {
 		},
 		recordType: {
 			read: func(a *asking) {
-				a.on(hostedZone(text(a.known(), "zoneId")), "route53:GetHostedZone", "route53:ListResourceRecordSets")
+				a.on(hostedZone(Text(a.known(), "zoneId")), "route53:GetHostedZone", "route53:ListResourceRecordSets")
 			},
 			create: func(a *asking) { a.changesRecord("CREATE", a.inputs) },
 			update: func(a *asking) { a.changesRecord("UPSERT", a.inputs) },
 			remove: func(a *asking) {
-				a.on(hostedZone(text(a.old.Inputs, "zoneId")), "route53:GetHostedZone", "route53:ListResourceRecordSets")
+				a.on(hostedZone(Text(a.old.Inputs, "zoneId")), "route53:GetHostedZone", "route53:ListResourceRecordSets")
 				a.changesRecord("DELETE", a.old.Inputs)
 			},
 		},
@@ -41,9 +41,9 @@ func hostedZone(id string) string { return "arn:aws:route53:::hostedzone/" + id 
 // changesRecord asks for a change of one record. Source: Route 53 Developer Guide, "Using IAM policy conditions for
 // fine-grained access control".
 func (a *asking) changesRecord(action string, of map[string]any) {
-	a.ask(hostedZone(text(of, "zoneId")), map[string][]string{
-		"route53:ChangeResourceRecordSetsNormalizedRecordNames": {strings.ToLower(strings.TrimSuffix(text(of, "name"), "."))},
-		"route53:ChangeResourceRecordSetsRecordTypes":           {text(of, "type")},
+	a.ask(hostedZone(Text(of, "zoneId")), map[string][]string{
+		"route53:ChangeResourceRecordSetsNormalizedRecordNames": {strings.ToLower(strings.TrimSuffix(Text(of, "name"), "."))},
+		"route53:ChangeResourceRecordSetsRecordTypes":           {Text(of, "type")},
 		"route53:ChangeResourceRecordSetsActions":               {action},
 	}, "route53:ChangeResourceRecordSets")
 	a.on(dnsChange, "route53:GetChange")

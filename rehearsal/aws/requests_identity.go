@@ -7,15 +7,15 @@ func identityRequests() map[string]requests {
 				a.on(a.role(a.id), "iam:GetRole", "iam:ListRolePolicies", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies")
 			},
 			create: func(a *asking) {
-				a.ask(a.role(a.id), with(tagged(object(a.outputs, "tagsAll")), boundedBy(text(a.inputs, "permissionsBoundary"))), "iam:CreateRole")
-				a.ask(a.role(a.id), tagged(object(a.outputs, "tagsAll")), "iam:TagRole")
+				a.ask(a.role(a.id), with(tagged(Object(a.outputs, "tagsAll")), boundedBy(Text(a.inputs, "permissionsBoundary"))), "iam:CreateRole")
+				a.ask(a.role(a.id), tagged(Object(a.outputs, "tagsAll")), "iam:TagRole")
 			},
 			update: func(a *asking) {
 				if a.changed("assumeRolePolicy") {
 					a.onRole(a.id, "iam:UpdateAssumeRolePolicy")
 				}
 				if a.changed("permissionsBoundary") {
-					if boundary := text(a.inputs, "permissionsBoundary"); boundary != "" {
+					if boundary := Text(a.inputs, "permissionsBoundary"); boundary != "" {
 						a.ask(a.role(a.id), boundedBy(boundary), "iam:PutRolePermissionsBoundary")
 					} else {
 						a.onRole(a.id, "iam:DeleteRolePermissionsBoundary")
@@ -33,10 +33,10 @@ func identityRequests() map[string]requests {
 		profileType: {
 			read: func(a *asking) {
 				a.on(a.profile(), "iam:GetInstanceProfile")
-				a.on(a.role(text(a.known(), "role")), "iam:GetRole")
+				a.on(a.role(Text(a.known(), "role")), "iam:GetRole")
 			},
 			create: func(a *asking) {
-				a.ask(a.profile(), tagged(object(a.outputs, "tagsAll")), "iam:CreateInstanceProfile", "iam:TagInstanceProfile")
+				a.ask(a.profile(), tagged(Object(a.outputs, "tagsAll")), "iam:CreateInstanceProfile", "iam:TagInstanceProfile")
 				a.addsRole()
 			},
 			update: func(a *asking) {
@@ -51,15 +51,15 @@ func identityRequests() map[string]requests {
 			},
 		},
 		permissionType: {
-			read:   func(a *asking) { a.on(a.role(text(a.known(), "role")), "iam:GetRolePolicy") },
-			create: func(a *asking) { a.onRole(text(a.inputs, "role"), "iam:PutRolePolicy") },
-			update: func(a *asking) { a.onRole(text(a.inputs, "role"), "iam:PutRolePolicy") },
-			remove: func(a *asking) { a.onRole(text(a.old.Inputs, "role"), "iam:DeleteRolePolicy") },
+			read:   func(a *asking) { a.on(a.role(Text(a.known(), "role")), "iam:GetRolePolicy") },
+			create: func(a *asking) { a.onRole(Text(a.inputs, "role"), "iam:PutRolePolicy") },
+			update: func(a *asking) { a.onRole(Text(a.inputs, "role"), "iam:PutRolePolicy") },
+			remove: func(a *asking) { a.onRole(Text(a.old.Inputs, "role"), "iam:DeleteRolePolicy") },
 		},
 		policyType: {
 			read: func(a *asking) { a.on(a.id, "iam:GetPolicy", "iam:GetPolicyVersion") },
 			create: func(a *asking) {
-				a.ask(a.id, tagged(object(a.outputs, "tagsAll")), "iam:CreatePolicy", "iam:TagPolicy")
+				a.ask(a.id, tagged(Object(a.outputs, "tagsAll")), "iam:CreatePolicy", "iam:TagPolicy")
 			},
 			update: func(a *asking) {
 				if a.changed("policy") {
@@ -76,7 +76,7 @@ func identityRequests() map[string]requests {
 func (a *asking) onRole(name string, actions ...string) {
 	context := prefixed("aws:ResourceTag/", a.tagsOn(a.role(name)))
 	if role := a.account.get(roleType, name); role != nil {
-		context = with(context, boundedBy(text(role.Outputs, "permissionsBoundary")))
+		context = with(context, boundedBy(Text(role.Outputs, "permissionsBoundary")))
 	}
 	a.ask(a.role(name), context, actions...)
 }
@@ -104,7 +104,7 @@ func (a *asking) profile() string { return a.arn("iam", "", "instance-profile/"+
 // addsRole asks to put a role into the profile, which IAM takes for giving it to EC2.
 func (a *asking) addsRole() {
 	a.on(a.profile(), "iam:AddRoleToInstanceProfile")
-	a.passesRole(text(a.inputs, "role"), "ec2.amazonaws.com")
+	a.passesRole(Text(a.inputs, "role"), "ec2.amazonaws.com")
 }
 
 // passesRole asks to give a role to a service.

@@ -3,11 +3,11 @@ package aws
 // lookedUp are the requests of a look-up, by its answer.
 var lookedUp = map[string]func(a *asking, answer map[string]any){
 	"aws:ssm/getParameter:getParameter": func(a *asking, answer map[string]any) {
-		a.on("arn:aws:ssm:"+a.region+"::parameter"+text(answer, "name"), "ssm:GetParameter")
+		a.on("arn:aws:ssm:"+a.region+"::parameter"+Text(answer, "name"), "ssm:GetParameter")
 	},
 	"aws:route53/getZone:getZone": func(a *asking, answer map[string]any) {
 		a.everywhere("route53:ListHostedZones")
-		a.on(hostedZone(text(answer, "zoneId")), "route53:GetHostedZone", "route53:ListTagsForResource")
+		a.on(hostedZone(Text(answer, "zoneId")), "route53:GetHostedZone", "route53:ListTagsForResource")
 	},
 	// Whose credentials they are, everybody may ask.
 	"aws:index/getCallerIdentity:getCallerIdentity": func(*asking, map[string]any) {},
@@ -15,7 +15,7 @@ var lookedUp = map[string]func(a *asking, answer map[string]any){
 		a.everywhere("ec2:DescribeAvailabilityZones")
 	},
 	"aws:iam/getPolicy:getPolicy": func(a *asking, answer map[string]any) {
-		a.on(text(answer, "arn"), "iam:GetPolicy", "iam:GetPolicyVersion")
+		a.on(Text(answer, "arn"), "iam:GetPolicy", "iam:GetPolicyVersion")
 	},
 	"aws:vpc/getSecurityGroupRules:getSecurityGroupRules": func(a *asking, _ map[string]any) {
 		a.everywhere("ec2:DescribeSecurityGroupRules")

@@ -9,7 +9,7 @@ func monitoringRequests() map[string]requests {
 		TopicType: {
 			read: func(a *asking) { a.on(a.id, "sns:GetTopicAttributes", "sns:ListTagsForResource") },
 			create: func(a *asking) {
-				a.ask(a.id, tagged(object(a.outputs, "tagsAll")), "sns:CreateTopic", "sns:TagResource")
+				a.ask(a.id, tagged(Object(a.outputs, "tagsAll")), "sns:CreateTopic", "sns:TagResource")
 				a.on(a.id, "sns:SetTopicAttributes")
 			},
 			update: func(a *asking) {
@@ -23,7 +23,7 @@ func monitoringRequests() map[string]requests {
 		// Of subscriptions, SNS checks the topic as they are made; everything later takes no resource.
 		SubscriptionType: {
 			read:   func(a *asking) { a.everywhere("sns:GetSubscriptionAttributes") },
-			create: func(a *asking) { a.on(text(a.inputs, "topic"), "sns:Subscribe") },
+			create: func(a *asking) { a.on(Text(a.inputs, "topic"), "sns:Subscribe") },
 			// Whether a message is raw is no matter of mail.
 			update: func(a *asking) {
 				if a.changed("deliveryPolicy", "filterPolicy", "filterPolicyScope", "redrivePolicy", "subscriptionRoleArn") {
@@ -39,7 +39,7 @@ func monitoringRequests() map[string]requests {
 			},
 			create: func(a *asking) {
 				a.putsAlarm()
-				a.ask(a.alarm(a.id), tagged(object(a.outputs, "tagsAll")), "cloudwatch:TagResource")
+				a.ask(a.alarm(a.id), tagged(Object(a.outputs, "tagsAll")), "cloudwatch:TagResource")
 			},
 			update: func(a *asking) {
 				if a.changed(a.untagged()...) {
@@ -82,8 +82,8 @@ func (a *asking) check() string { return "arn:aws:route53:::healthcheck/" + a.id
 // where it stops, terminates or reboots the instance, it takes a role of CloudWatch's own, which comes with an account's
 // first such alarm. Source: CloudWatch User Guide, "Create alarms to stop, terminate, reboot, or recover an EC2 instance".
 func (a *asking) putsAlarm() {
-	a.ask(a.alarm(a.id), with(tagged(object(a.outputs, "tagsAll")), prefixed("aws:ResourceTag/", a.tagsOn(a.alarm(a.id)))), "cloudwatch:PutMetricAlarm")
-	for _, action := range list(a.inputs, "alarmActions") {
+	a.ask(a.alarm(a.id), with(tagged(Object(a.outputs, "tagsAll")), prefixed("aws:ResourceTag/", a.tagsOn(a.alarm(a.id)))), "cloudwatch:PutMetricAlarm")
+	for _, action := range Texts(a.inputs, "alarmActions") {
 		_, does, found := strings.Cut(action, ":ec2:")
 		if !found {
 			continue

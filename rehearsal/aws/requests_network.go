@@ -8,8 +8,8 @@ func networkRequests() map[string]requests {
 				a.on(a.itself("vpc"), "ec2:DescribeVpcAttribute")
 			},
 			create: func(a *asking) {
-				a.makes("CreateVpc", "vpc", object(a.outputs, "tagsAll"), nil)
-				if boolean(a.inputs, "enableDnsHostnames") {
+				a.makes("CreateVpc", "vpc", Object(a.outputs, "tagsAll"), nil)
+				if Truth(a.inputs, "enableDnsHostnames") {
 					a.on(a.itself("vpc"), "ec2:ModifyVpcAttribute")
 				}
 			},
@@ -27,9 +27,9 @@ func networkRequests() map[string]requests {
 		subnetType: {
 			read: func(a *asking) { a.everywhere("ec2:DescribeSubnets") },
 			create: func(a *asking) {
-				a.makes("CreateSubnet", "subnet", object(a.outputs, "tagsAll"), nil)
-				a.on(a.ec2("vpc", text(a.inputs, "vpcId")), "ec2:CreateSubnet")
-				if boolean(a.inputs, "mapPublicIpOnLaunch") || boolean(a.inputs, "assignIpv6AddressOnCreation") {
+				a.makes("CreateSubnet", "subnet", Object(a.outputs, "tagsAll"), nil)
+				a.on(a.ec2("vpc", Text(a.inputs, "vpcId")), "ec2:CreateSubnet")
+				if Truth(a.inputs, "mapPublicIpOnLaunch") || Truth(a.inputs, "assignIpv6AddressOnCreation") {
 					a.on(a.itself("subnet"), "ec2:ModifySubnetAttribute")
 				}
 			},
@@ -50,7 +50,7 @@ func networkRequests() map[string]requests {
 		gatewayType: {
 			read: func(a *asking) { a.everywhere("ec2:DescribeInternetGateways") },
 			create: func(a *asking) {
-				a.makes("CreateInternetGateway", "internet-gateway", object(a.outputs, "tagsAll"), nil)
+				a.makes("CreateInternetGateway", "internet-gateway", Object(a.outputs, "tagsAll"), nil)
 				a.gateway("ec2:AttachInternetGateway", a.inputs)
 			},
 			update: func(a *asking) {
@@ -69,8 +69,8 @@ func networkRequests() map[string]requests {
 		tableType: {
 			read: func(a *asking) { a.everywhere("ec2:DescribeRouteTables") },
 			create: func(a *asking) {
-				a.makes("CreateRouteTable", "route-table", object(a.outputs, "tagsAll"), nil)
-				a.on(a.ec2("vpc", text(a.inputs, "vpcId")), "ec2:CreateRouteTable")
+				a.makes("CreateRouteTable", "route-table", Object(a.outputs, "tagsAll"), nil)
+				a.on(a.ec2("vpc", Text(a.inputs, "vpcId")), "ec2:CreateRouteTable")
 			},
 			update: func(a *asking) { a.retagsItself(a.itself("route-table"), "ec2:CreateTags", "ec2:DeleteTags") },
 			remove: func(a *asking) {
@@ -80,11 +80,11 @@ func networkRequests() map[string]requests {
 		},
 		routeType: {
 			read:   func(a *asking) { a.everywhere("ec2:DescribeRouteTables") },
-			create: func(a *asking) { a.on(a.ec2("route-table", text(a.inputs, "routeTableId")), "ec2:CreateRoute") },
-			update: func(a *asking) { a.on(a.ec2("route-table", text(a.inputs, "routeTableId")), "ec2:ReplaceRoute") },
+			create: func(a *asking) { a.on(a.ec2("route-table", Text(a.inputs, "routeTableId")), "ec2:CreateRoute") },
+			update: func(a *asking) { a.on(a.ec2("route-table", Text(a.inputs, "routeTableId")), "ec2:ReplaceRoute") },
 			remove: func(a *asking) {
 				a.everywhere("ec2:DescribeRouteTables")
-				a.on(a.ec2("route-table", text(a.old.Inputs, "routeTableId")), "ec2:DeleteRoute")
+				a.on(a.ec2("route-table", Text(a.old.Inputs, "routeTableId")), "ec2:DeleteRoute")
 			},
 		},
 		tableUseType: {
@@ -101,7 +101,7 @@ func networkRequests() map[string]requests {
 
 // gateway asks for an action on an internet gateway and its VPC.
 func (a *asking) gateway(action string, inputs map[string]any) {
-	if vpc := text(inputs, "vpcId"); vpc != "" {
+	if vpc := Text(inputs, "vpcId"); vpc != "" {
 		a.on(a.itself("internet-gateway"), action)
 		a.on(a.ec2("vpc", vpc), action)
 	}
@@ -109,6 +109,6 @@ func (a *asking) gateway(action string, inputs map[string]any) {
 
 // tableUse asks for an action on a route table and the subnet that uses it.
 func (a *asking) tableUse(action string, inputs map[string]any) {
-	a.on(a.ec2("route-table", text(inputs, "routeTableId")), action)
-	a.on(a.ec2("subnet", text(inputs, "subnetId")), action)
+	a.on(a.ec2("route-table", Text(inputs, "routeTableId")), action)
+	a.on(a.ec2("subnet", Text(inputs, "subnetId")), action)
 }

@@ -9,13 +9,13 @@ func scalingRequests() map[string]requests {
 				a.everywhere("ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions")
 			},
 			create: func(a *asking) {
-				a.makes("CreateLaunchTemplate", "launch-template", object(a.outputs, "tagsAll"), nil)
+				a.makes("CreateLaunchTemplate", "launch-template", Object(a.outputs, "tagsAll"), nil)
 			},
 			update: func(a *asking) {
 				if a.changesTemplate() {
 					a.on(a.itself("launch-template"), "ec2:CreateLaunchTemplateVersion")
 				}
-				if a.changesTemplate() && boolean(a.inputs, "updateDefaultVersion") || a.changed("defaultVersion", "updateDefaultVersion") {
+				if a.changesTemplate() && Truth(a.inputs, "updateDefaultVersion") || a.changed("defaultVersion", "updateDefaultVersion") {
 					a.on(a.itself("launch-template"), "ec2:ModifyLaunchTemplate")
 				}
 				a.retagsItself(a.itself("launch-template"), "ec2:CreateTags", "ec2:DeleteTags")
@@ -28,10 +28,10 @@ func scalingRequests() map[string]requests {
 			update: (*asking).changesGroup,
 			remove: func(a *asking) {
 				a.everywhere("autoscaling:DescribeAutoScalingGroups")
-				if !boolean(a.old.Outputs, "forceDelete") {
-					a.on(text(a.old.Outputs, "arn"), "autoscaling:UpdateAutoScalingGroup")
+				if !Truth(a.old.Outputs, "forceDelete") {
+					a.on(Text(a.old.Outputs, "arn"), "autoscaling:UpdateAutoScalingGroup")
 				}
-				a.on(text(a.old.Outputs, "arn"), "autoscaling:DeleteAutoScalingGroup")
+				a.on(Text(a.old.Outputs, "arn"), "autoscaling:DeleteAutoScalingGroup")
 			},
 		},
 		ScalingPolicyType: {
@@ -49,8 +49,8 @@ func scalingRequests() map[string]requests {
 // groupTags are the tags of a group, which are a list.
 func groupTags(of map[string]any) map[string]any {
 	tags := map[string]any{}
-	for _, tag := range objects(of, "tags") {
-		tags[text(tag, "key")] = tag["value"]
+	for _, tag := range Objects(of, "tags") {
+		tags[Text(tag, "key")] = tag["value"]
 	}
 	return tags
 }
@@ -69,16 +69,16 @@ func (a *asking) makesGroup() {
 		a.ask(a.anyGroup(), tagged(tags), "autoscaling:CreateOrUpdateTags")
 	}
 	a.triesLaunch()
-	if len(objects(a.inputs, "initialLifecycleHooks")) > 0 {
-		a.on(text(a.outputs, "arn"), "autoscaling:PutLifecycleHook", "autoscaling:UpdateAutoScalingGroup")
+	if len(Objects(a.inputs, "initialLifecycleHooks")) > 0 {
+		a.on(Text(a.outputs, "arn"), "autoscaling:PutLifecycleHook", "autoscaling:UpdateAutoScalingGroup")
 	}
-	if len(list(a.inputs, "enabledMetrics")) > 0 {
-		a.on(text(a.outputs, "arn"), "autoscaling:EnableMetricsCollection")
+	if len(Texts(a.inputs, "enabledMetrics")) > 0 {
+		a.on(Text(a.outputs, "arn"), "autoscaling:EnableMetricsCollection")
 	}
 }
 
 func (a *asking) changesGroup() {
-	arn := text(a.old.Outputs, "arn")
+	arn := Text(a.old.Outputs, "arn")
 	if a.changed("capacityRebalance", "defaultCooldown", "defaultInstanceWarmup", "desiredCapacity", "healthCheckGracePeriod", "healthCheckType", "launchTemplate",
 		"maxInstanceLifetime", "maxSize", "minSize", "protectFromScaleIn", "terminationPolicies", "vpcZoneIdentifiers") {
 		a.on(arn, "autoscaling:UpdateAutoScalingGroup")
@@ -99,7 +99,7 @@ func (a *asking) changesGroup() {
 
 // collects asks for what takes the group's metrics that are new, and drops those that are no more.
 func (a *asking) collects(arn string) {
-	before, after := list(a.old.Inputs, "enabledMetrics"), list(a.inputs, "enabledMetrics")
+	before, after := Texts(a.old.Inputs, "enabledMetrics"), Texts(a.inputs, "enabledMetrics")
 	other := func(these, those []string) bool {
 		return slices.ContainsFunc(these, func(metric string) bool { return !slices.Contains(those, metric) })
 	}
@@ -113,8 +113,8 @@ func (a *asking) collects(arn string) {
 
 // onGroup asks for actions on the group of a policy.
 func (a *asking) onGroup(of map[string]any, actions ...string) {
-	if group := a.account.get(GroupType, text(of, "autoscalingGroupName")); group != nil {
-		a.on(text(group.Outputs, "arn"), actions...)
+	if group := a.account.get(GroupType, Text(of, "autoscalingGroupName")); group != nil {
+		a.on(Text(group.Outputs, "arn"), actions...)
 	}
 }
 
@@ -122,7 +122,7 @@ func (a *asking) onGroup(of map[string]any, actions ...string) {
 // needs the permissions, and Auto Scaling launches by its own role. Source: EC2 Auto Scaling User Guide, "Control Amazon EC2
 // launch template usage in Auto Scaling groups".
 func (a *asking) triesLaunch() {
-	template, version, err := a.account.template(a.kind.operation, object(a.inputs, "launchTemplate"))
+	template, version, err := a.account.template(a.kind.operation, Object(a.inputs, "launchTemplate"))
 	if err != nil {
 		return
 	}
@@ -133,27 +133,27 @@ func (a *asking) triesLaunch() {
 		a.ask(resource, with(prefixed("aws:ResourceTag/", a.tagsOn(resource)), by), "ec2:RunInstances")
 	}
 	existing(arn)
-	existing(a.ec2("image", text(launch, "ami")))
-	for _, subnet := range list(a.inputs, "vpcZoneIdentifiers") {
+	existing(a.ec2("image", Text(launch, "ami")))
+	for _, subnet := range Texts(a.inputs, "vpcZoneIdentifiers") {
 		existing(a.ec2("subnet", subnet))
 	}
-	for _, group := range list(launch, "vpcSecurityGroupIds") {
+	for _, group := range Texts(launch, "vpcSecurityGroupIds") {
 		existing(a.ec2("security-group", group))
 	}
 	for _, kind := range []string{"instance", "network-interface", "volume"} {
 		tags, more := map[string]any{}, map[string][]string{}
-		for _, specification := range objects(template.Versions[version-1], "tagSpecifications") {
-			if text(specification, "resourceType") == kind {
-				tags = object(specification, "tags")
+		for _, specification := range Objects(template.Versions[version-1], "tagSpecifications") {
+			if Text(specification, "resourceType") == kind {
+				tags = Object(specification, "tags")
 			}
 		}
 		if kind == "instance" {
-			more["ec2:InstanceType"] = []string{text(launch, "instanceType")}
+			more["ec2:InstanceType"] = []string{Text(launch, "instanceType")}
 		}
 		a.makes("RunInstances", kind, tags, with(by, more))
 	}
-	if profile := a.account.get(profileType, text(launch, "iamInstanceProfile")); profile != nil {
-		a.passesRole(text(profile.Outputs, "role"), "ec2.amazonaws.com")
+	if profile := a.account.get(profileType, Text(launch, "iamInstanceProfile")); profile != nil {
+		a.passesRole(Text(profile.Outputs, "role"), "ec2.amazonaws.com")
 	}
 }
 

@@ -5,8 +5,8 @@ func storageRequests() map[string]requests {
 		volumeType: {
 			read: func(a *asking) { a.everywhere("ec2:DescribeVolumes") },
 			create: func(a *asking) {
-				a.makes("CreateVolume", "volume", object(a.outputs, "tagsAll"), nil)
-				if snapshot := text(a.inputs, "snapshotId"); snapshot != "" {
+				a.makes("CreateVolume", "volume", Object(a.outputs, "tagsAll"), nil)
+				if snapshot := Text(a.inputs, "snapshotId"); snapshot != "" {
 					a.on(a.ec2("snapshot", snapshot), "ec2:CreateVolume")
 				}
 			},
@@ -19,9 +19,9 @@ func storageRequests() map[string]requests {
 			},
 			remove: func(a *asking) {
 				a.everywhere("ec2:DescribeVolumes")
-				if boolean(a.old.Outputs, "finalSnapshot") {
+				if Truth(a.old.Outputs, "finalSnapshot") {
 					a.on(a.itself("volume"), "ec2:CreateSnapshot")
-					a.makes("CreateSnapshot", "snapshot", object(a.old.Outputs, "tagsAll"), nil)
+					a.makes("CreateSnapshot", "snapshot", Object(a.old.Outputs, "tagsAll"), nil)
 					a.everywhere("ec2:DescribeSnapshots")
 				}
 				a.on(a.itself("volume"), "ec2:DeleteVolume")
@@ -32,8 +32,8 @@ func storageRequests() map[string]requests {
 			create: func(a *asking) { a.attaches("ec2:AttachVolume", a.inputs) },
 			remove: func(a *asking) {
 				a.everywhere("ec2:DescribeVolumes", "ec2:DescribeInstances")
-				if boolean(a.old.Inputs, "stopInstanceBeforeDetaching") {
-					a.on(a.ec2("instance", text(a.old.Inputs, "instanceId")), "ec2:StopInstances")
+				if Truth(a.old.Inputs, "stopInstanceBeforeDetaching") {
+					a.on(a.ec2("instance", Text(a.old.Inputs, "instanceId")), "ec2:StopInstances")
 				}
 				a.attaches("ec2:DetachVolume", a.old.Inputs)
 			},
@@ -43,6 +43,6 @@ func storageRequests() map[string]requests {
 
 // attaches asks for an action on an instance and a volume of it.
 func (a *asking) attaches(action string, of map[string]any) {
-	a.on(a.ec2("instance", text(of, "instanceId")), action)
-	a.on(a.ec2("volume", text(of, "volumeId")), action)
+	a.on(a.ec2("instance", Text(of, "instanceId")), action)
+	a.on(a.ec2("volume", Text(of, "volumeId")), action)
 }

@@ -53,22 +53,22 @@ func (a *Account) Instances(group *Resource) []*Resource {
 func (a *Account) LaunchInstance(group *Resource, zoneSubnet string) (*Resource, error) {
 	const operation = "Auto Scaling:LaunchInstances"
 	subnet := a.get(subnetType, zoneSubnet)
-	if subnet == nil || !slices.Contains(list(group.Outputs, "vpcZoneIdentifiers"), zoneSubnet) {
+	if subnet == nil || !slices.Contains(Texts(group.Outputs, "vpcZoneIdentifiers"), zoneSubnet) {
 		return nil, apiError(operation, "ValidationError", "The subnet ID '%s' is not one of group %s", zoneSubnet, group.ID)
 	}
-	template, version, err := a.template(operation, object(group.Outputs, "launchTemplate"))
+	template, version, err := a.template(operation, Object(group.Outputs, "launchTemplate"))
 	if err != nil {
 		return nil, err
 	}
 	tags := map[string]any{}
-	for _, specification := range objects(template.Versions[version-1], "tagSpecifications") {
-		if text(specification, "resourceType") == "instance" {
-			maps.Copy(tags, object(specification, "tags"))
+	for _, specification := range Objects(template.Versions[version-1], "tagSpecifications") {
+		if Text(specification, "resourceType") == "instance" {
+			maps.Copy(tags, Object(specification, "tags"))
 		}
 	}
-	for _, tag := range objects(group.Outputs, "tags") {
-		if boolean(tag, "propagateAtLaunch") {
-			tags[text(tag, "key")] = tag["value"]
+	for _, tag := range Objects(group.Outputs, "tags") {
+		if Truth(tag, "propagateAtLaunch") {
+			tags[Text(tag, "key")] = tag["value"]
 		}
 	}
 	// Auto Scaling's own tags are not counted, and no one else may set them.
@@ -82,8 +82,8 @@ func (a *Account) LaunchInstance(group *Resource, zoneSubnet string) (*Resource,
 	c.outputs["tagsAll"] = tags
 	c.outputs["autoScalingGroup"], c.outputs["healthStatus"], c.outputs["lifecycleState"] = group.ID, "Healthy", "InService"
 	c.outputs["launchTemplate"] = map[string]any{"id": template.ID, "version": strconv.Itoa(version)}
-	if slices.ContainsFunc(objects(group.Outputs, "initialLifecycleHooks"), func(hook map[string]any) bool {
-		return text(hook, "lifecycleTransition") == launching
+	if slices.ContainsFunc(Objects(group.Outputs, "initialLifecycleHooks"), func(hook map[string]any) bool {
+		return Text(hook, "lifecycleTransition") == launching
 	}) {
 		c.outputs["lifecycleState"] = "Pending:Wait"
 	}
@@ -106,35 +106,35 @@ func instanceOf(version map[string]any, subnet string) map[string]any {
 			inputs[name] = value
 		}
 	}
-	if decoded, err := base64.StdEncoding.DecodeString(text(version, "userData")); err == nil && len(decoded) > 0 {
+	if decoded, err := base64.StdEncoding.DecodeString(Text(version, "userData")); err == nil && len(decoded) > 0 {
 		inputs["userData"] = string(decoded)
 	}
-	if profile := object(version, "iamInstanceProfile"); profile != nil {
-		_, named, _ := strings.Cut(text(profile, "arn"), ":instance-profile/")
-		inputs["iamInstanceProfile"] = cmp.Or(text(profile, "name"), named)
+	if profile := Object(version, "iamInstanceProfile"); profile != nil {
+		_, named, _ := strings.Cut(Text(profile, "arn"), ":instance-profile/")
+		inputs["iamInstanceProfile"] = cmp.Or(Text(profile, "name"), named)
 	}
-	for _, network := range objects(version, "networkInterfaces") {
+	for _, network := range Objects(version, "networkInterfaces") {
 		inputs["vpcSecurityGroupIds"] = network["securityGroups"]
-		if public := text(network, "associatePublicIpAddress"); public != "" {
+		if public := Text(network, "associatePublicIpAddress"); public != "" {
 			inputs["associatePublicIpAddress"] = public == "true"
 		}
 		if count, ok := network["ipv6AddressCount"]; ok {
 			inputs["ipv6AddressCount"] = count
 		}
 	}
-	for _, mapping := range objects(version, "blockDeviceMappings") {
-		if text(mapping, "deviceName") != rootDevice {
+	for _, mapping := range Objects(version, "blockDeviceMappings") {
+		if Text(mapping, "deviceName") != rootDevice {
 			continue
 		}
 		root := map[string]any{}
 		for _, name := range []string{"volumeSize", "volumeType", "iops", "throughput"} {
-			if value, ok := object(mapping, "ebs")[name]; ok {
+			if value, ok := Object(mapping, "ebs")[name]; ok {
 				root[name] = value
 			}
 		}
 		// The launch template has texts here, which the instance has as booleans.
 		for _, name := range []string{"encrypted", "deleteOnTermination"} {
-			if value := text(object(mapping, "ebs"), name); value != "" {
+			if value := Text(Object(mapping, "ebs"), name); value != "" {
 				root[name] = value == "true"
 			}
 		}
@@ -147,31 +147,31 @@ func instanceOf(version map[string]any, subnet string) map[string]any {
 func (a *Account) template(operation string, wanted map[string]any) (*Resource, int, error) {
 	var found *Resource
 	for _, template := range a.OfType(LaunchTemplateType) {
-		if template.ID == text(wanted, "id") || text(wanted, "id") == "" && text(template.Outputs, "name") == text(wanted, "name") {
+		if template.ID == Text(wanted, "id") || Text(wanted, "id") == "" && Text(template.Outputs, "name") == Text(wanted, "name") {
 			found = template
 		}
 	}
 	if found == nil {
-		return nil, 0, apiError(operation, "ValidationError", "You must use a valid fully-formed launch template. The specified launch template, with template ID %s, does not exist.", cmp.Or(text(wanted, "id"), text(wanted, "name")))
+		return nil, 0, apiError(operation, "ValidationError", "You must use a valid fully-formed launch template. The specified launch template, with template ID %s, does not exist.", cmp.Or(Text(wanted, "id"), Text(wanted, "name")))
 	}
 	var version int
-	switch asked := text(wanted, "version"); asked {
+	switch asked := Text(wanted, "version"); asked {
 	case "$Latest":
 		version = len(found.Versions)
 	case "", "$Default":
-		version = integer(found.Outputs, "defaultVersion")
+		version = Number(found.Outputs, "defaultVersion")
 	default:
 		version, _ = strconv.Atoi(asked)
 	}
 	if version < 1 || version > len(found.Versions) {
-		return nil, 0, apiError(operation, "ValidationError", "You must use a valid fully-formed launch template. Could not find launch template version %s", text(wanted, "version"))
+		return nil, 0, apiError(operation, "ValidationError", "You must use a valid fully-formed launch template. Could not find launch template version %s", Text(wanted, "version"))
 	}
 	return found, version, nil
 }
 
 func createTemplate(c *call) error {
-	for _, other := range c.account.users(LaunchTemplateType, "name", text(c.inputs, "name")) {
-		return apiError("CreateLaunchTemplate", "InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use: %s.", text(other.Outputs, "name"))
+	for _, other := range c.account.users(LaunchTemplateType, "name", Text(c.inputs, "name")) {
+		return apiError("CreateLaunchTemplate", "InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use: %s.", Text(other.Outputs, "name"))
 	}
 	if err := c.checkTemplate("CreateLaunchTemplate"); err != nil {
 		return err
@@ -202,7 +202,7 @@ func updateTemplate(c *call) error {
 		c.outputs["defaultVersion"] = wanted
 	default:
 		c.outputs["defaultVersion"] = c.old.Outputs["defaultVersion"]
-		if boolean(c.inputs, "updateDefaultVersion") {
+		if Truth(c.inputs, "updateDefaultVersion") {
 			c.outputs["defaultVersion"] = latest
 		}
 	}
@@ -224,7 +224,7 @@ func (c *call) changesTemplate() bool {
 
 // checkTemplate keeps the rules that hold when a version is made. Most of what it names is looked up when an instance is launched.
 func (c *call) checkTemplate(operation string) error {
-	data := text(c.inputs, "userData")
+	data := Text(c.inputs, "userData")
 	decoded, err := base64.StdEncoding.DecodeString(data)
 	if err != nil {
 		return apiError(operation, "InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.")
@@ -232,15 +232,15 @@ func (c *call) checkTemplate(operation string) error {
 	if len(decoded) > userDataLimit {
 		return apiError(operation, "InvalidParameterValue", "User data is limited to %d bytes", userDataLimit)
 	}
-	networks := objects(c.inputs, "networkInterfaces")
-	if len(networks) > 0 && len(list(c.inputs, "vpcSecurityGroupIds")) > 0 {
+	networks := Objects(c.inputs, "networkInterfaces")
+	if len(networks) > 0 && len(Texts(c.inputs, "vpcSecurityGroupIds")) > 0 {
 		return apiError(operation, "InvalidParameterCombination", "Network interfaces and an instance-level security groups may not be specified on the same request")
 	}
-	if len(networks) > 1 && slices.ContainsFunc(networks, func(network map[string]any) bool { return text(network, "associatePublicIpAddress") == "true" }) {
+	if len(networks) > 1 && slices.ContainsFunc(networks, func(network map[string]any) bool { return Text(network, "associatePublicIpAddress") == "true" }) {
 		return apiError(operation, "InvalidParameterCombination", "The associatePublicIPAddress parameter cannot be specified when launching with multiple network interfaces.")
 	}
-	for _, specification := range objects(c.inputs, "tagSpecifications") {
-		if err := checkTags(c, object(specification, "tags")); err != nil {
+	for _, specification := range Objects(c.inputs, "tagSpecifications") {
+		if err := checkTags(c, Object(specification, "tags")); err != nil {
 			return err
 		}
 	}
@@ -248,7 +248,7 @@ func (c *call) checkTemplate(operation string) error {
 }
 
 func createScalingGroup(c *call) error {
-	c.id = text(c.inputs, "name")
+	c.id = Text(c.inputs, "name")
 	if c.account.get(GroupType, c.id) != nil {
 		return c.fails("AlreadyExists", "AutoScalingGroup by this name already exists - A group with the name %s already exists", c.id)
 	}
@@ -265,7 +265,7 @@ func createScalingGroup(c *call) error {
 // updateScalingGroup keeps what is desired, as far as the new limits have room for it.
 func updateScalingGroup(c *call) error {
 	if _, said := c.inputs["desiredCapacity"]; !said {
-		desired := max(integer(c.inputs, "minSize"), min(integer(c.inputs, "maxSize"), integer(c.old.Outputs, "desiredCapacity")))
+		desired := max(Number(c.inputs, "minSize"), min(Number(c.inputs, "maxSize"), Number(c.old.Outputs, "desiredCapacity")))
 		c.outputs["desiredCapacity"] = float64(desired)
 	}
 	c.outputs["initialLifecycleHooks"] = c.old.Outputs["initialLifecycleHooks"]
@@ -276,11 +276,11 @@ func updateScalingGroup(c *call) error {
 // "PutLifecycleHook".
 func (c *call) checkHooks() error {
 	hooks, named := []any{}, map[string]bool{}
-	for _, hook := range objects(c.inputs, "initialLifecycleHooks") {
-		if name := text(hook, "name"); named[name] {
+	for _, hook := range Objects(c.inputs, "initialLifecycleHooks") {
+		if name := Text(hook, "name"); named[name] {
 			return c.fails("AlreadyExists", "The lifecycle hook %s already exists", name)
 		}
-		named[text(hook, "name")] = true
+		named[Text(hook, "name")] = true
 		hook = maps.Clone(hook)
 		defaulted(hook, "defaultResult", "ABANDON")
 		defaulted(hook, "heartbeatTimeout", 3600.0)
@@ -295,16 +295,16 @@ func (c *call) checkHooks() error {
 
 // checkScalingGroup keeps the rules that hold for a new and for a changed group.
 func (c *call) checkScalingGroup() error {
-	least, most, desired := integer(c.inputs, "minSize"), integer(c.inputs, "maxSize"), integer(c.outputs, "desiredCapacity")
+	least, most, desired := Number(c.inputs, "minSize"), Number(c.inputs, "maxSize"), Number(c.outputs, "desiredCapacity")
 	switch {
 	case least < 0 || most < least:
 		return c.fails("ValidationError", "Max bound, %d, must be greater than or equal to min bound, %d", most, least)
 	case desired < least || desired > most:
 		return c.fails("ValidationError", "Desired capacity:%d must be between the specified min size:%d and max size:%d", desired, least, most)
-	case integer(c.outputs, "healthCheckGracePeriod") < 0:
+	case Number(c.outputs, "healthCheckGracePeriod") < 0:
 		return c.fails("ValidationError", "The health check grace period must not be negative")
 	}
-	for _, metric := range list(c.inputs, "enabledMetrics") {
+	for _, metric := range Texts(c.inputs, "enabledMetrics") {
 		if !slices.Contains(groupMetrics, metric) {
 			return c.fails("ValidationError", "The metric '%s' is not one of a group's", metric)
 		}
@@ -313,8 +313,8 @@ func (c *call) checkScalingGroup() error {
 	if err != nil {
 		return err
 	}
-	for _, id := range list(c.inputs, "targetGroupArns") {
-		if group := c.account.get(TargetGroupType, id); group == nil || text(group.Outputs, "vpcId") != vpc {
+	for _, id := range Texts(c.inputs, "targetGroupArns") {
+		if group := c.account.get(TargetGroupType, id); group == nil || Text(group.Outputs, "vpcId") != vpc {
 			return c.fails("ValidationError", "Provided Target Groups may not be valid. Please ensure they exist and try again.")
 		}
 	}
@@ -327,15 +327,15 @@ func (c *call) checkScalingGroup() error {
 // groupSubnets checks the subnets of a group and finds their VPC.
 func (c *call) groupSubnets() (vpc string, err error) {
 	var zones []string
-	for _, id := range list(c.inputs, "vpcZoneIdentifiers") {
+	for _, id := range Texts(c.inputs, "vpcZoneIdentifiers") {
 		subnet := c.account.get(subnetType, id)
 		if subnet == nil {
 			return "", c.fails("ValidationError", "The subnet ID '%s' does not exist", id)
 		}
-		if own := text(subnet.Outputs, "vpcId"); vpc != "" && vpc != own {
+		if own := Text(subnet.Outputs, "vpcId"); vpc != "" && vpc != own {
 			return "", c.fails("ValidationError", "The subnets of a group must belong to one VPC")
 		}
-		vpc, zones = text(subnet.Outputs, "vpcId"), append(zones, text(subnet.Outputs, "availabilityZone"))
+		vpc, zones = Text(subnet.Outputs, "vpcId"), append(zones, Text(subnet.Outputs, "availabilityZone"))
 	}
 	if vpc == "" {
 		return "", c.fails("ValidationError", "At least one Availability Zone or VPC Subnet is required.")
@@ -348,7 +348,7 @@ func (c *call) groupSubnets() (vpc string, err error) {
 // checkPropagated keeps the rules for a group's tags, which are not a map.
 func (c *call) checkPropagated() error {
 	tags := groupTags(c.inputs)
-	if len(tags) < len(objects(c.inputs, "tags")) {
+	if len(tags) < len(Objects(c.inputs, "tags")) {
 		return c.fails("ValidationError", "Duplicate tag keys found. Please note that Tag keys are case insensitive")
 	}
 	return checkTags(c, tags)
@@ -356,27 +356,27 @@ func (c *call) checkPropagated() error {
 
 // checkLaunch tries the launch template, as AWS does with a group that names it.
 func (c *call) checkLaunch(vpc string) error {
-	template, version, err := c.account.template(c.kind.operation, object(c.inputs, "launchTemplate"))
+	template, version, err := c.account.template(c.kind.operation, Object(c.inputs, "launchTemplate"))
 	if err != nil {
 		return err
 	}
-	c.outputs["launchTemplate"] = map[string]any{"id": template.ID, "name": text(template.Outputs, "name"), "version": cmp.Or(text(object(c.inputs, "launchTemplate"), "version"), "$Default")}
+	c.outputs["launchTemplate"] = map[string]any{"id": template.ID, "name": Text(template.Outputs, "name"), "version": cmp.Or(Text(Object(c.inputs, "launchTemplate"), "version"), "$Default")}
 	invalid := func(format string, args ...any) error {
 		return c.fails("ValidationError", "You must use a valid fully-formed launch template. "+format, args...)
 	}
 	launch := instanceOf(template.Versions[version-1], "")
-	if ami := text(launch, "ami"); ami != AMI && ami != OtherAMI {
+	if ami := Text(launch, "ami"); ami != AMI && ami != OtherAMI {
 		return invalid("The image id '[%s]' does not exist", ami)
 	}
-	if VCPUs(text(launch, "instanceType")) == 0 {
-		return invalid("Invalid value '%s' for InstanceType.", text(launch, "instanceType"))
+	if VCPUs(Text(launch, "instanceType")) == 0 {
+		return invalid("Invalid value '%s' for InstanceType.", Text(launch, "instanceType"))
 	}
-	for _, id := range list(launch, "vpcSecurityGroupIds") {
-		if group := c.account.get(securityGroupType, id); group == nil || text(group.Outputs, "vpcId") != vpc {
+	for _, id := range Texts(launch, "vpcSecurityGroupIds") {
+		if group := c.account.get(securityGroupType, id); group == nil || Text(group.Outputs, "vpcId") != vpc {
 			return invalid("The security group '%s' does not exist in VPC '%s'", id, vpc)
 		}
 	}
-	if profile := text(launch, "iamInstanceProfile"); profile != "" && c.account.get(profileType, profile) == nil {
+	if profile := Text(launch, "iamInstanceProfile"); profile != "" && c.account.get(profileType, profile) == nil {
 		return invalid("Value (%s) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name", profile)
 	}
 	return nil
@@ -392,7 +392,7 @@ func (p *Provider) empty(ctx context.Context, typ, id string) error {
 	p.lock.Lock()
 	err := Change(p.dir, func(account *Account) error {
 		group := account.get(typ, id)
-		if group == nil || boolean(group.Outputs, "forceDelete") {
+		if group == nil || Truth(group.Outputs, "forceDelete") {
 			return nil
 		}
 		forced = false
@@ -426,7 +426,7 @@ func (p *Provider) empty(ctx context.Context, typ, id string) error {
 // removeScalingGroup takes the group's instances and policies with it, if it is forced to.
 func removeScalingGroup(c *call) error {
 	instances := c.account.Instances(c.old)
-	if len(instances) > 0 && !boolean(c.old.Outputs, "forceDelete") {
+	if len(instances) > 0 && !Truth(c.old.Outputs, "forceDelete") {
 		return apiError("Auto Scaling:DeleteAutoScalingGroup", "ResourceInUse", "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) still in the group.")
 	}
 	for _, instance := range instances {
@@ -442,24 +442,24 @@ func createScalingPolicy(c *call) error {
 	if err := checkScalingPolicy(c); err != nil {
 		return err
 	}
-	c.id = text(c.inputs, "name")
-	c.outputs["arn"] = c.arn("autoscaling", c.region, "scalingPolicy:"+newUUID()+":autoScalingGroupName/"+text(c.inputs, "autoscalingGroupName")+":policyName/"+c.id)
+	c.id = Text(c.inputs, "name")
+	c.outputs["arn"] = c.arn("autoscaling", c.region, "scalingPolicy:"+newUUID()+":autoScalingGroupName/"+Text(c.inputs, "autoscalingGroupName")+":policyName/"+c.id)
 	return nil
 }
 
 func checkScalingPolicy(c *call) error {
-	if group := text(c.inputs, "autoscalingGroupName"); c.account.get(GroupType, group) == nil {
+	if group := Text(c.inputs, "autoscalingGroupName"); c.account.get(GroupType, group) == nil {
 		return c.fails("ValidationError", "Group %s not found", group)
 	}
-	if typ := text(c.inputs, "policyType"); typ != "TargetTrackingScaling" {
-		return fmt.Errorf("scaling policy %s: the rehearsal knows TargetTrackingScaling, not %s", text(c.inputs, "name"), typ)
+	if typ := Text(c.inputs, "policyType"); typ != "TargetTrackingScaling" {
+		return fmt.Errorf("scaling policy %s: the rehearsal knows TargetTrackingScaling, not %s", Text(c.inputs, "name"), typ)
 	}
-	tracking := object(c.inputs, "targetTrackingConfiguration")
+	tracking := Object(c.inputs, "targetTrackingConfiguration")
 	if tracking == nil {
 		return c.fails("ValidationError", "TargetTrackingConfiguration must be specified for TargetTrackingScaling policies")
 	}
-	if metric := text(object(tracking, "predefinedMetricSpecification"), "predefinedMetricType"); metric != "ASGAverageCPUUtilization" {
-		return fmt.Errorf("scaling policy %s: the rehearsal knows ASGAverageCPUUtilization, not %s", text(c.inputs, "name"), metric)
+	if metric := Text(Object(tracking, "predefinedMetricSpecification"), "predefinedMetricType"); metric != "ASGAverageCPUUtilization" {
+		return fmt.Errorf("scaling policy %s: the rehearsal knows ASGAverageCPUUtilization, not %s", Text(c.inputs, "name"), metric)
 	}
 	if target, _ := tracking["targetValue"].(float64); target <= 0 {
 		return c.fails("ValidationError", "TargetValue must be greater than 0")

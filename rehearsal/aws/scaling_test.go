@@ -105,14 +105,14 @@ func TestAGroupsInstancesAreOrdinaryOnes(t *testing.T) {
 	} {
 		assert.Equal(t, value, again.Outputs[key], key)
 	}
-	root := object(again.Outputs, "rootBlockDevice")
+	root := Object(again.Outputs, "rootBlockDevice")
 	assert.EqualValues(t, 20, root["volumeSize"])
 	assert.Equal(t, true, root["encrypted"])
-	addresses := []string{text(first.Outputs, "publicIp"), text(second.Outputs, "publicIp"), text(f.get(instanceType, "server").Outputs, "publicIp")}
+	addresses := []string{Text(first.Outputs, "publicIp"), Text(second.Outputs, "publicIp"), Text(f.get(instanceType, "server").Outputs, "publicIp")}
 	slices.Sort(addresses)
 	assert.Len(t, slices.Compact(addresses), 3, "each has a public address of its own: %v", addresses)
 	assert.NotContains(t, addresses, "")
-	assert.NotEqual(t, list(first.Outputs, "ipv6Addresses"), list(f.get(instanceType, "server").Outputs, "ipv6Addresses"), "and of IPv6, in one subnet")
+	assert.NotEqual(t, Texts(first.Outputs, "ipv6Addresses"), Texts(f.get(instanceType, "server").Outputs, "ipv6Addresses"), "and of IPv6, in one subnet")
 	assert.Len(t, f.account().Instances(f.get(GroupType, "web")), 2)
 
 	// Without a hook, it is in service at once. What the network interface says counts for more than what the subnet does.
@@ -204,7 +204,7 @@ func TestAGroupAdaptsAndTakesItsInstancesWithIt(t *testing.T) {
 	}))
 	assert.EqualValues(t, 4, desired(1, 4), "what the policy chose stays")
 	assert.EqualValues(t, 3, desired(1, 3), "as far as there is room")
-	hooks := objects(f.get(GroupType, "web").Outputs, "initialLifecycleHooks")
+	hooks := Objects(f.get(GroupType, "web").Outputs, "initialLifecycleHooks")
 	require.Len(t, hooks, 1)
 	assert.Equal(t, "ABANDON", hooks[0]["defaultResult"])
 
@@ -336,7 +336,7 @@ func TestARouteToAnInstance(t *testing.T) {
 	}
 	_, err := f.create(routeType, "reach", route("eni-1"))
 	require.ErrorContains(t, err, "InvalidNetworkInterfaceID.NotFound")
-	interfaceID := text(f.get(instanceType, "server").Outputs, "primaryNetworkInterfaceId")
+	interfaceID := Text(f.get(instanceType, "server").Outputs, "primaryNetworkInterfaceId")
 	f.world.followed = 0
 	f.make(routeType, "reach", route(interfaceID))
 	assert.Equal(t, 1, f.world.followed, "the network follows")
@@ -344,7 +344,7 @@ func TestARouteToAnInstance(t *testing.T) {
 	assert.Equal(t, []any{"active", f.ids["server"]}, []any{made["state"], made["instanceId"]}, "though the interface checks destinations")
 
 	f.make(instanceType, "other", f.instance(nil))
-	require.NoError(t, f.update(routeType, "reach", route(text(f.get(instanceType, "other").Outputs, "primaryNetworkInterfaceId"))))
+	require.NoError(t, f.update(routeType, "reach", route(Text(f.get(instanceType, "other").Outputs, "primaryNetworkInterfaceId"))))
 	assert.Equal(t, f.ids["other"], f.get(routeType, "reach").Outputs["instanceId"])
 	require.ErrorContains(t, f.update(routeType, "reach", route("eni-1")), "InvalidNetworkInterfaceID.NotFound")
 

@@ -29,17 +29,17 @@ func storageKinds() map[string]*kind {
 }
 
 func createVolume(c *call) error {
-	if id := text(c.inputs, "snapshotId"); id != "" {
+	if id := Text(c.inputs, "snapshotId"); id != "" {
 		if c.account.get(snapshotType, id) == nil {
 			return apiError("CreateVolume", "InvalidSnapshot.NotFound", "The snapshot '%s' does not exist.", id)
 		}
 		snapshot := c.account.get(snapshotType, id).Outputs
 		defaulted(c.outputs, "size", snapshot["volumeSize"])
-		if least := integer(snapshot, "volumeSize"); integer(c.outputs, "size") < least {
-			return apiError("CreateVolume", "InvalidParameterValue", "Volume of %dGiB is smaller than snapshot '%s', expect size >= %dGiB", integer(c.outputs, "size"), id, least)
+		if least := Number(snapshot, "volumeSize"); Number(c.outputs, "size") < least {
+			return apiError("CreateVolume", "InvalidParameterValue", "Volume of %dGiB is smaller than snapshot '%s', expect size >= %dGiB", Number(c.outputs, "size"), id, least)
 		}
 		// What is made from an encrypted snapshot is encrypted, whatever is asked for.
-		if boolean(snapshot, "encrypted") {
+		if Truth(snapshot, "encrypted") {
 			c.outputs["encrypted"] = true
 		}
 	}
@@ -56,13 +56,13 @@ func createVolume(c *call) error {
 
 // checkVolume keeps gp3's limits. Source: EBS User Guide, "General Purpose SSD volumes".
 func (c *call) checkVolume(operation string) error {
-	if size := integer(c.outputs, "size"); size < 1 || size > 16384 {
+	if size := Number(c.outputs, "size"); size < 1 || size > 16384 {
 		return apiError(operation, "InvalidParameterValue", "Volume of %dGiB is invalid; the size of a gp3 volume must be between 1 and 16384 GiB", size)
 	}
-	if iops := integer(c.inputs, "iops"); iops != 0 && (iops < 3000 || iops > 16000) {
+	if iops := Number(c.inputs, "iops"); iops != 0 && (iops < 3000 || iops > 16000) {
 		return apiError(operation, "InvalidParameterValue", "Volume iops of %d is invalid; it must be between 3000 and 16000", iops)
 	}
-	if throughput := integer(c.inputs, "throughput"); throughput != 0 && (throughput < 125 || throughput > 1000) {
+	if throughput := Number(c.inputs, "throughput"); throughput != 0 && (throughput < 125 || throughput > 1000) {
 		return apiError(operation, "InvalidParameterValue", "Volume throughput of %d is invalid; it must be between 125 and 1000", throughput)
 	}
 	return nil
@@ -72,12 +72,12 @@ func updateVolume(c *call) error {
 	if err := c.checkVolume("ModifyVolume"); err != nil {
 		return err
 	}
-	before, after := integer(c.old.Outputs, "size"), integer(c.inputs, "size")
+	before, after := Number(c.old.Outputs, "size"), Number(c.inputs, "size")
 	if after < before {
 		return apiError("ModifyVolume", "InvalidParameterValue", "New size cannot be smaller than existing size")
 	}
 	if after != before {
-		recent := slices.DeleteFunc(strings.Fields(text(c.old.Outputs, modifications)), func(at string) bool {
+		recent := slices.DeleteFunc(strings.Fields(Text(c.old.Outputs, modifications)), func(at string) bool {
 			made, err := time.Parse(time.RFC3339, at)
 			return err != nil || time.Since(made) >= modificationWindow
 		})
@@ -94,7 +94,7 @@ func removeVolume(c *call) error {
 	if len(c.account.users(attachmentType, "volumeId", c.id)) > 0 {
 		return apiError("DeleteVolume", "VolumeInUse", "Volume %s is currently attached", c.id)
 	}
-	if !boolean(c.old.Outputs, "finalSnapshot") {
+	if !Truth(c.old.Outputs, "finalSnapshot") {
 		return nil
 	}
 	c.account.snapshot(c.old)
@@ -105,7 +105,7 @@ func removeVolume(c *call) error {
 func (a *Account) snapshot(volume *Resource) string {
 	id := newID("snap")
 	// A snapshot's ARN has its region, and no account.
-	arn := "arn:aws:ec2:" + strings.Split(text(volume.Outputs, "arn")+":::", ":")[3] + "::snapshot/" + id
+	arn := "arn:aws:ec2:" + strings.Split(Text(volume.Outputs, "arn")+":::", ":")[3] + "::snapshot/" + id
 	a.put(&Resource{Type: snapshotType, ID: id, Created: time.Now().UTC(), Inputs: map[string]any{}, Outputs: map[string]any{
 		"volumeId": volume.ID, "volumeSize": volume.Outputs["size"], "encrypted": volume.Outputs["encrypted"],
 		"tagsAll": volume.Outputs["tagsAll"], "arn": arn,
@@ -131,23 +131,23 @@ func TakeSnapshot(ctx context.Context, dir string, world World, volume string) (
 }
 
 func createAttachment(c *call) error {
-	volume, err := c.find("AttachVolume", volumeType, text(c.inputs, "volumeId"), "InvalidVolume.NotFound")
+	volume, err := c.find("AttachVolume", volumeType, Text(c.inputs, "volumeId"), "InvalidVolume.NotFound")
 	if err != nil {
 		return err
 	}
-	instance, err := c.find("AttachVolume", instanceType, text(c.inputs, "instanceId"), "InvalidInstanceID.NotFound")
+	instance, err := c.find("AttachVolume", instanceType, Text(c.inputs, "instanceId"), "InvalidInstanceID.NotFound")
 	if err != nil {
 		return err
 	}
 	if len(c.account.users(attachmentType, "volumeId", volume.ID)) > 0 {
 		return apiError("AttachVolume", "VolumeInUse", "%s is already attached to an instance", volume.ID)
 	}
-	if text(volume.Outputs, "availabilityZone") != text(instance.Outputs, "availabilityZone") {
+	if Text(volume.Outputs, "availabilityZone") != Text(instance.Outputs, "availabilityZone") {
 		return apiError("AttachVolume", "InvalidVolume.ZoneMismatch", "The volume '%s' is not in the same availability zone as instance '%s'", volume.ID, instance.ID)
 	}
 	for _, other := range c.account.users(attachmentType, "instanceId", instance.ID) {
-		if text(other.Outputs, "deviceName") == text(c.inputs, "deviceName") {
-			return apiError("AttachVolume", "InvalidParameterValue", "Invalid value '%s' for unixDevice. Attachment point %[1]s is already in use", text(c.inputs, "deviceName"))
+		if Text(other.Outputs, "deviceName") == Text(c.inputs, "deviceName") {
+			return apiError("AttachVolume", "InvalidParameterValue", "Invalid value '%s' for unixDevice. Attachment point %[1]s is already in use", Text(c.inputs, "deviceName"))
 		}
 	}
 	c.id = "vai-" + newHex(10)
@@ -156,8 +156,8 @@ func createAttachment(c *call) error {
 
 // removeAttachment stops the instance if the provider is set to, which nothing starts again.
 func removeAttachment(c *call) error {
-	instance := c.account.get(instanceType, text(c.old.Inputs, "instanceId"))
-	if instance != nil && !c.byHand && boolean(c.old.Inputs, "stopInstanceBeforeDetaching") {
+	instance := c.account.get(instanceType, Text(c.old.Inputs, "instanceId"))
+	if instance != nil && !c.byHand && Truth(c.old.Inputs, "stopInstanceBeforeDetaching") {
 		instance.Outputs["instanceState"] = "stopped"
 	}
 	return nil

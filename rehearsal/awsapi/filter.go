@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"berth/rehearsal/aws"
+	"berth/rehearsal/query"
 )
 
 // listed are the values of a list in the Query protocol: NAME.1, NAME.2, …
@@ -40,13 +41,13 @@ type thing struct {
 }
 
 // chosen are the things that every filter lets through. A filter that AWS does not have is refused.
-func chosen[T any](c *call, all []T, describe func(T) thing) ([]T, *failure) {
+func chosen[T any](c *call, all []T, describe func(T) thing) ([]T, *query.Failure) {
 	filters := c.filters()
 	known := describe(*new(T))
 	for _, f := range filters {
 		tag := strings.HasPrefix(f.name, "tag:") && known.tags != nil
 		if _, property := known.properties[f.name]; !tag && !property {
-			return nil, &failure{http.StatusBadRequest, "InvalidParameterValue", "The filter '" + f.name + "' is invalid"}
+			return nil, query.Refuse(http.StatusBadRequest, "InvalidParameterValue", "The filter '"+f.name+"' is invalid")
 		}
 	}
 	return slices.DeleteFunc(all, func(one T) bool {
@@ -70,11 +71,11 @@ func (c *call) here(typ string) []*aws.Resource {
 }
 
 // named are those of the resources that a request names by id, all where it names none.
-func (c *call) named(all []*aws.Resource, list, code, what string) ([]*aws.Resource, *failure) {
+func (c *call) named(all []*aws.Resource, list, code, what string) ([]*aws.Resource, *query.Failure) {
 	ids := c.listed(list)
 	for _, id := range ids {
 		if !slices.ContainsFunc(all, func(r *aws.Resource) bool { return r.ID == id }) {
-			return nil, &failure{http.StatusBadRequest, code, fmt.Sprintf("The %s '%s' does not exist", what, id)}
+			return nil, query.Refuse(http.StatusBadRequest, code, fmt.Sprintf("The %s '%s' does not exist", what, id))
 		}
 	}
 	if len(ids) == 0 {
@@ -96,11 +97,11 @@ func tags(r *aws.Resource) map[string]string {
 	return all
 }
 
-func tagSet(r *aws.Resource) element {
+func tagSet(r *aws.Resource) query.Element {
 	all := tags(r)
-	set := el("tagSet")
+	set := query.El("tagSet")
 	for _, key := range slices.Sorted(maps.Keys(all)) {
-		set.children = append(set.children, el("item", el("key", key), el("value", all[key])))
+		set.Add(query.El("item", query.El("key", key), query.El("value", all[key])))
 	}
 	return set
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"berth/rehearsal/aws"
+	"berth/rehearsal/query"
 )
 
 func identityOperations() map[string]operation {
@@ -15,14 +16,14 @@ func identityOperations() map[string]operation {
 	}
 }
 
-func callerIdentity(c *call) (any, *failure) {
-	return []element{el("Arn", c.operator()), el("UserId", "AIDAREHEARSAL23456777"), el("Account", c.account.Number)}, nil
+func callerIdentity(c *call) (any, *query.Failure) {
+	return []query.Element{query.El("Arn", c.operator()), query.El("UserId", "AIDAREHEARSAL23456777"), query.El("Account", c.account.Number)}, nil
 }
 
 // simulate answers for each action on each resource what the operator's policy makes of it.
-func simulate(c *call) (any, *failure) {
+func simulate(c *call) (any, *query.Failure) {
 	if source := c.form.Get("PolicySourceArn"); source != c.operator() {
-		return nil, &failure{http.StatusNotFound, "NoSuchEntity", source + " cannot be found."}
+		return nil, query.Refuse(http.StatusNotFound, "NoSuchEntity", source+" cannot be found.")
 	}
 	context := map[string][]string{}
 	for i := 1; c.form.Has(fmt.Sprintf("ContextEntries.member.%d.ContextKeyName", i)); i++ {
@@ -33,22 +34,22 @@ func simulate(c *call) (any, *failure) {
 	if len(resources) == 0 {
 		resources = []string{"*"}
 	}
-	results := el("EvaluationResults")
+	results := query.El("EvaluationResults")
 	for _, action := range c.listed("ActionNames.member") {
 		// AWS answers once for each action, with what it makes of each resource inside.
-		worst, specific := aws.Allowed, el("ResourceSpecificResults")
+		worst, specific := aws.Allowed, query.El("ResourceSpecificResults")
 		for _, resource := range resources {
 			decision, err := c.decide(action, resource, context)
 			if err != nil {
-				return nil, internal(err)
+				return nil, query.Internal(err)
 			}
 			if decision != aws.Allowed {
 				worst = decision
 			}
-			specific.children = append(specific.children, el("member", el("EvalResourceName", resource), el("EvalResourceDecision", string(decision)), el("MissingContextValues")))
+			specific.Add(query.El("member", query.El("EvalResourceName", resource), query.El("EvalResourceDecision", string(decision)), query.El("MissingContextValues")))
 		}
-		results.children = append(results.children, el("member", el("EvalActionName", action), el("EvalResourceName", resources[0]), el("EvalDecision", string(worst)),
-			el("MatchedStatements"), el("MissingContextValues"), specific))
+		results.Add(query.El("member", query.El("EvalActionName", action), query.El("EvalResourceName", resources[0]), query.El("EvalDecision", string(worst)),
+			query.El("MatchedStatements"), query.El("MissingContextValues"), specific))
 	}
-	return []element{results, el("IsTruncated", false)}, nil
+	return []query.Element{results, query.El("IsTruncated", false)}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"berth/rehearsal/aws"
+	"berth/rehearsal/query"
 )
 
 const instanceType = "aws:ec2/instance:Instance"
@@ -26,7 +27,7 @@ func instanceOperations() map[string]operation {
 
 func sortedKeys[V any](all map[string]V) []string { return slices.Sorted(maps.Keys(all)) }
 
-func (c *call) instances() ([]*aws.Resource, *failure) {
+func (c *call) instances() ([]*aws.Resource, *query.Failure) {
 	return c.named(c.here(instanceType), "InstanceId", "InvalidInstanceID.NotFound", "instance ID")
 }
 
@@ -38,12 +39,12 @@ func (c *call) state(instance *aws.Resource) string {
 	return "running"
 }
 
-func (c *call) stateElement(name string, instance *aws.Resource) element {
+func (c *call) stateElement(name string, instance *aws.Resource) query.Element {
 	state := c.state(instance)
-	return el(name, el("code", states[state]), el("name", state))
+	return query.El(name, query.El("code", states[state]), query.El("name", state))
 }
 
-func describeInstances(c *call) (any, *failure) {
+func describeInstances(c *call) (any, *query.Failure) {
 	all, refused := c.instances()
 	if refused != nil {
 		return nil, refused
@@ -53,7 +54,7 @@ func describeInstances(c *call) (any, *failure) {
 			"availability-zone": text(r, "availabilityZone"), "instance-state-name": c.state(r), "instance-type": text(r, "instanceType"), "ip-address": text(r, "publicIp"),
 		}}
 	})
-	set := el("reservationSet")
+	set := query.El("reservationSet")
 	for _, one := range all {
 		reason := ""
 		if c.state(one) == "stopped" {
@@ -61,17 +62,17 @@ func describeInstances(c *call) (any, *failure) {
 		}
 		threads := 2
 		cores := max(aws.VCPUs(text(one, "instanceType"))/threads, 1)
-		set.children = append(set.children, el("item", el("reservationId", "r-"+one.ID[2:]), el("ownerId", c.account.Number), el("groupSet"), el("instancesSet", el("item",
-			el("instanceId", one.ID), el("imageId", text(one, "ami")), c.stateElement("instanceState", one), el("reason", reason), el("instanceType", text(one, "instanceType")), el("launchTime", stamp(one)),
-			el("placement", el("availabilityZone", text(one, "availabilityZone")), el("tenancy", "default")), el("subnetId", text(one, "subnetId")),
-			el("privateIpAddress", text(one, "privateIp")), el("ipAddress", text(one, "publicIp")), el("architecture", "x86_64"),
-			el("cpuOptions", el("coreCount", cores), el("threadsPerCore", threads)), tagSet(one)))))
+		set.Add(query.El("item", query.El("reservationId", "r-"+one.ID[2:]), query.El("ownerId", c.account.Number), query.El("groupSet"), query.El("instancesSet", query.El("item",
+			query.El("instanceId", one.ID), query.El("imageId", text(one, "ami")), c.stateElement("instanceState", one), query.El("reason", reason), query.El("instanceType", text(one, "instanceType")), query.El("launchTime", stamp(one)),
+			query.El("placement", query.El("availabilityZone", text(one, "availabilityZone")), query.El("tenancy", "default")), query.El("subnetId", text(one, "subnetId")),
+			query.El("privateIpAddress", text(one, "privateIp")), query.El("ipAddress", text(one, "publicIp")), query.El("architecture", "x86_64"),
+			query.El("cpuOptions", query.El("coreCount", cores), query.El("threadsPerCore", threads)), tagSet(one)))))
 	}
-	return []element{set}, refused
+	return []query.Element{set}, refused
 }
 
 // describeStatus has no filter by tags, as AWS has none there.
-func describeStatus(c *call) (any, *failure) {
+func describeStatus(c *call) (any, *query.Failure) {
 	all, refused := c.instances()
 	if refused != nil {
 		return nil, refused
@@ -79,7 +80,7 @@ func describeStatus(c *call) (any, *failure) {
 	all, refused = chosen(c, all, func(r *aws.Resource) thing {
 		return thing{properties: map[string]string{"availability-zone": text(r, "availabilityZone"), "instance-state-name": c.state(r)}}
 	})
-	set := el("instanceStatusSet")
+	set := query.El("instanceStatusSet")
 	for _, one := range all {
 		status := "ok"
 		if c.state(one) != "running" {
@@ -88,36 +89,36 @@ func describeStatus(c *call) (any, *failure) {
 			}
 			status = "not-applicable"
 		}
-		set.children = append(set.children, el("item", el("instanceId", one.ID), el("availabilityZone", text(one, "availabilityZone")), c.stateElement("instanceState", one),
-			el("systemStatus", el("status", status)), el("instanceStatus", el("status", status))))
+		set.Add(query.El("item", query.El("instanceId", one.ID), query.El("availabilityZone", text(one, "availabilityZone")), c.stateElement("instanceState", one),
+			query.El("systemStatus", query.El("status", status)), query.El("instanceStatus", query.El("status", status))))
 	}
-	return []element{set}, refused
+	return []query.Element{set}, refused
 }
 
-func startInstances(c *call) (any, *failure) {
+func startInstances(c *call) (any, *query.Failure) {
 	all, refused := c.instances()
-	set := el("instancesSet")
+	set := query.El("instancesSet")
 	for _, one := range all {
 		before := c.stateElement("previousState", one)
 		if c.machines != nil {
 			if err := c.machines.StartHost(c, one.ID); err != nil {
-				return nil, internal(err)
+				return nil, query.Internal(err)
 			}
 		}
-		set.children = append(set.children, el("item", el("instanceId", one.ID), before, c.stateElement("currentState", one)))
+		set.Add(query.El("item", query.El("instanceId", one.ID), before, c.stateElement("currentState", one)))
 	}
-	return []element{set}, refused
+	return []query.Element{set}, refused
 }
 
-func rebootInstances(c *call) (any, *failure) {
+func rebootInstances(c *call) (any, *query.Failure) {
 	all, refused := c.instances()
 	for _, one := range all {
 		if c.machines == nil {
 			continue
 		}
 		if err := c.machines.RebootHost(c, one.ID); err != nil {
-			return nil, internal(err)
+			return nil, query.Internal(err)
 		}
 	}
-	return []element{el("return", true)}, refused
+	return []query.Element{query.El("return", true)}, refused
 }

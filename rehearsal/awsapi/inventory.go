@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"berth/rehearsal/aws"
+	"berth/rehearsal/query"
 )
 
 const (
@@ -24,7 +25,7 @@ func inventoryOperations() map[string]operation {
 	}
 }
 
-func describeAddresses(c *call) (any, *failure) {
+func describeAddresses(c *call) (any, *query.Failure) {
 	all, refused := c.named(c.here(addressType), "AllocationId", "InvalidAllocationID.NotFound", "allocation ID")
 	if refused != nil {
 		return nil, refused
@@ -32,23 +33,23 @@ func describeAddresses(c *call) (any, *failure) {
 	all, refused = chosen(c, all, func(r *aws.Resource) thing {
 		return thing{tags: tags(r), properties: map[string]string{"public-ip": text(r, "publicIp")}}
 	})
-	set := el("addressesSet")
+	set := query.El("addressesSet")
 	for _, one := range all {
-		item := el("item", el("allocationId", one.ID), el("publicIp", text(one, "publicIp")), el("domain", "vpc"), tagSet(one))
+		item := query.El("item", query.El("allocationId", one.ID), query.El("publicIp", text(one, "publicIp")), query.El("domain", "vpc"), tagSet(one))
 		for _, tie := range c.account.OfType(associationType) {
 			if text(tie, "allocationId") == one.ID {
-				item.children = append(item.children, el("associationId", tie.ID), el("instanceId", text(tie, "instanceId")), el("privateIpAddress", text(tie, "privateIpAddress")))
+				item.Add(query.El("associationId", tie.ID), query.El("instanceId", text(tie, "instanceId")), query.El("privateIpAddress", text(tie, "privateIpAddress")))
 			}
 		}
-		set.children = append(set.children, item)
+		set.Add(item)
 	}
-	return []element{set}, refused
+	return []query.Element{set}, refused
 }
 
-func describeSnapshots(c *call) (any, *failure) {
+func describeSnapshots(c *call) (any, *query.Failure) {
 	for _, owner := range c.listed("Owner") {
 		if owner != "self" && owner != c.account.Number {
-			return nil, &failure{http.StatusBadRequest, "InvalidUserID.Malformed", "The rehearsal's AWS has the account's own snapshots alone, not those of " + owner}
+			return nil, query.Refuse(http.StatusBadRequest, "InvalidUserID.Malformed", "The rehearsal's AWS has the account's own snapshots alone, not those of "+owner)
 		}
 	}
 	all, refused := c.named(c.here(snapshotType), "SnapshotId", "InvalidSnapshot.NotFound", "snapshot")
@@ -58,16 +59,16 @@ func describeSnapshots(c *call) (any, *failure) {
 	all, refused = chosen(c, all, func(r *aws.Resource) thing {
 		return thing{tags: tags(r), properties: map[string]string{"volume-id": text(r, "volumeId"), "status": "completed"}}
 	})
-	set := el("snapshotSet")
+	set := query.El("snapshotSet")
 	for _, one := range all {
 		encrypted, _ := one.Outputs["encrypted"].(bool)
-		set.children = append(set.children, el("item", el("snapshotId", one.ID), el("volumeId", text(one, "volumeId")), el("status", "completed"), el("startTime", stamp(one)),
-			el("progress", "100%"), el("ownerId", c.account.Number), el("volumeSize", integer(one, "volumeSize")), el("description", ""), el("encrypted", strconv.FormatBool(encrypted)), tagSet(one)))
+		set.Add(query.El("item", query.El("snapshotId", one.ID), query.El("volumeId", text(one, "volumeId")), query.El("status", "completed"), query.El("startTime", stamp(one)),
+			query.El("progress", "100%"), query.El("ownerId", c.account.Number), query.El("volumeSize", integer(one, "volumeSize")), query.El("description", ""), query.El("encrypted", strconv.FormatBool(encrypted)), tagSet(one)))
 	}
-	return []element{set}, refused
+	return []query.Element{set}, refused
 }
 
-func describeSubnets(c *call) (any, *failure) {
+func describeSubnets(c *call) (any, *query.Failure) {
 	all, refused := c.named(c.here(subnetType), "SubnetId", "InvalidSubnetID.NotFound", "subnet ID")
 	if refused != nil {
 		return nil, refused
@@ -75,15 +76,15 @@ func describeSubnets(c *call) (any, *failure) {
 	all, refused = chosen(c, all, func(r *aws.Resource) thing {
 		return thing{tags: tags(r), properties: map[string]string{"vpc-id": text(r, "vpcId"), "availability-zone": text(r, "availabilityZone")}}
 	})
-	set := el("subnetSet")
+	set := query.El("subnetSet")
 	for _, one := range all {
-		set.children = append(set.children, el("item", el("subnetId", one.ID), el("state", "available"), el("vpcId", text(one, "vpcId")), el("cidrBlock", text(one, "cidrBlock")),
-			el("availabilityZone", text(one, "availabilityZone")), tagSet(one)))
+		set.Add(query.El("item", query.El("subnetId", one.ID), query.El("state", "available"), query.El("vpcId", text(one, "vpcId")), query.El("cidrBlock", text(one, "cidrBlock")),
+			query.El("availabilityZone", text(one, "availabilityZone")), tagSet(one)))
 	}
-	return []element{set}, refused
+	return []query.Element{set}, refused
 }
 
-func describeVPCs(c *call) (any, *failure) {
+func describeVPCs(c *call) (any, *query.Failure) {
 	all, refused := c.named(c.here(vpcType), "VpcId", "InvalidVpcID.NotFound", "vpc ID")
 	if refused != nil {
 		return nil, refused
@@ -91,9 +92,9 @@ func describeVPCs(c *call) (any, *failure) {
 	all, refused = chosen(c, all, func(r *aws.Resource) thing {
 		return thing{tags: tags(r), properties: map[string]string{"cidr": text(r, "cidrBlock"), "is-default": "false"}}
 	})
-	set := el("vpcSet")
+	set := query.El("vpcSet")
 	for _, one := range all {
-		set.children = append(set.children, el("item", el("vpcId", one.ID), el("state", "available"), el("cidrBlock", text(one, "cidrBlock")), el("isDefault", false), tagSet(one)))
+		set.Add(query.El("item", query.El("vpcId", one.ID), query.El("state", "available"), query.El("cidrBlock", text(one, "cidrBlock")), query.El("isDefault", false), tagSet(one)))
 	}
-	return []element{set}, refused
+	return []query.Element{set}, refused
 }

@@ -8,6 +8,7 @@ import (
 	"berth/internal/config"
 	"berth/internal/cost"
 	"berth/rehearsal/aws"
+	"berth/rehearsal/query"
 )
 
 // listOperations are of what AWS keeps lists of: quotas and prices.
@@ -19,17 +20,17 @@ func listOperations() map[string]operation {
 	}
 }
 
-func getQuota(c *call) (any, *failure) {
+func getQuota(c *call) (any, *query.Failure) {
 	service, code := fmt.Sprint(c.body["ServiceCode"]), fmt.Sprint(c.body["QuotaCode"])
 	value, known := aws.Quotas()[code]
 	if !known || (service != "ec2" && service != "vpc") {
-		return nil, &failure{http.StatusBadRequest, "NoSuchResourceException", "The request failed because the specified service quota does not exist."}
+		return nil, query.Refuse(http.StatusBadRequest, "NoSuchResourceException", "The request failed because the specified service quota does not exist.")
 	}
 	return map[string]any{"Quota": map[string]any{"ServiceCode": service, "QuotaCode": code, "Value": float64(value)}}, nil
 }
 
 // getProducts knows the prices of servers and of gp3, which it has from Berth's own list.
-func getProducts(c *call) (any, *failure) {
+func getProducts(c *call) (any, *query.Failure) {
 	wanted := map[string]string{}
 	filters, _ := c.body["Filters"].([]any)
 	for _, item := range filters {
@@ -40,9 +41,9 @@ func getProducts(c *call) (any, *failure) {
 	price, attributes := 0.0, map[string]string{}
 	switch {
 	case c.region != "us-east-1" && c.region != "eu-central-1" && c.region != "ap-south-1":
-		return nil, &failure{http.StatusBadRequest, "InvalidParameterException", "The Price List API has no endpoint there"}
+		return nil, query.Refuse(http.StatusBadRequest, "InvalidParameterException", "The Price List API has no endpoint there")
 	case c.body["ServiceCode"] != "AmazonEC2":
-		return nil, &failure{http.StatusBadRequest, "InvalidParameterException", "Input Service code is invalid"}
+		return nil, query.Refuse(http.StatusBadRequest, "InvalidParameterException", "Input Service code is invalid")
 	case wanted["volumeApiName"] == "gp3":
 		price, attributes = listed.Gigabyte, map[string]string{"volumeApiName": "gp3", "regionCode": wanted["regionCode"]}
 	case wanted["instanceType"] != "":
@@ -58,7 +59,7 @@ func getProducts(c *call) (any, *failure) {
 			}}}},
 		})
 		if err != nil {
-			return nil, internal(err)
+			return nil, query.Internal(err)
 		}
 		list = append(list, string(product))
 	}

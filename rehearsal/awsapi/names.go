@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"berth/rehearsal/aws"
+	"berth/rehearsal/query"
 )
 
 const (
@@ -49,46 +50,46 @@ func route(request *http.Request) (name, id string) {
 	return request.URL.Path, ""
 }
 
-func listZones(c *call) (any, *failure) {
-	set := el("HostedZones")
+func listZones(c *call) (any, *query.Failure) {
+	set := query.El("HostedZones")
 	for _, zone := range c.account.OfType(zoneType) {
-		set.children = append(set.children, c.zoneElement(zone))
+		set.Add(c.zoneElement(zone))
 	}
-	return []element{set, el("IsTruncated", false), el("MaxItems", 100)}, nil
+	return []query.Element{set, query.El("IsTruncated", false), query.El("MaxItems", 100)}, nil
 }
 
-func (c *call) zoneElement(zone *aws.Resource) element {
-	return el("HostedZone", el("Id", "/hostedzone/"+zone.ID), el("Name", text(zone, "name")+"."), el("CallerReference", zone.ID),
-		el("Config", el("Comment", text(zone, "comment")), el("PrivateZone", false)), el("ResourceRecordSetCount", len(c.records(zone))))
+func (c *call) zoneElement(zone *aws.Resource) query.Element {
+	return query.El("HostedZone", query.El("Id", "/hostedzone/"+zone.ID), query.El("Name", text(zone, "name")+"."), query.El("CallerReference", zone.ID),
+		query.El("Config", query.El("Comment", text(zone, "comment")), query.El("PrivateZone", false)), query.El("ResourceRecordSetCount", len(c.records(zone))))
 }
 
-func (c *call) zone(id string) (*aws.Resource, *failure) {
+func (c *call) zone(id string) (*aws.Resource, *query.Failure) {
 	if zone := c.account.Resources[zoneType+"::"+id]; zone != nil {
 		return zone, nil
 	}
-	return nil, &failure{http.StatusNotFound, "NoSuchHostedZone", "No hosted zone found with ID: " + id}
+	return nil, query.Refuse(http.StatusNotFound, "NoSuchHostedZone", "No hosted zone found with ID: "+id)
 }
 
-func getZone(c *call) (any, *failure) {
+func getZone(c *call) (any, *query.Failure) {
 	zone, refused := c.zone(c.id)
 	if refused != nil {
 		return nil, refused
 	}
-	servers := el("NameServers")
+	servers := query.El("NameServers")
 	for _, name := range texts(zone, "nameServers") {
-		servers.children = append(servers.children, el("NameServer", name))
+		servers.Add(query.El("NameServer", name))
 	}
-	return []element{c.zoneElement(zone), el("DelegationSet", servers)}, nil
+	return []query.Element{c.zoneElement(zone), query.El("DelegationSet", servers)}, nil
 }
 
-func listTags(c *call) (any, *failure) {
+func listTags(c *call) (any, *query.Failure) {
 	zone, refused := c.zone(c.id)
-	set := el("Tags")
+	set := query.El("Tags")
 	all := tags(zone)
 	for _, key := range sortedKeys(all) {
-		set.children = append(set.children, el("Tag", el("Key", key), el("Value", all[key])))
+		set.Add(query.El("Tag", query.El("Key", key), query.El("Value", all[key])))
 	}
-	return []element{el("ResourceTagSet", el("ResourceType", "hostedzone"), el("ResourceId", c.id), set)}, refused
+	return []query.Element{query.El("ResourceTagSet", query.El("ResourceType", "hostedzone"), query.El("ResourceId", c.id), set)}, refused
 }
 
 // record is a set of a zone's.
@@ -122,32 +123,32 @@ func byLabels(a, b string) int {
 	return slices.Compare(left, right)
 }
 
-func listRecords(c *call) (any, *failure) {
+func listRecords(c *call) (any, *query.Failure) {
 	zone, refused := c.zone(c.id)
 	if refused != nil {
 		return nil, refused
 	}
-	set := el("ResourceRecordSets")
+	set := query.El("ResourceRecordSets")
 	for _, one := range c.records(zone) {
 		if from := c.form.Get("name"); from != "" && byLabels(one.name, strings.TrimSuffix(from, ".")+".") < 0 {
 			continue
 		}
-		values := el("ResourceRecords")
+		values := query.El("ResourceRecords")
 		for _, value := range one.values {
-			values.children = append(values.children, el("ResourceRecord", el("Value", value)))
+			values.Add(query.El("ResourceRecord", query.El("Value", value)))
 		}
-		set.children = append(set.children, el("ResourceRecordSet", el("Name", one.name), el("Type", one.kind), el("TTL", one.ttl), values))
+		set.Add(query.El("ResourceRecordSet", query.El("Name", one.name), query.El("Type", one.kind), query.El("TTL", one.ttl), values))
 	}
-	return []element{set, el("IsTruncated", false), el("MaxItems", 300)}, nil
+	return []query.Element{set, query.El("IsTruncated", false), query.El("MaxItems", 300)}, nil
 }
 
-func testAnswer(c *call) (any, *failure) {
+func testAnswer(c *call) (any, *query.Failure) {
 	zone, refused := c.zone(c.form.Get("hostedzoneid"))
 	if refused != nil {
 		return nil, refused
 	}
 	name, kind := strings.TrimSuffix(c.form.Get("recordname"), ".")+".", c.form.Get("recordtype")
-	code, entries := "NXDOMAIN", el("RecordData")
+	code, entries := "NXDOMAIN", query.El("RecordData")
 	for _, one := range c.records(zone) {
 		if one.name != name {
 			continue
@@ -155,9 +156,9 @@ func testAnswer(c *call) (any, *failure) {
 		code = "NOERROR"
 		for _, value := range one.values {
 			if one.kind == kind {
-				entries.children = append(entries.children, el("RecordDataEntry", value))
+				entries.Add(query.El("RecordDataEntry", value))
 			}
 		}
 	}
-	return []element{el("Nameserver", text(zone, "primaryNameServer")), el("RecordName", name), el("RecordType", kind), entries, el("ResponseCode", code), el("Protocol", "UDP")}, nil
+	return []query.Element{query.El("Nameserver", text(zone, "primaryNameServer")), query.El("RecordName", name), query.El("RecordType", kind), entries, query.El("ResponseCode", code), query.El("Protocol", "UDP")}, nil
 }

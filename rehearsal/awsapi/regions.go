@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"berth/internal/instance"
+	"berth/rehearsal/query"
 )
 
 // regions are some of AWS's, with whether an account has to ask for them. Source: AWS Regions User Guide.
@@ -23,59 +24,59 @@ func regionOperations() map[string]operation {
 	}
 }
 
-func describeRegions(c *call) (any, *failure) {
+func describeRegions(c *call) (any, *query.Failure) {
 	asked := c.listed("RegionName")
 	for _, name := range asked {
 		if regions[name] == "" {
-			return nil, &failure{http.StatusBadRequest, "InvalidParameterValue", "Invalid region name: " + name}
+			return nil, query.Refuse(http.StatusBadRequest, "InvalidParameterValue", "Invalid region name: "+name)
 		}
 	}
-	set := el("regionInfo")
+	set := query.El("regionInfo")
 	for _, name := range sortedKeys(regions) {
 		all := c.form.Get("AllRegions") == "true" || regions[name] != "not-opted-in"
 		if all && (len(asked) == 0 || slices.Contains(asked, name)) {
-			set.children = append(set.children, el("item", el("regionName", name), el("regionEndpoint", "ec2."+name+".amazonaws.com"), el("optInStatus", regions[name])))
+			set.Add(query.El("item", query.El("regionName", name), query.El("regionEndpoint", "ec2."+name+".amazonaws.com"), query.El("optInStatus", regions[name])))
 		}
 	}
-	return []element{set}, nil
+	return []query.Element{set}, nil
 }
 
 // zones are a region's.
 func zones(region string) []string { return []string{region + "a", region + "b", region + "c"} }
 
-func describeZones(c *call) (any, *failure) {
+func describeZones(c *call) (any, *query.Failure) {
 	asked := c.listed("ZoneName")
 	for _, name := range asked {
 		if !slices.Contains(zones(c.region), name) {
-			return nil, &failure{http.StatusBadRequest, "InvalidParameterValue", "Invalid availability zone: [" + name + "]"}
+			return nil, query.Refuse(http.StatusBadRequest, "InvalidParameterValue", "Invalid availability zone: ["+name+"]")
 		}
 	}
-	set := el("availabilityZoneInfo")
+	set := query.El("availabilityZoneInfo")
 	for i, name := range zones(c.region) {
 		if len(asked) == 0 || slices.Contains(asked, name) {
-			set.children = append(set.children, el("item", el("zoneName", name), el("zoneState", "available"), el("regionName", c.region), el("zoneId", fmt.Sprintf("euc1-az%d", i+1)),
-				el("zoneType", "availability-zone"), el("optInStatus", "opt-in-not-required")))
+			set.Add(query.El("item", query.El("zoneName", name), query.El("zoneState", "available"), query.El("regionName", c.region), query.El("zoneId", fmt.Sprintf("euc1-az%d", i+1)),
+				query.El("zoneType", "availability-zone"), query.El("optInStatus", "opt-in-not-required")))
 		}
 	}
-	return []element{set}, nil
+	return []query.Element{set}, nil
 }
 
-func describeTypes(c *call) (any, *failure) {
-	set := el("instanceTypeSet")
+func describeTypes(c *call) (any, *query.Failure) {
+	set := query.El("instanceTypeSet")
 	for _, name := range c.listed("InstanceType") {
 		known, ok := instance.Lookup(name)
 		if !ok {
-			return nil, &failure{http.StatusBadRequest, "InvalidInstanceType", "The following supplied instance types do not exist: [" + name + "]"}
+			return nil, query.Refuse(http.StatusBadRequest, "InvalidInstanceType", "The following supplied instance types do not exist: ["+name+"]")
 		}
-		set.children = append(set.children, el("item", el("instanceType", name), el("currentGeneration", true), el("vCpuInfo", el("defaultVCpus", known.VCPUs)), el("memoryInfo", el("sizeInMiB", known.Memory))))
+		set.Add(query.El("item", query.El("instanceType", name), query.El("currentGeneration", true), query.El("vCpuInfo", query.El("defaultVCpus", known.VCPUs)), query.El("memoryInfo", query.El("sizeInMiB", known.Memory))))
 	}
-	return []element{set}, nil
+	return []query.Element{set}, nil
 }
 
 // offering is a type that a zone has.
 type offering struct{ name, location string }
 
-func describeOfferings(c *call) (any, *failure) {
+func describeOfferings(c *call) (any, *query.Failure) {
 	locations := []string{c.region}
 	kind := c.form.Get("LocationType")
 	if kind == "availability-zone" {
@@ -90,9 +91,9 @@ func describeOfferings(c *call) (any, *failure) {
 	all, refused := chosen(c, all, func(o offering) thing {
 		return thing{properties: map[string]string{"instance-type": o.name, "location": o.location}}
 	})
-	set := el("instanceTypeOfferingSet")
+	set := query.El("instanceTypeOfferingSet")
 	for _, one := range all {
-		set.children = append(set.children, el("item", el("instanceType", one.name), el("locationType", kind), el("location", one.location)))
+		set.Add(query.El("item", query.El("instanceType", one.name), query.El("locationType", kind), query.El("location", one.location)))
 	}
-	return []element{set}, refused
+	return []query.Element{set}, refused
 }

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"berth/rehearsal/aws"
+	"berth/rehearsal/query"
 )
 
 // The operator's credentials, which open nothing but this.
@@ -65,7 +66,7 @@ type call struct {
 
 // operation is one that the service knows.
 type operation struct {
-	answer func(*call) (any, *failure)
+	answer func(*call) (any, *query.Failure)
 	// resource is what IAM is asked about; nil for those that AWS allows on everything or not at all.
 	resource func(*call) string
 }
@@ -92,7 +93,7 @@ var signed = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([A-Z2-7]{16,128})
 func (s *Service) ServeHTTP(response http.ResponseWriter, request *http.Request) {
 	parts := signed.FindStringSubmatch(request.Header.Get("Authorization"))
 	if parts == nil {
-		write(response, "sts", "", nil, &failure{http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token"})
+		write(response, "sts", "", nil, query.Refuse(http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token"))
 		return
 	}
 	c := &call{Context: request.Context(), Service: s, region: parts[2]}
@@ -108,10 +109,10 @@ func (s *Service) ServeHTTP(response http.ResponseWriter, request *http.Request)
 }
 
 // read finds out what is asked.
-func (c *call) read(request *http.Request, service string) (of, name string, refused *failure) {
+func (c *call) read(request *http.Request, service string) (of, name string, refused *query.Failure) {
 	text, err := io.ReadAll(io.LimitReader(request.Body, maxBody))
 	if err != nil {
-		return service, "", &failure{http.StatusBadRequest, "RequestTimeout", err.Error()}
+		return service, "", query.Refuse(http.StatusBadRequest, "RequestTimeout", err.Error())
 	}
 	c.form = request.URL.Query()
 	switch target := request.Header.Get("X-Amz-Target"); {
@@ -120,29 +121,29 @@ func (c *call) read(request *http.Request, service string) (of, name string, ref
 	case target != "":
 		_, name, _ = strings.Cut(target, ".")
 		if err := json.Unmarshal(text, &c.body); err != nil {
-			return service, name, &failure{http.StatusBadRequest, "SerializationException", err.Error()}
+			return service, name, query.Refuse(http.StatusBadRequest, "SerializationException", err.Error())
 		}
 	default:
 		form, err := url.ParseQuery(string(text))
 		if err != nil {
-			return service, "", &failure{http.StatusBadRequest, "MalformedQueryString", err.Error()}
+			return service, "", query.Refuse(http.StatusBadRequest, "MalformedQueryString", err.Error())
 		}
 		c.form, name = form, form.Get("Action")
 	}
 	if _, known := operations[service+":"+name]; !known {
-		return service, name, &failure{http.StatusBadRequest, "InvalidAction", "The rehearsal's AWS does not know " + service + ":" + name}
+		return service, name, query.Refuse(http.StatusBadRequest, "InvalidAction", "The rehearsal's AWS does not know "+service+":"+name)
 	}
 	return service, name, nil
 }
 
 // authorize reads the account and checks whether the operator may ask.
-func (s *Service) authorize(c *call, key, service, name string) *failure {
+func (s *Service) authorize(c *call, key, service, name string) *query.Failure {
 	if key != AccessKey {
-		return &failure{http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid."}
+		return query.Refuse(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
 	}
 	var err error
 	if c.account, err = aws.Read(s.dir); err != nil {
-		return internal(err)
+		return query.Internal(err)
 	}
 	// Whose credentials they are AWS tells everyone.
 	if service == "sts" {
@@ -154,14 +155,14 @@ func (s *Service) authorize(c *call, key, service, name string) *failure {
 	}
 	decision, err := s.decide(service+":"+name, resource, nil)
 	if err != nil {
-		return internal(err)
+		return query.Internal(err)
 	}
 	if decision != aws.Allowed {
 		message := "User: " + c.operator() + " is not authorized to perform: " + service + ":" + name + " on resource: " + resource + " because no identity-based policy allows the " + service + ":" + name + " action"
 		if service == "ec2" {
-			return &failure{http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. " + message}
+			return query.Refuse(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. "+message)
 		}
-		return &failure{http.StatusForbidden, "AccessDenied", message}
+		return query.Refuse(http.StatusForbidden, "AccessDenied", message)
 	}
 	return nil
 }

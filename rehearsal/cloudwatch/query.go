@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"berth/rehearsal/query"
 )
 
 // Limits of a request. Source: CloudWatch API Reference, "PutMetricData", and User Guide, "CloudWatch service quotas".
@@ -35,7 +37,7 @@ type Datapoint struct {
 }
 
 // readForm reads the body, which the AWS CLI compresses where it is long.
-func readForm(request *http.Request) (url.Values, *failure) {
+func readForm(request *http.Request) (url.Values, *query.Failure) {
 	var body io.Reader = http.MaxBytesReader(nil, request.Body, bodyLimit)
 	if request.Header.Get("Content-Encoding") == "gzip" {
 		unpacked, err := gzip.NewReader(body)
@@ -49,7 +51,7 @@ func readForm(request *http.Request) (url.Values, *failure) {
 		return nil, malformed(err)
 	}
 	if len(text) > bodyLimit {
-		return nil, &failure{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The request is larger than 1 MB"}
+		return nil, query.Refuse(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The request is larger than 1 MB")
 	}
 	form, err := url.ParseQuery(string(text))
 	if err != nil {
@@ -58,16 +60,16 @@ func readForm(request *http.Request) (url.Values, *failure) {
 	return form, nil
 }
 
-func malformed(err error) *failure {
-	return &failure{http.StatusBadRequest, "MalformedQueryString", err.Error()}
+func malformed(err error) *query.Failure {
+	return query.Refuse(http.StatusBadRequest, "MalformedQueryString", err.Error())
 }
 
-func invalid(code, format string, args ...any) *failure {
-	return &failure{http.StatusBadRequest, code, fmt.Sprintf(format, args...)}
+func invalid(code, format string, args ...any) *query.Failure {
+	return query.Refuse(http.StatusBadRequest, code, fmt.Sprintf(format, args...))
 }
 
 // parse reads the datapoints of a call of PutMetricData.
-func parse(form url.Values, region string, now time.Time) ([]Datapoint, *failure) {
+func parse(form url.Values, region string, now time.Time) ([]Datapoint, *query.Failure) {
 	space := form.Get("Namespace")
 	switch {
 	case form.Get("Action") != "PutMetricData":
@@ -101,7 +103,7 @@ func parse(form url.Values, region string, now time.Time) ([]Datapoint, *failure
 	return points, nil
 }
 
-func parsePoint(form url.Values, at string, now time.Time) (Datapoint, *failure) {
+func parsePoint(form url.Values, at string, now time.Time) (Datapoint, *query.Failure) {
 	point := Datapoint{Metric: form.Get(at + "MetricName"), Unit: form.Get(at + "Unit"), Time: now, Dimensions: map[string]string{}}
 	if len(point.Metric) > nameLimit {
 		return point, invalid("InvalidParameterValue", "The value for parameter %sMetricName is too long.", at)

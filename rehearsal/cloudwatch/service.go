@@ -3,15 +3,13 @@
 package cloudwatch
 
 import (
-	"crypto/rand"
-	"encoding/hex"
-	"encoding/xml"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"berth/rehearsal/aws"
+	"berth/rehearsal/query"
 )
 
 // Service serves one account's CloudWatch. It implements http.Handler.
@@ -33,47 +31,20 @@ func New(account, dir string, period time.Duration) *Service {
 	return &Service{account: account, dir: dir, now: time.Now, period: period}
 }
 
-// namespace is that of the answers' XML.
-const namespace = "http://monitoring.amazonaws.com/doc/2010-08-01/"
-
-// failure is what AWS answers to a request that it refuses.
-type failure struct {
-	status        int
-	code, message string
-}
-
 // ServeHTTP answers one call of the Query protocol: a form, posted to /.
 func (s *Service) ServeHTTP(response http.ResponseWriter, request *http.Request) {
-	if refused := s.serve(request); refused != nil {
-		type detail struct {
-			Type    string
-			Code    string
-			Message string
-		}
-		write(response, refused.status, struct {
-			XMLName   xml.Name `xml:"ErrorResponse"`
-			Namespace string   `xml:"xmlns,attr"`
-			Error     detail
-			RequestID string `xml:"RequestId"`
-		}{Namespace: namespace, Error: detail{sender(refused.status), refused.code, refused.message}, RequestID: requestID()})
-		return
-	}
-	write(response, http.StatusOK, struct {
-		XMLName   xml.Name `xml:"PutMetricDataResponse"`
-		Namespace string   `xml:"xmlns,attr"`
-		RequestID string   `xml:"ResponseMetadata>RequestId"`
-	}{Namespace: namespace, RequestID: requestID()})
+	query.Write(response, "monitoring", "PutMetricData", nil, s.serve(request))
 }
 
-func (s *Service) serve(request *http.Request) *failure {
+func (s *Service) serve(request *http.Request) *query.Failure {
 	if request.Method != http.MethodPost || request.URL.Path != "/" {
-		return &failure{http.StatusNotFound, "UnknownOperationException", "The rehearsal knows the Query protocol: a form, posted to /."}
+		return query.Refuse(http.StatusNotFound, "UnknownOperationException", "The rehearsal knows the Query protocol: a form, posted to /.")
 	}
 	if kind, _, _ := strings.Cut(request.Header.Get("Content-Type"), ";"); kind != "application/x-www-form-urlencoded" {
-		return &failure{http.StatusUnsupportedMediaType, "UnsupportedMediaType", "The rehearsal knows the Query protocol, as curl --aws-sigv4 sends it; newer AWS clients send JSON."}
+		return query.Refuse(http.StatusUnsupportedMediaType, "UnsupportedMediaType", "The rehearsal knows the Query protocol, as curl --aws-sigv4 sends it; newer AWS clients send JSON.")
 	}
 	now := s.now().UTC()
-	region, refused := authenticate(request.Header, now)
+	region, refused := query.Authenticate(request.Header, "monitoring", now)
 	if refused != nil {
 		return refused
 	}
@@ -87,46 +58,18 @@ func (s *Service) serve(request *http.Request) *failure {
 	}
 	account, err := aws.Read(s.account)
 	if err != nil {
-		return internal(err)
+		return query.Internal(err)
 	}
 	if name := form.Get("Namespace"); !account.SomeRoleMay(aws.Request{Action: "cloudwatch:PutMetricData", Resource: "*", Context: map[string][]string{"cloudwatch:namespace": {name}}}) {
-		return &failure{http.StatusForbidden, "AccessDenied", "User is not authorized to perform: cloudwatch:PutMetricData because no identity-based policy allows the cloudwatch:PutMetricData action with cloudwatch:namespace " + name}
+		return query.Refuse(http.StatusForbidden, "AccessDenied", "User is not authorized to perform: cloudwatch:PutMetricData because no identity-based policy allows the cloudwatch:PutMetricData action with cloudwatch:namespace "+name)
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if err := s.store(points, now); err != nil {
-		return internal(err)
+		return query.Internal(err)
 	}
 	if err := s.evaluate(account, now); err != nil {
-		return internal(err)
+		return query.Internal(err)
 	}
 	return nil
-}
-
-func internal(err error) *failure {
-	return &failure{http.StatusInternalServerError, "InternalFailure", err.Error()}
-}
-
-func sender(status int) string {
-	if status >= http.StatusInternalServerError {
-		return "Receiver"
-	}
-	return "Sender"
-}
-
-// write sends an answer. Whoever asked may have gone, which is no matter of the service.
-func write(response http.ResponseWriter, status int, answer any) {
-	response.Header().Set("Content-Type", "text/xml")
-	response.WriteHeader(status)
-	text, err := xml.Marshal(answer)
-	if err == nil {
-		_, _ = response.Write(text)
-	}
-}
-
-func requestID() string {
-	bytes := make([]byte, 16)
-	_, _ = rand.Read(bytes) // It never fails; it would end the program.
-	digits := hex.EncodeToString(bytes)
-	return digits[:8] + "-" + digits[8:12] + "-" + digits[12:16] + "-" + digits[16:20] + "-" + digits[20:]
 }

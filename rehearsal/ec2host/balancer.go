@@ -42,7 +42,7 @@ func (w *World) runBalancer(ctx context.Context, account *aws.Account) error {
 	case running(ctx, w.balancer()):
 		return nil
 	}
-	subnets, private := texts(all[0].Outputs, "subnets"), privateOf(account, all[0])
+	subnets, private := aws.Texts(all[0].Outputs, "subnets"), privateOf(account, all[0])
 	if len(subnets) == 0 || len(private) == 0 {
 		return fmt.Errorf("run %s: it has no subnets, or no addresses in them", all[0].ID)
 	}
@@ -64,7 +64,7 @@ func (w *World) runBalancer(ctx context.Context, account *aws.Account) error {
 		"--network", network, "--ip", private[0], "--cap-add", "NET_ADMIN", "--sysctl", "net.ipv6.conf.all.disable_ipv6=0",
 		"--volume", w.BalancerFiles() + ":/var/lib/balancer",
 	}
-	whole, v6 := rangeOf(account, subnets[0]), texts(all[0].Outputs, "ipv6Addresses")
+	whole, v6 := rangeOf(account, subnets[0]), aws.Texts(all[0].Outputs, "ipv6Addresses")
 	if first := slices.IndexFunc(v6, func(address string) bool { return inFirst64(whole, address) }); first >= 0 {
 		args = append(args, "--ip6", v6[first])
 	}
@@ -74,7 +74,7 @@ func (w *World) runBalancer(ctx context.Context, account *aws.Account) error {
 	if err := w.addAddresses(ctx, private, v6, whole); err != nil {
 		return err
 	}
-	public := texts(all[0].Outputs, "ipv4Addresses")
+	public := aws.Texts(all[0].Outputs, "ipv4Addresses")
 	if len(public) == 0 {
 		return nil
 	}
@@ -87,16 +87,16 @@ func (w *World) runBalancer(ctx context.Context, account *aws.Account) error {
 // privateOf are the IPv4 addresses of a load balancer in its subnets. Where the account does not say, they are the last ones, of which
 // instances get none.
 func privateOf(account *aws.Account, balancer *aws.Resource) []string {
-	if said := texts(balancer.Outputs, "privateIpv4Addresses"); len(said) > 0 {
+	if said := aws.Texts(balancer.Outputs, "privateIpv4Addresses"); len(said) > 0 {
 		return said
 	}
 	var all []string
-	for _, id := range texts(balancer.Outputs, "subnets") {
+	for _, id := range aws.Texts(balancer.Outputs, "subnets") {
 		subnet := account.Resources[subnetType+"::"+id]
 		if subnet == nil {
 			continue
 		}
-		if prefix, err := netip.ParsePrefix(text(subnet.Outputs, "cidrBlock")); err == nil && prefix.Addr().Is4() {
+		if prefix, err := netip.ParsePrefix(aws.Text(subnet.Outputs, "cidrBlock")); err == nil && prefix.Addr().Is4() {
 			last := prefix.Masked().Addr().As4()
 			host := uint32(1)<<(32-prefix.Bits()) - 2
 			for i := range last {

@@ -48,7 +48,7 @@ func (w *World) applySecurityGroups(ctx context.Context, account *aws.Account) e
 		}
 	}
 	for _, balancer := range account.OfType(aws.LoadBalancerType) {
-		rules, err := rulesOf(account, texts(balancer.Outputs, "securityGroups"))
+		rules, err := rulesOf(account, aws.Texts(balancer.Outputs, "securityGroups"))
 		if err != nil {
 			return err
 		}
@@ -73,9 +73,9 @@ func filterOf(account *aws.Account, instance *aws.Resource) (filter, error) {
 		// Nothing answers there, not even with a refused connection.
 		return filter{HopLimit: 1}, nil
 	}
-	result, err := rulesOf(account, texts(instance.Outputs, "vpcSecurityGroupIds"))
+	result, err := rulesOf(account, aws.Texts(instance.Outputs, "vpcSecurityGroupIds"))
 	if options, ok := instance.Outputs["metadataOptions"].(map[string]any); ok {
-		result.HopLimit = max(1, number(options, "httpPutResponseHopLimit"))
+		result.HopLimit = max(1, aws.Number(options, "httpPutResponseHopLimit"))
 	}
 	if checked, said := instance.Outputs["sourceDestCheck"].(bool); checked || !said {
 		result.Own4, result.Own6 = own(account, instance)
@@ -85,16 +85,16 @@ func filterOf(account *aws.Account, instance *aws.Resource) (filter, error) {
 
 // own are the addresses of an instance. Neighbours find one another by link-local addresses and groups.
 func own(account *aws.Account, instance *aws.Resource) (v4, v6 string) {
-	all := []string{text(instance.Outputs, "privateIp")}
-	if public := text(instance.Outputs, "publicIp"); public != "" {
+	all := []string{aws.Text(instance.Outputs, "privateIp")}
+	if public := aws.Text(instance.Outputs, "publicIp"); public != "" {
 		all = append(all, public)
 	}
 	for _, association := range account.OfType("aws:ec2/eipAssociation:EipAssociation") {
-		if public := text(association.Outputs, "publicIp"); text(association.Outputs, "instanceId") == instance.ID && !slices.Contains(all, public) {
+		if public := aws.Text(association.Outputs, "publicIp"); aws.Text(association.Outputs, "instanceId") == instance.ID && !slices.Contains(all, public) {
 			all = append(all, public)
 		}
 	}
-	return strings.Join(all, ", "), strings.Join(append(texts(instance.Outputs, "ipv6Addresses"), "fe80::/10", "ff00::/8"), ", ")
+	return strings.Join(all, ", "), strings.Join(append(aws.Texts(instance.Outputs, "ipv6Addresses"), "fe80::/10", "ff00::/8"), ", ")
 }
 
 // rulesOf are the rules of security groups.
@@ -102,7 +102,7 @@ func rulesOf(account *aws.Account, groups []string) (filter, error) {
 	collect := func(typ, side string) ([]string, error) {
 		var all []string
 		for _, rule := range account.OfType(typ) {
-			if !slices.Contains(groups, text(rule.Inputs, "securityGroupId")) {
+			if !slices.Contains(groups, aws.Text(rule.Inputs, "securityGroupId")) {
 				continue
 			}
 			matches, err := expressions(account, rule, side)
@@ -124,7 +124,7 @@ func expressions(account *aws.Account, rule *aws.Resource, side string) ([]strin
 	if err != nil {
 		return nil, err
 	}
-	if group := text(rule.Inputs, "referencedSecurityGroupId"); group != "" {
+	if group := aws.Text(rule.Inputs, "referencedSecurityGroupId"); group != "" {
 		var all []string
 		v4, v6 := members(account, group)
 		for family, addresses := range map[string][]string{"ip": v4, "ip6": v6} {
@@ -135,9 +135,9 @@ func expressions(account *aws.Account, rule *aws.Resource, side string) ([]strin
 		slices.Sort(all)
 		return all, nil
 	}
-	family, cidr := "ip", text(rule.Inputs, "cidrIpv4")
+	family, cidr := "ip", aws.Text(rule.Inputs, "cidrIpv4")
 	if cidr == "" {
-		family, cidr = "ip6", text(rule.Inputs, "cidrIpv6")
+		family, cidr = "ip6", aws.Text(rule.Inputs, "cidrIpv6")
 	}
 	prefix, err := netip.ParsePrefix(cidr)
 	if err != nil {
@@ -152,8 +152,8 @@ func expressions(account *aws.Account, rule *aws.Resource, side string) ([]strin
 
 // portsOf writes a rule's protocol and ports as a match that follows another one.
 func portsOf(rule *aws.Resource) (string, error) {
-	from, to := number(rule.Inputs, "fromPort"), number(rule.Inputs, "toPort")
-	switch protocol := text(rule.Inputs, "ipProtocol"); protocol {
+	from, to := aws.Number(rule.Inputs, "fromPort"), aws.Number(rule.Inputs, "toPort")
+	switch protocol := aws.Text(rule.Inputs, "ipProtocol"); protocol {
 	case "-1":
 		return "", nil
 	case "tcp", "udp":
@@ -168,13 +168,13 @@ func portsOf(rule *aws.Resource) (string, error) {
 // members are the private addresses of whoever is in a security group, by which a rule that names the group lets them through.
 func members(account *aws.Account, group string) (v4, v6 []string) {
 	for _, instance := range account.OfType(instanceType) {
-		if slices.Contains(texts(instance.Outputs, "vpcSecurityGroupIds"), group) {
-			v4, v6 = append(v4, text(instance.Outputs, "privateIp")), append(v6, texts(instance.Outputs, "ipv6Addresses")...)
+		if slices.Contains(aws.Texts(instance.Outputs, "vpcSecurityGroupIds"), group) {
+			v4, v6 = append(v4, aws.Text(instance.Outputs, "privateIp")), append(v6, aws.Texts(instance.Outputs, "ipv6Addresses")...)
 		}
 	}
 	for _, balancer := range account.OfType(aws.LoadBalancerType) {
-		if slices.Contains(texts(balancer.Outputs, "securityGroups"), group) {
-			v4, v6 = append(v4, privateOf(account, balancer)...), append(v6, texts(balancer.Outputs, "ipv6Addresses")...)
+		if slices.Contains(aws.Texts(balancer.Outputs, "securityGroups"), group) {
+			v4, v6 = append(v4, privateOf(account, balancer)...), append(v6, aws.Texts(balancer.Outputs, "ipv6Addresses")...)
 		}
 	}
 	return v4, v6

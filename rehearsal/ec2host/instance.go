@@ -73,7 +73,7 @@ func (w *World) removeTerminated(ctx context.Context, account *aws.Account) erro
 
 // stopped says whether somebody stopped an instance, which nothing but a hand starts again.
 func stopped(instance *aws.Resource) bool {
-	return text(instance.Outputs, "instanceState") == "stopped"
+	return aws.Text(instance.Outputs, "instanceState") == "stopped"
 }
 
 // stopInstances shuts down what is stopped, before anything is taken from it.
@@ -106,7 +106,7 @@ func (w *World) runInterface(ctx context.Context, account *aws.Account, instance
 	if running(ctx, eni) {
 		return nil
 	}
-	if err := w.writeMetadata(ctx, account, instance, text(instance.Outputs, "publicIp")); err != nil {
+	if err := w.writeMetadata(ctx, account, instance, aws.Text(instance.Outputs, "publicIp")); err != nil {
 		return err
 	}
 	_, network, err := w.subnetOf(ctx, account, instance)
@@ -114,13 +114,13 @@ func (w *World) runInterface(ctx context.Context, account *aws.Account, instance
 		return err
 	}
 	args := []string{
-		"--network", network, "--ip", text(instance.Outputs, "privateIp"),
+		"--network", network, "--ip", aws.Text(instance.Outputs, "privateIp"),
 		"--hostname", instance.ID, "--label", "berth.role=eni", "--cap-add", "NET_ADMIN",
 		"--sysctl", "net.ipv6.conf.all.disable_ipv6=0",
 		"--volume", filepath.Join(w.Bin, "rehearsal-imds") + ":/usr/local/bin/rehearsal-imds:ro",
 		"--volume", w.instanceFiles(instance.ID) + ":/var/lib/imds:ro",
 	}
-	if v6 := texts(instance.Outputs, "ipv6Addresses"); len(v6) > 0 && dockerGives(account, instance) {
+	if v6 := aws.Texts(instance.Outputs, "ipv6Addresses"); len(v6) > 0 && dockerGives(account, instance) {
 		args = append(args, "--ip6", v6[0])
 	}
 	if err := w.replaceContainer(ctx, eni, append(args, machineimage.AMI,
@@ -134,14 +134,16 @@ func (w *World) runInterface(ctx context.Context, account *aws.Account, instance
 		}
 	}
 	// Again, since the hardware address is known now.
-	return w.writeMetadata(ctx, account, instance, text(instance.Outputs, "publicIp"))
+	return w.writeMetadata(ctx, account, instance, aws.Text(instance.Outputs, "publicIp"))
 }
 
 // grouped says whether Auto Scaling launched the instance.
-func grouped(instance *aws.Resource) bool { return text(instance.Outputs, "autoScalingGroup") != "" }
+func grouped(instance *aws.Resource) bool {
+	return aws.Text(instance.Outputs, "autoScalingGroup") != ""
+}
 
 func (w *World) runHost(ctx context.Context, account *aws.Account, instance *aws.Resource) error {
-	host, size := w.host(instance.ID), text(instance.Outputs, "instanceType")
+	host, size := w.host(instance.ID), aws.Text(instance.Outputs, "instanceType")
 	known, ok := types.Lookup(size)
 	if !ok {
 		return fmt.Errorf("size the host %s: instance type %q is not known here", instance.ID, size)
@@ -196,7 +198,7 @@ func (w *World) writeSeed(instance *aws.Resource) error {
 	identity := fmt.Sprintf("instance-id: %s\nlocal-hostname: %s\n", instance.ID, instance.ID)
 	return errors.Join(
 		os.WriteFile(filepath.Join(folder, "meta-data"), []byte(identity), 0o600),
-		os.WriteFile(filepath.Join(folder, "user-data"), []byte(text(instance.Inputs, "userData")), 0o600))
+		os.WriteFile(filepath.Join(folder, "user-data"), []byte(aws.Text(instance.Inputs, "userData")), 0o600))
 }
 
 // resizeHost stops and starts a host whose memory changed, and starts one that is stopped.

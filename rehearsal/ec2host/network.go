@@ -48,11 +48,11 @@ const (
 // resolver (the base plus two) and the authority joins it because it validates over IPv6, which the internet network does not carry.
 func (w *World) makeSubnets(ctx context.Context, account *aws.Account) error {
 	for _, subnet := range account.OfType(subnetType) {
-		vpc := account.Resources[vpcType+"::"+text(subnet.Outputs, "vpcId")]
+		vpc := account.Resources[vpcType+"::"+aws.Text(subnet.Outputs, "vpcId")]
 		if vpc == nil {
-			return fmt.Errorf("make %s: its VPC %q is gone", subnet.ID, text(subnet.Outputs, "vpcId"))
+			return fmt.Errorf("make %s: its VPC %q is gone", subnet.ID, aws.Text(subnet.Outputs, "vpcId"))
 		}
-		prefix, err := netip.ParsePrefix(text(vpc.Outputs, "cidrBlock"))
+		prefix, err := netip.ParsePrefix(aws.Text(vpc.Outputs, "cidrBlock"))
 		if err != nil {
 			return fmt.Errorf("read the range of %s: %w", vpc.ID, err)
 		}
@@ -72,7 +72,7 @@ func (w *World) makeSubnets(ctx context.Context, account *aws.Account) error {
 
 func (w *World) makeNetwork(ctx context.Context, name string, vpc *aws.Resource, prefix netip.Prefix) error {
 	args := []string{"network", "create", "--label", w.label(), "--label", vpcLabel + "=" + vpc.ID, "--subnet", prefix.String()}
-	if v6 := text(vpc.Outputs, "ipv6CidrBlock"); v6 != "" {
+	if v6 := aws.Text(vpc.Outputs, "ipv6CidrBlock"); v6 != "" {
 		args = append(args, "--ipv6", "--subnet", v6)
 	}
 	if _, err := docker(ctx, "", append(args, name)...); err != nil {
@@ -91,7 +91,7 @@ func (w *World) makeNetwork(ctx context.Context, name string, vpc *aws.Resource,
 // networkOf is the Docker network of a subnet's VPC, "" where there is none yet. An older version's has no label and is the subnet's.
 func (w *World) networkOf(ctx context.Context, subnet *aws.Resource) (string, error) {
 	name, err := docker(ctx, "", "network", "ls", "--format", "{{.Name}}",
-		"--filter", "label="+w.label(), "--filter", "label="+vpcLabel+"="+text(subnet.Outputs, "vpcId"))
+		"--filter", "label="+w.label(), "--filter", "label="+vpcLabel+"="+aws.Text(subnet.Outputs, "vpcId"))
 	if own := w.object(subnet.ID); err == nil && name == "" && exists(ctx, "network", own) {
 		return own, nil
 	}
@@ -100,7 +100,7 @@ func (w *World) networkOf(ctx context.Context, subnet *aws.Resource) (string, er
 
 // subnetOf is an instance's subnet and the Docker network that it is in.
 func (w *World) subnetOf(ctx context.Context, account *aws.Account, instance *aws.Resource) (subnet *aws.Resource, network string, err error) {
-	id := text(instance.Outputs, "subnetId")
+	id := aws.Text(instance.Outputs, "subnetId")
 	if subnet = account.Resources[subnetType+"::"+id]; subnet == nil {
 		return nil, "", fmt.Errorf("find the subnet %q of %s", id, instance.ID)
 	}
@@ -118,7 +118,7 @@ func resolverAddress(prefix netip.Prefix) string {
 func (w *World) deleteSubnets(ctx context.Context, account *aws.Account) error {
 	wanted := map[string]bool{}
 	for _, subnet := range account.OfType(subnetType) {
-		wanted[text(subnet.Outputs, "vpcId")], wanted[w.object(subnet.ID)] = true, true
+		wanted[aws.Text(subnet.Outputs, "vpcId")], wanted[w.object(subnet.ID)] = true, true
 	}
 	output, err := docker(ctx, "", "network", "ls", "--format", fmt.Sprintf("{{.Name}} {{.Label %q}}", vpcLabel), "--filter", "label="+w.label())
 	if err != nil {
@@ -158,7 +158,7 @@ fi`
 func (w *World) associateAddresses(ctx context.Context, account *aws.Account) error {
 	elastic := map[string]string{}
 	for _, association := range account.OfType("aws:ec2/eipAssociation:EipAssociation") {
-		elastic[text(association.Outputs, "instanceId")] = text(association.Outputs, "publicIp")
+		elastic[aws.Text(association.Outputs, "instanceId")] = aws.Text(association.Outputs, "publicIp")
 	}
 	for _, instance := range account.OfType(instanceType) {
 		eni := w.eni(instance.ID)
@@ -168,7 +168,7 @@ func (w *World) associateAddresses(ctx context.Context, account *aws.Account) er
 		}
 		wanted := elastic[instance.ID]
 		if wanted == "" && grouped(instance) {
-			wanted = text(instance.Outputs, "publicIp")
+			wanted = aws.Text(instance.Outputs, "publicIp")
 		}
 		if current == wanted {
 			continue

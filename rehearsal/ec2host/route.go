@@ -35,7 +35,7 @@ func (w *World) route(ctx context.Context, account *aws.Account, instance *aws.R
 	if !dockerGives(account, instance) {
 		address = byHand(account, instance)
 	}
-	args := []string{"exec", "--interactive", w.eni(instance.ID), "bash", "-s", text(instance.Outputs, "privateIp"), address}
+	args := []string{"exec", "--interactive", w.eni(instance.ID), "bash", "-s", aws.Text(instance.Outputs, "privateIp"), address}
 	for _, route := range routesOf(account, instance) {
 		args = append(args, route.to, route.via)
 	}
@@ -52,24 +52,24 @@ type hop struct{ to, via string }
 func routesOf(account *aws.Account, instance *aws.Resource) []hop {
 	tables := map[string]bool{}
 	for _, use := range account.OfType("aws:ec2/routeTableAssociation:RouteTableAssociation") {
-		if text(use.Outputs, "subnetId") == text(instance.Outputs, "subnetId") {
-			tables[text(use.Outputs, "routeTableId")] = true
+		if aws.Text(use.Outputs, "subnetId") == aws.Text(instance.Outputs, "subnetId") {
+			tables[aws.Text(use.Outputs, "routeTableId")] = true
 		}
 	}
 	var all []hop
 	for _, route := range account.OfType(routeType) {
-		if !tables[text(route.Outputs, "routeTableId")] {
+		if !tables[aws.Text(route.Outputs, "routeTableId")] {
 			continue
 		}
 		for _, target := range account.OfType(instanceType) {
-			if target.ID == instance.ID || text(target.Outputs, "primaryNetworkInterfaceId") != text(route.Outputs, "networkInterfaceId") {
+			if target.ID == instance.ID || aws.Text(target.Outputs, "primaryNetworkInterfaceId") != aws.Text(route.Outputs, "networkInterfaceId") {
 				continue
 			}
-			if to := text(route.Outputs, "destinationCidrBlock"); to != "" {
-				all = append(all, hop{to, text(target.Outputs, "privateIp")})
+			if to := aws.Text(route.Outputs, "destinationCidrBlock"); to != "" {
+				all = append(all, hop{to, aws.Text(target.Outputs, "privateIp")})
 			}
-			if v6 := texts(target.Outputs, "ipv6Addresses"); text(route.Outputs, "destinationIpv6CidrBlock") != "" && len(v6) > 0 {
-				all = append(all, hop{text(route.Outputs, "destinationIpv6CidrBlock"), v6[0]})
+			if v6 := aws.Texts(target.Outputs, "ipv6Addresses"); aws.Text(route.Outputs, "destinationIpv6CidrBlock") != "" && len(v6) > 0 {
+				all = append(all, hop{aws.Text(route.Outputs, "destinationIpv6CidrBlock"), v6[0]})
 			}
 		}
 	}
@@ -79,8 +79,8 @@ func routesOf(account *aws.Account, instance *aws.Resource) []hop {
 // dockerGives says whether Docker can give an instance its IPv6 address. Docker counts the addresses of a range with 64 bits, so
 // that in a VPC's /56 it gives those of the first subnet's /64 alone.
 func dockerGives(account *aws.Account, instance *aws.Resource) bool {
-	addresses := texts(instance.Outputs, "ipv6Addresses")
-	return len(addresses) == 0 || inFirst64(rangeOf(account, text(instance.Outputs, "subnetId")), addresses[0])
+	addresses := aws.Texts(instance.Outputs, "ipv6Addresses")
+	return len(addresses) == 0 || inFirst64(rangeOf(account, aws.Text(instance.Outputs, "subnetId")), addresses[0])
 }
 
 func inFirst64(whole netip.Prefix, address string) bool {
@@ -97,15 +97,15 @@ func rangeOf(account *aws.Account, subnet string) netip.Prefix {
 	if found == nil {
 		return netip.Prefix{}
 	}
-	vpc := account.Resources[vpcType+"::"+text(found.Outputs, "vpcId")]
+	vpc := account.Resources[vpcType+"::"+aws.Text(found.Outputs, "vpcId")]
 	if vpc == nil {
 		return netip.Prefix{}
 	}
-	whole, _ := netip.ParsePrefix(text(vpc.Outputs, "ipv6CidrBlock"))
+	whole, _ := netip.ParsePrefix(aws.Text(vpc.Outputs, "ipv6CidrBlock"))
 	return whole
 }
 
 // byHand is the IPv6 address of an instance with the length of its VPC's range, as ip(8) takes it.
 func byHand(account *aws.Account, instance *aws.Resource) string {
-	return fmt.Sprintf("%s/%d", texts(instance.Outputs, "ipv6Addresses")[0], rangeOf(account, text(instance.Outputs, "subnetId")).Bits())
+	return fmt.Sprintf("%s/%d", aws.Texts(instance.Outputs, "ipv6Addresses")[0], rangeOf(account, aws.Text(instance.Outputs, "subnetId")).Bits())
 }

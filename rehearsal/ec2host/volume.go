@@ -65,9 +65,9 @@ func (w *World) makeVolumes(ctx context.Context, account *aws.Account) error {
 		return err
 	}
 	for _, volume := range account.OfType(volumeType) {
-		file, size := diskFile(volume.ID), strconv.Itoa(number(volume.Outputs, "size"))+"G"
+		file, size := diskFile(volume.ID), strconv.Itoa(aws.Number(volume.Outputs, "size"))+"G"
 		if !slices.Contains(present, volume.ID) {
-			if snapshot := text(volume.Inputs, "snapshotId"); snapshot != "" {
+			if snapshot := aws.Text(volume.Inputs, "snapshotId"); snapshot != "" {
 				if err := w.copyDisk(ctx, snapshot, volume.ID); err != nil {
 					return fmt.Errorf("make %s from %s: %w", volume.ID, snapshot, err)
 				}
@@ -98,7 +98,7 @@ func (w *World) takeSnapshots(ctx context.Context, account *aws.Account) error {
 		if slices.Contains(present, snapshot.ID) {
 			continue
 		}
-		source := text(snapshot.Outputs, "volumeId")
+		source := aws.Text(snapshot.Outputs, "volumeId")
 		if err := w.copyDisk(ctx, source, snapshot.ID); err != nil {
 			return fmt.Errorf("take %s of %s: %w", snapshot.ID, source, err)
 		}
@@ -158,7 +158,7 @@ func nodePath(volumeID string) string {
 // is there before the host boots the next time.
 func (w *World) attachVolumes(ctx context.Context, account *aws.Account) error {
 	for _, attachment := range account.OfType(attachmentType) {
-		id, host := text(attachment.Inputs, "volumeId"), w.host(text(attachment.Inputs, "instanceId"))
+		id, host := aws.Text(attachment.Inputs, "volumeId"), w.host(aws.Text(attachment.Inputs, "instanceId"))
 		device, err := w.device(ctx, id)
 		if err != nil {
 			return err
@@ -188,7 +188,7 @@ var detachScript string
 func (w *World) detachVolumes(ctx context.Context, account *aws.Account) error {
 	attached := map[string]bool{}
 	for _, attachment := range account.OfType(attachmentType) {
-		attached[text(attachment.Inputs, "volumeId")] = true
+		attached[aws.Text(attachment.Inputs, "volumeId")] = true
 	}
 	present, err := w.disks(ctx)
 	if err != nil {

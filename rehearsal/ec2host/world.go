@@ -119,27 +119,3 @@ func (w *World) Objects(ctx context.Context) ([]string, error) {
 	}
 	return names, nil
 }
-
-// text reads a string from a resource's properties; a missing one is "".
-func text(properties map[string]any, key string) string {
-	value, _ := properties[key].(string)
-	return value
-}
-
-// number reads an integer from a resource's properties, which JSON keeps as a float; a missing one is 0.
-func number(properties map[string]any, key string) int {
-	value, _ := properties[key].(float64)
-	return int(value)
-}
-
-// texts reads a list of strings from a resource's properties.
-func texts(properties map[string]any, key string) []string {
-	list, _ := properties[key].([]any)
-	var values []string
-	for _, item := range list {
-		if value, ok := item.(string); ok {
-			values = append(values, value)
-		}
-	}
-	return values
-}

@@ -77,7 +77,7 @@ type server struct {
 }
 
 // backend is the name of a target group's backend.
-func backend(group *aws.Resource) string { return cmp.Or(text(group.Outputs, "name"), group.ID) }
+func backend(group *aws.Resource) string { return cmp.Or(aws.Text(group.Outputs, "name"), group.ID) }
 
 // configure writes the load balancer's configuration for the account and its targets.
 func (e *Engine) configure(account *aws.Account) (string, error) {
@@ -91,7 +91,7 @@ func (e *Engine) configure(account *aws.Account) (string, error) {
 		all.Backends = append(all.Backends, one)
 	}
 	for _, resource := range account.OfType(aws.ListenerType) {
-		if text(resource.Outputs, "loadBalancerArn") != balancer.ID {
+		if aws.Text(resource.Outputs, "loadBalancerArn") != balancer.ID {
 			continue
 		}
 		one, err := e.listenerOf(account, resource)
@@ -118,10 +118,10 @@ func checked(texts ...string) error {
 }
 
 func (e *Engine) backendOf(group *aws.Resource) (backendSettings, error) {
-	health, sticky := object(group.Outputs, "healthCheck"), object(group.Outputs, "stickiness")
+	health, sticky := aws.Object(group.Outputs, "healthCheck"), aws.Object(group.Outputs, "stickiness")
 	one := backendSettings{
-		Name: backend(group), TLS: text(group.Outputs, "protocol") == "HTTPS",
-		Sticky: sticky != nil && (truth(sticky, "enabled") || sticky["enabled"] == nil), CookieLife: numberOr(sticky, "cookieDuration", 86400),
+		Name: backend(group), TLS: aws.Text(group.Outputs, "protocol") == "HTTPS",
+		Sticky: sticky != nil && (aws.Truth(sticky, "enabled") || sticky["enabled"] == nil), CookieLife: numberOr(sticky, "cookieDuration", 86400),
 		Check: check{
 			Path: textOr(health, "path", "/"), Matcher: textOr(health, "matcher", "200"), Port: textOr(health, "port", "traffic-port"),
 			TLS: textOr(health, "protocol", "HTTP") == "HTTPS", Interval: numberOr(health, "interval", 30), Timeout: numberOr(health, "timeout", 5),
@@ -149,13 +149,13 @@ func (e *Engine) backendOf(group *aws.Resource) (backendSettings, error) {
 }
 
 func (e *Engine) listenerOf(account *aws.Account, resource *aws.Resource) (listener, error) {
-	one := listener{Port: number(resource.Outputs, "port"), Scheme: strings.ToLower(textOr(resource.Outputs, "protocol", "HTTP"))}
-	if arn := text(resource.Outputs, "certificateArn"); arn != "" {
+	one := listener{Port: aws.Number(resource.Outputs, "port"), Scheme: strings.ToLower(textOr(resource.Outputs, "protocol", "HTTP"))}
+	if arn := aws.Text(resource.Outputs, "certificateArn"); arn != "" {
 		certificate := account.Resources[aws.CertificateType+"::"+arn]
 		if certificate == nil {
 			return one, fmt.Errorf("configure listener %d: its certificate %s is gone", one.Port, arn)
 		}
-		names := append([]string{text(certificate.Outputs, "domainName")}, texts(certificate.Outputs, "subjectAlternativeNames")...)
+		names := append([]string{aws.Text(certificate.Outputs, "domainName")}, aws.Texts(certificate.Outputs, "subjectAlternativeNames")...)
 		slices.Sort(names[1:])
 		file, err := e.World.Issue(certificate.ID, slices.Compact(names))
 		if err != nil {
@@ -163,20 +163,22 @@ func (e *Engine) listenerOf(account *aws.Account, resource *aws.Resource) (liste
 		}
 		one.Certificates = append(one.Certificates, file)
 	}
-	rules := slices.DeleteFunc(account.OfType(aws.ListenerRuleType), func(r *aws.Resource) bool { return text(r.Outputs, "listenerArn") != resource.ID })
-	slices.SortFunc(rules, func(a, b *aws.Resource) int { return number(a.Outputs, "priority") - number(b.Outputs, "priority") })
+	rules := slices.DeleteFunc(account.OfType(aws.ListenerRuleType), func(r *aws.Resource) bool { return aws.Text(r.Outputs, "listenerArn") != resource.ID })
+	slices.SortFunc(rules, func(a, b *aws.Resource) int {
+		return aws.Number(a.Outputs, "priority") - aws.Number(b.Outputs, "priority")
+	})
 	for i, resource := range rules {
 		condition, err := conditionOf(resource)
 		if err != nil {
 			return one, err
 		}
-		made, err := e.actionOf(account, one, i+1, objects(resource.Outputs, "actions"))
+		made, err := e.actionOf(account, one, i+1, aws.Objects(resource.Outputs, "actions"))
 		if err != nil {
 			return one, err
 		}
 		one.Rules, one.Actions = append(one.Rules, rule{i + 1, condition}), append(one.Actions, made)
 	}
-	made, err := e.actionOf(account, one, 0, objects(resource.Outputs, "defaultActions"))
+	made, err := e.actionOf(account, one, 0, aws.Objects(resource.Outputs, "defaultActions"))
 	one.Actions = append(one.Actions, made)
 	return one, err
 }
@@ -184,8 +186,8 @@ func (e *Engine) listenerOf(account *aws.Account, resource *aws.Resource) (liste
 // conditionOf writes a rule's conditions, all of which have to hold, as HAProxy's.
 func conditionOf(resource *aws.Resource) (string, error) {
 	var all []string
-	for _, condition := range objects(resource.Outputs, "conditions") {
-		paths, hosts := texts(object(condition, "pathPattern"), "values"), texts(object(condition, "hostHeader"), "values")
+	for _, condition := range aws.Objects(resource.Outputs, "conditions") {
+		paths, hosts := aws.Texts(aws.Object(condition, "pathPattern"), "values"), aws.Texts(aws.Object(condition, "hostHeader"), "values")
 		switch {
 		case len(paths) > 0:
 			all = append(all, "{ path -m reg "+patterns(paths)+" }")
@@ -216,30 +218,30 @@ func (e *Engine) actionOf(account *aws.Account, of listener, number int, actions
 		return made, fmt.Errorf("listener %d has a rule without an action", of.Port)
 	}
 	last := actions[len(actions)-1]
-	switch kind := text(last, "type"); kind {
+	switch kind := aws.Text(last, "type"); kind {
 	case "forward":
-		group := account.Resources[aws.TargetGroupType+"::"+text(last, "targetGroupArn")]
+		group := account.Resources[aws.TargetGroupType+"::"+aws.Text(last, "targetGroupArn")]
 		if group == nil {
-			return made, fmt.Errorf("listener %d forwards to the target group %q, which is gone", of.Port, text(last, "targetGroupArn"))
+			return made, fmt.Errorf("listener %d forwards to the target group %q, which is gone", of.Port, aws.Text(last, "targetGroupArn"))
 		}
 		one, err := e.backendOf(group)
 		made.Backend, made.Any = one.Name, len(one.Any) > 0
 		return made, err
 	case "redirect":
-		redirect := object(last, "redirect")
+		redirect := aws.Object(last, "redirect")
 		fill := strings.NewReplacer("#{protocol}", of.Scheme, "#{port}", strconv.Itoa(of.Port), "#{host}", "%[req.hdr(host),host_only]")
 		query := textOr(redirect, "query", "#{query}")
 		path := textOr(redirect, "path", "/#{path}")
 		if query != "#{query}" || path != "/#{path}" {
 			return made, fmt.Errorf("listener %d redirects to another path or query, which the rehearsal does not know", of.Port)
 		}
-		made.Status = strings.TrimPrefix(text(redirect, "statusCode"), "HTTP_")
+		made.Status = strings.TrimPrefix(aws.Text(redirect, "statusCode"), "HTTP_")
 		// AWS writes the port also where it is the protocol's own.
 		made.Location = fill.Replace(strings.ToLower(textOr(redirect, "protocol", "#{protocol}"))+"://"+textOr(redirect, "host", "#{host}")+":"+textOr(redirect, "port", "#{port}")) + "%[pathq]"
 		return made, checked(made.Status, strings.ReplaceAll(strings.ReplaceAll(made.Location, "[", ""), "]", ""))
 	case "fixed-response":
-		fixed := object(last, "fixedResponse")
-		made.Status, made.Kind, made.Body = text(fixed, "statusCode"), text(fixed, "contentType"), text(fixed, "messageBody")
+		fixed := aws.Object(last, "fixedResponse")
+		made.Status, made.Kind, made.Body = aws.Text(fixed, "statusCode"), aws.Text(fixed, "contentType"), aws.Text(fixed, "messageBody")
 		return made, checked(made.Status, made.Kind, strings.ReplaceAll(made.Body, " ", ""))
 	default:
 		return made, fmt.Errorf("listener %d has an action %q, which the rehearsal does not know", of.Port, kind)

@@ -42,9 +42,9 @@ func (e *Engine) Measure(ctx context.Context) error {
 	}
 	sizes := map[string]int{}
 	for _, policy := range account.OfType(aws.ScalingPolicyType) {
-		for _, instance := range serving(account, text(policy.Outputs, "autoscalingGroupName")) {
+		for _, instance := range serving(account, aws.Text(policy.Outputs, "autoscalingGroupName")) {
 			// More than this machine has no host gets.
-			sizes[instance.ID] = max(1, min(runtime.NumCPU(), aws.VCPUs(text(instance.Outputs, "instanceType"))))
+			sizes[instance.ID] = max(1, min(runtime.NumCPU(), aws.VCPUs(aws.Text(instance.Outputs, "instanceType"))))
 		}
 	}
 	if len(sizes) == 0 {
@@ -74,7 +74,7 @@ func serving(account *aws.Account, name string) []*aws.Resource {
 		return nil
 	}
 	return slices.DeleteFunc(account.Instances(group), func(instance *aws.Resource) bool {
-		return text(instance.Outputs, "lifecycleState") != inService
+		return aws.Text(instance.Outputs, "lifecycleState") != inService
 	})
 }
 
@@ -95,7 +95,7 @@ func (e *Engine) Track() error {
 	}
 	wanted := map[string]int{}
 	for _, policy := range account.OfType(aws.ScalingPolicyType) {
-		if group := account.Resources[aws.GroupType+"::"+text(policy.Outputs, "autoscalingGroupName")]; group != nil {
+		if group := account.Resources[aws.GroupType+"::"+aws.Text(policy.Outputs, "autoscalingGroupName")]; group != nil {
 			if size := e.track(account, group, policy); size != desired(group) {
 				wanted[group.ID] = size
 			}
@@ -135,16 +135,16 @@ func (e *Engine) track(account *aws.Account, group, policy *aws.Resource) int {
 	}
 	switch {
 	case above >= periodsAbove:
-		size, above = min(number(group.Outputs, "maxSize"), int(math.Ceil(float64(size)*average/goal))), 0
+		size, above = min(aws.Number(group.Outputs, "maxSize"), int(math.Ceil(float64(size)*average/goal))), 0
 	case below >= periodsBelow:
-		size, below = max(number(group.Outputs, "minSize"), size-1), 0
+		size, below = max(aws.Number(group.Outputs, "minSize"), size-1), 0
 	}
 	e.load.above[group.ID], e.load.below[group.ID] = above, below
 	return size
 }
 
 func targetOf(policy *aws.Resource) float64 {
-	goal, _ := object(policy.Outputs, "targetTrackingConfiguration")["targetValue"].(float64)
+	goal, _ := aws.Object(policy.Outputs, "targetTrackingConfiguration")["targetValue"].(float64)
 	return goal
 }
 

@@ -173,7 +173,7 @@ func enter(instance *aws.Resource, state string, now time.Time) {
 
 // since is when an instance came into its state.
 func since(instance *aws.Resource) time.Time {
-	if at, err := time.Parse(time.RFC3339Nano, text(instance.Outputs, "lifecycleSince")); err == nil {
+	if at, err := time.Parse(time.RFC3339Nano, aws.Text(instance.Outputs, "lifecycleSince")); err == nil {
 		return at
 	}
 	return instance.Created
@@ -191,15 +191,15 @@ func (g *change) follow(instance *aws.Resource) {
 		enter(instance, terminating, g.now)
 		g.did("%s is terminated: %s", instance.ID, why)
 	}
-	switch text(instance.Outputs, "lifecycleState") {
+	switch aws.Text(instance.Outputs, "lifecycleState") {
 	case waiting:
 		switch {
 		case stopped:
 			end("its host does not run")
-		case text(instance.Outputs, "healthStatus") == "Unhealthy":
+		case aws.Text(instance.Outputs, "healthStatus") == "Unhealthy":
 			end("it was set unhealthy")
 		case age >= g.heartbeat():
-			if text(g.hook(), "defaultResult") == "CONTINUE" {
+			if aws.Text(g.hook(), "defaultResult") == "CONTINUE" {
 				enter(instance, inService, g.now)
 				g.did("%s is in service: nobody completed its lifecycle action", instance.ID)
 			} else {
@@ -210,9 +210,9 @@ func (g *change) follow(instance *aws.Resource) {
 		switch {
 		case stopped:
 			end("its host does not run")
-		case text(instance.Outputs, "healthStatus") == "Unhealthy":
+		case aws.Text(instance.Outputs, "healthStatus") == "Unhealthy":
 			end("it was set unhealthy")
-		case text(g.group.Outputs, "healthCheckType") == "ELB" && age >= seconds(g.group.Outputs, "healthCheckGracePeriod", 300) && g.unhealthy(instance.ID):
+		case aws.Text(g.group.Outputs, "healthCheckType") == "ELB" && age >= seconds(g.group.Outputs, "healthCheckGracePeriod", 300) && g.unhealthy(instance.ID):
 			end("the load balancer's health check fails")
 		}
 	case terminating:
@@ -225,8 +225,8 @@ func (g *change) follow(instance *aws.Resource) {
 
 // hook is the group's launching hook.
 func (g *change) hook() map[string]any {
-	for _, hook := range objects(g.group.Outputs, "initialLifecycleHooks") {
-		if text(hook, "lifecycleTransition") == "autoscaling:EC2_INSTANCE_LAUNCHING" {
+	for _, hook := range aws.Objects(g.group.Outputs, "initialLifecycleHooks") {
+		if aws.Text(hook, "lifecycleTransition") == "autoscaling:EC2_INSTANCE_LAUNCHING" {
 			return hook
 		}
 	}
@@ -238,16 +238,16 @@ func (g *change) heartbeat() time.Duration { return seconds(g.hook(), "heartbeat
 // live are the instances that count, in the order of their launch.
 func (g *change) live() []*aws.Resource {
 	return slices.DeleteFunc(g.account.Instances(g.group), func(instance *aws.Resource) bool {
-		return text(instance.Outputs, "lifecycleState") == terminating
+		return aws.Text(instance.Outputs, "lifecycleState") == terminating
 	})
 }
 
 // desired is how many instances the group should have.
 func desired(group *aws.Resource) int {
-	least, most := number(group.Outputs, "minSize"), number(group.Outputs, "maxSize")
+	least, most := aws.Number(group.Outputs, "minSize"), aws.Number(group.Outputs, "maxSize")
 	wanted := least
 	if _, said := group.Outputs["desiredCapacity"]; said {
-		wanted = number(group.Outputs, "desiredCapacity")
+		wanted = aws.Number(group.Outputs, "desiredCapacity")
 	}
 	return max(least, min(most, wanted))
 }
@@ -260,7 +260,7 @@ func (g *change) fill() error {
 		if err != nil {
 			return fmt.Errorf("launch an instance of %s: %w", g.group.ID, err)
 		}
-		enter(made, text(made.Outputs, "lifecycleState"), g.now)
+		enter(made, aws.Text(made.Outputs, "lifecycleState"), g.now)
 		g.did("%s is launched in %s", made.ID, subnet)
 	}
 	return nil
@@ -271,7 +271,7 @@ func (g *change) shrink() {
 	for surplus := len(g.live()) - desired(g.group); surplus > 0; surplus-- {
 		_, fullest := g.subnets()
 		for _, instance := range g.live() {
-			if text(instance.Outputs, "subnetId") == fullest {
+			if aws.Text(instance.Outputs, "subnetId") == fullest {
 				enter(instance, terminating, g.now)
 				g.did("%s is terminated: the group has more than it should", instance.ID)
 				break
@@ -284,9 +284,9 @@ func (g *change) shrink() {
 func (g *change) subnets() (fewest, most string) {
 	counts := map[string]int{}
 	for _, instance := range g.live() {
-		counts[text(instance.Outputs, "subnetId")]++
+		counts[aws.Text(instance.Outputs, "subnetId")]++
 	}
-	for _, subnet := range texts(g.group.Outputs, "vpcZoneIdentifiers") {
+	for _, subnet := range aws.Texts(g.group.Outputs, "vpcZoneIdentifiers") {
 		if fewest == "" || counts[subnet] < counts[fewest] {
 			fewest = subnet
 		}

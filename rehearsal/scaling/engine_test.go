@@ -91,7 +91,7 @@ func (f *fixture) step(after time.Duration) {
 func (f *fixture) group() (ids, states []string) {
 	account := f.account()
 	for _, instance := range account.Instances(account.Resources[aws.GroupType+"::web"]) {
-		ids, states = append(ids, instance.ID), append(states, text(instance.Outputs, "lifecycleState"))
+		ids, states = append(ids, instance.ID), append(states, aws.Text(instance.Outputs, "lifecycleState"))
 	}
 	return ids, states
 }
@@ -160,7 +160,7 @@ func TestAGroupIsFilledAcrossItsSubnets(t *testing.T) {
 	assert.Equal(t, []string{waiting, waiting, waiting}, states)
 	subnets := map[string]int{}
 	for _, id := range ids {
-		subnets[text(f.account().Resources[instanceType+"::"+id].Outputs, "subnetId")]++
+		subnets[aws.Text(f.account().Resources[instanceType+"::"+id].Outputs, "subnetId")]++
 	}
 	assert.Equal(t, map[string]int{"subnet-a": 2, "subnet-b": 1}, subnets)
 	f.step(time.Second)
@@ -354,7 +354,7 @@ func TestTheConfiguration(t *testing.T) {
 	f.step(11 * time.Second)
 	assert.Contains(t, f.config, "use_backend site.any if { var(txn.rule) -m int 0 } { nbsrv(site) eq 0 }", "where all are unhealthy, all get requests")
 	f.change(func(a *aws.Account) {
-		object(a.Resources[aws.TargetGroupType+"::"+siteARN].Outputs, "healthCheck")["path"] = "/\n    server evil 1.2.3.4:80"
+		aws.Object(a.Resources[aws.TargetGroupType+"::"+siteARN].Outputs, "healthCheck")["path"] = "/\n    server evil 1.2.3.4:80"
 	})
 	require.ErrorContains(t, f.Step(t.Context()), "does not write into HAProxy's configuration")
 	assert.False(t, strings.Contains(f.config, "evil"))

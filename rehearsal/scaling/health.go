@@ -8,10 +8,11 @@ import (
 	"strconv"
 
 	"berth/rehearsal/aws"
+	"berth/rehearsal/query"
 )
 
 // targetGroup is the one that a request names.
-func (c *call) targetGroup() (*aws.Resource, *failure) {
+func (c *call) targetGroup() (*aws.Resource, *query.Failure) {
 	arn := c.form.Get("TargetGroupArn")
 	if group := c.account.Resources[aws.TargetGroupType+"::"+arn]; group != nil {
 		return group, nil
@@ -19,7 +20,7 @@ func (c *call) targetGroup() (*aws.Resource, *failure) {
 	return nil, invalid("TargetGroupNotFound", "Target groups '%s' not found", arn)
 }
 
-func namedTargetGroup(c *call) ([]*aws.Resource, *failure) {
+func namedTargetGroup(c *call) ([]*aws.Resource, *query.Failure) {
 	group, refused := c.targetGroup()
 	return []*aws.Resource{group}, refused
 }
@@ -33,7 +34,7 @@ func (c *call) asked() []string {
 	return ids
 }
 
-func describeHealth(c *call) ([]element, *failure) {
+func describeHealth(c *call) ([]query.Element, *query.Failure) {
 	group, refused := c.targetGroup()
 	if refused != nil {
 		return nil, refused
@@ -50,36 +51,36 @@ func describeHealth(c *call) ([]element, *failure) {
 			all[key.instance] = one
 		}
 	}
-	set := el("TargetHealthDescriptions")
+	set := query.El("TargetHealthDescriptions")
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		if len(ids) > 0 && !slices.Contains(ids, id) {
 			continue
 		}
-		set.children = append(set.children, c.targetElement(group, id, all[id]))
+		set.Add(c.targetElement(group, id, all[id]))
 	}
 	for _, id := range ids {
 		if all[id] == nil {
-			set.children = append(set.children, el("member", el("HealthCheckPort", number(group.Outputs, "port")), el("Target", el("Id", id), el("Port", number(group.Outputs, "port"))),
-				el("TargetHealth", el("State", "unused"), el("Reason", "Target.NotRegistered"), el("Description", "Target is not registered to the target group"))))
+			set.Add(query.El("member", query.El("HealthCheckPort", aws.Number(group.Outputs, "port")), query.El("Target", query.El("Id", id), query.El("Port", aws.Number(group.Outputs, "port"))),
+				query.El("TargetHealth", query.El("State", "unused"), query.El("Reason", "Target.NotRegistered"), query.El("Description", "Target is not registered to the target group"))))
 		}
 	}
-	return []element{set}, nil
+	return []query.Element{set}, nil
 }
 
-func (c *call) targetElement(group *aws.Resource, id string, one *target) element {
-	health := el("TargetHealth", el("State", one.state))
+func (c *call) targetElement(group *aws.Resource, id string, one *target) query.Element {
+	health := query.El("TargetHealth", query.El("State", one.state))
 	if code, description := one.reason(); code != "" {
-		health.children = append(health.children, el("Reason", code), el("Description", description))
+		health.Add(query.El("Reason", code), query.El("Description", description))
 	}
-	port := textOr(object(group.Outputs, "healthCheck"), "port", "traffic-port")
+	port := textOr(aws.Object(group.Outputs, "healthCheck"), "port", "traffic-port")
 	if port == "traffic-port" {
 		port = strconv.Itoa(one.port)
 	}
-	return el("member", el("HealthCheckPort", port), health, el("Target", el("Id", id), el("Port", cmp.Or(one.port, number(group.Outputs, "port")))))
+	return query.El("member", query.El("HealthCheckPort", port), health, query.El("Target", query.El("Id", id), query.El("Port", cmp.Or(one.port, aws.Number(group.Outputs, "port")))))
 }
 
 // deregister takes targets out of a target group.
-func deregister(c *call) ([]element, *failure) {
+func deregister(c *call) ([]query.Element, *query.Failure) {
 	group, refused := c.targetGroup()
 	if refused != nil {
 		return nil, refused
@@ -90,7 +91,7 @@ func deregister(c *call) ([]element, *failure) {
 	}
 	for _, id := range ids {
 		for _, attachment := range c.account.OfType(aws.TargetAttachmentType) {
-			if text(attachment.Outputs, "targetGroupArn") == group.ID && text(attachment.Outputs, "targetId") == id {
+			if aws.Text(attachment.Outputs, "targetGroupArn") == group.ID && aws.Text(attachment.Outputs, "targetId") == id {
 				delete(c.account.Resources, attachment.Type+"::"+attachment.ID)
 			}
 		}
@@ -98,7 +99,7 @@ func deregister(c *call) ([]element, *failure) {
 		if instance == nil {
 			return nil, invalid("InvalidTarget", "The following targets are not in a running state and cannot be deregistered: '%s'", id)
 		}
-		if gone := texts(instance.Outputs, "deregisteredFrom"); text(instance.Outputs, "autoScalingGroup") != "" && !slices.Contains(gone, group.ID) {
+		if gone := aws.Texts(instance.Outputs, "deregisteredFrom"); aws.Text(instance.Outputs, "autoScalingGroup") != "" && !slices.Contains(gone, group.ID) {
 			all := []any{group.ID}
 			for _, one := range gone {
 				all = append(all, one)
@@ -106,5 +107,5 @@ func deregister(c *call) ([]element, *failure) {
 			instance.Outputs["deregisteredFrom"] = all
 		}
 	}
-	return nil, nil
+	return []query.Element{}, nil
 }

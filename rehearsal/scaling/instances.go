@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"berth/rehearsal/aws"
+	"berth/rehearsal/query"
 )
 
 // filters are those of a request: every one has to hold, with any of its values.
@@ -18,14 +19,14 @@ func (c *call) filters() map[string][]string {
 	return all
 }
 
-func describeInstances(c *call) ([]element, *failure) {
+func describeInstances(c *call) ([]query.Element, *query.Failure) {
 	ids := c.listed("InstanceId")
 	for _, id := range ids {
 		if c.account.Resources[instanceType+"::"+id] == nil {
 			return nil, invalid("InvalidInstanceID.NotFound", "The instance ID '%s' does not exist", id)
 		}
 	}
-	set := el("reservationSet")
+	set := query.El("reservationSet")
 	for _, instance := range c.account.OfType(instanceType) {
 		if len(ids) > 0 && !slices.Contains(ids, instance.ID) {
 			continue
@@ -35,23 +36,23 @@ func describeInstances(c *call) ([]element, *failure) {
 			return nil, refused
 		}
 		if fits {
-			set.children = append(set.children, c.instanceElement(instance))
+			set.Add(c.instanceElement(instance))
 		}
 	}
-	return []element{set}, nil
+	return []query.Element{set}, nil
 }
 
 // fits says whether an instance gets through the filters. One that AWS or the rehearsal does not know is refused.
-func (c *call) fits(instance *aws.Resource) (bool, *failure) {
+func (c *call) fits(instance *aws.Resource) (bool, *query.Failure) {
 	known := map[string]string{
-		"instance-id": instance.ID, "instance-state-name": c.state(instance), "subnet-id": text(instance.Outputs, "subnetId"),
-		"private-ip-address": text(instance.Outputs, "privateIp"), "availability-zone": text(instance.Outputs, "availabilityZone"),
+		"instance-id": instance.ID, "instance-state-name": c.state(instance), "subnet-id": aws.Text(instance.Outputs, "subnetId"),
+		"private-ip-address": aws.Text(instance.Outputs, "privateIp"), "availability-zone": aws.Text(instance.Outputs, "availabilityZone"),
 	}
-	tags := object(instance.Outputs, "tagsAll")
+	tags := aws.Object(instance.Outputs, "tagsAll")
 	for name, values := range c.filters() {
 		value, is := known[name]
 		if tag, of := strings.CutPrefix(name, "tag:"); of {
-			value, is = text(tags, tag), true
+			value, is = aws.Text(tags, tag), true
 		}
 		if !is {
 			return false, invalid("InvalidParameterValue", "The filter '%s' is invalid", name)
@@ -73,28 +74,28 @@ func (c *call) state(instance *aws.Resource) string {
 	return textOr(instance.Outputs, "instanceState", "running")
 }
 
-func (c *call) instanceElement(instance *aws.Resource) element {
+func (c *call) instanceElement(instance *aws.Resource) query.Element {
 	state := c.state(instance)
-	v6, tags, groups := el("ipv6AddressesSet"), el("tagSet"), el("groupSet")
-	for _, address := range texts(instance.Outputs, "ipv6Addresses") {
-		v6.children = append(v6.children, el("item", el("ipv6Address", address), el("isPrimaryIpv6", false)))
+	v6, tags, groups := query.El("ipv6AddressesSet"), query.El("tagSet"), query.El("groupSet")
+	for _, address := range aws.Texts(instance.Outputs, "ipv6Addresses") {
+		v6.Add(query.El("item", query.El("ipv6Address", address), query.El("isPrimaryIpv6", false)))
 	}
-	all := object(instance.Outputs, "tagsAll")
+	all := aws.Object(instance.Outputs, "tagsAll")
 	for _, key := range slices.Sorted(maps.Keys(all)) {
-		tags.children = append(tags.children, el("item", el("key", key), el("value", all[key])))
+		tags.Add(query.El("item", query.El("key", key), query.El("value", all[key])))
 	}
-	for _, id := range texts(instance.Outputs, "vpcSecurityGroupIds") {
-		groups.children = append(groups.children, el("item", el("groupId", id)))
+	for _, id := range aws.Texts(instance.Outputs, "vpcSecurityGroupIds") {
+		groups.Add(query.El("item", query.El("groupId", id)))
 	}
-	described := el("item", el("instanceId", instance.ID), el("imageId", text(instance.Outputs, "ami")), el("instanceState", el("code", states[state]), el("name", state)),
-		el("instanceType", text(instance.Outputs, "instanceType")), el("launchTime", stamp(instance.Created)),
-		el("placement", el("availabilityZone", text(instance.Outputs, "availabilityZone")), el("tenancy", "default")),
-		el("subnetId", text(instance.Outputs, "subnetId")), el("privateIpAddress", text(instance.Outputs, "privateIp")))
-	if public := text(instance.Outputs, "publicIp"); public != "" {
-		described.children = append(described.children, el("ipAddress", public))
+	described := query.El("item", query.El("instanceId", instance.ID), query.El("imageId", aws.Text(instance.Outputs, "ami")), query.El("instanceState", query.El("code", states[state]), query.El("name", state)),
+		query.El("instanceType", aws.Text(instance.Outputs, "instanceType")), query.El("launchTime", stamp(instance.Created)),
+		query.El("placement", query.El("availabilityZone", aws.Text(instance.Outputs, "availabilityZone")), query.El("tenancy", "default")),
+		query.El("subnetId", aws.Text(instance.Outputs, "subnetId")), query.El("privateIpAddress", aws.Text(instance.Outputs, "privateIp")))
+	if public := aws.Text(instance.Outputs, "publicIp"); public != "" {
+		described.Add(query.El("ipAddress", public))
 	}
-	described.children = append(described.children, groups, el("architecture", "x86_64"), tags,
-		el("networkInterfaceSet", el("item", el("networkInterfaceId", text(instance.Outputs, "primaryNetworkInterfaceId")),
-			el("subnetId", text(instance.Outputs, "subnetId")), el("privateIpAddress", text(instance.Outputs, "privateIp")), v6)))
-	return el("item", el("reservationId", "r-"+strings.TrimPrefix(instance.ID, "i-")), el("ownerId", c.account.Number), el("groupSet"), el("instancesSet", described))
+	described.Add(groups, query.El("architecture", "x86_64"), tags,
+		query.El("networkInterfaceSet", query.El("item", query.El("networkInterfaceId", aws.Text(instance.Outputs, "primaryNetworkInterfaceId")),
+			query.El("subnetId", aws.Text(instance.Outputs, "subnetId")), query.El("privateIpAddress", aws.Text(instance.Outputs, "privateIp")), v6)))
+	return query.El("item", query.El("reservationId", "r-"+strings.TrimPrefix(instance.ID, "i-")), query.El("ownerId", c.account.Number), query.El("groupSet"), query.El("instancesSet", described))
 }

@@ -100,7 +100,7 @@ func (e *Engine) see(account *aws.Account) {
 		}
 	}
 	for _, group := range account.OfType(aws.GroupType) {
-		if slices.Contains(texts(group.Outputs, "enabledMetrics"), hasInService) {
+		if slices.Contains(aws.Texts(group.Outputs, "enabledMetrics"), hasInService) {
 			saw(hasInService, group.ID, len(serving(account, group.ID)))
 		}
 	}
@@ -121,10 +121,10 @@ func (e *Engine) points(account *aws.Account, at time.Time) (all []cloudwatch.Da
 		}
 	}
 	for _, balancer := range account.OfType(aws.LoadBalancerType) {
-		region, name := regionOf(balancer.ID), text(balancer.Outputs, "arnSuffix")
+		region, name := regionOf(balancer.ID), aws.Text(balancer.Outputs, "arnSuffix")
 		var sum Requests
 		for _, group := range account.OfType(aws.TargetGroupType) {
-			dimensions := map[string]string{balancerDimension: name, "TargetGroup": text(group.Outputs, "arnSuffix")}
+			dimensions := map[string]string{balancerDimension: name, "TargetGroup": aws.Text(group.Outputs, "arnSuffix")}
 			levels(region, balancerMetrics, healthyHosts, group.ID, dimensions)
 			levels(region, balancerMetrics, unhealthyHosts, group.ID, dimensions)
 			sum = sum.plus(e.metrics.requests[backend(group)])
@@ -136,7 +136,7 @@ func (e *Engine) points(account *aws.Account, at time.Time) (all []cloudwatch.Da
 		}
 	}
 	for _, group := range account.OfType(aws.GroupType) {
-		levels(regionOf(text(group.Outputs, "arn")), groupMetrics, hasInService, group.ID, map[string]string{"AutoScalingGroupName": group.ID})
+		levels(regionOf(aws.Text(group.Outputs, "arn")), groupMetrics, hasInService, group.ID, map[string]string{"AutoScalingGroupName": group.ID})
 	}
 	return all
 }

@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"berth/rehearsal/aws"
+	"berth/rehearsal/query"
 )
 
 // call is one request to the API.
@@ -22,8 +24,8 @@ type call struct {
 // operation is one that the service knows.
 type operation struct {
 	// resources are what IAM is asked about, each with its tags; nil for operations that AWS allows on everything or not at all.
-	resources func(*call) ([]*aws.Resource, *failure)
-	answer    func(*call) ([]element, *failure)
+	resources func(*call) ([]*aws.Resource, *query.Failure)
+	answer    func(*call) ([]query.Element, *query.Failure)
 	// changes is set where the account is another one afterwards.
 	changes bool
 }
@@ -49,14 +51,14 @@ func (e *Engine) ServeHTTP(response http.ResponseWriter, request *http.Request) 
 	c := &call{Engine: e}
 	c.service, _, _ = strings.Cut(request.Host, ".")
 	name, answer, refused := c.serve(request)
-	write(response, c.service, name, answer, refused)
+	query.Write(response, c.service, name, answer, refused)
 }
 
-func (c *call) serve(request *http.Request) (name string, answer []element, refused *failure) {
+func (c *call) serve(request *http.Request) (name string, answer []query.Element, refused *query.Failure) {
 	if versions[c.service] == "" || request.URL.Path != "/" {
-		return "", nil, &failure{http.StatusNotFound, "UnknownOperationException", "The rehearsal knows the Query protocol of autoscaling, elasticloadbalancing and ec2, at /."}
+		return "", nil, query.Refuse(http.StatusNotFound, "UnknownOperationException", "The rehearsal knows the Query protocol of autoscaling, elasticloadbalancing and ec2, at /.")
 	}
-	if c.region, refused = authenticate(request.Header, c.service, c.Now()); refused != nil {
+	if c.region, refused = query.Authenticate(request.Header, c.service, c.Now()); refused != nil {
 		return "", nil, refused
 	}
 	if c.form, refused = readForm(request); refused != nil {
@@ -86,13 +88,13 @@ func (c *call) serve(request *http.Request) (name string, answer []element, refu
 		err = run(c.account)
 	}
 	if err != nil && refused == nil {
-		refused = &failure{http.StatusInternalServerError, "InternalFailure", err.Error()}
+		refused = query.Refuse(http.StatusInternalServerError, "InternalFailure", err.Error())
 	}
 	return name, answer, refused
 }
 
 // readForm reads the parameters, of the body or of the URL.
-func readForm(request *http.Request) (url.Values, *failure) {
+func readForm(request *http.Request) (url.Values, *query.Failure) {
 	text := request.URL.RawQuery
 	if request.Method == http.MethodPost {
 		body, err := io.ReadAll(io.LimitReader(request.Body, bodyLimit))
@@ -109,11 +111,11 @@ func readForm(request *http.Request) (url.Values, *failure) {
 }
 
 // authorize asks whether an instance's role may.
-func (c *call) authorize(known operation, name string) *failure {
+func (c *call) authorize(known operation, name string) *query.Failure {
 	action := c.service + ":" + name
 	resources := []*aws.Resource{nil}
 	if known.resources != nil {
-		var refused *failure
+		var refused *query.Failure
 		if resources, refused = known.resources(c); refused != nil {
 			return refused
 		}
@@ -122,11 +124,11 @@ func (c *call) authorize(known operation, name string) *failure {
 		asked := aws.Request{Action: action, Resource: "*", Context: map[string][]string{}}
 		if resource != nil {
 			asked.Resource = textOr(resource.Outputs, "arn", resource.ID)
-			for key, value := range object(resource.Outputs, "tagsAll") {
+			for key, value := range aws.Object(resource.Outputs, "tagsAll") {
 				asked.Context["aws:ResourceTag/"+key] = []string{fmt.Sprint(value)}
 			}
-			for _, tag := range objects(resource.Outputs, "tags") {
-				asked.Context["aws:ResourceTag/"+text(tag, "key")] = []string{text(tag, "value")}
+			for _, tag := range aws.Objects(resource.Outputs, "tags") {
+				asked.Context["aws:ResourceTag/"+aws.Text(tag, "key")] = []string{aws.Text(tag, "value")}
 			}
 		}
 		if c.account.SomeRoleMay(asked) {
@@ -134,12 +136,28 @@ func (c *call) authorize(known operation, name string) *failure {
 		}
 		message := "User is not authorized to perform: " + action + " on resource: " + asked.Resource + " because no identity-based policy allows the " + action + " action"
 		if c.service == "ec2" {
-			return &failure{http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. " + message}
+			return query.Refuse(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. "+message)
 		}
-		return &failure{http.StatusForbidden, "AccessDenied", message}
+		return query.Refuse(http.StatusForbidden, "AccessDenied", message)
 	}
 	return nil
 }
+
+func invalid(code, format string, args ...any) *query.Failure {
+	return query.Refuse(http.StatusBadRequest, code, fmt.Sprintf(format, args...))
+}
+
+// each makes a list of texts, one per element of the name.
+func each(list, name string, texts []string) query.Element {
+	made := query.El(list)
+	for _, text := range texts {
+		made.Add(query.El(name, text))
+	}
+	return made
+}
+
+// stamp is a time as AWS writes it.
+func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // listed are the values of a list: NAME.1, NAME.2, …
 func (c *call) listed(name string) []string {

@@ -62,22 +62,22 @@ func registered(account *aws.Account) map[targetKey]*target {
 	add := func(group *aws.Resource, id string, port int) {
 		if instance := account.Resources[instanceType+"::"+id]; instance != nil && group != nil {
 			if port == 0 {
-				port = number(group.Outputs, "port")
+				port = aws.Number(group.Outputs, "port")
 			}
-			all[targetKey{group.ID, id}] = &target{state: stateInitial, address: text(instance.Outputs, "privateIp"), port: port}
+			all[targetKey{group.ID, id}] = &target{state: stateInitial, address: aws.Text(instance.Outputs, "privateIp"), port: port}
 		}
 	}
 	find := func(arn string) *aws.Resource { return account.Resources[aws.TargetGroupType+"::"+arn] }
 	for _, attachment := range account.OfType(aws.TargetAttachmentType) {
-		add(find(text(attachment.Outputs, "targetGroupArn")), text(attachment.Outputs, "targetId"), number(attachment.Outputs, "port"))
+		add(find(aws.Text(attachment.Outputs, "targetGroupArn")), aws.Text(attachment.Outputs, "targetId"), aws.Number(attachment.Outputs, "port"))
 	}
 	for _, group := range account.OfType(aws.GroupType) {
 		for _, instance := range account.Instances(group) {
-			if text(instance.Outputs, "lifecycleState") != inService {
+			if aws.Text(instance.Outputs, "lifecycleState") != inService {
 				continue
 			}
-			for _, arn := range texts(group.Outputs, "targetGroupArns") {
-				if !slices.Contains(texts(instance.Outputs, "deregisteredFrom"), arn) {
+			for _, arn := range aws.Texts(group.Outputs, "targetGroupArns") {
+				if !slices.Contains(aws.Texts(instance.Outputs, "deregisteredFrom"), arn) {
 					add(find(arn), instance.ID, 0)
 				}
 			}
@@ -151,7 +151,7 @@ func (t *target) observe(group *aws.Resource, status Status, known bool, now tim
 	if !known {
 		return
 	}
-	check := object(group.Outputs, "healthCheck")
+	check := aws.Object(group.Outputs, "healthCheck")
 	failed := seconds(check, "interval", 30) * time.Duration(numberOr(check, "unhealthyThreshold", 2))
 	switch {
 	case status.Up:

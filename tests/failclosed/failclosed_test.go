@@ -184,7 +184,7 @@ func states(t *testing.T, stand string) map[string]world {
 	w.put(t, "etc/berth/hosts.json", siteHosts)
 	require.NoError(t, os.Symlink("starting", w.of("data/releases/current")))
 	certificate(t, w, "world/certificate", 80)
-	w.put(t, "world/settings/edge", `{"DOMAIN":"site.example","NGINX":"server {}","NGINX_SERVER":"root /;","HOSTNAMES":`+siteHosts+`,"CERTIFICATE":`+certificateSettings+`,"ACCOUNT_BINDING":"","ACME_ROOTS":"","USERS":{"alice":"geheim"},"PROXIES":"cloudflare","OWN":"","NETWORK":""}`)
+	w.put(t, "world/settings/edge", `{"DOMAIN":"site.example","NGINX":"server {}","NGINX_SERVER":"root /;","HOSTNAMES":`+siteHosts+`,"CERTIFICATE":`+certificateSettings+`,"ACCOUNT_BINDING":"","ACME_ROOTS":"","USERS":{"alice":"geheim"},"PROXIES":"cloudflare","OWN":""}`)
 	w.put(t, "world/settings/operations", `{"SSH_USER":"admin","OPERATIONS":`+operationsSettings+`,"JOBS":`+jobs+`}`)
 	var commits []string
 	for _, page := range []string{"one", "two"} {

@@ -90,10 +90,9 @@ func severalStates(t *testing.T, stand, folder string, all map[string]world, rel
 	alone := all["new"].copied(t, made(t, folder, "alone"))
 	alone.put(t, "etc/passwd", "root:x:0:0:root:/root:/bin/bash\ndocker-registry:x:999:999::/:/bin/false\n")
 	alone.put(t, "etc/group", "root:x:0:\ndocker-registry:x:999:\n")
-	alone.put(t, "etc/berth/edge-settings.json", "{}")
 	alone.put(t, "var/log/berth/servers.log", "a line\n")
 	settings := func(w world, servers int) {
-		w.put(t, "world/settings/servers", fmt.Sprintf(`{"GROUP":"web-1","TARGET_GROUP":"arn:site","REGION":"eu-central-1","REACH":"100.64.20.0/24","NETWORK":"10.20.0.0/16","FLEET_KEY":"a key","WEB_HOST_KEY":"ssh-ed25519 AAAA","MIN":%d,"FIRST":true,"BALANCER":"site.elb.example.com"}`, servers))
+		w.put(t, "world/settings/servers", fmt.Sprintf(`{"GROUP":"web-1","TARGET_GROUP":"arn:site","REGION":"eu-central-1","REACH":"100.64.20.0/24","NETWORK":"10.20.0.0/16","FLEET_KEY":"a key","WEB_HOST_KEY":"ssh-ed25519 AAAA","MIN":%d,"FIRST":true,"BALANCER":"site.elb.example.com","EDGE":{}}`, servers))
 	}
 	group, instances := "", ""
 	for address, id := range webServers {

@@ -37,7 +37,27 @@ func (s scene) in(t *testing.T) scene { return scene{s.Rehearsal.In(t), s.roots}
 
 // visitors come to the site by its name, whose address they know for a second.
 func (s scene) visitors(rate int, holds time.Duration) *load.Run {
-	return load.Start(s.T().Context(), s.target(holds), load.Plan{Rate: rate, Request: "/work?ms=20", WritePath: "/count", WebSockets: 5, SocketPath: "/ws"})
+	return load.Start(s.T().Context(), s.target(holds), everything(rate))
+}
+
+// everything is all that visitors do, with the data and without.
+func everything(rate int) load.Plan {
+	return load.Plan{Rate: rate, Request: "/work?ms=20", WritePath: "/count", WebSockets: 5, SocketPath: "/ws"}
+}
+
+// measure is what visitors notice in so long a time.
+func (s scene) measure(plan load.Plan, length time.Duration) load.Report {
+	run := load.Start(s.T().Context(), s.target(time.Second), plan)
+	time.Sleep(length)
+	return run.Stop()
+}
+
+// awaitWell waits for a second in which everything is answered.
+func (s scene) awaitWell(plan load.Plan, within time.Duration) {
+	s.T().Helper()
+	for began := time.Now(); s.measure(plan, time.Second).Failed > 0; {
+		require.Less(s.T(), time.Since(began), within)
+	}
 }
 
 func (s scene) target(holds time.Duration) load.Target {
@@ -220,7 +240,6 @@ func TestSeveralServers(t *testing.T) {
 		s := s.in(t)
 		gone := s.web("InService")[0]
 		run := s.visitors(100, time.Second)
-		time.Sleep(2 * time.Second)
 		s.docker("kill", s.host(gone))
 		began := time.Now()
 		require.Eventually(t, func() bool {
@@ -240,23 +259,14 @@ func TestSeveralServers(t *testing.T) {
 		s := s.in(t)
 		first := s.first()
 		s.docker("stop", "--time", "120", s.host(first))
-		// The load balancer takes it out by two checks that fail. What needs no data is answered then.
-		time.Sleep(16 * time.Second)
-		run := load.Start(t.Context(), s.target(time.Second), load.Plan{Rate: 100, Request: "/work?ms=20"})
-		time.Sleep(5 * time.Second)
-		away := run.Stop()
+		// The load balancer takes it out by two checks that fail. What needs no data is answered from then on.
+		dataless := load.Plan{Rate: 100, Request: "/work?ms=20"}
+		s.awaitWell(dataless, 20*time.Second)
+		away := s.measure(dataless, 5*time.Second)
 		assert.Zero(t, away.Failed, "requests that failed while the first server was away: %v", away.Reasons)
 		s.docker("start", s.host(first))
 		began := time.Now()
-		// Until a second passes in which everything is answered, what needs the data included.
-		for {
-			run := s.visitors(100, time.Second)
-			time.Sleep(time.Second)
-			if visitors := run.Stop(); visitors.Failed == 0 {
-				break
-			}
-			require.Less(t, time.Since(began), wait)
-		}
+		s.awaitWell(everything(100), wait)
 		report.Add(t, section, "From the first server's start after a shutdown to the first second in which every request was answered, writes included", time.Since(began).Round(time.Second).String())
 		s.await(2)
 	})

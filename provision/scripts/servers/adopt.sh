@@ -16,7 +16,7 @@ greets() {
 # the first. What is done already is done in seconds.
 provision_server() {
   local now name text settings=$BERTH_ETC/edge-settings.json
-  [ -e "$settings" ] || fail edge-settings-missing "the settings of nginx for web servers are missing; have the first server's edge step write them: pulumi up --replace \"\$(pulumi stack --show-urns | grep -o 'urn:pulumi:[^ ]*Command::edge')\""
+  [ -e "$settings" ] || fail edge-settings-missing "the settings of nginx for web servers are missing; have the step servers write them: pulumi up --replace \"\$(pulumi stack --show-urns | grep -o 'urn:pulumi:[^ ]*Command::servers')\""
   read_text now made
   # shellcheck disable=SC2310 # greets is one command
   await "$BOOTS_WITHIN" greets "$1" || fail server-not-answering "server $1 does not answer over SSH within $BOOTS_WITHIN seconds, or shows another host key than the group's"

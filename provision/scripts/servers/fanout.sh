@@ -244,7 +244,7 @@ servers_back() {
   [ "${#WEB[@]}" -gt 0 ] || return 0
   for server in "${!BEGUN[@]}"; do kill "${BEGUN[$server]}" 2>/dev/null || true; done
   begun
-  rm -rf "${PACK:-/run/berth/servers/none}"
+  [ -z "$PACK" ] || rm -rf "$PACK"
   begin back_on "${1:-starting}" "$2"
   begun
   for server in "${WEB[@]}"; do

@@ -144,22 +144,9 @@ know_proxies() {
   fi
 }
 
-# keep_settings keeps $1, this step's settings, for the web servers of several (servers/adopt.sh). They ask for no certificate.
-keep_settings() {
-  local text file=$BERTH_ETC/edge-settings.json
-  if [ -z "$NETWORK" ] || [ -e "$BERTH_ETC/role" ]; then
-    rm -f "$file"
-    return
-  fi
-  read_text text jq '.ACCOUNT_BINDING = ""' <<<"$1"
-  put "$file" 0600 <<<"$text"
-}
-
 main() {
-  local file given
-  given=$(cat)
-  exec <<<"$given"
-  step_settings DOMAIN NGINX NGINX_SERVER HOSTNAMES:object CERTIFICATE:object ACCOUNT_BINDING ACME_ROOTS USERS:object PROXIES OWN NETWORK
+  local file
+  step_settings DOMAIN NGINX NGINX_SERVER HOSTNAMES:object CERTIFICATE:object ACCOUNT_BINDING ACME_ROOTS USERS:object PROXIES OWN
   # What nginx's workers read; a file with a secret in it has its own mode.
   umask 022
   rm -f /etc/nginx/sites-enabled/default
@@ -198,7 +185,6 @@ main() {
   # shellcheck disable=SC2310 # await runs one command
   await 30 curl --silent --fail --output /dev/null --max-time 5 --header "Host: $DOMAIN" http://127.0.0.1/ ||
     fail nginx-not-answering "nginx does not answer on port 80; look with: systemctl status nginx"
-  keep_settings "$given"
   say "nginx answers on ports 80 and 443"
 }
 

@@ -99,9 +99,11 @@ EOF
 
 main() {
   local text
-  step_settings GROUP TARGET_GROUP REGION REACH NETWORK FLEET_KEY WEB_HOST_KEY MIN:number FIRST:boolean BALANCER
+  step_settings GROUP TARGET_GROUP REGION REACH NETWORK FLEET_KEY WEB_HOST_KEY MIN:number FIRST:boolean BALANCER EDGE:object
   umask 022
   install -d -m 0700 "$FLEET" "$SERVERS"
+  # The step edge of web servers gets what that of this server had.
+  put "$BERTH_ETC/edge-settings.json" 0600 <<<"$EDGE"
   put "$FLEET/key" 0600 <<<"$FLEET_KEY"
   put "$FLEET/known_hosts" 0600 <<<"berth-web $WEB_HOST_KEY"
   # shellcheck disable=SC2016 # jq's variables
