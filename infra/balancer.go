@@ -21,8 +21,8 @@ const (
 	// tlsPolicy offers TLS 1.2 and 1.3 with forward secrecy alone, as nginx does.
 	tlsPolicy = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
-	// usualIdle and maxIdle are seconds that a connection may be silent: Elastic Load Balancing's default and its limit.
-	usualIdle, maxIdle = 60, 4000
+	// usualIdle is Elastic Load Balancing's default of the seconds that a connection may be silent.
+	usualIdle = 60
 
 	// validation is how long Certificate Manager has to see the records. It takes minutes most often; where the zone is not
 	// delegated it would never end.
@@ -246,5 +246,5 @@ func Idle(cfg *config.Config) int {
 	for i := range cfg.Routes {
 		longest = max(longest, cfg.Routes[i].Timeout)
 	}
-	return min(longest+5, maxIdle)
+	return min(longest+5, config.MaxIdle)
 }

@@ -231,7 +231,7 @@ func (s *Servers) permit(ctx *pulumi.Context, args *ServersArgs) (*iam.RolePolic
 	group := "arn:aws:autoscaling:*:*:autoScalingGroup:*:autoScalingGroupName/" + s.name
 	document := args.Balancer.TargetGroupARN.ApplyT(func(targets string) string {
 		return policy{
-			{Effect: "Allow", Action: []string{"autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances", "elasticloadbalancing:DescribeTargetHealth"}, Resource: []string{"*"}},
+			{Effect: "Allow", Action: []string{"autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances"}, Resource: []string{"*"}},
 			{Effect: "Allow", Action: []string{"autoscaling:CompleteLifecycleAction", "autoscaling:SetInstanceHealth"}, Resource: []string{group}},
 			{Effect: "Allow", Action: []string{"elasticloadbalancing:DeregisterTargets"}, Resource: []string{targets}},
 		}.String()

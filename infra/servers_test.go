@@ -351,7 +351,7 @@ func TestWhatTheFirstServerMayDoAboutWebServers(t *testing.T) {
 	permission := grow(t, nil, nil).named(t, "iam/rolePolicy:RolePolicy", "berth-servers")
 	assert.Equal(t, "berth-host-1234567", text(permission, "role"))
 	assert.JSONEq(t, `{"Version":"2012-10-17","Statement":[
-		{"Effect":"Allow","Action":["autoscaling:DescribeAutoScalingGroups","ec2:DescribeInstances","elasticloadbalancing:DescribeTargetHealth"],"Resource":["*"]},
+		{"Effect":"Allow","Action":["autoscaling:DescribeAutoScalingGroups","ec2:DescribeInstances"],"Resource":["*"]},
 		{"Effect":"Allow","Action":["autoscaling:CompleteLifecycleAction","autoscaling:SetInstanceHealth"],"Resource":["arn:aws:autoscaling:*:*:autoScalingGroup:*:autoScalingGroupName/web-berth-production"]},
 		{"Effect":"Allow","Action":["elasticloadbalancing:DeregisterTargets"],"Resource":["arn:of:site"]}]}`, text(permission, "policy"))
 }

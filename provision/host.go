@@ -90,6 +90,8 @@ func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment
 		var err error
 		switch step.name {
 		case "servers":
+			builder.first = builder.after
+		case "operations":
 			err = builder.startServers(environment)
 		case "joined":
 			err = builder.pointNames(cfg, environment)
@@ -142,7 +144,7 @@ func (h *Host) sequence(cfg *config.Config, environment *infra.Environment, stac
 		return nil, err
 	}
 	certificate = append(certificate, "ssl-manager.sh")
-	servers, err := serversStep(cfg, environment, edge)
+	servers, joined, err := serversSteps(cfg, environment, edge)
 	if err != nil {
 		return nil, err
 	}
@@ -159,20 +161,22 @@ func (h *Host) sequence(cfg *config.Config, environment *infra.Environment, stac
 		{name: "firewall", seconds: 60, scripts: []string{"edge/firewall.nft"}},
 		// It waits for a release that somebody has begun by hand (release/lock.sh).
 		{name: "edge", seconds: 900, scripts: append(slices.Clone(certificate), "edge/starting.html", "edge/maintenance.html", "edge/proxy.conf", "edge/grpc.conf", "edge/proxies.sh", "edge/cloudflare.txt", "edge/cloudfront.txt", "edge/slots.sh", "edge/spool.sh", "release/plan.sh", "release/upstreams.sh", "release/routes.jq", "release/hosts.jq", "release/lock.sh"), settings: edge},
+	}, servers, []step{
 		{name: "release", seconds: 3600, scripts: append(slices.Clone(parts), "deploy.sh", "aws.sh"), settings: release, output: &h.ReleaseOutput},
 		{name: "operations", seconds: 600, settings: operations, scripts: append(slices.Clone(parts), append(checks, "health-check.sh", "log-monitor.sh", "aws.sh")...)},
-	}, servers, []step{
+	}, joined, []step{
 		// The certificate follows the edge's settings: another name asks for another certificate.
 		{name: "certificate", seconds: 1800, scripts: certificate, settings: edge, output: &h.CertificateOutput},
 	}), nil
 }
 
-// serversStep has the server be the first of several; there is no such step with one. It runs again when the settings of nginx change,
-// which web servers have, too.
-func serversStep(cfg *config.Config, environment *infra.Environment, edge pulumi.StringOutput) ([]step, error) {
+// serversSteps are the two of several servers; there are none with one. The first has the server be the first of several, before anything
+// is released: a new first server is to know the others by then, and they its settings of nginx. It runs again when those change. After
+// the second, the others have joined.
+func serversSteps(cfg *config.Config, environment *infra.Environment, edge pulumi.StringOutput) (first, last []step, err error) {
 	servers := environment.Servers
 	if servers == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	var names []string
 	if err := fs.WalkDir(scripts.FS, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -181,12 +185,12 @@ func serversStep(cfg *config.Config, environment *infra.Environment, edge pulumi
 		}
 		return err
 	}); err != nil {
-		return nil, fmt.Errorf("list the scripts: %w", err)
+		return nil, nil, fmt.Errorf("list the scripts: %w", err)
 	}
 	// Web servers get all of them.
 	sources, err := fingerprint(names...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	text := pulumi.All(servers.GroupName, servers.TargetGroupARN, servers.FleetPrivate, servers.WebHostPublic, servers.BalancerName, environment.Server.InstanceID, edge).ApplyT(
 		func(values []any) (string, error) {
@@ -196,11 +200,9 @@ func serversStep(cfg *config.Config, environment *infra.Environment, edge pulumi
 			})
 		}).(pulumi.StringOutput)
 	joined := text.ApplyT(func(text string) (string, error) { return joinedSettings(cfg, text) }).(pulumi.StringOutput)
-	return []step{
-		{name: "servers", seconds: 900, settings: pulumi.ToSecret(text).(pulumi.StringOutput), remove: "sudo -n /opt/berth/servers.sh leave"},
-		// Between the two the group is started: its servers find a first one that waits for them. It runs again with the other.
-		{name: "joined", seconds: 1800, settings: pulumi.Unsecret(joined).(pulumi.StringOutput)},
-	}, nil
+	return []step{{name: "servers", seconds: 900, settings: pulumi.ToSecret(text).(pulumi.StringOutput), remove: "sudo -n /opt/berth/servers.sh leave"}},
+		// It runs again with the other.
+		[]step{{name: "joined", seconds: 1800, settings: pulumi.Unsecret(joined).(pulumi.StringOutput)}}, nil
 }
 
 // builder declares remote commands in a row.
@@ -215,6 +217,8 @@ type builder struct {
 	guarded    *pulumi.ResourceHookBinding
 	// after is what the next command waits for.
 	after []pulumi.Resource
+	// first is the command that has the server be the first of several; none with one.
+	first []pulumi.Resource
 }
 
 func newBuilder(ctx *pulumi.Context, host *Host, environment *infra.Environment) (*builder, error) {
@@ -284,14 +288,18 @@ func (b *builder) step(s step) error {
 	return nil
 }
 
-// startServers starts the group of web servers, which the first one waits for by then.
+// startServers starts the group of web servers, when the first one waits for them and serves what they are to serve.
 func (b *builder) startServers(environment *infra.Environment) error {
-	first := b.after
+	if environment.Servers == nil {
+		return nil
+	}
 	before := len(environment.Servers.Listeners)
-	if err := environment.Servers.Start(b.ctx, first); err != nil {
+	// The command is named itself: on the way back it undoes what the group's servers need, and they go first.
+	released := b.after
+	if err := environment.Servers.Start(b.ctx, slices.Concat(b.first, released)); err != nil {
 		return err
 	}
-	b.after = append(slices.Clone(first), environment.Servers.Listeners[before:]...)
+	b.after = append(slices.Clone(released), environment.Servers.Listeners[before:]...)
 	return nil
 }
 

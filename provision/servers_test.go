@@ -20,7 +20,7 @@ import (
 func several(t *testing.T) *rebooted {
 	t.Helper()
 	r := newRebooted(t)
-	r.write("etc/servers.json", `{"GROUP":"web-1","TARGET_GROUP":"arn:site","REGION":"eu-central-1","REACH":"100.64.20.0/24","NETWORK":"10.0.0.0/16","BALANCER":"site.elb.example.com"}`)
+	r.write("etc/servers.json", `{"GROUP":"web-1","TARGET_GROUP":"arn:site","REGION":"eu-central-1","REACH":"100.64.20.0/24","NETWORK":"10.0.0.0/16","BALANCER":"site.elb.example.com","FIRST":true}`)
 	r.write("etc/release.json", `{"DOMAIN":"app.example.com","HEALTHY_WITHIN":5,"DRAIN_WITHIN":5,"KEEP":3,"APP":{"routes":[]}}`)
 	r.write("etc/edge-settings.json", `{}`)
 	return r
@@ -283,13 +283,13 @@ func TestFollowDoesNothingElse(t *testing.T) {
 	r.write("data/releases/abc/slot", "1\n")
 	said, err = follow("state")
 	require.NoError(t, err, said)
-	assert.JSONEq(t, `{"release":"abc","ready":false,"settled":false,"reboot":false}`, said)
+	assert.JSONEq(t, `{"release":"abc","ready":false,"settled":false,"reboot":false,"maintenance":false}`, said)
 	said, err = r.source("edge/slots.sh", "point current abc")
 	require.NoError(t, err, said)
 	r.write("data/releases/abc/released.json", "{}")
 	said, err = follow("state")
 	require.NoError(t, err, said)
-	assert.JSONEq(t, `{"release":"abc","ready":true,"settled":true,"reboot":false}`, said)
+	assert.JSONEq(t, `{"release":"abc","ready":true,"settled":true,"reboot":false,"maintenance":false}`, said)
 }
 
 // TestFollowTakesInWholeReleasesAlone: half an archive, or another release, changes nothing.
@@ -412,8 +412,24 @@ on() { local id=$1; shift 2; echo "$id: $*" >>"$DIR/asked"; case "$id $*" in $FA
 	assert.FileExists(t, filepath.Join(r.data, "servers", "i-0a.json"))
 
 	said, err = run("i-0a*switch*", "1")
+	require.Error(t, err, said)
+	assert.Contains(t, said, "release new is not well on i-0a")
+	assert.NotContains(t, said, "asks AWS", "it goes back with all others")
+	assert.FileExists(t, filepath.Join(r.data, "servers", "i-0a.json"))
+
+	said, err = r.inServers(`FAILS='i-0a*switch*' CODE=255` + "\n" + fake + `load_settings() { GROUP=web-1 TARGET_GROUP=arn:site FIRST=false; }` + "\n" + release)
+	require.Error(t, err, said)
+	assert.Contains(t, said, "not one of 1 web servers answers over SSH", "nothing else takes requests")
+	assert.NotContains(t, said, "asks AWS")
+
+	said, err = run("i-0a*switch*", "255")
 	require.NoError(t, err, said)
 	assert.Contains(t, said, "server i-0a is taken out and replaced, because it does not switch to release new")
+
+	said, err = r.inServers(fake + `need_one_server restored; echo went on`)
+	require.Error(t, err, said)
+	assert.Contains(t, said, "pulumi config set berth:servers 1 && pulumi up")
+	assert.NotContains(t, said, "went on")
 
 	// An ssh that ends well and prints nothing has done nothing, and one that is not there says nothing of the servers.
 	r.write("data/servers/i-0a.json", `{"address":"10.0.1.1","made":"m","release":"abc"}`)
@@ -479,7 +495,7 @@ func TestANewServerJoinsInOrder(t *testing.T) {
 		r.write("data/releases/abc/"+name, "1\n")
 	}
 	fake := `push_images() { echo "pushes $1" >>"$DIR/done"; }; reach() { :; }; pack() { mktemp -d "$SOCKETS/pack.XXXXXXXX"; }; call() { printf '%s\n' "AWS $2 ${*: -1}" >>"$DIR/done"; }; made() { echo m; }
-on() { local id=$1; shift 2; case "$*" in *" state") [ -e "$DIR/joined" ] || { echo '{"release":"","ready":false,"settled":true}'; return; }; echo '{"release":"abc","ready":true,"settled":true}' ;; "echo here") echo here ;; *) cat >/dev/null; printf "%s\n" "$id $*" | sed -n 1p | sed "s|$DIR/scripts|/opt/berth|; s/^\(i-[0-9a-f]* #\).*/\1/" >>"$DIR/done"; [[ "$*" != *" settle "* ]] || touch "$DIR/joined"; [[ "$*" != *follow.sh* ]] || echo "done: ${*:4}" ;; esac; }
+on() { local id=$1; shift 2; case "$*" in *" state") [ -e "$DIR/joined" ] || { echo '{"release":"","ready":false,"settled":true,"maintenance":false}'; return; }; echo '{"release":"abc","ready":true,"settled":true,"maintenance":false}' ;; "echo here") echo here ;; *) cat >/dev/null; printf "%s\n" "$id $*" | sed -n 1p | sed "s|$DIR/scripts|/opt/berth|; s/^\(i-[0-9a-f]* #\).*/\1/" >>"$DIR/done"; [[ "$*" != *" settle "* ]] || touch "$DIR/joined"; [[ "$*" != *follow.sh* ]] || echo "done: ${*:4}" ;; esac; }
 `
 	said, err := r.inServers(fake + `attend i-0a Pending:Wait 10.0.1.7; attend i-0a Pending:Wait 10.0.1.7; attend i-0a InService 10.0.1.7`)
 	require.NoError(t, err, said)
@@ -531,7 +547,7 @@ sleep() { command sleep 0.3; if [ $((ROUND += 1)) -gt 40 ] || [ "${FAILURES[i-0a
 func TestAServerThatMissedAReleaseWaitsForTheOneUnderWay(t *testing.T) {
 	r := several(t)
 	r.write("data/servers/i-0a.json", `{"address":"10.0.1.7","made":"m","release":"old"}`)
-	said, err := r.inServers(`made() { echo m; }; join_server() { echo "joins $1"; }; on() { echo '{"release":"old","ready":true,"settled":false}'; }
+	said, err := r.inServers(`made() { echo m; }; join_server() { echo "joins $1"; }; on() { echo '{"release":"old","ready":true,"settled":false,"maintenance":false}'; }
 exec 7>>"$LOCK"; flock 7; attend i-0a InService 10.0.1.7; echo later; exec 7>&-; attend i-0a InService 10.0.1.7`)
 	require.NoError(t, err, said)
 	assert.Contains(t, said, "later\njoins i-0a\n")

@@ -211,7 +211,7 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 		"DOMAIN": "app.example.com", "REPOSITORY": "ssh://git@git.example.com:2222/a.git", "COMMIT": "abc", "COMPOSE_FILE": "deploy/my compose.yaml", "STRATEGY": "",
 		"HEALTHY_WITHIN": "60", "DRAIN_WITHIN": "0", "KEEP": "3", "NAMES": "app.example.com www.example.com", "ADDRESS": "192.0.2.7", "EMAIL": "", "DIRECTORY": "",
 		"STAGING_DIRECTORY": "", "PROFILE": "", "REGION": "eu-central-1", "MONITORED": "true", "BUCKET": "dumps", "DRILL_DAYS": "5",
-		"GROUP": "web-1", "TARGET_GROUP": "arn:site", "REACH": "100.64.20.0/24", "NETWORK": "10.0.0.0/16",
+		"GROUP": "web-1", "TARGET_GROUP": "arn:site", "REACH": "100.64.20.0/24", "NETWORK": "10.0.0.0/16", "FIRST": "false",
 	}, found)
 }
 

@@ -144,7 +144,7 @@ func TestTheBoundaryIsTheAdministrators(t *testing.T) {
 			assert.Contains(t, []string{
 				"autoscaling:CompleteLifecycleAction", "autoscaling:DescribeAutoScalingGroups", "autoscaling:SetInstanceHealth", "cloudwatch:PutMetricData",
 				"ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteSnapshot", "ec2:DescribeInstances", "ec2:DescribeSnapshots", "ec2:DescribeVolumes",
-				"elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:DescribeTargetHealth", "s3:PutObject",
+				"elasticloadbalancing:DeregisterTargets", "s3:PutObject",
 			}, action, "what a server or Data Lifecycle Manager needs, and nothing that gives more")
 		}
 	}

@@ -14,9 +14,9 @@ const (
 	maxServers = 20
 	// minCPU and maxCPU are percent: below, servers never leave; above, they come too late. Source: a choice.
 	minCPU, maxCPU = 10, 90
-	// maxIdle is how many seconds a load balancer keeps a connection that is silent. Source: Elastic Load Balancing, "Edit attributes for
+	// MaxIdle is how many seconds a load balancer keeps a connection that is silent. Source: Elastic Load Balancing, "Edit attributes for
 	// your Application Load Balancer", idle_timeout.timeout_seconds.
-	maxIdle = 4000
+	MaxIdle = 4000
 	// maxCommonName is how long the first name of a certificate of ACM may be. Source: ACM API Reference, "RequestCertificate".
 	maxCommonName = 64
 )
@@ -165,16 +165,16 @@ func (l *loader) several() {
 	if slices.Equal(c.TrustedProxies, []string{"cloudflare"}) {
 		l.problem("cloudflare-header-with-servers", "trustedProxies", "", "with cloudflare as the only proxy, a visitor's address is read in CF-Connecting-IP, which the load balancer takes from anybody; several servers read X-Forwarded-For", remove("trustedProxies"))
 	}
-	if c.Timeout > maxIdle {
-		l.problem("timeout-with-servers", "timeout", strconv.Itoa(c.Timeout), fmt.Sprintf("with several servers, the load balancer ends a connection that is silent for %d seconds", maxIdle), set("timeout", strconv.Itoa(maxIdle)))
+	if c.Timeout > MaxIdle {
+		l.problem("timeout-with-servers", "timeout", strconv.Itoa(c.Timeout), fmt.Sprintf("with several servers, the load balancer ends a connection that is silent for %d seconds", MaxIdle), set("timeout", strconv.Itoa(MaxIdle)))
 	}
 	for i, route := range l.declared {
 		at := fmt.Sprintf("routes[%d]", i)
 		if route.Protocol == ProtocolGRPC {
 			l.problem("grpc-with-servers", at+".protocol", route.Protocol, "with several servers, the load balancer speaks HTTP/1.1 to the servers, and gRPC needs HTTP/2; a gRPC route needs one server", one)
 		}
-		if route.Timeout > maxIdle {
-			l.problem("route-timeout-with-servers", at+".timeout", strconv.Itoa(route.Timeout), fmt.Sprintf("with several servers, the load balancer ends a connection that is silent for %d seconds", maxIdle), set(at+".timeout", strconv.Itoa(maxIdle)))
+		if route.Timeout > MaxIdle {
+			l.problem("route-timeout-with-servers", at+".timeout", strconv.Itoa(route.Timeout), fmt.Sprintf("with several servers, the load balancer ends a connection that is silent for %d seconds", MaxIdle), set(at+".timeout", strconv.Itoa(MaxIdle)))
 		}
 	}
 }

@@ -265,7 +265,8 @@ func TestSeveralServersAreDeclared(t *testing.T) {
 	follows := func(name, before string) {
 		assert.Contains(t, strings.Join(r.declared[name].RegisterRPC.GetDependencies(), "\n"), before, name)
 	}
-	follows("command:remote:Command servers", "command:remote:Command::operations")
+	follows("command:remote:Command release", "command:remote:Command::servers")
+	follows("aws:autoscaling/group:Group web", "command:remote:Command::operations")
 	follows("aws:autoscaling/group:Group web", "command:remote:Command::servers")
 	// Its servers are reached until the last of them has gone.
 	follows("aws:autoscaling/group:Group web", "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::web")

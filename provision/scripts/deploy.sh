@@ -154,6 +154,7 @@ resume() {
   create "$NEW"
   join "$NEW"
   share_release "$NEW"
+  spare_serving "$NEW"
   stop_alone "$NEW"
   prepare_servers "$NEW"
   start_release "$NEW"
@@ -291,6 +292,7 @@ rollback() {
   [ -n "$NEW" ] || fail release-not-kept "no kept release${wanted:+ of $wanted} to return to; kept: ${names[*]}; an older commit is released again with: pulumi config set berth:ref COMMIT && pulumi up"
   read_text COMMIT jq -r .commit "$RELEASES/$NEW/released.json"
   if [ -n "$with_database" ]; then
+    need_one_server "restored"
     check_binds "$OLD" "$NEW"
     check_moving "$OLD" "$NEW"
     confirm_restore "$NEW" "$yes"

@@ -33,10 +33,12 @@ source /opt/berth/release/edge.sh
 source /opt/berth/release/jobs.sh
 # shellcheck source=provision/scripts/release/prune.sh
 source /opt/berth/release/prune.sh
+# shellcheck source=provision/scripts/servers/images.sh
+source /opt/berth/servers/images.sh
 
 readonly LOG=/var/log/berth/release.log ROLE=$BERTH_ETC/role INCOMING=$DATA/incoming REBOOT_DUE=/run/reboot-required
 # The first server's registry, at this end of its connection, and the seconds for one image and for updates.
-readonly REGISTRY=127.0.0.1:5000 FETCH_WITHIN=600 UPDATED_WITHIN=240
+readonly FETCH_WITHIN=600 UPDATED_WITHIN=240
 
 # OLD is the release that another one follows, for the functions of release/.
 OLD=""
@@ -224,7 +226,7 @@ update() {
 # state prints what this server serves, whether nginx sends requests to it, whether nothing else runs, and whether an update waits for a
 # reboot.
 state() {
-  local now slot="" at=starting ready=false settled=true reboot=false id text
+  local now slot="" at=starting ready=false settled=true reboot=false maintenance=false id text
   local -a ids=()
   now=$(current)
   if [ -L "$SLOTS/current" ]; then read_text at readlink "$SLOTS/current"; fi
@@ -236,8 +238,9 @@ state() {
   read_lines ids docker_table ps --no-trunc --filter label=berth.release --format 'table {{.Label "berth.release"}}'
   for id in "${ids[@]}"; do [ "$id" = "$now" ] || settled=false; done
   [ ! -e "$REBOOT_DUE" ] || reboot=true
+  [ ! -e "$MAINTENANCE" ] || maintenance=true
   # shellcheck disable=SC2016 # jq's variables
-  read_text text jq -cn --arg release "$now" --argjson ready "$ready" --argjson settled "$settled" --argjson reboot "$reboot" '$ARGS.named'
+  read_text text jq -cn --arg release "$now" --argjson ready "$ready" --argjson settled "$settled" --argjson reboot "$reboot" --argjson maintenance "$maintenance" '$ARGS.named'
   printf '%s\n' "$text"
 }
 

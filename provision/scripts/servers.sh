@@ -189,7 +189,7 @@ leave() {
   nft --file - <<<$'table inet berth_servers\ndelete table inet berth_servers'
   forget_rules
   leave_reach
-  rm -f "$RELEASES"/*/reach.json "$BERTH_ETC/servers.nft" "$REGISTRY_SETTINGS" "$BERTH_ETC/edge-settings.json" /etc/sysctl.d/62-berth-servers.conf
+  rm -f "$BERTH_ETC/servers.nft" "$REGISTRY_SETTINGS" "$BERTH_ETC/edge-settings.json" /etc/sysctl.d/62-berth-servers.conf
   rm -rf "$FLEET" "$SERVERS" "$SOCKETS" "$REGISTRY_DATA"
   untag_images
   exec 8>&-
@@ -229,7 +229,7 @@ main() {
   umask 077
   # leave may be run again.
   # shellcheck disable=SC2310 # it is one test
-  [ "${1:-}" = leave ] || several || fail one-server "this is the only server; several are set with: pulumi config set berth:servers 3"
+  [ "${1:-}" = leave ] || several || fail one-server "this is the only server; several are set with: pulumi config set berth:servers 3; where they are set already, have it be the first of them again: pulumi up --replace \"\$(pulumi stack --show-urns | grep -o 'urn:pulumi:[^ ]*Command::servers')\""
   # They need no settings of a release.
   case ${1:-} in
     leave | rules)

@@ -3,14 +3,15 @@
 # shellcheck shell=bash disable=SC2153
 set -euo pipefail
 
-# wanted prints the addresses that the names may have: this server's, or with several those of the load balancer.
+# balancer prints the load balancer's name, nothing with one server.
+balancer() { [ ! -e "$BERTH_ETC/servers.json" ] || jq -r .BALANCER "$BERTH_ETC/servers.json"; }
+
+# wanted prints the addresses that the names may have: this server's, and with several those of the load balancer, which hands challenges on.
 wanted() {
-  local balancer
-  if [ -e "$BERTH_ETC/servers.json" ]; then
-    balancer=$(jq -r .BALANCER "$BERTH_ETC/servers.json") && getent ahostsv4 "$balancer" | cut -d ' ' -f 1
-  else
-    printf '%s\n' "$ADDRESS"
-  fi
+  local name
+  printf '%s\n' "$ADDRESS"
+  name=$(balancer) || return
+  [ -z "$name" ] || getent ahostsv4 "$name" | cut -d ' ' -f 1
 }
 
 resolves() {
@@ -21,12 +22,13 @@ resolves() {
 
 # verify_dns waits for every name to lead here, for $1 seconds each.
 verify_dns() {
-  local name where
+  local name where here
   # shellcheck disable=SC2310 # resolves is one pipe
   for name in $NAMES; do
     await "$1" resolves "$name" || {
       where=$(getent ahostsv4 "$name" | cut -d ' ' -f 1 | sort -u | paste -sd ' ') || true
-      say "$name does not resolve to $ADDRESS (it resolves to: $where); point it there, or delegate the zone to the name servers that 'pulumi stack output nameServers' shows"
+      here=$(balancer) || here=""
+      say "$name does not resolve to ${here:-$ADDRESS} (it resolves to: $where); point it there, or delegate the zone to the name servers that 'pulumi stack output nameServers' shows"
       return 1
     }
   done

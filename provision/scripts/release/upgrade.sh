@@ -97,6 +97,7 @@ check_version() {
     return
   fi
   if [ -n "$UPGRADE_DATABASE" ] && [ "${data% *}" = "${new% *}" ]; then
+    need_one_server "moved to another version"
     TO_UPGRADE+=("$2 $3")
     return
   fi
@@ -291,7 +292,7 @@ finish_interrupted() {
     step undo
     undo_upgrades "$1"
     [ -z "$1" ] || start_again "$1" "$new"
-    [ -z "$MAINTAINED" ] || rm -f "$MAINTENANCE"
+    [ -z "$MAINTAINED" ] || open_again
     # shellcheck disable=SC2034 # for data.sh
     DATA_TOUCHED="" ANEW=""
   elif [ -n "$new" ]; then

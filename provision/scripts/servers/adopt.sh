@@ -40,13 +40,14 @@ join_server() {
   take_lock "the join of server $1"
   now=$(current)
   need_release "$now"
+  # What it serves already may be there no more: a first server that was made again has the network and the registry empty.
+  share_release "$now"
   # shellcheck disable=SC2310 # serves_now checks each of its commands
   if serves_now "$1"; then
     know "$1" release "$now"
     exec 8>&-
     return
   fi
-  share_release "$now"
   read_text PACK pack "$now"
   prepare_on "$1" "$now"
   rm -rf "$PACK"
@@ -58,13 +59,14 @@ join_server() {
   exec 8>&-
 }
 
-# serves_now says whether server $1 serves the release that this one does, and nothing else runs there.
+# serves_now says whether server $1 serves the release that this one does, open or closed as this one is, and nothing else runs there.
 serves_now() {
-  local now answer
+  local now answer closed=false
+  [ ! -e "$MAINTENANCE" ] || closed=true
   now=$(current) && answer=$(follow_on "$1" "$ASK_WITHIN" state </dev/null) || return 2
   note_answer "$1" "$answer"
   # shellcheck disable=SC2016,SC2310 # jq's variables; holds is true or false, or the end
-  holds --arg now "$now" '.release == $now and .ready and .settled' <<<"$answer"
+  holds --arg now "$now" --argjson closed "$closed" '.release == $now and .ready and .settled and .maintenance == $closed' <<<"$answer"
 }
 
 # attend makes sure of server $1 of the group, which is in lifecycle state $2 and has address $3.
@@ -94,6 +96,10 @@ attend() {
     join_server "$1"
     now=$(current)
     say "server $1 ($3) serves release $now"
+  else
+    # A release may not have seen the end of it.
+    now=$(current)
+    [ "$before" = "$now" ] || know "$1" release "$now"
   fi
   before=$(known "$1" completed)
   if [ "$2" = Pending:Wait ] && [ -z "$before" ]; then

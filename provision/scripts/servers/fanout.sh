@@ -39,10 +39,7 @@ stay() {
   for server in "${WEB[@]}"; do
     if unreached_code "${CODES[$server]}"; then silent=$((silent + 1)); fi
   done
-  # That all of them are gone at once is less likely than that this server reaches nobody.
-  if [ "$silent" -gt 1 ] && [ "$silent" -eq "${#WEB[@]}" ]; then
-    fail servers-not-answering "not one of $silent web servers answers over SSH, so none is taken out, and nothing was switched; look with: sudo /opt/berth/servers.sh status; then run it again"
-  fi
+  refuse_silence "$silent"
   for server in "${WEB[@]}"; do
     # shellcheck disable=SC2310 # it is one test
     if [ "${CODES[$server]}" -eq 0 ]; then
@@ -56,6 +53,14 @@ stay() {
     fi
   done
   WEB=("${kept[@]}")
+}
+
+# refuse_silence ends the release where all web servers, $1 of them, do not answer. That two are gone at once is less likely than that this
+# server reaches nobody; and without the only one nothing would take requests, where this server takes none.
+refuse_silence() {
+  if [ "$1" -eq "${#WEB[@]}" ] && { [ "$1" -gt 1 ] || { [ "$1" -eq 1 ] && [ "$FIRST" = false ]; }; }; then
+    fail servers-not-answering "not one of $1 web servers answers over SSH, so none is taken out; look with: sudo /opt/berth/servers.sh status; then run it again"
+  fi
 }
 
 # expel takes server $1 out, because $2, where a release goes on or back all the same.
@@ -77,6 +82,7 @@ find_servers() {
   web_settings
   install -d -m 0700 "$SOCKETS" "$SERVERS"
   read_lines WEB joined
+  [ "${#WEB[@]}" -gt 0 ] || return 0
   # shellcheck disable=SC2310 # members checks each of its commands
   if lines=$(members); then
     for server in "${WEB[@]}"; do
@@ -108,6 +114,15 @@ refresh() {
   greets "$1" || code=$?
   [ "$code" -eq 0 ] || return "$code"
   [ "$before" = "$now" ] || provision_server "$1"
+}
+
+# need_one_server ends what would have a database be $1 while web servers write to it: their workers and open connections go on behind the
+# maintenance page.
+need_one_server() {
+  # shellcheck disable=SC2310 # it is one test
+  if several; then
+    fail database-with-servers "a database is $1 with one server, since web servers write to it meanwhile; nothing was changed; make it one: pulumi config set berth:servers 1 && pulumi up; then run this again, and set the number of servers as it was"
+  fi
 }
 
 # share_release has web servers find what they need of release $1 here: its images, and the addresses of what runs here alone.
@@ -190,28 +205,45 @@ await_servers() {
   [ "${#BAD[@]}" -eq 0 ] || fail server-not-ready "release $1 is not ready on ${BAD[*]} (the lines above say why), so it serves nowhere; what runs is left as it was"
 }
 
+# spare_serving leaves those out that serve release $1 already: made ready again, they would take no requests meanwhile.
+spare_serving() {
+  local server
+  local -a behind=()
+  for server in "${WEB[@]}"; do
+    # shellcheck disable=SC2310 # serves_now checks each of its commands
+    if serves_now "$server"; then know "$server" release "$1"; else behind+=("$server"); fi
+  done
+  WEB=("${behind[@]}")
+}
+
 switch_on() { done_on "$1" "$SWITCH_WITHIN" switch "$2"; }
 settle_on() { done_on "$1" $((DRAIN_WITHIN + SETTLE_WITHIN)) settle "${@:2}"; }
 back_on() { done_on "$1" $((HEALTHY_WITHIN + DRAIN_WITHIN + SETTLE_WITHIN)) back "${@:2}"; }
 restart_on() { done_on "$1" $((HEALTHY_WITHIN + ASK_WITHIN)) restart "$2"; }
 maintain_on() { done_on "$1" "$ASK_WITHIN" maintenance "$2"; }
 
-# switch_everywhere has all servers send requests to release $1, this one included. A server that does not is taken out at once.
+# switch_everywhere has all servers send requests to release $1, this one included. Where it is not well on one that answers, all go back;
+# one that does not answer is taken out at once.
 switch_everywhere() {
   local server
-  local -a kept=()
+  local -a kept=() silent=() bad=()
   begin switch_on "$1"
   switch_traffic "$1"
   begun
   for server in "${WEB[@]}"; do
+    # shellcheck disable=SC2310 # it is one test
     if [ "${CODES[$server]}" -eq 0 ]; then
       kept+=("$server")
+    elif unreached_code "${CODES[$server]}"; then
+      silent+=("$server")
     else
-      # shellcheck disable=SC2310 # it is one test
-      unreached_code "${CODES[$server]}" || show_said "$server"
-      expel "$server" "it does not switch to release $1"
+      bad+=("$server")
+      show_said "$server"
     fi
   done
+  [ "${#bad[@]}" -eq 0 ] || fail server-not-switched "release $1 is not well on ${bad[*]} (the lines above say why), so no server keeps it"
+  refuse_silence "${#silent[@]}"
+  for server in "${silent[@]}"; do expel "$server" "it does not switch to release $1"; done
   WEB=("${kept[@]}")
 }
 

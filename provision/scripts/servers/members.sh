@@ -18,9 +18,9 @@ readonly LOOK=$SOCKETS/look.json
 readonly PINNED=(-F none -i "$FLEET/key" -o IdentitiesOnly=yes -o UserKnownHostsFile="$FLEET/known_hosts" -o GlobalKnownHostsFile=/dev/null -o HostKeyAlias=berth-web
   -o StrictHostKeyChecking=yes -o BatchMode=yes -o ConnectTimeout="$ANSWER_WITHIN" -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -o LogLevel=ERROR)
 
-# web_settings sets GROUP, TARGET_GROUP, REGION, REACH and NETWORK.
+# web_settings sets GROUP, TARGET_GROUP, REGION, REACH, NETWORK and FIRST.
 web_settings() {
-  load_settings servers GROUP TARGET_GROUP REGION REACH NETWORK
+  load_settings servers GROUP TARGET_GROUP REGION REACH NETWORK FIRST:boolean
 }
 
 # call asks service $1 of AWS for action $2, in a version of its API; further arguments are parameters, NAME=VALUE.
