@@ -10,6 +10,7 @@ balancer() { [ ! -e "$BERTH_ETC/servers.json" ] || jq -r .BALANCER "$BERTH_ETC/s
 wanted() {
   local name
   printf '%s\n' "$ADDRESS"
+  # shellcheck disable=SC2310 # balancer is one command
   name=$(balancer) || return
   [ -z "$name" ] || getent ahostsv4 "$name" | cut -d ' ' -f 1
 }
