@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"strconv"
 	"strings"
 
 	"berth/internal/config"
@@ -87,6 +88,10 @@ func refuse(cfg *config.Config, there map[string]*recorded) error {
 		} else {
 			removal("zone-protected", "createZone", "berth:infra:DNS", "the hosted zone "+name)
 		}
+	}
+	if there[zoneType] == nil && cfg.CreateZone && cfg.Servers.Several() {
+		add("zone-before-servers", "servers", strconv.Itoa(cfg.Servers.Max), "the hosted zone "+cfg.Zone+" is not made yet, and the load balancer's certificate waits for the registrar to delegate to it; begin with one server, enter the stack's output nameServers at the registrar, and have several afterwards",
+			"pulumi config rm berth:servers && pulumi up")
 	}
 	if !cfg.Protect {
 		return asError(problems)

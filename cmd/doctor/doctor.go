@@ -50,6 +50,7 @@ func (d *doctor) checks() []check {
 		{"addresses", remote, d.addresses},
 		{"vcpus", remote, d.vcpus},
 		{"network", remote, d.network},
+		{"certificate", remote, d.certificate},
 		{"zone", remote, d.zone},
 		{"names", remote, d.names},
 		{"repository", download, d.repository},

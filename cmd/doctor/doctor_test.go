@@ -38,7 +38,7 @@ func TestAllIsWell(t *testing.T) {
 		assert.True(t, strings.HasPrefix(line, "ok       "), line)
 		names = append(names, strings.Fields(line)[1])
 	}
-	assert.Equal(t, []string{"pulumi", "go", "git", "ssh", "state", "settings", "keys", "credentials", "permissions", "region", "addresses", "vcpus", "network", "zone", "names", "repository", "compose", "cost", "all"}, names)
+	assert.Equal(t, []string{"pulumi", "go", "git", "ssh", "state", "settings", "keys", "credentials", "permissions", "region", "addresses", "vcpus", "network", "certificate", "zone", "names", "repository", "compose", "cost", "all"}, names)
 }
 
 func TestTheCodeIsTheWorstVerdicts(t *testing.T) {

@@ -13,11 +13,13 @@ import (
 // quota is one of Service Quotas'.
 type quota struct{ service, code, of string }
 
-// The quotas that a new stack runs into. Source: Service Quotas, "Amazon EC2" and "Amazon VPC".
+// The quotas that a new stack runs into. Source: Service Quotas, "Amazon EC2", "Amazon VPC" and "AWS Certificate
+// Manager (ACM)".
 var (
 	ofAddresses = quota{"ec2", "L-0263D0A3", "Elastic IP addresses"}
 	ofVCPUs     = quota{"ec2", "L-1216C47A", "vCPUs of running servers"}
 	ofVPCs      = quota{"vpc", "L-F678F1CE", "VPCs"}
+	ofNames     = quota{"acm", "L-FB94F0B0", "names in a certificate of ACM's"}
 )
 
 // standard are the families that the quota of vCPUs is about.
@@ -125,6 +127,18 @@ func (d *doctor) vcpus(ctx context.Context) finding {
 	}
 	// As many servers as there may be are of this type.
 	return ofVCPUs.check(ctx, who, used, own, cfg.Servers.Max*int(aws.ToInt32(sizes.InstanceTypes[0].VCpuInfo.DefaultVCpus)))
+}
+
+// certificate checks whether ACM's certificate, which several servers have, may have all names.
+func (d *doctor) certificate(ctx context.Context) finding {
+	cfg, _, who, skipped := d.inAccount(ctx, "servers", "domain", "aliases", "routes", "redirects")
+	if skipped != nil {
+		return *skipped
+	}
+	if !cfg.Servers.Several() {
+		return fine("of Let's Encrypt, or the authority that berth:acmeDirectory names")
+	}
+	return ofNames.check(ctx, who, 0, 0, len(cfg.Names()))
 }
 
 // counts is how many vCPUs an instance takes of the quota.

@@ -37,6 +37,17 @@ func TestAQuotaThatNobodyRaised(t *testing.T) {
 		Reason: "the quota of Elastic IP addresses is unknown, as the credentials may not ask it (servicequotas:GetServiceQuota); 0 in use, 1 more needed"}, b.look((*doctor).addresses))
 }
 
+func TestNamesOfACertificate(t *testing.T) {
+	b := newBench(t)
+	assert.Equal(t, "of Let's Encrypt, or the authority that berth:acmeDirectory names", b.look((*doctor).certificate).Reason)
+	b.set("servers", "3")
+	assert.Equal(t, ok, b.look((*doctor).certificate).Verdict)
+	b.answers["servicequotas:GetServiceQuota"] = `{"Quota":{"Value":0}}`
+	found := b.look((*doctor).certificate)
+	assert.Equal(t, fails, found.Verdict)
+	assert.Contains(t, found.Fix, "--service-code acm --quota-code L-FB94F0B0 --desired-value ")
+}
+
 // instance is a running one of a size, with tags.
 func instance(size, more string) string {
 	return `<item><instancesSet><item><instanceType>` + size + `</instanceType><cpuOptions><coreCount>1</coreCount><threadsPerCore>2</threadsPerCore></cpuOptions>` + more + `</item></instancesSet></item>`

@@ -65,6 +65,9 @@ func (f *findings) routed(service string) bool {
 	return slices.ContainsFunc(f.cfg.Routes, func(route config.Route) bool { return route.Service == service })
 }
 
+// usualNames is how many names a certificate of ACM has where the account's quota was not raised. Source: ACM User Guide, "Quotas".
+const usualNames = 10
+
 // scratch are places that hold nothing of a visitor's.
 var scratch = []string{"/dev", "/run", "/var/run", "/var/cache", "/var/lock"}
 
@@ -79,6 +82,9 @@ func (f *findings) ofEachServer() {
 			sticky.Sticky = true
 			f.advise(aboutData, f.source.At("services", name), "%s runs on every server, and what it writes to %s is on that server alone, while the next request of a visitor may go to another one; keep sessions in a database and uploads in an object store; or, if only sessions are there, have a visitor stay at one server: %s", name, strings.Join(places, ", "), sticky.Command())
 		}
+	}
+	if names := len(f.cfg.Names()); names > usualNames {
+		f.advise(aboutNames, compose.Place{}, "the load balancer's certificate would have %d names, and an account may have %d in one of ACM's where that quota was not raised; make doctor asks AWS, and has the command that raises it", names, usualNames)
 	}
 	times := f.cfg.Servers.Max
 	if !f.cfg.Servers.First {

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -28,6 +29,11 @@ func TestSeveralServers(t *testing.T) {
 	rated := func(cfg *config.Config) {
 		cfg.Routes[0].RateLimit = &config.RateLimit{Requests: 30, Per: "minute", Burst: 10}
 	}
+	named := func(cfg *config.Config) {
+		for i := range 10 {
+			cfg.Aliases = append(cfg.Aliases, fmt.Sprintf("%d.example.org", i))
+		}
+	}
 	const nothing = "compose.yaml: berth:servers has several servers, and no service can run on more than the first (web: it is persistent, because it has the named volume vol); keep files"
 	const own = "web runs on every server, and what it writes to "
 	const rates = "the rateLimit of route / counts on each server separately"
@@ -51,6 +57,8 @@ func TestSeveralServers(t *testing.T) {
 		"sticky":                    {compose: web("    tmpfs: /sessions\n"), stack: of(sticky), silent: []string{own}},
 		"a rate":                    {compose: web(""), stack: of(three, rated), advised: []string{rates + ", so that an address may send up to 3 times as many requests", "pulumi config set --path 'berth:routes[0].rateLimit' 10/minute"}},
 		"a rate, without the first": {compose: web(""), stack: of(config.Servers{Min: 2, Max: 4, CPU: 60}, rated), advised: []string{"up to 3 times"}},
+		"many names":                {compose: web(""), stack: of(three, named), advised: []string{"the load balancer's certificate would have 11 names"}},
+		"one server, many names":    {compose: web(""), stack: of(config.Servers{}, named), silent: []string{"certificate would have"}},
 		"one server, persistent":    {compose: stateful, stack: of(config.Servers{Min: 1, Max: 1, First: true})},
 		"one server, internal":      {compose: internal},
 		"one server, its network":   {compose: host, stack: of(config.Servers{}, hosts), refused: []string{"where two releases cannot run side by side"}, silent: []string{"several"}},

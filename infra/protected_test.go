@@ -1,0 +1,26 @@
+package infra
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"berth/internal/config"
+)
+
+// TestServersWaitForTheirZone: nobody can delegate to a zone that is made in the same update, and without that there is no certificate.
+func TestServersWaitForTheirZone(t *testing.T) {
+	cfg := &config.Config{Zone: "example.com", CreateZone: true, Servers: config.Servers{Min: 2, Max: 3}}
+	made := map[string]*recorded{zoneType: {Type: zoneType, Outputs: map[string]any{"name": "example.com."}}}
+
+	err := refuse(cfg, nil)
+	require.ErrorContains(t, err, "the hosted zone example.com is not made yet")
+	require.ErrorContains(t, err, "pulumi config rm berth:servers && pulumi up")
+	require.NoError(t, refuse(cfg, made))
+
+	cfg.Servers = config.Servers{Min: 1, Max: 1}
+	require.NoError(t, refuse(cfg, nil))
+	cfg.Servers.Max, cfg.CreateZone = 3, false
+	assert.NoError(t, refuse(cfg, nil))
+}
