@@ -43,7 +43,7 @@ func checkVersion(t *testing.T, kind, there, wanted, before string) (string, err
   inspect*) echo sha256:old ;;
   exec*) printf '`+there+`\n/data\n' ;;
   run*) printf '`+wanted+`\n' ;;
-esac`, `source scripts/release/upgrade.sh; kept() { return 1; }; UPGRADE_DATABASE=""
+esac`, `source scripts/release/upgrade.sh; kept() { return 1; }; need_one_server() { :; }; UPGRADE_DATABASE=""
 read_text() { local -n text_of=$1; shift; if [ "$1" = cat ] && [[ $2 == /opt/* ]]; then text_of=script; else text_of=$("$@") || fail command-failed "$1"; fi; }
 `+before+`
 check_version new db `+kind+` id; echo "goes on, to upgrade: ${TO_UPGRADE[*]}"`, map[string]string{"new/data.json": `{"services":{"db":{"image":"the-image"}}}`})
