@@ -9,7 +9,7 @@ import (
 	"berth/internal/config"
 )
 
-// TestServersWaitForTheirZone: nobody can delegate to a zone that is made in the same update, and without that there is no certificate.
+// TestServersWaitForTheirZone: Certificate Manager waits for the delegation, which can only be made afterwards.
 func TestServersWaitForTheirZone(t *testing.T) {
 	cfg := &config.Config{Zone: "example.com", CreateZone: true, Servers: config.Servers{Min: 2, Max: 3}}
 	made := map[string]*recorded{zoneType: {Type: zoneType, Outputs: map[string]any{"name": "example.com."}}}
