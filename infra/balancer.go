@@ -2,6 +2,7 @@ package infra
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
@@ -61,6 +62,9 @@ type BalancerArgs struct {
 	Sticky bool
 	// DrainWithin and Idle are seconds: what open requests have to end in, and how long a connection may be silent.
 	DrainWithin, Idle int
+	// LogDays is how many days access logs are kept in a bucket, 0 for none. Load balancers of Region and Account write to it.
+	LogDays         int
+	Region, Account string
 }
 
 // NewBalancer declares the load balancer and its certificate.
@@ -73,6 +77,16 @@ func NewBalancer(ctx *pulumi.Context, name string, args *BalancerArgs, opts ...p
 	if err != nil {
 		return nil, err
 	}
+	before := args.Network.egress // Without a gateway, AWS refuses one that faces the Internet.
+	// Left out, logs would be written as before.
+	logs := pulumi.Map{"bucket": pulumi.String(""), "enabled": pulumi.Bool(false)}
+	if args.LogDays > 0 {
+		bucket, ready, err := b.logs(ctx, args)
+		if err != nil {
+			return nil, err
+		}
+		logs, before = pulumi.Map{"bucket": bucket, "enabled": pulumi.Bool(true)}, slices.Concat(before, ready)
+	}
 	balancer, err := elb.NewLoadBalancer(ctx, "site", &elb.LoadBalancerArgs{
 		LoadBalancerType: pulumi.String("application"),
 		Internal:         pulumi.Bool(false),
@@ -82,8 +96,9 @@ func NewBalancer(ctx *pulumi.Context, name string, args *BalancerArgs, opts ...p
 		IdleTimeout:      pulumi.Int(args.Idle),
 		// nginx drops them, too.
 		DropInvalidHeaderFields: pulumi.Bool(true),
+		AccessLogs:              logs,
 		Tags:                    nameTag(args.Names[0]),
-	}, pulumi.Parent(b), pulumi.DependsOn(args.Network.egress)) // Without a gateway, AWS refuses one that faces the Internet.
+	}, pulumi.Parent(b), pulumi.DependsOn(before))
 	if err != nil {
 		return nil, fmt.Errorf("declare the load balancer: %w", err)
 	}

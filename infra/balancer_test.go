@@ -13,7 +13,7 @@ import (
 func TestTheLoadBalancer(t *testing.T) {
 	balancer := grow(t, nil, nil).only(t, "lb/loadBalancer:LoadBalancer")
 	assert.Equal(t, map[string]any{
-		"loadBalancerType": "application", "internal": false, "ipAddressType": "dualstack", "idleTimeout": 65.0, "dropInvalidHeaderFields": true,
+		"loadBalancerType": "application", "internal": false, "ipAddressType": "dualstack", "idleTimeout": 65.0, "dropInvalidHeaderFields": true, "accessLogs": map[string]any{"bucket": "", "enabled": false},
 		"securityGroups": []any{"balancer-security-group-id"}, "subnets": []any{"subnet-id", "subnet-2-id"}, "tags": map[string]any{"Name": "app.example.com"},
 	}, balancer.Inputs.Mappable())
 	assert.True(t, dependsOn(balancer, "ec2/route:Route", "internet-ipv6"), "AWS refuses one without a way to the Internet")
@@ -123,4 +123,25 @@ func TestNamesPointToTheLoadBalancerWhenServersAnswer(t *testing.T) {
 		assert.True(t, dependsOn(record, "ec2/volumeAttachment:VolumeAttachment", "data"), "after what it is to wait for")
 	}
 	assert.Empty(t, urns, "every name keeps its records")
+}
+
+// TestAccessLogs go to a private bucket, where each ends by its age alone.
+func TestAccessLogs(t *testing.T) {
+	c := grow(t, func(cfg *config.Config) { cfg.Servers.AccessLogs = 30 }, nil)
+	bucket := c.only(t, "s3/bucketV2:BucketV2")
+	assert.Equal(t, map[string]any{"bucket": "berth-access-logs-1234567", "enabled": true}, c.only(t, "lb/loadBalancer:LoadBalancer").Inputs.Mappable()["accessLogs"])
+	assert.True(t, dependsOn(c.only(t, "lb/loadBalancer:LoadBalancer"), "s3/bucketPolicy:BucketPolicy", accessLogs), "AWS tries it at once")
+	parts := c.of("s3/bucketPublicAccessBlock:BucketPublicAccessBlock")
+	parts = append(parts, c.of("s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2")...)
+	parts = append(parts, c.of("s3/bucketPolicy:BucketPolicy")...)
+	require.Len(t, parts, 3)
+	for _, part := range append(parts, bucket) {
+		assert.True(t, part.RegisterRPC.GetRetainOnDelete(), part.TypeToken)
+	}
+	assert.Equal(t, map[string]any{"days": 30.0}, parts[1].Inputs.Mappable()["rules"].([]any)[0].(map[string]any)["expiration"])
+	assert.JSONEq(t, `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Deny","Principal":"*","Action":["s3:*"],"Resource":["arn:aws:s3:::berth-access-logs-1234567","arn:aws:s3:::berth-access-logs-1234567/*"],"Condition":{"Bool":{"aws:SecureTransport":"false"}}},
+		{"Effect":"Allow","Principal":{"Service":"logdelivery.elasticloadbalancing.amazonaws.com"},"Action":["s3:PutObject"],"Resource":["arn:aws:s3:::berth-access-logs-1234567/AWSLogs/111122223333/*"],
+		 "Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/*"}}}]}`, text(parts[2], "policy"))
+	assert.Empty(t, grow(t, nil, nil).of("s3/bucketV2:BucketV2"))
 }

@@ -28,12 +28,8 @@ var absent = regexp.MustCompile(`couldn't find resource|NoSuchEntity`)
 // takes more than the deployer may. From then on it is the account's: no update changes it, and no destroy deletes it.
 //
 // declared says whether the stack has made it.
-func newBoundary(ctx *pulumi.Context, region string, declared bool, use pulumi.InvokeOption) (pulumi.StringInput, error) {
-	caller, err := aws.GetCallerIdentity(ctx, nil, use)
-	if err != nil {
-		return nil, fmt.Errorf("look up the account's number: %w. Fix: log in to AWS (aws sts get-caller-identity)", err)
-	}
-	arn := policies.BoundaryARN(caller.AccountId)
+func newBoundary(ctx *pulumi.Context, account, region string, declared bool, use pulumi.InvokeOption) (pulumi.StringInput, error) {
+	arn := policies.BoundaryARN(account)
 	found, err := iam.LookupPolicy(ctx, &iam.LookupPolicyArgs{Arn: &arn}, use)
 	if err != nil && !absent.MatchString(err.Error()) {
 		return nil, fmt.Errorf("look up the permissions boundary %s: %w. Fix: allow iam:GetPolicy and iam:GetPolicyVersion on it, as docs/iam does", arn, err)

@@ -9,6 +9,8 @@ import (
 )
 
 const (
+	// dumps is the name of the bucket, and of all that belongs to it.
+	dumps = "berth-dumps"
 	// DumpPrefix is the one folder of the bucket that the server may write to.
 	DumpPrefix = "dumps/"
 
@@ -22,7 +24,7 @@ const (
 // bucket declares a private bucket that the server can add to, and neither read nor empty: whoever takes the server
 // over does not have the dumps of months as well, and can neither take them away nor replace them.
 func (b *Backups) bucket(ctx *pulumi.Context, args *BackupsArgs) error {
-	bucket, err := s3.NewBucketV2(ctx, "berth-dumps", &s3.BucketV2Args{
+	bucket, err := s3.NewBucketV2(ctx, dumps, &s3.BucketV2Args{
 		ForceDestroy: pulumi.Bool(false),
 		Tags:         nameTag(args.Domain),
 	}, pulumi.Parent(b), pulumi.Protect(args.Protect))
@@ -30,7 +32,7 @@ func (b *Backups) bucket(ctx *pulumi.Context, args *BackupsArgs) error {
 		return fmt.Errorf("declare the bucket for dumps: %w", err)
 	}
 	b.Bucket = bucket.Bucket
-	closed, err := s3.NewBucketPublicAccessBlock(ctx, "berth-dumps", &s3.BucketPublicAccessBlockArgs{
+	closed, err := s3.NewBucketPublicAccessBlock(ctx, dumps, &s3.BucketPublicAccessBlockArgs{
 		Bucket:                bucket.ID(),
 		BlockPublicAcls:       pulumi.Bool(true),
 		BlockPublicPolicy:     pulumi.Bool(true),
@@ -40,14 +42,14 @@ func (b *Backups) bucket(ctx *pulumi.Context, args *BackupsArgs) error {
 	if err != nil {
 		return fmt.Errorf("declare that the bucket for dumps is private: %w", err)
 	}
-	versioning, err := s3.NewBucketVersioningV2(ctx, "berth-dumps", &s3.BucketVersioningV2Args{
+	versioning, err := s3.NewBucketVersioningV2(ctx, dumps, &s3.BucketVersioningV2Args{
 		Bucket:                  bucket.ID(),
 		VersioningConfiguration: s3.BucketVersioningV2VersioningConfigurationArgs{Status: pulumi.String("Enabled")},
 	}, pulumi.Parent(b))
 	if err != nil {
 		return fmt.Errorf("declare that the bucket for dumps keeps versions: %w", err)
 	}
-	_, err = s3.NewBucketServerSideEncryptionConfigurationV2(ctx, "berth-dumps", &s3.BucketServerSideEncryptionConfigurationV2Args{
+	_, err = s3.NewBucketServerSideEncryptionConfigurationV2(ctx, dumps, &s3.BucketServerSideEncryptionConfigurationV2Args{
 		Bucket: bucket.ID(),
 		Rules: s3.BucketServerSideEncryptionConfigurationV2RuleArray{s3.BucketServerSideEncryptionConfigurationV2RuleArgs{
 			ApplyServerSideEncryptionByDefault: s3.BucketServerSideEncryptionConfigurationV2RuleApplyServerSideEncryptionByDefaultArgs{
@@ -58,7 +60,7 @@ func (b *Backups) bucket(ctx *pulumi.Context, args *BackupsArgs) error {
 	if err != nil {
 		return fmt.Errorf("declare that the bucket for dumps is encrypted: %w", err)
 	}
-	_, err = s3.NewBucketLifecycleConfigurationV2(ctx, "berth-dumps", &s3.BucketLifecycleConfigurationV2Args{
+	_, err = s3.NewBucketLifecycleConfigurationV2(ctx, dumps, &s3.BucketLifecycleConfigurationV2Args{
 		Bucket: bucket.ID(),
 		Rules: s3.BucketLifecycleConfigurationV2RuleArray{s3.BucketLifecycleConfigurationV2RuleArgs{
 			Id:         pulumi.String("old-dumps"),
@@ -80,7 +82,7 @@ func (b *Backups) bucket(ctx *pulumi.Context, args *BackupsArgs) error {
 	if err != nil {
 		return fmt.Errorf("declare how long dumps are kept: %w", err)
 	}
-	_, err = s3.NewBucketPolicy(ctx, "berth-dumps", &s3.BucketPolicyArgs{
+	_, err = s3.NewBucketPolicy(ctx, dumps, &s3.BucketPolicyArgs{
 		Bucket: bucket.ID(),
 		Policy: bucket.Arn.ApplyT(func(arn string) string { return bucketPolicy(arn).String() }).(pulumi.StringOutput),
 	},
@@ -91,7 +93,7 @@ func (b *Backups) bucket(ctx *pulumi.Context, args *BackupsArgs) error {
 	if err != nil {
 		return fmt.Errorf("declare the policy of the bucket for dumps: %w", err)
 	}
-	_, err = iam.NewRolePolicy(ctx, "berth-dumps", &iam.RolePolicyArgs{
+	_, err = iam.NewRolePolicy(ctx, dumps, &iam.RolePolicyArgs{
 		Role:   args.ServerRole,
 		Policy: bucket.Arn.ApplyT(func(arn string) string { return dumpPolicy(arn).String() }).(pulumi.StringOutput),
 	}, pulumi.Parent(b))

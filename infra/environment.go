@@ -37,6 +37,8 @@ type Environment struct {
 
 	// balancer is in front of several servers; nil with one.
 	balancer *Balancer
+	// account is the AWS account's number.
+	account string
 	// boundary is the ARN of the permissions boundary of every role.
 	boundary pulumi.StringInput
 	// defaultTags are the tags of every resource.
@@ -71,7 +73,12 @@ func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if env.boundary, err = newBoundary(ctx, cfg.Region, there[policyType] != nil, pulumi.Provider(provider)); err != nil {
+	caller, err := aws.GetCallerIdentity(ctx, nil, pulumi.Provider(provider))
+	if err != nil {
+		return nil, fmt.Errorf("look up the account's number: %w. Fix: log in to AWS (aws sts get-caller-identity)", err)
+	}
+	env.account = caller.AccountId
+	if env.boundary, err = newBoundary(ctx, env.account, cfg.Region, there[policyType] != nil, pulumi.Provider(provider)); err != nil {
 		return nil, err
 	}
 	if env.Keys, err = NewKeys(ctx, "keys", &KeysArgs{ClientPrivate: cfg.SSHPrivateKey, Several: cfg.Servers.Several()}); err != nil {
@@ -154,6 +161,7 @@ func (e *Environment) addBalancer(ctx *pulumi.Context, cfg *config.Config, provi
 		Network: e.Network, SecurityGroupID: e.Firewall.BalancerGroupID,
 		FirstID: e.Server.InstanceID, First: cfg.Servers.First, Sticky: cfg.Servers.Sticky,
 		DrainWithin: cfg.DrainWithin, Idle: Idle(cfg),
+		LogDays: cfg.Servers.AccessLogs, Region: cfg.Region, Account: e.account,
 	}, provider)
 	return err
 }

@@ -34,7 +34,8 @@ const (
 	webServersType = "aws:autoscaling/group:Group"
 )
 
-// asItIs reads the resources of the stack from its state; of AWS's providers, of which there may be two, the stack's own.
+// asItIs reads the resources of the stack from its state; of AWS's providers, the stack's
+// own, and of buckets, the one for dumps.
 func asItIs(ctx *pulumi.Context) (map[string]*recorded, error) {
 	outputs, err := state.Outputs(ctx)
 	if err != nil {
@@ -53,9 +54,10 @@ func asItIs(ctx *pulumi.Context) (map[string]*recorded, error) {
 	}
 	found := map[string]*recorded{}
 	for urn, resource := range there.Resources {
-		if resource.Type != providerType || strings.HasSuffix(urn, "::aws") {
-			found[resource.Type] = &resource
+		if resource.Type == providerType && !strings.HasSuffix(urn, "::aws") || resource.Type == bucketType && !strings.HasSuffix(urn, "::"+dumps) {
+			continue
 		}
+		found[resource.Type] = &resource
 	}
 	return found, nil
 }

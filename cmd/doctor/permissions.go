@@ -21,6 +21,7 @@ var optional = map[string]func(*config.Config) bool{
 	"Monitoring": monitored, "Alarms": monitored, "RoleOfRebootAlarm": monitored, "Dashboard": monitored, "Mail": monitored, "MakeHealthCheck": monitored, "HealthCheck": monitored,
 	"MakeSnapshotPolicy": kept, "TagSnapshotPolicy": kept, "Snapshots": kept, "HandRoleToSnapshots": kept,
 	"DumpBucket":    dumped,
+	"AccessLogs":    logged,
 	"RolesRights":   func(cfg *config.Config) bool { return monitored(cfg) || kept(cfg) || dumped(cfg) || several(cfg) },
 	"LookAtServers": several, "LookAtCertificate": several, "MakeCertificate": several, "MakeServers": several, "TagNewServers": several, "TagTemplate": several, "TagBalancer": several,
 	"ChangeServers": several, "ValidateNames": several, "RoleOfGroup": several, "RoleOfBalancer": several,
@@ -30,6 +31,7 @@ func ownZone(cfg *config.Config) bool   { return cfg.CreateZone }
 func monitored(cfg *config.Config) bool { return cfg.AlarmEmail != "" }
 func kept(cfg *config.Config) bool      { return cfg.SnapshotsKept > 0 }
 func dumped(cfg *config.Config) bool    { return cfg.DumpBucket }
+func logged(cfg *config.Config) bool    { return cfg.Servers.AccessLogs > 0 && several(cfg) }
 func several(cfg *config.Config) bool   { return cfg.Servers.Several() }
 
 // needed are the statements of the deployer's documents in docs/iam that the stack needs, with the account's own.

@@ -91,7 +91,7 @@ func TestStatementsAreThoseOfTheDocuments(t *testing.T) {
 	for _, one := range policyOf(t, "../../docs/iam/deployer-servers.json") {
 		assert.NotContains(t, always, one.Sid, "one server needs none of it")
 	}
-	everything, err := needed(&config.Config{CreateZone: true, AlarmEmail: "x", SnapshotsKept: 7, DumpBucket: true, Servers: config.Servers{Min: 3, Max: 3}}, account1, "")
+	everything, err := needed(&config.Config{CreateZone: true, AlarmEmail: "x", SnapshotsKept: 7, DumpBucket: true, Servers: config.Servers{Min: 3, Max: 3, AccessLogs: 1}}, account1, "")
 	require.NoError(t, err)
 	assert.Len(t, everything, len(sids))
 }

@@ -59,7 +59,7 @@ var (
 	reads = regexp.MustCompile(`^[a-z0-9]+:(Describe|List|Get)[A-Za-z]+$`)
 	// ours are ARNs that only what Berth makes has: the names that Pulumi gives the program's resources begin so, and those of
 	// alarms and dashboard are the site's.
-	ours = regexp.MustCompile(`^arn:aws:(iam::111122223333:(role|instance-profile)/berth-(host|snapshots)-\*|s3:::berth-dumps-\*|sns:[a-z0-9-]+:111122223333:alarms-\*|` +
+	ours = regexp.MustCompile(`^arn:aws:(iam::111122223333:(role|instance-profile)/berth-(host|snapshots)-\*|s3:::berth-(access-logs|dumps)-\*|sns:[a-z0-9-]+:111122223333:alarms-\*|` +
 		`cloudwatch:[a-z0-9-]+:111122223333:alarm:app\.example\.com\?\*|cloudwatch::111122223333:dashboard/app-example-com|` +
 		`iam::111122223333:role/aws-service-role/(events\.amazonaws\.com/AWSServiceRoleForCloudWatchEvents|autoscaling\.amazonaws\.com/AWSServiceRoleForAutoScaling|` +
 		`elasticloadbalancing\.amazonaws\.com/AWSServiceRoleForElasticLoadBalancing))$`)

@@ -29,6 +29,7 @@ type LoadBalancerArgs struct {
 	Subnets                 pulumi.StringArrayInput `pulumi:"subnets"`
 	IdleTimeout             pulumi.IntInput         `pulumi:"idleTimeout"`
 	DropInvalidHeaderFields pulumi.BoolInput        `pulumi:"dropInvalidHeaderFields"`
+	AccessLogs              pulumi.MapInput         `pulumi:"accessLogs"`
 	Tags                    pulumi.StringMapInput   `pulumi:"tags"`
 }
 

@@ -14,6 +14,8 @@ const (
 	maxServers = 20
 	// minCPU and maxCPU are percent: below, servers never leave; above, they come too late. Source: a choice.
 	minCPU, maxCPU = 10, 90
+	// maxLogDays is ten years. Source: a choice.
+	maxLogDays = 3650
 	// MaxIdle is how many seconds a load balancer keeps a connection that is silent. Source: Elastic Load Balancing, "Edit attributes for
 	// your Application Load Balancer", idle_timeout.timeout_seconds.
 	MaxIdle = 4000
@@ -27,6 +29,8 @@ type Servers struct {
 	Min, Max, CPU int
 	// First says whether the first server takes requests, too, Sticky whether the load balancer keeps a visitor at one server.
 	First, Sticky bool
+	// AccessLogs is how many days the load balancer's access logs are kept in a bucket, 0 for none.
+	AccessLogs int
 }
 
 // oneServer is the default.
@@ -52,11 +56,14 @@ func (s Servers) Command() string {
 	if s.Sticky != fixed.Sticky {
 		commands = append(commands, set("servers.sticky", strconv.FormatBool(s.Sticky)))
 	}
+	if s.AccessLogs != fixed.AccessLogs {
+		commands = append(commands, set("servers.accessLogs", strconv.Itoa(s.AccessLogs)))
+	}
 	return strings.Join(commands, " && ")
 }
 
 // serverFields are what servers may be as an object, with the command that sets each.
-var serverFields = map[string]string{"min": "2", "max": "4", "cpu": "60", "first": "true", "sticky": "true"}
+var serverFields = map[string]string{"min": "2", "max": "4", "cpu": "60", "first": "true", "sticky": "true", "accessLogs": "30"}
 
 // servers reads how many there are. What is not sound is one server, so that nothing else is refused for it.
 func (l *loader) servers() {
@@ -80,7 +87,7 @@ func (l *loader) readServers() Servers {
 		return read
 	}
 	var fields map[string]json.RawMessage
-	if !l.decode("servers", &fields, "a whole number of servers, or {min, max, cpu, first, sticky}", set("servers", defaultText("servers"))) {
+	if !l.decode("servers", &fields, "a whole number of servers, or {min, max, cpu, first, sticky, accessLogs}", set("servers", defaultText("servers"))) {
 		return read
 	}
 	read = oneServer
@@ -91,13 +98,13 @@ func (l *loader) readServers() Servers {
 // serverFields reads servers as an object, and says of each field what is wrong with it.
 func (l *loader) serverFields(fields map[string]json.RawMessage, read *Servers) {
 	known := slices.Sorted(maps.Keys(serverFields))
-	into := map[string]any{"min": &read.Min, "max": &read.Max, "cpu": &read.CPU, "first": &read.First, "sticky": &read.Sticky}
+	into := map[string]any{"min": &read.Min, "max": &read.Max, "cpu": &read.CPU, "first": &read.First, "sticky": &read.Sticky, "accessLogs": &read.AccessLogs}
 	sound := true
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		at, value := pathInto("servers", name), string(fields[name])
 		switch target := into[name]; {
 		case target == nil:
-			l.problem("servers-field-unknown", at, "", "servers has min, max, cpu, first and sticky"+nearest(name, known), remove(at))
+			l.problem("servers-field-unknown", at, "", "servers has min, max, cpu, first, sticky and accessLogs"+nearest(name, known), remove(at))
 		case value == "null" || json.Unmarshal(fields[name], target) != nil:
 			kind := "a whole number"
 			if name == "first" || name == "sticky" {
@@ -123,6 +130,9 @@ func (l *loader) serverFields(fields map[string]json.RawMessage, read *Servers) 
 func (l *loader) serverNumbers(read *Servers) {
 	if read.CPU < minCPU || read.CPU > maxCPU {
 		l.problem("servers-cpu-out-of-range", "servers.cpu", strconv.Itoa(read.CPU), fmt.Sprintf("percent from %d to %d are required, which Auto Scaling keeps the web servers' CPU at", minCPU, maxCPU), set("servers.cpu", serverFields["cpu"]))
+	}
+	if read.AccessLogs < 0 || read.AccessLogs > maxLogDays {
+		l.problem("servers-access-logs-out-of-range", "servers.accessLogs", strconv.Itoa(read.AccessLogs), fmt.Sprintf("0 to %d days are required, for which the load balancer's access logs are kept; 0 keeps none", maxLogDays), set("servers.accessLogs", serverFields["accessLogs"]))
 	}
 	switch {
 	case read.Max < 1 || read.Max > maxServers:

@@ -10,21 +10,22 @@ import (
 
 func TestServersAreANumberOrAnObject(t *testing.T) {
 	for value, want := range map[string]Servers{
-		"":                     {1, 1, 60, true, false},
-		"1":                    {1, 1, 60, true, false},
-		"3":                    {3, 3, 60, true, false},
-		"20":                   {20, 20, 60, true, false},
-		"{}":                   {1, 1, 60, true, false},
-		`{"min":3}`:            {3, 3, 60, true, false},
-		`{"max":4}`:            {2, 4, 60, true, false},
-		`{"min":2,"max":4}`:    {2, 4, 60, true, false},
-		`{"min":20,"max":20}`:  {20, 20, 60, true, false},
-		`{"max":2,"cpu":10}`:   {2, 2, 10, true, false},
-		`{"max":2,"cpu":90}`:   {2, 2, 90, true, false},
-		`{"sticky":true}`:      {1, 1, 60, true, true},
-		`{"min":1,"max":1}`:    {1, 1, 60, true, false},
-		` {"min":2,"max": 2} `: {2, 2, 60, true, false},
-		`{"min":2,"max":4,"cpu":50,"first":false,"sticky":true}`: {2, 4, 50, false, true},
+		"":                          {1, 1, 60, true, false, 0},
+		"1":                         {1, 1, 60, true, false, 0},
+		"3":                         {3, 3, 60, true, false, 0},
+		"20":                        {20, 20, 60, true, false, 0},
+		"{}":                        {1, 1, 60, true, false, 0},
+		`{"min":3}`:                 {3, 3, 60, true, false, 0},
+		`{"max":4}`:                 {2, 4, 60, true, false, 0},
+		`{"min":2,"max":4}`:         {2, 4, 60, true, false, 0},
+		`{"min":20,"max":20}`:       {20, 20, 60, true, false, 0},
+		`{"max":2,"cpu":10}`:        {2, 2, 10, true, false, 0},
+		`{"max":2,"cpu":90}`:        {2, 2, 90, true, false, 0},
+		`{"max":2,"accessLogs":30}`: {2, 2, 60, true, false, 30},
+		`{"sticky":true}`:           {1, 1, 60, true, true, 0},
+		`{"min":1,"max":1}`:         {1, 1, 60, true, false, 0},
+		` {"min":2,"max": 2} `:      {2, 2, 60, true, false, 0},
+		`{"min":2,"max":4,"cpu":50,"first":false,"sticky":true}`: {2, 4, 50, false, true, 0},
 	} {
 		cfg, err := Load(with("servers", value), allSecret)
 		require.NoError(t, err, value)
@@ -45,12 +46,12 @@ func TestWhatIsNotSoundIsOneServer(t *testing.T) {
 }
 
 func TestTheCommandOfServersSetsThem(t *testing.T) {
-	assert.Equal(t, "pulumi config set berth:servers 3", Servers{3, 3, 60, true, false}.Command())
-	assert.Equal(t, "pulumi config rm berth:servers && pulumi config set --path berth:servers.min 2 && pulumi config set --path berth:servers.max 4", Servers{2, 4, 60, true, false}.Command())
+	assert.Equal(t, "pulumi config set berth:servers 3", Servers{3, 3, 60, true, false, 0}.Command())
+	assert.Equal(t, "pulumi config rm berth:servers && pulumi config set --path berth:servers.min 2 && pulumi config set --path berth:servers.max 4", Servers{2, 4, 60, true, false, 0}.Command())
 	assert.Equal(t, "pulumi config rm berth:servers && pulumi config set --path berth:servers.min 3 && pulumi config set --path berth:servers.max 3 && pulumi config set --path berth:servers.sticky true",
-		Servers{3, 3, 60, true, true}.Command())
-	assert.Equal(t, "pulumi config rm berth:servers && pulumi config set --path berth:servers.min 2 && pulumi config set --path berth:servers.max 3 && pulumi config set --path berth:servers.cpu 50 && pulumi config set --path berth:servers.first false",
-		Servers{2, 3, 50, false, false}.Command())
+		Servers{3, 3, 60, true, true, 0}.Command())
+	assert.Equal(t, "pulumi config rm berth:servers && pulumi config set --path berth:servers.min 2 && pulumi config set --path berth:servers.max 3 && pulumi config set --path berth:servers.cpu 50 && pulumi config set --path berth:servers.first false && pulumi config set --path berth:servers.accessLogs 30",
+		Servers{2, 3, 50, false, false, 30}.Command())
 }
 
 // TestSeveralServersRefuse what one server takes.

@@ -104,13 +104,14 @@ starts the server, which takes about two minutes. The preview shows what it cost
 		},
 		{
 			key: "servers", kind: isNumberOrMap, fallback: 1, parse: (*loader).servers,
-			about: "How many servers there are, 1 to 20, the first one included; or {min, max, cpu, first, sticky}. Several are behind a load balancer.",
+			about: "How many servers there are, 1 to 20, the first one included; or {min, max, cpu, first, sticky, accessLogs}. Several are behind a load balancer.",
 			manual: `How many servers there are: 1 to 20, the first one included. The first server has the data, the jobs and the releases. The
 others, web servers, are an Auto Scaling group behind a load balancer. They run each service that keeps no data and that a
 route uses, or that such a service depends on. The label berth.servers: "all" or "first" overrides where a service runs. The
 preview says where each one runs and why, and what it costs.
 With {min, max}, the number follows the web servers' CPU, which Auto Scaling keeps at cpu percent (10 to 90, default: 60). With
-first: false, the first server takes no requests. With sticky: true, a visitor stays at one server:
+first: false, the first server takes no requests. With sticky: true, a visitor stays at one server. With accessLogs: 30, the
+load balancer's access logs are kept in a private bucket for 30 days:
   pulumi config set --path berth:servers.min 2
   pulumi config set --path berth:servers.max 4`,
 		},

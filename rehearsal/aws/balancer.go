@@ -87,6 +87,20 @@ func updateBalancer(c *call) error {
 	return nil
 }
 
+// mayLog says whether the load balancers of the account may write access logs to a bucket, which AWS tries as soon as it is asked to.
+// Source: User Guide for Application Load Balancers, "Enable access logs".
+func (c *call) mayLog(bucket string) bool {
+	rights := c.account.get(bucketPolicyType, bucket)
+	if rights == nil {
+		return false
+	}
+	statements, err := parsePolicy(Text(rights.Outputs, "policy"))
+	return err == nil && slices.ContainsFunc(statements, func(one policyStatement) bool {
+		return one.Effect == "Allow" && string(one.Principal) == `{"Service":"logdelivery.elasticloadbalancing.amazonaws.com"}` &&
+			slices.Contains(one.Action, "s3:PutObject") && slices.Contains(one.Resource, "arn:aws:s3:::"+bucket+"/AWSLogs/"+number+"/*")
+	})
+}
+
 // addresses gives a load balancer one IPv4 address for each zone, and one IPv6 address if it has both.
 func (c *call) addresses(subnets []*Resource) {
 	c.outputs["ipAddressType"] = cmp.Or(Text(c.inputs, "ipAddressType"), "ipv4")
@@ -130,6 +144,9 @@ func (c *call) checkBalancer() ([]*Resource, error) {
 			return nil, c.fails("InvalidSubnet", "You must specify subnets with an associated IPv6 CIDR block: %s", id)
 		}
 		zones[zone], subnets = true, append(subnets, subnet)
+	}
+	if logs := Object(c.inputs, "accessLogs"); Truth(logs, "enabled") && !c.mayLog(Text(logs, "bucket")) {
+		return nil, c.fails("InvalidConfigurationRequest", "Access Denied for bucket: %s. Please check S3bucket permission", Text(logs, "bucket"))
 	}
 	if len(zones) < 2 {
 		return nil, c.fails("ValidationError", "At least two subnets in two different Availability Zones must be specified")

@@ -126,6 +126,7 @@ func TestWhatElasticLoadBalancingRefuses(t *testing.T) {
 			b := f.make(subnetType, "b", properties{"vpcId": f.ids["inside"], "cidrBlock": "10.40.1.0/24", "availabilityZone": "eu-central-1b"})
 			return f.balancer(properties{"name": "other", "ipAddressType": "ipv4", "subnets": []any{a, b}})
 		}},
+		{"Access Denied for bucket: logs", LoadBalancerType, other(properties{"accessLogs": properties{"bucket": "logs", "enabled": true}})},
 		{"idleTimeout", LoadBalancerType, other(properties{"idleTimeout": 4001.0})},
 		{"DuplicateTargetGroupName", TargetGroupType, func(f *fixture) properties { return f.target("site", nil) }},
 		{"The VPC ID 'vpc-1' is not found", TargetGroupType, func(f *fixture) properties { return f.target("other", properties{"vpcId": "vpc-1"}) }},

@@ -171,7 +171,9 @@ var equivalent = map[string]map[string]func(old, now resource.PropertyValue) boo
 	// Other types of load balancers, targets and actions ignore these; the rehearsal has none of them.
 	LoadBalancerType: {
 		"clientKeepAlive": never, "desyncMitigationMode": never, "dropInvalidHeaderFields": never, "enableHttp2": never, "enableXffClientPort": never,
-		"idleTimeout": never, "preserveHostHeader": never, "xffHeaderProcessingMode": never,
+		"idleTimeout": never, "preserveHostHeader": never, "xffHeaderProcessingMode": never, "accessLogs.bucket": never, "accessLogs.prefix": never,
+		// What is left out stays as it is.
+		"accessLogs": func(_, now resource.PropertyValue) bool { return now.IsNull() },
 	},
 	TargetGroupType: {
 		"healthCheck.port": never, "healthCheck.protocol": texts(strings.EqualFold), "port": never, "protocol": never, "vpcId": never,

@@ -17,7 +17,7 @@ func balancerRequests() map[string]requests {
 			update: func(a *asking) {
 				for action, inputs := range map[string][]string{
 					"SetSecurityGroups": {"securityGroups"}, "SetSubnets": {"subnets"}, "SetIpAddressType": {"ipAddressType"},
-					"ModifyLoadBalancerAttributes": {"clientKeepAlive", "desyncMitigationMode", "dropInvalidHeaderFields", "enableDeletionProtection", "enableHttp2", "enableXffClientPort", "idleTimeout", "preserveHostHeader", "xffHeaderProcessingMode"},
+					"ModifyLoadBalancerAttributes": {"accessLogs", "clientKeepAlive", "desyncMitigationMode", "dropInvalidHeaderFields", "enableDeletionProtection", "enableHttp2", "enableXffClientPort", "idleTimeout", "preserveHostHeader", "xffHeaderProcessingMode"},
 				} {
 					if a.changed(inputs...) {
 						a.on(a.id, "elasticloadbalancing:"+action)

@@ -125,7 +125,7 @@ func sites() map[string]func(*config.Config, *fixture) {
 			cfg.Servers, cfg.Aliases = config.Servers{Min: 2, Max: 4, CPU: 60, First: true}, []string{"www.app.example.test"}
 		},
 		"with a fixed number of servers, the first one for its data alone": func(cfg *config.Config, _ *fixture) {
-			cfg.Servers, cfg.InstanceType = config.Servers{Min: 3, Max: 3, CPU: 60, Sticky: true}, "c7i.large"
+			cfg.Servers, cfg.InstanceType = config.Servers{Min: 3, Max: 3, CPU: 60, Sticky: true, AccessLogs: 30}, "c7i.large"
 		},
 		"with many names and another authority": func(cfg *config.Config, _ *fixture) {
 			cfg.Aliases, cfg.ACME.Directory, cfg.AMI = []string{"www.app.example.test", "example.test"}, "https://acme.example.test/directory", OtherAMI
