@@ -76,6 +76,8 @@ func (p *program) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 		return resource.PropertyMap{"accountId": resource.NewProperty("123456789012")}, nil
 	case "aws:index/getAvailabilityZones:getAvailabilityZones":
 		return resource.NewPropertyMapFromMap(map[string]any{"names": []any{"eu-central-1a", "eu-central-1b"}}), nil
+	case "aws:route53/getZone:getZone":
+		return resource.NewPropertyMapFromMap(map[string]any{"zoneId": "Z1", "name": "example.com"}), nil
 	case "aws:iam/getPolicy:getPolicy":
 		return resource.PropertyMap{"policy": resource.NewProperty(iam.Boundary)}, nil
 	}
@@ -96,7 +98,7 @@ func grow(t *testing.T, domain string) *program {
 func run(t *testing.T, domain string, servers config.Servers) *program {
 	t.Helper()
 	cfg := &config.Config{
-		Domain: domain, Zone: "example.com", CreateZone: true, AlarmEmail: "you@example.test",
+		Domain: domain, Zone: "example.com", AlarmEmail: "you@example.test",
 		OperatorCIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.7/32")}, VPCCIDR: netip.MustParsePrefix("10.20.0.0/16"),
 		Region: "eu-central-1", AvailabilityZone: "eu-central-1a", InstanceType: "t3.micro", AMI: "ami-0123456789abcdef0", VolumeSize: 20,
 		Servers: servers,
