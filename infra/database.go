@@ -33,6 +33,8 @@ type Database struct {
 	Host pulumi.StringOutput
 	Port pulumi.IntOutput
 
+	// Instance is the resource itself.
+	Instance pulumi.Resource
 	// identifier is its name in RDS and in CloudWatch's metrics.
 	identifier pulumi.StringOutput
 }
@@ -108,6 +110,7 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 	if err != nil {
 		return nil, fmt.Errorf("declare the database: %w", err)
 	}
+	d.Instance = database
 	d.Host, d.Port, d.identifier = database.Address, database.Port, database.Identifier
 	if err := ctx.RegisterResourceOutputs(d, pulumi.Map{"host": d.Host, "protected": pulumi.Bool(args.Protect)}); err != nil {
 		return nil, fmt.Errorf("register the database: %w", err)
