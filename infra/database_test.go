@@ -55,7 +55,7 @@ func TestTheDatabaseIsPrivateAndProtected(t *testing.T) {
 	assert.Empty(t, declare(t, nil, nil).of("rds/instance:Instance"))
 }
 
-// TestTheDatabasesSubnetsArePrivate, in two zones, and no route leads out of them.
+// TestTheDatabasesSubnetsArePrivate, in two zones, and have no route out of the network.
 func TestTheDatabasesSubnetsArePrivate(t *testing.T) {
 	c := declare(t, withDatabase, nil)
 	assert.Equal(t, []any{"database-subnet-1-id", "database-subnet-2-id"}, input(c.only(t, "rds/subnetGroup:SubnetGroup"), "subnetIds").Mappable())

@@ -168,7 +168,7 @@ func (f *Firewall) several(ctx *pulumi.Context, args *FirewallArgs) (err error) 
 	return nil
 }
 
-// database declares the group of the database in RDS, which the servers reach, and nobody else. It connects to nothing itself.
+// database declares the group of the database in RDS. Only the servers reach it, and it connects to nothing.
 func (f *Firewall) database(ctx *pulumi.Context, args *FirewallArgs) (err error) {
 	if f.DatabaseGroupID, err = f.group(ctx, "database-security-group", "Postgres from the servers", args.Domain+" database", args); err != nil {
 		return err

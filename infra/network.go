@@ -233,8 +233,8 @@ func (n *Network) second(ctx *pulumi.Context, args *NetworkArgs, vpc *ec2.Vpc, t
 	return nil
 }
 
-// private declares the database's subnets, in the server's zone and another one. They have the VPC's own route table, which leads
-// nowhere outside.
+// private declares the database's subnets, in the server's zone and another one. They have the VPC's own route table, which has no
+// route out of it.
 func (n *Network) private(ctx *pulumi.Context, args *NetworkArgs, vpc *ec2.Vpc) error {
 	zone, err := zoneAfter(ctx, args.AvailabilityZone, "a database in RDS needs two. Fix: pulumi config rm berth:rds", n)
 	if err != nil {

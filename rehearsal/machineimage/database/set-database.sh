@@ -18,7 +18,7 @@ main() {
   timeout 60 bash -c "until '$PROGRAMS/pg_isready' --quiet --host /tmp; do sleep 0.1; done"
   known=$(query "$@" <<<"SELECT count(*) FROM pg_roles WHERE rolname = :'user'")
   if [ "$known" = 0 ]; then query "$@" <<<'CREATE ROLE :"user" LOGIN CREATEDB CREATEROLE'; fi
-  # Who looks at the container sees it neither among arguments nor in a log.
+  # The password is not in an argument and not in a log.
   query "$@" <<<$'\\getenv password PASSWORD\nSET log_min_error_statement = panic;\nALTER ROLE :"user" PASSWORD :\'password\';'
   known=$(query "$@" <<<"SELECT count(*) FROM pg_database WHERE datname = :'database'")
   if [ "$known" = 0 ]; then query "$@" <<<'CREATE DATABASE :"database" OWNER :"user"'; fi
