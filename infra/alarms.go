@@ -161,6 +161,23 @@ func (s *Several) alarms() []alarm {
 	})
 }
 
+// The metrics of a database in RDS. Source: RDS User Guide, "Amazon CloudWatch metrics for Amazon RDS".
+const (
+	databaseNamespace, databaseDimension = "AWS/RDS", "DBInstanceIdentifier"
+
+	freeStorage = "FreeStorageSpace" // bytes
+)
+
+// alarm is on the storage that the database has left: without any, Postgres stops.
+func (d *MonitoredDatabase) alarm() alarm {
+	return alarm{
+		name:        "database storage",
+		description: "Less than a tenth of the storage of the database in RDS is free, and a full one stops: grow it by berth:rds.sizeGB and pulumi up.",
+		namespace:   databaseNamespace, metric: freeStorage, dimensions: pulumi.StringMap{databaseDimension: d.Identifier},
+		statistic: "Minimum", comparison: below, threshold: float64(d.SizeGB) * (1 << 30) / 10, period: 300, periods: 1, missing: ok,
+	}
+}
+
 // siteAlarm is on what Route 53 sees of the site from outside. The health check itself waits for several failures, so
 // the alarm does not wait again.
 func siteAlarm(check pulumi.IDOutput) alarm {

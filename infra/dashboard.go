@@ -12,6 +12,8 @@ type board struct {
 	// several says whether there are several servers; group, balancer and targets are theirs.
 	several                  bool
 	group, balancer, targets string
+	// database is the one in RDS, "" for none.
+	database string
 	// alarms are the ARNs of the stack's own region.
 	alarms []string
 }
@@ -60,6 +62,9 @@ func (b board) body() (string, error) {
 	if b.several {
 		all = append(all, b.servers()...)
 	}
+	if b.database != "" {
+		all = append(all, b.databases(all)...)
+	}
 	text, err := json.Marshal(map[string]any{"widgets": all})
 	if err != nil {
 		return "", fmt.Errorf("write the dashboard: %w", err)
@@ -89,6 +94,20 @@ func (b board) servers() []widget {
 			{"AWS/EC2", "CPUUtilization", "AutoScalingGroupName", b.group, map[string]any{"label": "average", "stat": "Average"}},
 			{"AWS/EC2", "CPUUtilization", "AutoScalingGroupName", b.group, map[string]any{"label": "busiest", "stat": "Maximum"}},
 		}),
+	}
+}
+
+// databases are the row of the database in RDS, below what is there.
+func (b board) databases(above []widget) []widget {
+	seen := func(metric, label, statistic string) [][]any {
+		return [][]any{{databaseNamespace, metric, databaseDimension, b.database, map[string]any{"label": label, "stat": statistic}}}
+	}
+	last := above[len(above)-1]
+	y := last.Y + last.Height
+	return []widget{
+		b.graph(0, y, 8, "Database in RDS: processor (%)", 0, 100, seen("CPUUtilization", "busy", "Average")),
+		b.graph(8, y, 8, "Database in RDS: free storage (bytes)", 0, 0, seen(freeStorage, "free", "Minimum")),
+		b.graph(16, y, 8, "Database in RDS: connections", 0, 0, seen("DatabaseConnections", "open", "Maximum")),
 	}
 }
 

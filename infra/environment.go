@@ -32,6 +32,8 @@ type Environment struct {
 	Servers *Servers
 	// Backups are the snapshots of the storage and the bucket for dumps.
 	Backups *Backups
+	// Database is a Postgres in Amazon RDS; nil for none.
+	Database *Database
 	// Monitoring sends alarms; nil without an address for them.
 	Monitoring *Monitoring
 
@@ -59,7 +61,10 @@ func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
 	if err := refuse(cfg, there); err != nil {
 		return nil, err
 	}
-	if text := resized(cfg, there[serverType]); text != "" && ctx.DryRun() {
+	for _, text := range []string{resized(cfg, there[serverType]), describeDatabase(cfg, there[databaseType])} {
+		if text == "" || !ctx.DryRun() {
+			continue
+		}
 		if err := ctx.Log.Info(text, nil); err != nil {
 			return nil, err
 		}
@@ -86,7 +91,7 @@ func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
 	}
 	for _, declare := range []func(*pulumi.Context, *config.Config, pulumi.ResourceOption) error{
 		env.addNetwork, env.addFirewall, env.addStorage, env.addAddress, env.addServer, env.addDNS,
-		env.addBalancer, env.addServers, env.addBackups, env.addMonitoring,
+		env.addBalancer, env.addServers, env.addBackups, env.addDatabase, env.addMonitoring,
 	} {
 		if err := declare(ctx, cfg, pulumi.Providers(provider)); err != nil {
 			return nil, err
@@ -98,14 +103,14 @@ func New(ctx *pulumi.Context, cfg *config.Config) (*Environment, error) {
 func (e *Environment) addNetwork(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
 	e.Network, err = NewNetwork(ctx, "network", &NetworkArgs{
 		Domain: cfg.Domain, Region: cfg.Region, SubnetID: cfg.SubnetID, CIDR: cfg.VPCCIDR, AvailabilityZone: cfg.AvailabilityZone,
-		VolumeZone: e.volumeZone, Several: cfg.Servers.Several(),
+		VolumeZone: e.volumeZone, Several: cfg.Servers.Several(), Database: cfg.RDS != nil,
 	}, provider)
 	return err
 }
 
 func (e *Environment) addFirewall(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
 	e.Firewall, err = NewFirewall(ctx, "firewall", &FirewallArgs{
-		Domain: cfg.Domain, VPCID: e.Network.VPCID, OperatorCIDRs: cfg.OperatorCIDRs, HTTP3: cfg.HTTP3, Several: cfg.Servers.Several(),
+		Domain: cfg.Domain, VPCID: e.Network.VPCID, OperatorCIDRs: cfg.OperatorCIDRs, HTTP3: cfg.HTTP3, Several: cfg.Servers.Several(), Database: cfg.RDS != nil,
 	}, provider)
 	return err
 }
@@ -186,6 +191,16 @@ func (e *Environment) addBackups(ctx *pulumi.Context, cfg *config.Config, provid
 	return err
 }
 
+func (e *Environment) addDatabase(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
+	if cfg.RDS == nil {
+		return nil
+	}
+	e.Database, err = NewDatabase(ctx, "database", &DatabaseArgs{
+		Domain: cfg.Domain, RDS: cfg.RDS, Password: cfg.RDSPassword, Network: e.Network, SecurityGroupID: e.Firewall.DatabaseGroupID, Protect: cfg.Protect,
+	}, provider)
+	return err
+}
+
 func (e *Environment) addMonitoring(ctx *pulumi.Context, cfg *config.Config, provider pulumi.ResourceOption) (err error) {
 	if cfg.AlarmEmail == "" {
 		return nil
@@ -201,6 +216,9 @@ func (e *Environment) addMonitoring(ctx *pulumi.Context, cfg *config.Config, pro
 		args.Several = &Several{
 			Web: cfg.Servers.Min - 1, GroupName: e.Servers.GroupName, Balancer: e.balancer.metricName, TargetGroup: e.balancer.targetMetricName,
 		}
+	}
+	if e.Database != nil {
+		args.Database = &MonitoredDatabase{Identifier: e.Database.identifier, SizeGB: cfg.RDS.SizeGB}
 	}
 	e.Monitoring, err = NewMonitoring(ctx, "monitoring", args, provider)
 	return err

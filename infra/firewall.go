@@ -29,6 +29,8 @@ type Firewall struct {
 	SecurityGroupID pulumi.StringOutput
 	// WebGroupID is the group of the web servers, BalancerGroupID that of the load balancer.
 	WebGroupID, BalancerGroupID pulumi.StringOutput
+	// DatabaseGroupID is the group of a database in RDS.
+	DatabaseGroupID pulumi.StringOutput
 
 	// groups are those that are declared.
 	groups pulumi.StringArray
@@ -50,6 +52,8 @@ type FirewallArgs struct {
 	HTTP3 bool
 	// Several says whether there are web servers and a load balancer.
 	Several bool
+	// Database says whether there is a database in RDS.
+	Database bool
 }
 
 // NewFirewall declares the security group and each of its rules.
@@ -78,6 +82,11 @@ func NewFirewall(ctx *pulumi.Context, name string, args *FirewallArgs, opts ...p
 	}
 	if args.Several {
 		if err := f.several(ctx, args); err != nil {
+			return nil, err
+		}
+	}
+	if args.Database {
+		if err := f.database(ctx, args); err != nil {
 			return nil, err
 		}
 	}
@@ -157,6 +166,17 @@ func (f *Firewall) several(ctx *pulumi.Context, args *FirewallArgs) (err error) 
 		f.add(rule)
 	}
 	return nil
+}
+
+// database declares the group of the database in RDS. Only the servers reach it, and it connects to nothing.
+func (f *Firewall) database(ctx *pulumi.Context, args *FirewallArgs) (err error) {
+	if f.DatabaseGroupID, err = f.group(ctx, "database-security-group", "Postgres from the servers", args.Domain+" database", args); err != nil {
+		return err
+	}
+	if err := f.allowWithin(ctx, "database", "Postgres from the first server", f.SecurityGroupID, f.DatabaseGroupID, databasePort); err != nil || !args.Several {
+		return err
+	}
+	return f.allowWithin(ctx, "database-web", "Postgres from web servers", f.WebGroupID, f.DatabaseGroupID, databasePort)
 }
 
 // allowWithin opens a port of one group's members to another's, or everything where it is 0.

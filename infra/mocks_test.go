@@ -28,6 +28,7 @@ const (
 	mockAMI       = "ami-0123456789abcdef0"
 	mockElasticIP = "198.51.100.7"
 	mockBalancer  = "site-1234567.eu-central-1.elb.amazonaws.com"
+	mockDatabase  = "berth-1234567.c0123456789a.eu-central-1.rds.amazonaws.com"
 	mockZoneID    = "Z0123456789ABCDEFGHIJ"
 	mockAccount   = "111122223333"
 )
@@ -117,6 +118,11 @@ func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 	case "aws:autoscaling/group:Group":
 		text("arn", "arn:of:"+args.Name)
 		text("name", args.Name+"-1234567")
+	case "aws:rds/subnetGroup:SubnetGroup":
+		text("name", args.Name+"-1234567")
+	case "aws:rds/instance:Instance":
+		text("address", mockDatabase)
+		state["port"] = resource.NewProperty(5432.0)
 	case "aws:acm/certificate:Certificate":
 		text("arn", "arn:of:"+args.Name)
 		state["domainValidationOptions"] = validations(state)

@@ -53,6 +53,14 @@ type MonitoringArgs struct {
 	ServerRole pulumi.StringInput
 	// Several is what else is monitored with several servers; nil with one.
 	Several *Several
+	// Database is the database in RDS; nil for none.
+	Database *MonitoredDatabase
+}
+
+// MonitoredDatabase is a database's name in CloudWatch's metrics, and the size of its storage in GiB.
+type MonitoredDatabase struct {
+	Identifier pulumi.StringInput
+	SizeGB     int
 }
 
 // Several are the names in CloudWatch's metrics of what there is with several servers.
@@ -82,6 +90,9 @@ func NewMonitoring(ctx *pulumi.Context, name string, args *MonitoringArgs, opts 
 	all := alarms(args.Region, args.Domain, args.InstanceID, args.Burstable)
 	if args.Several != nil {
 		all = append(all, args.Several.alarms()...)
+	}
+	if args.Database != nil {
+		all = append(all, args.Database.alarm())
 	}
 	for _, a := range all {
 		declared, err := m.alarm(ctx, args.Domain, a, topic)
@@ -216,11 +227,16 @@ func (m *Monitoring) dashboard(
 	if several := args.Several; several != nil {
 		group, balancer, targets = several.GroupName, several.Balancer, several.TargetGroup
 	}
-	body := pulumi.All(args.InstanceID, check, arns.ToStringArrayOutput(), group, balancer, targets).ApplyT(func(values []any) (string, error) {
+	var database pulumi.StringInput = pulumi.String("")
+	if args.Database != nil {
+		database = args.Database.Identifier
+	}
+	body := pulumi.All(args.InstanceID, check, arns.ToStringArrayOutput(), group, balancer, targets, database).ApplyT(func(values []any) (string, error) {
 		return board{
 			domain: args.Domain, region: args.Region, burstable: args.Burstable, several: args.Several != nil,
 			instance: string(values[0].(pulumi.ID)), check: string(values[1].(pulumi.ID)), alarms: values[2].([]string),
 			group: values[3].(string), balancer: values[4].(string), targets: values[5].(string),
+			database: values[6].(string),
 		}.body()
 	}).(pulumi.StringOutput)
 	// A dashboard's name has no dots.

@@ -31,6 +31,8 @@ type Network struct {
 
 	// secondID is the subnet in another zone that several servers have: a load balancer needs two.
 	secondID pulumi.StringOutput
+	// databaseIDs are the private subnets of a database in RDS, in two zones.
+	databaseIDs pulumi.StringArray
 	// tableID is the route table of the stack's own subnets.
 	tableID pulumi.StringOutput
 	// shared tells whether the subnet existed already.
@@ -53,6 +55,8 @@ type NetworkArgs struct {
 	AvailabilityZone string
 	// Several takes a second subnet, in another zone.
 	Several bool
+	// Database takes two private subnets, in two zones.
+	Database bool
 	// VolumeZone is where the protected data volume is, "" for none: a subnet in another zone is refused.
 	VolumeZone string
 }
@@ -145,6 +149,11 @@ func (n *Network) create(ctx *pulumi.Context, args *NetworkArgs) error {
 			return err
 		}
 	}
+	if args.Database {
+		if err := n.private(ctx, args, vpc); err != nil {
+			return err
+		}
+	}
 	n.VPCID = vpc.ID().ToStringOutput()
 	n.SubnetID = subnet.ID().ToStringOutput()
 	n.Zone = subnet.AvailabilityZone
@@ -195,7 +204,7 @@ func (n *Network) route(
 
 // second declares the subnet in another zone, with the same way to the Internet.
 func (n *Network) second(ctx *pulumi.Context, args *NetworkArgs, vpc *ec2.Vpc, table *ec2.RouteTable) error {
-	zone, err := zoneAfter(ctx, args.AvailabilityZone, n)
+	zone, err := zoneAfter(ctx, args.AvailabilityZone, "a load balancer needs two. Fix: pulumi config set berth:servers 1", n)
 	if err != nil {
 		return err
 	}
@@ -224,9 +233,33 @@ func (n *Network) second(ctx *pulumi.Context, args *NetworkArgs, vpc *ec2.Vpc, t
 	return nil
 }
 
-// zoneAfter is the zone that follows in the alphabet, of those that the account has, and the first one after the last. Their letters
+// private declares the database's subnets, in the server's zone and another one. They have the VPC's own route table, which has no
+// route out of it.
+func (n *Network) private(ctx *pulumi.Context, args *NetworkArgs, vpc *ec2.Vpc) error {
+	zone, err := zoneAfter(ctx, args.AvailabilityZone, "a database in RDS needs two. Fix: pulumi config rm berth:rds", n)
+	if err != nil {
+		return err
+	}
+	for i, zone := range []string{args.AvailabilityZone, zone} {
+		name := fmt.Sprintf("database-subnet-%d", i+1)
+		subnet, err := ec2.NewSubnet(ctx, name, &ec2.SubnetArgs{
+			VpcId:            vpc.ID(),
+			AvailabilityZone: pulumi.String(zone),
+			CidrBlock:        pulumi.String(databaseIPv4(args.CIDR, i).String()),
+			Tags:             nameTag(args.Domain + " database"),
+			// The database is there: neither another zone of the server nor a new one of the account's moves it.
+		}, pulumi.Parent(n), pulumi.IgnoreChanges([]string{"availabilityZone"}))
+		if err != nil {
+			return fmt.Errorf("declare the database's subnet %s: %w", name, err)
+		}
+		n.databaseIDs = append(n.databaseIDs, subnet.ID())
+	}
+	return nil
+}
+
+// zoneAfter is the zone that follows in the alphabet, of those that the account has, and the first one after the last; why says what needs it. Their letters
 // differ by region and account: Tokyo has no b for most.
-func zoneAfter(ctx *pulumi.Context, zone string, parent pulumi.Resource) (string, error) {
+func zoneAfter(ctx *pulumi.Context, zone, why string, parent pulumi.Resource) (string, error) {
 	state := "available"
 	found, err := aws.GetAvailabilityZones(ctx, &aws.GetAvailabilityZonesArgs{
 		State: &state,
@@ -238,7 +271,7 @@ func zoneAfter(ctx *pulumi.Context, zone string, parent pulumi.Resource) (string
 	}
 	others := slices.DeleteFunc(slices.Sorted(slices.Values(found.Names)), func(name string) bool { return name == zone })
 	if len(others) == 0 {
-		return "", fmt.Errorf("find a second availability zone: the account has none beside %s, and a load balancer needs two. Fix: pulumi config set berth:servers 1", zone)
+		return "", fmt.Errorf("find a second availability zone: the account has none beside %s, and %s", zone, why)
 	}
 	if after := slices.IndexFunc(others, func(name string) bool { return name > zone }); after >= 0 {
 		return others[after], nil
@@ -269,6 +302,17 @@ func secondIPv4(vpc netip.Prefix) netip.Prefix {
 	first := subnetIPv4(vpc)
 	start := binary.BigEndian.Uint32(first.Addr().AsSlice()) + 1<<(32-first.Bits())
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, start))), first.Bits())
+}
+
+// databaseBits are those of a database's subnet, the smallest that AWS has: 11 addresses, of which a database takes one and a standby
+// or an upgrade one more.
+const databaseBits = 28
+
+// databaseIPv4 is the first or the second of the two ranges at the end of the VPC's.
+func databaseIPv4(vpc netip.Prefix, which int) netip.Prefix {
+	end := uint64(binary.BigEndian.Uint32(vpc.Masked().Addr().AsSlice())) + 1<<(32-vpc.Bits())
+	start := uint32(end - uint64(2-which)<<(32-databaseBits)) // #nosec G115 -- It lies within the range.
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, start))), databaseBits)
 }
 
 // secondIPv6 is the second /64 of the VPC's range.

@@ -21,14 +21,16 @@ func (r *recorded) text(output string) string {
 	return text
 }
 
-// The protected resources, the server and the group of web servers, each of which a stack has at most once, and the provider of the
-// stack's region.
+// The protected resources, the server, the network and the group of web servers, each of which a stack has at most once, and the
+// provider of the stack's region.
 const (
 	volumeType   = "aws:ebs/volume:Volume"
 	addressType  = "aws:ec2/eip:Eip"
 	zoneType     = "aws:route53/zone:Zone"
 	bucketType   = "aws:s3/bucketV2:BucketV2"
 	serverType   = "aws:ec2/instance:Instance"
+	databaseType = "aws:rds/instance:Instance"
+	vpcType      = "aws:ec2/vpc:Vpc"
 	providerType = "pulumi:providers:aws"
 
 	webServersType = "aws:autoscaling/group:Group"
@@ -95,6 +97,7 @@ func refuse(cfg *config.Config, there map[string]*recorded) error {
 		add("zone-before-servers", "servers", strconv.Itoa(cfg.Servers.Max), "the hosted zone "+cfg.Zone+" is not made yet, and the load balancer's certificate waits for the registrar to delegate to it; begin with one server, enter the stack's output nameServers at the registrar, and have several afterwards",
 			"pulumi config rm berth:servers && pulumi up")
 	}
+	refuseDatabase(cfg, there, add)
 	if !cfg.Protect {
 		return asError(problems)
 	}

@@ -84,6 +84,10 @@ func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment
 		return nil, err
 	}
 	for _, step := range steps {
+		if step.name == "release" && environment.Database != nil {
+			// A release may have another password of the database.
+			builder.after = append(builder.after, environment.Database.Instance)
+		}
 		if err := builder.step(step); err != nil {
 			return nil, err
 		}

@@ -170,30 +170,47 @@ func TestJobsReplicasAndRestarts(t *testing.T) {
 		// Two releases, one that failed and went back, and a rollback: each time the one had ended before the other began.
 		assert.Equal(t, strings.TrimSpace(strings.Repeat("die\nstart\n", 5)), strings.TrimSpace(r.SSH("sudo systemctl stop test-workers; sudo journalctl --unit test-workers --output cat | grep -xE 'start|die'")))
 	})
-	t.Run("a database that runs elsewhere, and back", func(t *testing.T) { externalDatabase(t, r.In(t)) })
+	t.Run("a database that moves to RDS, and back", func(t *testing.T) { externalDatabase(t, r.In(t)) })
 }
 
-// externalDatabase moves the app's database to one that another machine runs, as docs/external.md says, and takes it back.
+// externalDatabase moves the app's database to the one in RDS that berth:rds declares, as docs/external.md says, and takes it back.
 func externalDatabase(t *testing.T, r *harness.Rehearsal) {
-	image, err := r.TrySSH("sudo docker save $(sudo docker ps --filter label=com.docker.compose.service=db --format '{{.Image}}' | head -n 1)", "")
+	const first, declared = "first-secret-1", `rds={"version":"17","user":"load","database":"load"}`
+	password := r.File("database-password")
+	r.Run("up", "--set", declared, "--set", "rdsPassword="+first)
+	host := output(r, "rdsHost")
+	assert.Equal(t, "5432", output(r, "rdsPort"))
+	r.SSH("sudo /opt/berth/deploy.sh exec db pg_isready --quiet --host " + host)
+	// Somebody else in the network does not reach it, though the name tells everybody where it is.
+	address, _, _ := strings.Cut(r.SSH("getent hosts "+host), " ")
+	networks, err := exec.CommandContext(t.Context(), "docker", "network", "ls", "--filter", "label=berth.rehearsal="+r.Name, "--filter", "label=berth.vpc", "--format", "{{.Name}}").Output()
 	require.NoError(t, err)
-	into := exec.CommandContext(t.Context(), "docker", "load")
-	into.Stdin = strings.NewReader(image)
-	loaded, err := into.CombinedOutput()
-	require.NoErrorf(t, err, "%s", loaded)
-	name := strings.TrimSpace(string(loaded[strings.LastIndex(strings.TrimSpace(string(loaded)), " ")+1:]))
-	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "--force", name).Run() })
-	const elsewhere = 240
-	start := exec.CommandContext(t.Context(), "docker", "run", "--detach", "--name", r.Name+"-elsewhere", "--label", "berth.rehearsal="+r.Name,
-		"--network", r.Name+"-internet", "--ip", r.Address(elsewhere), "--env", "POSTGRES_DB=load", "--env", "POSTGRES_USER=load", "--env", "POSTGRES_PASSWORD", name)
-	start.Env = append(os.Environ(), "POSTGRES_PASSWORD="+r.File("database-password"))
-	output, err := start.CombinedOutput()
-	require.NoErrorf(t, err, "%s", output)
-	defer func() { _ = exec.Command("docker", "rm", "--force", "--volumes", r.Name+"-elsewhere").Run() }()
-	require.Eventually(t, func() bool {
-		_, err := r.TrySSH("sudo /opt/berth/deploy.sh exec db pg_isready --quiet --host "+r.Address(elsewhere), "")
-		return err == nil
-	}, 30*time.Second, 500*time.Millisecond)
+	stranger := exec.CommandContext(t.Context(), "docker", "run", "--rm", "--label", "berth.rehearsal="+r.Name, "--network", strings.TrimSpace(string(networks)), "berth-rehearsal/database",
+		"/usr/lib/postgresql/17/bin/pg_isready", "--host", address, "--timeout", "3")
+	said, err := stranger.CombinedOutput()
+	require.Error(t, err)
+	assert.Contains(t, string(said), "no response")
+
+	// query asks the database as its master user.
+	query := func(password, mode, query string) (string, error) {
+		return r.TrySSH(`sudo /opt/berth/deploy.sh exec db bash -c 'read -r PGPASSWORD && export PGPASSWORD && psql "host=`+host+` user=load dbname=load sslmode=`+mode+`" --no-align --tuples-only --command "`+query+`"'`, password+"\n")
+	}
+	who, err := query(first, "require", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+	require.NoError(t, err, who)
+	assert.Contains(t, who, "t")
+	who, err = query(first, "disable", "SELECT 1")
+	require.Error(t, err)
+	assert.Contains(t, who, "no encryption", "TLS is required")
+	preview := r.Run("preview", "--set", "rdsPassword="+password)
+	assert.Contains(t, preview, "the database in RDS: Postgres 17 on db.t4g.micro with 20 GB, about 14.42 USD a month")
+	assert.Contains(t, preview, "no service runs in it yet")
+	up := r.Run("up")
+	assert.NotContains(t, preview+up, password)
+	who, err = query(first, "require", "SELECT 1")
+	require.Error(t, err)
+	assert.Contains(t, who, "password authentication failed", "it was changed in place")
+	who, err = query(password, "require", "SELECT 1")
+	require.NoError(t, err, who)
 
 	const count = `sudo /opt/berth/deploy.sh run web python3 -c 'import asyncio, asyncpg; from database import settings
 async def main(): print(await (await asyncpg.connect(timeout=30, **settings())).fetchval("SELECT count(*) FROM counted"))
@@ -203,9 +220,10 @@ asyncio.run(main())'`
 	require.NotEqual(t, "0", before)
 	r.SSHInput(`sudo /opt/berth/deploy.sh exec db bash -c 'set -o pipefail; read -r PGPASSWORD && export PGPASSWORD
 { echo "BEGIN;" && pg_dump --no-owner --no-privileges -U "${POSTGRES_USER:-postgres}" "${POSTGRES_DB:-postgres}" && echo "COMMIT;"; } |
-psql "host=`+r.Address(elsewhere)+` user=load dbname=load" --set ON_ERROR_STOP=1 --quiet'`, r.File("database-password")+"\n")
-	preview := r.Run("preview", "--set", "external.db="+r.Address(elsewhere))
-	assert.Contains(t, preview, "db is external, at "+r.Address(elsewhere)+": no container runs here, and the volumes of an earlier one stay; pointed there: web DATABASE_HOST")
+psql "host=`+host+` user=load dbname=load sslmode=require" --set ON_ERROR_STOP=1 --quiet'`, password+"\n")
+	preview = r.Run("preview", "--set", "external.db="+host)
+	assert.Contains(t, preview, "db is external, at "+host+": no container runs here, and the volumes of an earlier one stay; pointed there: web DATABASE_HOST")
+	assert.Contains(t, preview, "service db runs in it")
 	const volumes = "sudo docker volume ls --quiet --filter name=db-data"
 	volume := r.SSH(volumes)
 	require.NotEmpty(t, volume)
@@ -217,6 +235,10 @@ psql "host=`+r.Address(elsewhere)+` user=load dbname=load" --set ON_ERROR_STOP=1
 	r.SSH("sudo /opt/berth/deploy.sh maintenance off")
 	r.SSH("curl --silent --show-error --fail --insecure --resolve " + harness.Domain + ":443:127.0.0.1 --request POST https://" + harness.Domain + "/count")
 	assert.NotEqual(t, before, r.SSH(count), "what is written goes there")
+	refused, err := r.Try("preview", "--set", "rds-")
+	require.Error(t, err)
+	assert.Contains(t, refused, "service db runs in the database")
+	assert.Contains(t, refused, "[rds-in-use]")
 
 	const dumps = "sudo ls /data/dumps | grep -c '_db.postgres'"
 	kept, err := strconv.Atoi(r.SSH(dumps))
@@ -226,6 +248,23 @@ psql "host=`+r.Address(elsewhere)+` user=load dbname=load" --set ON_ERROR_STOP=1
 	now, err := strconv.Atoi(r.SSH(dumps))
 	require.NoError(t, err)
 	assert.Greater(t, now, kept, "what its database held was dumped before it was overwritten")
-	r.Run("up", "--set", "external.db-")
+	r.Run("up", "--set", declared, "--set", "external.db-", "--set", "protect=true")
 	assert.Equal(t, before, r.SSH(count), "the volume as it was")
+
+	refused, err = r.Try("preview", "--set", "rds-")
+	require.Error(t, err)
+	assert.Contains(t, refused, "[rds-protected]")
+	require.Len(t, r.Account().All("aws:rds/instance:Instance"), 1)
+	r.Run("up", "--set", declared, "--set", "protect=false")
+	r.Run("up", "--set", "rds-")
+	assert.Empty(t, r.Account().All("aws:rds/instance:Instance"))
+	assert.Len(t, r.Account().All("aws:rds/snapshot:Snapshot"), 1, "its final one")
+	assert.Equal(t, before, r.SSH(count))
+}
+
+// output is one of the stack's.
+func output(r *harness.Rehearsal, name string) string {
+	said, err := r.TryOutput("shell", "--", "pulumi", "stack", "output", name)
+	require.NoError(r.T(), err)
+	return strings.TrimSpace(said)
 }

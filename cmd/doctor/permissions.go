@@ -25,6 +25,8 @@ var optional = map[string]func(*config.Config) bool{
 	"RolesRights":   func(cfg *config.Config) bool { return monitored(cfg) || kept(cfg) || dumped(cfg) || several(cfg) },
 	"LookAtServers": several, "LookAtCertificate": several, "MakeCertificate": several, "MakeServers": several, "TagNewServers": several, "TagTemplate": several, "TagBalancer": several,
 	"ChangeServers": several, "ValidateNames": several, "RoleOfGroup": several, "RoleOfBalancer": several,
+	"LookAtDatabases": declared, "LookAtDatabase": declared, "MakeDatabase": declared, "MakeDatabaseWith": declared, "TagNewDatabase": declared, "ChangeDatabase": declared,
+	"LeaveDatabaseSnapshot": declared, "RoleOfDatabase": declared,
 }
 
 func ownZone(cfg *config.Config) bool   { return cfg.CreateZone }
@@ -32,6 +34,7 @@ func monitored(cfg *config.Config) bool { return cfg.AlarmEmail != "" }
 func kept(cfg *config.Config) bool      { return cfg.SnapshotsKept > 0 }
 func dumped(cfg *config.Config) bool    { return cfg.DumpBucket }
 func logged(cfg *config.Config) bool    { return cfg.Servers.AccessLogs > 0 && several(cfg) }
+func declared(cfg *config.Config) bool  { return cfg.RDS != nil }
 func several(cfg *config.Config) bool   { return cfg.Servers.Several() }
 
 // needed are the statements of the deployer's documents in docs/iam that the stack needs, with the account's own.

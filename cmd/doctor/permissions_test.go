@@ -88,10 +88,10 @@ func TestStatementsAreThoseOfTheDocuments(t *testing.T) {
 	for _, sid := range []string{"OwnZone", "DumpBucket", "RoleOfRebootAlarm", "MakeSnapshotPolicy"} {
 		assert.NotContains(t, always, sid)
 	}
-	for _, one := range policyOf(t, "../../docs/iam/deployer-servers.json") {
+	for _, one := range append(policyOf(t, "../../docs/iam/deployer-servers.json"), policyOf(t, "../../docs/iam/deployer-rds.json")...) {
 		assert.NotContains(t, always, one.Sid, "one server needs none of it")
 	}
-	everything, err := needed(&config.Config{CreateZone: true, AlarmEmail: "x", SnapshotsKept: 7, DumpBucket: true, Servers: config.Servers{Min: 3, Max: 3, AccessLogs: 1}}, account1, "")
+	everything, err := needed(&config.Config{CreateZone: true, AlarmEmail: "x", SnapshotsKept: 7, DumpBucket: true, RDS: &config.RDS{}, Servers: config.Servers{Min: 3, Max: 3, AccessLogs: 1}}, account1, "")
 	require.NoError(t, err)
 	assert.Len(t, everything, len(sids))
 }

@@ -13,7 +13,7 @@ var documents embed.FS
 
 // Roles are the documents that each role has attached (README.md, step 2), beside that of the state's bucket.
 var Roles = map[string][]string{
-	"deployer":  {"deployer.json", "deployer-identity.json", "deployer-monitoring.json", "deployer-servers.json"},
+	"deployer":  {"deployer.json", "deployer-identity.json", "deployer-monitoring.json", "deployer-servers.json", "deployer-rds.json"},
 	"previewer": {"previewer.json"},
 }
 

@@ -62,7 +62,8 @@ var (
 	ours = regexp.MustCompile(`^arn:aws:(iam::111122223333:(role|instance-profile)/berth-(host|snapshots)-\*|s3:::berth-(access-logs|dumps)-\*|sns:[a-z0-9-]+:111122223333:alarms-\*|` +
 		`cloudwatch:[a-z0-9-]+:111122223333:alarm:app\.example\.com\?\*|cloudwatch::111122223333:dashboard/app-example-com|` +
 		`iam::111122223333:role/aws-service-role/(events\.amazonaws\.com/AWSServiceRoleForCloudWatchEvents|autoscaling\.amazonaws\.com/AWSServiceRoleForAutoScaling|` +
-		`elasticloadbalancing\.amazonaws\.com/AWSServiceRoleForElasticLoadBalancing))$`)
+		`elasticloadbalancing\.amazonaws\.com/AWSServiceRoleForElasticLoadBalancing|rds\.amazonaws\.com/AWSServiceRoleForRDS)|` +
+		`rds:[a-z0-9-]+:111122223333:(db|subgrp|snapshot):berth-\*)$`)
 )
 
 func equals(s Statement, key string, values ...string) bool {
@@ -129,7 +130,7 @@ func TestDeployerChangesOnlyItsOwn(t *testing.T) {
 
 // Only the account's administrator changes the boundary, which is what bounds the deployer's roles.
 func TestTheBoundaryIsTheAdministrators(t *testing.T) {
-	for _, path := range []string{"deployer-identity.json", "deployer.json", "deployer-monitoring.json", "deployer-servers.json", "previewer.json", "doctor.json", "state-read.json", "state-write.json"} {
+	for _, path := range []string{"deployer-identity.json", "deployer.json", "deployer-monitoring.json", "deployer-servers.json", "deployer-rds.json", "previewer.json", "doctor.json", "state-read.json", "state-write.json"} {
 		for _, s := range readPolicy(t, path) {
 			for _, action := range s.Action {
 				if s.Effect == "Allow" && slices.Contains(s.Resource, BoundaryARN("111122223333")) {

@@ -35,7 +35,7 @@ type Config struct {
 	// SubnetID is an existing subnet, "" for a network of the environment's own in VPCCIDR.
 	SubnetID string
 	VPCCIDR  netip.Prefix
-	// Protect keeps `pulumi destroy` from the volume, the address, the zone and the bucket for dumps.
+	// Protect keeps `pulumi destroy` from the volume, the address, the zone, the bucket for dumps and the database.
 	Protect bool
 	// Tags are put on every resource.
 	Tags map[string]string
@@ -76,6 +76,9 @@ type Config struct {
 	Images map[string]string
 	// External are the services that run elsewhere: service to host name or IPv4 address.
 	External map[string]string
+	// RDS is a Postgres in Amazon RDS, nil for none; RDSPassword, a secret, is its master user's.
+	RDS         *RDS
+	RDSPassword string
 	// Registries are credentials, secret: a registry's name to "user:password".
 	Registries map[string]string
 	// Environment and Secrets are the app's variables.

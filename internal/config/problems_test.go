@@ -16,7 +16,7 @@ const canary = "canary-5b1f"
 
 func TestSecretsAreStoredEncryptedAndNeverShown(t *testing.T) {
 	settings := with("secrets", `{"A":"`+canary+`\n","B":{"`+canary+`":1}}`, "deployKey", canary, "sshPrivateKey", canary, "secretss", canary,
-		"registries", `{"registry.example.com":"`+canary+`"}`, "acmeEabKey", canary, "auth", `{"alice":"`+canary+`"}`)
+		"registries", `{"registry.example.com":"`+canary+`"}`, "acmeEabKey", canary, "rdsPassword", canary, "auth", `{"alice":"`+canary+`"}`)
 	_, err := Load(settings, func(string) bool { return false })
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), canary)

@@ -16,6 +16,7 @@ const (
 	isMap         kind = "object"
 	isTextOrList  kind = "string or array" // `pulumi new` asks for texts only
 	isNumberOrMap kind = "integer or object"
+	isTextOrMap   kind = "string or object"
 )
 
 // setting is a row of the table. `make settings-table` writes Pulumi.yaml, Pulumi.production.yaml and README's table from it.
@@ -390,6 +391,33 @@ container here, and what the compose file and its env files say of them as a hos
   db: shop.abc123.eu-central-1.rds.amazonaws.com`,
 		},
 		{
+			key: "rds", kind: isTextOrMap, parse: (*loader).rds,
+			about: "A Postgres in Amazon RDS that Berth declares: postgres, or {engine, version, class, sizeGB, multiAZ, user, database} ([elsewhere](docs/external.md)).",
+			manual: `A Postgres in Amazon RDS that Berth declares, private and protected, with the vendor's backups of 7 days. No service is pointed
+there by this: docs/external.md moves the data, and then berth:external names the host, the output rdsHost. It is postgres alone, or
+  engine     postgres
+  version    15, 16 or 17 (default)
+  class      db.t4g.micro (default), small, medium or large, or db.m7g.large, xlarge or 2xlarge; a change restarts the database
+  sizeGB     of storage, 20 (default) to 65536; it grows in place and never shrinks
+  multiAZ    true keeps a standby in another zone, at twice the price (default: false)
+  user, database   the master user and the database that it owns (default: app); they never change
+  pulumi config set berth:rds postgres && pulumi config set --secret berth:rdsPassword`,
+			example: `
+  engine: postgres
+  version: "17"
+  class: db.t4g.micro
+  sizeGB: 20
+  multiAZ: false
+  user: app
+  database: app`,
+		},
+		{
+			key: "rdsPassword", kind: isText, secret: true, parse: (*loader).rdsPassword,
+			about:   "The password of the database's master user: 8 to 128 printable ASCII characters without a space and / \" @. A change changes it in place.",
+			manual:  `The password of its master user: 8 to 128 printable ASCII characters without a space and / " @. A change changes it in place.`,
+			example: encryptedExample,
+		},
+		{
 			key: "environment", kind: isMap, parse: (*loader).environment,
 			about: "The app's variables that are not secret.",
 			manual: `The app's variables. They and the secrets become .env.production on the server, which only root can read. A value is one
@@ -507,9 +535,9 @@ server, which keeps its data.`,
 		{
 			section: "Protection", key: "protect", kind: isBoolean, fallback: true,
 			parse: func(l *loader) { l.config.Protect = l.boolean("protect") },
-			about: "Refuse to destroy the volume, the address, the zone and the bucket for dumps.",
-			manual: `Refuse to destroy the volume, the address, the zone and the bucket for dumps. To destroy everything, set it to false, run
-pulumi up and pulumi destroy. The volume leaves a final snapshot.
+			about: "Refuse to destroy the volume, the address, the zone, the bucket for dumps and the database in RDS.",
+			manual: `Refuse to destroy the volume, the address, the zone, the bucket for dumps and the database in RDS. To destroy everything, set it
+to false, run pulumi up and pulumi destroy. The volume and the database each leave a final snapshot.
 
 Leave this setting in use and at the end: Pulumi writes its own encryptionsalt: below the last setting in use. What is
 uncommented below that line is outside config:, where it is not a setting.`,

@@ -255,7 +255,8 @@ func TestTheSampleShowsDefaults(t *testing.T) {
 	commented := regexp.MustCompile(`(?m)^  # (berth:\w+:.*(?:\n  #   .*)*)$`)
 	taken := 0
 	all := commented.ReplaceAllStringFunc(sample, func(setting string) string {
-		if strings.Contains(setting, "…") {
+		// A database in RDS goes with no existing subnet, which another setting shows.
+		if strings.Contains(setting, "…") || strings.HasPrefix(setting, "  # berth:rds:") {
 			return setting
 		}
 		taken++

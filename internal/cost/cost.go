@@ -141,6 +141,9 @@ func (p Prices) Monthly(cfg *config.Config) (parts []Part) {
 		}
 		parts = append(parts, Part{"load balancer", (balancer + balancerZones*ipv4) * hours}, Part{"one LCU", capacity * hours})
 	}
+	if cfg.RDS != nil {
+		parts = append(parts, databasePart(cfg))
+	}
 	if cfg.AlarmEmail != "" {
 		count := alarms
 		if !instance.Burstable(cfg.InstanceType) {
@@ -151,6 +154,9 @@ func (p Prices) Monthly(cfg *config.Config) (parts []Part) {
 			if cfg.Servers.Min == 1 {
 				count-- // No web server is ever missing.
 			}
+		}
+		if cfg.RDS != nil {
+			count++ // Its storage.
 		}
 		parts = append(parts, Part{"monitoring", metrics*metric + float64(count)*alarm + healthCheck + pushes})
 	}

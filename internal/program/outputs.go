@@ -47,6 +47,10 @@ func export(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environm
 	if cfg.DumpBucket {
 		ctx.Export("dumpBucket", environment.Backups.Bucket)
 	}
+	if environment.Database != nil {
+		ctx.Export("rdsHost", environment.Database.Host)
+		ctx.Export("rdsPort", environment.Database.Port)
+	}
 	if environment.Monitoring != nil {
 		ctx.Export("dashboard", environment.Monitoring.Dashboard)
 	}
@@ -77,6 +81,9 @@ func stays(cfg *config.Config, project, stack string) string {
 	}
 	if cfg.DumpBucket {
 		text += "; the bucket, as long as dumps are in it"
+	}
+	if cfg.RDS != nil {
+		text += "; the final snapshot of the database in RDS"
 	}
 	return fmt.Sprintf("%s (docs/costs.md lists all of it); see the snapshots with: aws ec2 describe-snapshots --region %s --owner-ids self --filters Name=tag:ManagedBy,Values=berth Name=tag:Project,Values=%s Name=tag:Stack,Values=%s", text, cfg.Region, project, stack)
 }

@@ -286,6 +286,19 @@ func TestSeveralServersAreDeclared(t *testing.T) {
 	}
 }
 
+// TestAReleaseWaitsForTheDatabase, whose password it may have anew. The password is in no step and in no output.
+func TestAReleaseWaitsForTheDatabase(t *testing.T) {
+	r := &recorder{declared: map[string]pulumi.MockResourceArgs{}}
+	require.NoError(t, pulumi.RunErr(Run(settings("berth:rds", "postgres", "berth:rdsPassword", canary)), pulumi.WithMocks("berth", "test", r), func(info *pulumi.RunInfo) {
+		info.ConfigSecretKeys = []string{"berth:secrets", "berth:rdsPassword"}
+	}))
+	assert.True(t, r.declared["aws:rds/instance:Instance database"].Inputs["password"].IsSecret())
+	assert.Contains(t, strings.Join(r.declared["command:remote:Command release"].RegisterRPC.GetDependencies(), "\n"), "aws:rds/instance:Instance::database")
+	assert.NotContains(t, strings.Join(r.declared["command:remote:Command docker"].RegisterRPC.GetDependencies(), "\n"), "aws:rds/instance:Instance::database")
+	guard := strings.Join(r.declared["berth:program:Protection "+unprotect].RegisterRPC.GetDependencies(), "\n")
+	assert.Contains(t, guard, "aws:rds/instance:Instance::database")
+}
+
 func TestParseCertificateTakesTheLastLine(t *testing.T) {
 	issuer, expiry := parseCertificate(prints)
 	assert.Equal(t, "An Authority", issuer)

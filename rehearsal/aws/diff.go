@@ -183,6 +183,8 @@ var equivalent = map[string]map[string]func(old, now resource.PropertyValue) boo
 		"protocol":                     texts(strings.EqualFold),
 		"defaultActions.fixedResponse": never, "defaultActions.redirect": never, "defaultActions.targetGroupArn": never,
 	},
+	// The suppressed difference is that of storage with autoscaling, which the table does not have.
+	DatabaseType:     {"allocatedStorage": never, "engine": texts(strings.EqualFold)},
 	ListenerRuleType: {"actions.fixedResponse": never, "actions.redirect": never, "actions.targetGroupArn": never},
 }
 

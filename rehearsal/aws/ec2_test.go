@@ -9,15 +9,17 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/autoscaling"
 	sdk "github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lb"
+	sdkrds "github.com/pulumi/pulumi-aws/sdk/v6/go/aws/rds"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"berth/infra/ec2"
 	"berth/infra/elb"
+	"berth/infra/rds"
 )
 
-// What infra/ec2 and infra/elb declare in place of the SDK's packages has the SDK's names and types.
+// What infra/ec2, infra/elb and infra/rds declare in place of the SDK's packages has the SDK's names and types.
 func TestInfraIsAsTheSDKHasIt(t *testing.T) {
 	for _, args := range [][2]any{
 		{ec2.VpcArgs{}, sdk.VpcArgs{}}, {ec2.SubnetArgs{}, sdk.SubnetArgs{}}, {ec2.InternetGatewayArgs{}, sdk.InternetGatewayArgs{}},
@@ -28,6 +30,7 @@ func TestInfraIsAsTheSDKHasIt(t *testing.T) {
 		{elb.LoadBalancerArgs{}, lb.LoadBalancerArgs{}}, {elb.TargetGroupArgs{}, lb.TargetGroupArgs{}}, {elb.TargetGroupAttachmentArgs{}, lb.TargetGroupAttachmentArgs{}},
 		{elb.ListenerArgs{}, lb.ListenerArgs{}}, {elb.ListenerRuleArgs{}, lb.ListenerRuleArgs{}},
 		{elb.GroupArgs{}, autoscaling.GroupArgs{}}, {elb.PolicyArgs{}, autoscaling.PolicyArgs{}},
+		{rds.SubnetGroupArgs{}, sdkrds.SubnetGroupArgs{}}, {rds.InstanceArgs{}, sdkrds.InstanceArgs{}},
 		{elb.CertificateArgs{}, acm.CertificateArgs{}}, {elb.CertificateValidationArgs{}, acm.CertificateValidationArgs{}},
 	} {
 		for _, wrong := range differences(reflect.TypeOf(args[0]), args[1].(interface{ ElementType() reflect.Type }).ElementType()) {
@@ -37,6 +40,7 @@ func TestInfraIsAsTheSDKHasIt(t *testing.T) {
 	for _, same := range [][2]any{
 		{ec2.Vpc{}, sdk.Vpc{}}, {ec2.Subnet{}, sdk.Subnet{}}, {ec2.Instance{}, sdk.Instance{}}, {ec2.Eip{}, sdk.Eip{}},
 		{elb.LoadBalancer{}, lb.LoadBalancer{}}, {elb.TargetGroup{}, lb.TargetGroup{}}, {elb.Listener{}, lb.Listener{}}, {elb.Group{}, autoscaling.Group{}},
+		{rds.SubnetGroup{}, sdkrds.SubnetGroup{}}, {rds.Instance{}, sdkrds.Instance{}},
 		{elb.CertificateValidation{}, acm.CertificateValidation{}},
 		{ec2.LookupSubnetArgs{}, sdk.LookupSubnetArgs{}}, {ec2.LookupSubnetResult{}, sdk.LookupSubnetResult{}},
 	} {

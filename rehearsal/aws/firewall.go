@@ -52,6 +52,11 @@ func removeGroup(c *call) error {
 			return apiError("DeleteSecurityGroup", "DependencyViolation", "resource %s has a dependent object", c.id)
 		}
 	}
+	for _, database := range c.account.OfType(DatabaseType) {
+		if slices.Contains(Texts(database.Outputs, "vpcSecurityGroupIds"), c.id) {
+			return apiError("DeleteSecurityGroup", "DependencyViolation", "resource %s has a dependent object", c.id)
+		}
+	}
 	// A rule of its own goes with it, another group's has to go before.
 	for _, typ := range []string{ingressType, egressType} {
 		for _, rule := range c.account.users(typ, "referencedSecurityGroupId", c.id) {

@@ -34,7 +34,7 @@ var kinds map[string]*kind
 
 func init() {
 	kinds = map[string]*kind{}
-	for _, group := range []map[string]*kind{networkKinds(), firewallKinds(), computeKinds(), storageKinds(), identityKinds(), dnsKinds(), monitoringKinds(), backupKinds(), bucketKinds(), scalingKinds(), balancerKinds(), certificateKinds()} {
+	for _, group := range []map[string]*kind{networkKinds(), firewallKinds(), computeKinds(), storageKinds(), identityKinds(), dnsKinds(), monitoringKinds(), backupKinds(), bucketKinds(), scalingKinds(), balancerKinds(), certificateKinds(), databaseKinds()} {
 		maps.Copy(kinds, group)
 	}
 	for typ, kind := range kinds {

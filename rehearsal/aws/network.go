@@ -153,7 +153,7 @@ func (c *call) checkSubnetIPv6(operation string, vpc *Resource) error {
 
 func removeSubnet(c *call) error {
 	inside := func(balancer *Resource) bool { return slices.Contains(Texts(balancer.Outputs, "subnets"), c.id) }
-	if len(c.account.users(instanceType, "subnetId", c.id)) > 0 || slices.ContainsFunc(c.account.OfType(LoadBalancerType), inside) {
+	if len(c.account.users(instanceType, "subnetId", c.id))+len(c.account.users(DatabaseType, "privateSubnetId", c.id)) > 0 || slices.ContainsFunc(c.account.OfType(LoadBalancerType), inside) {
 		return apiError("DeleteSubnet", "DependencyViolation", "The subnet '%s' has dependencies and cannot be deleted.", c.id)
 	}
 	return nil
@@ -253,6 +253,9 @@ func (a *Account) nextPrivate(subnet *Resource) string {
 	var taken []string
 	for _, instance := range a.users(instanceType, "subnetId", subnet.ID) {
 		taken = append(taken, Text(instance.Outputs, "privateIp"))
+	}
+	for _, database := range a.users(DatabaseType, "privateSubnetId", subnet.ID) {
+		taken = append(taken, Text(database.Outputs, "privateIpAddress"))
 	}
 	for slices.Contains(taken, address.String()) {
 		address = address.Next()

@@ -26,7 +26,7 @@ var asked map[string]requests
 
 func init() {
 	asked = map[string]requests{}
-	for _, group := range []map[string]requests{networkRequests(), firewallRequests(), computeRequests(), storageRequests(), identityRequests(), dnsRequests(), monitoringRequests(), backupRequests(), bucketRequests(), scalingRequests(), balancerRequests(), certificateRequests()} {
+	for _, group := range []map[string]requests{networkRequests(), firewallRequests(), computeRequests(), storageRequests(), identityRequests(), dnsRequests(), monitoringRequests(), backupRequests(), bucketRequests(), scalingRequests(), balancerRequests(), certificateRequests(), databaseRequests()} {
 		maps.Copy(asked, group)
 	}
 }
@@ -185,7 +185,7 @@ func (a *asking) tagsOn(arn string) map[string]any {
 
 // services are AWS's names for what the prefix of an action means.
 var services = map[string]string{"ec2": "EC2", "iam": "IAM", "route53": "Route 53", "cloudwatch": "CloudWatch", "sns": "SNS", "dlm": "DLM", "s3": "S3", "ssm": "SSM",
-	"autoscaling": "Auto Scaling", "elasticloadbalancing": "Elastic Load Balancing v2", "acm": "ACM"}
+	"autoscaling": "Auto Scaling", "elasticloadbalancing": "Elastic Load Balancing v2", "acm": "ACM", "rds": "RDS"}
 
 // split is a request's service and operation, as AWS's errors name them.
 func (r Request) split() (service, operation string) {

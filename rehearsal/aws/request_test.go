@@ -23,8 +23,8 @@ import (
 )
 
 func TestEveryTypeAndLookupIsAskedFor(t *testing.T) {
-	types := slices.DeleteFunc(slices.Sorted(maps.Keys(kinds)), func(typ string) bool { return typ == snapshotType })
-	assert.Equal(t, types, slices.Sorted(maps.Keys(asked)), "snapshots are made by volumes and by Data Lifecycle Manager")
+	types := slices.DeleteFunc(slices.Sorted(maps.Keys(kinds)), func(typ string) bool { return typ == snapshotType || typ == databaseSnapshotType })
+	assert.Equal(t, types, slices.Sorted(maps.Keys(asked)), "snapshots are made by volumes, by databases and by Data Lifecycle Manager")
 	assert.Equal(t, slices.Sorted(maps.Keys(lookups)), slices.Sorted(maps.Keys(lookedUp)))
 }
 
@@ -157,6 +157,14 @@ func everyKindOfChange(t *testing.T, deployed, previews *heard) {
 		{"tagsOfSeveral", func(cfg *config.Config) { cfg.Tags = map[string]string{"Team": "ops", "Cost": "1"} }},
 		{"templateOfSeveral", func(cfg *config.Config) { cfg.InstanceType = "t3.small" }},
 		{"fixed", func(cfg *config.Config) { cfg.Servers = config.Servers{Min: 3, Max: 3, CPU: 60, First: true} }},
+		{"database", func(cfg *config.Config) {
+			cfg.RDS, cfg.RDSPassword = &config.RDS{Version: "16", Class: "db.t4g.micro", SizeGB: 20, User: "app", Database: "app"}, "not-a-secret"
+		}},
+		{"databaseClass", func(cfg *config.Config) {
+			cfg.RDS.Class, cfg.RDS.MultiAZ, cfg.RDSPassword = "db.t4g.small", true, "another-secret"
+		}},
+		{"databaseVersion", func(cfg *config.Config) { cfg.RDS.Version, cfg.RDS.SizeGB = "17", 30 }},
+		{"databaseTags", func(cfg *config.Config) { cfg.Tags = map[string]string{"Team": "data"} }},
 		{"aliasOfSeveral", func(cfg *config.Config) { cfg.Aliases = append(cfg.Aliases, "example.test") }},
 	} {
 		step.change(s.cfg)
@@ -164,7 +172,7 @@ func everyKindOfChange(t *testing.T, deployed, previews *heard) {
 	}
 	deployed.part = "drift"
 	drift(t, s.dir, s.cfg, deployed)
-	s.cfg.Servers = config.Servers{}
+	s.cfg.Servers, s.cfg.RDS = config.Servers{}, nil
 	s.up("one")
 
 	snapshot, err := TakeSnapshot(t.Context(), s.dir, nil, one(t, s.dir, volumeType).ID)

@@ -156,6 +156,14 @@ var validated = map[string]map[string]rule{
 		"conditions.hostHeader.values": every(length(1, 128)), "conditions.pathPattern.values": every(length(1, 128)),
 		"listenerArn": arn, "priority": between(1, 50000),
 	}),
+	databaseSubnetsType: {
+		"name": all(length(1, 255), matches(`^[ 0-9a-z._-]+$`, "only lowercase alphanumeric characters, hyphens, underscores, periods, and spaces allowed"), without(`^default$`, `cannot be "default"`)),
+	},
+	DatabaseType: {
+		"identifier":              all(matches(`^[0-9a-z-]+$`, "only lowercase alphanumeric characters and hyphens allowed"), databaseName),
+		"finalSnapshotIdentifier": all(matches(`^[0-9A-Za-z-]+$`, "must only contain alphanumeric characters and hyphens"), databaseName),
+		"storageType":             oneOf("standard", "gp2", "gp3", "io1", "io2"),
+	},
 	CertificateType: {
 		"domainName":              without(`\.$`, "cannot end with a period"),
 		"keyAlgorithm":            oneOf("RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"),
@@ -187,6 +195,17 @@ var (
 	templateName = all(length(3, 125), matches(`^[0-9A-Za-z()./_\-]+$`, "can only alphanumeric characters and ()./_- symbols"))
 	balancerName = all(length(0, 32), matches(`^[0-9A-Za-z-]*$`, "only alphanumeric characters and hyphens allowed"), without(`^-|-$`, "cannot begin or end with a hyphen"))
 )
+
+// masterPassword is a rule that does not repeat the value.
+var masterPassword = ofText(func(text string) string {
+	if wrong := matches(`^[!#-.0-?A-~]{8,128}$`, "")(text); wrong != "" {
+		return "The parameter MasterUserPassword is not a valid password. It has 8 to 128 printable ASCII characters besides '/', '@', '\"', ' '."
+	}
+	return ""
+})
+
+// databaseName is how names of RDS's begin and end.
+var databaseName = all(matches(`^[A-Za-z]`, "must begin with alphabetic character"), without(`--`, "cannot contain two consecutive hyphens"), without(`-$`, "cannot end in a hyphen"))
 
 var duration = ofText(func(text string) string {
 	if wait, err := time.ParseDuration(text); err != nil || wait < 0 {
@@ -227,6 +246,14 @@ var refused = map[string]map[string]rule{
 	GroupType: {"healthCheckType": oneOf("EC2", "ELB", "EBS", "VPC_LATTICE", "EC2,ELB")},
 	// Source: ELB API Reference, "LoadBalancerAttribute".
 	LoadBalancerType: {"idleTimeout": between(1, 4000), "clientKeepAlive": between(60, 604800)},
+	// Source: RDS API Reference, "CreateDBInstance".
+	DatabaseType: {
+		"identifier": length(1, 63), "finalSnapshotIdentifier": length(1, 255), "backupRetentionPeriod": between(0, 35),
+		"instanceClass": matches(`^db\.(t4g\.(micro|small|medium|large|xlarge|2xlarge)|[mr]7g\.(large|([248]|12|16)?xlarge))$`, "Invalid DB Instance class"),
+		"username":      all(matches(`^[A-Za-z][A-Za-z0-9_]{0,15}$`, "must begin with a letter and contain only alphanumeric characters"), without(`(?i)^(admin|rdsadmin|user|pg_.*)$`, "is a reserved word used by the engine")),
+		"dbName":        all(matches(`^[A-Za-z][A-Za-z0-9_]{0,62}$`, "must begin with a letter and contain only alphanumeric characters"), without(`(?i)^(rdsadmin|user|template[01])$`, "is a reserved word for this engine")),
+		"password":      masterPassword,
+	},
 	// Source: ACM API Reference, "RequestCertificate".
 	CertificateType: {"domainName": domainText, "subjectAlternativeNames": every(domainText)},
 }

@@ -111,7 +111,12 @@ var values = map[string]map[string][2]any{
 		"launchTemplate.id": {"lt-0123", "web"}, "launchTemplate.name": {"web", "w b"}, "launchTemplate.version": {"$Latest", ""}, "name": {"web-1234567", strings.Repeat("x", 256)},
 		"waitForCapacityTimeout": {"0", "ten minutes"}, "healthCheckType": {"ELB", "HTTP"},
 	},
-	ScalingPolicyType: {"name": {"cpu-1234567", ""}, "policyType": {"TargetTrackingScaling", "TargetTracking"}},
+	ScalingPolicyType:   {"name": {"cpu-1234567", ""}, "policyType": {"TargetTrackingScaling", "TargetTracking"}},
+	databaseSubnetsType: {"name": {"berth-1234567", "Berth"}},
+	DatabaseType: {
+		"identifier": {"berth-1234567", "berth--1"}, "finalSnapshotIdentifier": {"berth-1234567-final", "berth-"}, "storageType": {"gp3", "ssd"}, "backupRetentionPeriod": {7.0, 36.0},
+		"instanceClass": {"db.t4g.micro", "t4g.micro"}, "username": {"app", "admin"}, "dbName": {"app", "1"}, "password": {"not-a-secret", "with a space"},
+	},
 	LoadBalancerType: {
 		"desyncMitigationMode": {"strictest", "strict"}, "ipAddressType": {"dualstack", "ipv6"}, "loadBalancerType": {"application", "classic"}, "name": {"site-1234567", "site_1"},
 		"xffHeaderProcessingMode": {"append", "set"}, "idleTimeout": {60.0, 4001.0}, "clientKeepAlive": {3600.0, 59.0},

@@ -12,7 +12,7 @@ import (
 // schemaFile is what the real provider asks of every input that Berth declares, and its default for some that Berth leaves
 // out. It comes from the schema of hashicorp/terraform-provider-aws 5.31 as Pulumi's bridge loads it, with pulumi-aws's
 // names. The nested blocks, the types of S3, Auto Scaling, Elastic Load Balancing and Certificate Manager, the launch template,
-// the hosted zone, a record's aliases, Route.networkInterfaceId, the rules' referencedSecurityGroupId, Instance.ipv6AddressCount
+// RDS, the hosted zone, a record's aliases, Route.networkInterfaceId, the rules' referencedSecurityGroupId, Instance.ipv6AddressCount
 // and Volume.snapshotId come from the source of the same provider, up to the version 5.100 that pulumi-aws 6.83 wraps; their names
 // and Go types from pulumi-aws's SDK. Two things are pulumi-aws's own: the defaults "Managed by Pulumi", and which names it makes
 // up ("autonamed"). Other inputs than these do not pass Check.

@@ -25,6 +25,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lb"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/rds"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/s3"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
@@ -126,6 +127,9 @@ func sites() map[string]func(*config.Config, *fixture) {
 		},
 		"with a fixed number of servers, the first one for its data alone": func(cfg *config.Config, _ *fixture) {
 			cfg.Servers, cfg.InstanceType = config.Servers{Min: 3, Max: 3, CPU: 60, Sticky: true, AccessLogs: 30}, "c7i.large"
+		},
+		"with a database in RDS": func(cfg *config.Config, _ *fixture) {
+			cfg.RDS, cfg.RDSPassword = &config.RDS{Version: "17", Class: "db.t4g.micro", SizeGB: 20, User: "app", Database: "app"}, "not-a-secret"
 		},
 		"with many names and another authority": func(cfg *config.Config, _ *fixture) {
 			cfg.Aliases, cfg.ACME.Directory, cfg.AMI = []string{"www.app.example.test", "example.test"}, "https://acme.example.test/directory", OtherAMI
@@ -257,7 +261,7 @@ var arguments = map[string]any{
 	bucketPolicyType: s3.BucketPolicyArgs{}, policyType: iam.PolicyArgs{}, tagType: ec2.TagArgs{},
 	LaunchTemplateType: ec2.LaunchTemplateArgs{}, GroupType: autoscaling.GroupArgs{}, ScalingPolicyType: autoscaling.PolicyArgs{},
 	LoadBalancerType: lb.LoadBalancerArgs{}, TargetGroupType: lb.TargetGroupArgs{}, ListenerType: lb.ListenerArgs{}, ListenerRuleType: lb.ListenerRuleArgs{},
-	TargetAttachmentType: lb.TargetGroupAttachmentArgs{}, CertificateType: acm.CertificateArgs{}, certificateValidationType: acm.CertificateValidationArgs{},
+	TargetAttachmentType: lb.TargetGroupAttachmentArgs{}, databaseSubnetsType: rds.SubnetGroupArgs{}, DatabaseType: rds.InstanceArgs{}, CertificateType: acm.CertificateArgs{}, certificateValidationType: acm.CertificateValidationArgs{},
 }
 
 // The table and the SDK come from two versions of one provider: they have to agree on names, types and what is required.

@@ -36,7 +36,7 @@ type filter struct {
 }
 
 // applySecurityGroups loads each instance's rules into its network interface, outside the host's own firewall, which
-// Docker bypasses and the host's root may change. The load balancer has security groups as well.
+// Docker bypasses and the host's root may change. The load balancer and databases have security groups as well.
 func (w *World) applySecurityGroups(ctx context.Context, account *aws.Account) error {
 	for _, instance := range account.OfType(instanceType) {
 		rules, err := filterOf(account, instance)
@@ -54,6 +54,15 @@ func (w *World) applySecurityGroups(ctx context.Context, account *aws.Account) e
 		}
 		if err := loadFilter(ctx, w.balancer(), rules); err != nil {
 			return fmt.Errorf("load the security groups of %s: %w", balancer.ID, err)
+		}
+	}
+	for _, database := range account.OfType(aws.DatabaseType) {
+		rules, err := rulesOf(account, aws.Texts(database.Outputs, "vpcSecurityGroupIds"))
+		if err != nil {
+			return err
+		}
+		if err := loadFilter(ctx, w.database(aws.Text(database.Outputs, "identifier")), rules); err != nil {
+			return fmt.Errorf("load the security groups of the database %s: %w", database.ID, err)
 		}
 	}
 	return nil

@@ -60,6 +60,7 @@ func (w *World) Converge(ctx context.Context, account *aws.Account) error {
 	}{
 		{"remove terminated instances", w.removeTerminated},
 		{"remove the load balancer", w.removeBalancer},
+		{"remove databases", w.removeDatabases},
 		{"stop instances", w.stopInstances},
 		{"detach volumes", w.detachVolumes},
 		{"take snapshots", w.takeSnapshots},
@@ -69,6 +70,7 @@ func (w *World) Converge(ctx context.Context, account *aws.Account) error {
 		{"make volumes", w.makeVolumes},
 		{"run instances", w.runInstances},
 		{"run the load balancer", w.runBalancer},
+		{"run databases", w.runDatabases},
 		{"run CloudWatch, S3 and Auto Scaling", w.runEndpoints},
 		{"attach volumes", w.attachVolumes},
 		{"associate addresses", w.associateAddresses},

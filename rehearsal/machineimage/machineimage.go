@@ -24,10 +24,15 @@ const (
 	AMI = "berth-rehearsal/ami"
 	// Balancer is the load balancer's image: the machine image with Debian's HAProxy.
 	Balancer = "berth-rehearsal/balancer"
+	// Database is the image of a database in RDS: the machine image with Debian's Postgres.
+	Database = "berth-rehearsal/database"
 )
 
 //go:embed ami
 var amiFiles embed.FS
+
+//go:embed database
+var databaseFiles embed.FS
 
 //go:embed balancer
 var balancerFiles embed.FS
@@ -46,6 +51,11 @@ func Build(ctx context.Context, packages string, say io.Writer) error {
 // BuildBalancer makes the load balancer's image, which only several servers have.
 func BuildBalancer(ctx context.Context, say io.Writer) error {
 	return build(ctx, balancerFiles, "balancer", AMI, Balancer, "Building the load balancer's image (some seconds, once)", say)
+}
+
+// BuildDatabase makes the image of a database in RDS, which only stacks with berth:rds have.
+func BuildDatabase(ctx context.Context, say io.Writer) error {
+	return build(ctx, databaseFiles, "database", AMI, Database, "Building the database's image (about half a minute, once)", say)
 }
 
 // makeBase pulls Debian where a registry answers and bootstraps it from Debian's packages where none does.

@@ -11,6 +11,10 @@ import (
 // alias and non-alias records".
 const balancerTTL = 60
 
+// databaseTTL in seconds is that of a database's name, which a standby takes over. Source: RDS User Guide, "Failing over a Multi-AZ DB
+// instance".
+const databaseTTL = 5
+
 // zones reads the hosted zones and their records out of the account in the folder.
 func zones(state string) ([]dns.Zone, error) {
 	account, err := aws.Read(state)
@@ -50,6 +54,10 @@ func zones(state string) ([]dns.Zone, error) {
 		for name, address := range map[string]string{aws.MonitoringName(instance): account.Internet.Address(aws.MonitoringHost), "*." + aws.S3Name(instance): account.Internet.Address(aws.S3Host)} {
 			all = append(all, dns.Zone{Name: strings.TrimPrefix(name, "*."), Records: []dns.Record{{Name: name, Type: "A", TTL: 60, Values: []string{address}}}})
 		}
+	}
+	for _, database := range account.OfType(aws.DatabaseType) {
+		name := text(database.Outputs["address"])
+		all = append(all, dns.Zone{Name: name, Records: []dns.Record{{Name: name, Type: "A", TTL: databaseTTL, Values: []string{text(database.Outputs["privateIpAddress"])}}}})
 	}
 	for _, balancer := range account.OfType(aws.LoadBalancerType) {
 		name := text(balancer.Outputs["dnsName"])

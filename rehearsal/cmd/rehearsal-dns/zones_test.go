@@ -89,3 +89,15 @@ func TestEndpointsOfAGroup(t *testing.T) {
 	}
 	assert.Equal(t, []string{"autoscaling.eu-central-1.amazonaws.com", "elasticloadbalancing.eu-central-1.amazonaws.com", "ec2.eu-central-1.amazonaws.com"}, names)
 }
+
+// A database's name has its private address, for everybody.
+func TestADatabasesNameHasItsAddress(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "aws.json"), []byte(`{"Resources": {
+		"db": {"Type": "aws:rds/instance:Instance", "ID": "db-1", "Outputs": {"address": "berth-1.c0.eu-central-1.rds.amazonaws.com", "privateIpAddress": "10.20.255.228"}}}}`), 0o600))
+	got, err := zones(folder)
+	require.NoError(t, err)
+	assert.Equal(t, []dns.Zone{{Name: "berth-1.c0.eu-central-1.rds.amazonaws.com", Records: []dns.Record{
+		{Name: "berth-1.c0.eu-central-1.rds.amazonaws.com", Type: "A", TTL: 5, Values: []string{"10.20.255.228"}},
+	}}}, got)
+}
