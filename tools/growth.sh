@@ -6,6 +6,8 @@
 # It needs what 'pulumi up' needs, Go, and ssh. The stack's settings are in this folder, or in the one that BERTH_OPERATOR names.
 set -euo pipefail
 
+# Seconds for a web server that takes the place of another: three tries of a quarter of an hour.
+readonly REPLACED_WITHIN=2700
 HERE=$(cd "$(dirname "$0")" && pwd)
 readonly HERE RATE=${RATE:-100} RESOLVER=${RESOLVER:-1.1.1.1:53}
 
@@ -51,17 +53,17 @@ release() {
 
 rollback() { on_server 'sudo /opt/berth/deploy.sh rollback' | grep -o 'released .* in [0-9]* seconds' | tail -n 1; }
 
-# lose_one cuts the power of a web server, by itself, and waits until another one serves in its place. What a power cut leaves of the
-# connection ends with ssh's time limit.
+# lose_one has a web server turn itself off, without the end of anything that runs there, and waits until another one serves in its place.
 lose_one() {
-  local lines id ready=0
+  local lines id ready=0 end=$((SECONDS + REPLACED_WITHIN))
   lines=$(on_server 'sudo /opt/berth/servers.sh status')
   id=$(grep -o '^i-[0-9a-f]*' <<<"$lines" | head -n 1)
   [ -n "$id" ] || fail "there is no web server to lose: $lines"
-  say "cutting the power of $id, and waiting for another in its place"
+  say "turning $id off, and waiting for another in its place"
   # shellcheck disable=SC2310 # its connection is lost
-  on_server "sudo /opt/berth/servers.sh ssh $id 'sudo systemctl poweroff --force --force'" || true
+  on_server "sudo /opt/berth/servers.sh ssh $id 'sudo systemctl poweroff --force'" || true
   while [[ $lines == *"$id"* ]] || [ "$ready" -lt 2 ]; do
+    [ "$SECONDS" -lt "$end" ] || fail "no other web server serves in place of $id within $REPLACED_WITHIN seconds; why: make ssh STACK=$STACK, then: sudo tail -n 20 /var/log/berth/servers.log"
     sleep 5
     # shellcheck disable=SC2310 # it is one command
     lines=$(on_server 'sudo /opt/berth/servers.sh status') || lines=$id
