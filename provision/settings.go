@@ -113,7 +113,7 @@ func serversSettings(cfg *config.Config, first firstOfSeveral) (string, error) {
 	edge["ACCOUNT_BINDING"] = ""
 	because := sha256.Sum256([]byte(first.server + "\n" + first.sources))
 	return settings{
-		"EDGE": edge, "GROUP": first.group, "TARGET_GROUP": first.targetGroup, "REGION": cfg.Region, "REACH": infra.Reach, "NETWORK": network(cfg), "FLEET_KEY": strings.TrimSpace(first.fleetKey),
+		"EDGE": edge, "GROUP": first.group, "TARGET_GROUP": first.targetGroup, "REGION": cfg.Region, "REACH": infra.Reach, "NETWORK": network(cfg), "OPERATORS": cfg.OperatorCIDRs, "FLEET_KEY": strings.TrimSpace(first.fleetKey),
 		"WEB_HOST_KEY": first.webHostKey, "MIN": cfg.Servers.Min - 1, "FIRST": cfg.Servers.First, "BALANCER": first.balancer, "AGAIN": hex.EncodeToString(because[:])[:12],
 	}.text()
 }

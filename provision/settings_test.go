@@ -131,7 +131,7 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 		Environment: map[string]string{"B": hostile[0]}, Secrets: map[string]string{"A": "it's"}, KeepReleases: 3, HealthyWithin: 60, AlarmEmail: "a@example.com", Region: "eu-central-1",
 		Migration: &config.Migration{Service: "api", Command: "echo \"it's\" $HOME <&>"}, Registries: map[string]string{"registry.example.com": "you:pass:word", "docker.io": "a:b"},
 		ACME: config.ACME{EABKey: "geheim", EABKeyID: "1"}, MaxBody: 100, RestoreDrill: 5,
-		Servers: config.Servers{Min: 3, Max: 3}, VPCCIDR: netip.MustParsePrefix("10.0.0.0/16"),
+		Servers: config.Servers{Min: 3, Max: 3}, VPCCIDR: netip.MustParsePrefix("10.0.0.0/16"), OperatorCIDRs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::/48")},
 		Jobs: []config.Job{{Name: "nightly", Service: "api", Command: hostile[0] + " \"it's\" <&>", Schedule: "@daily", Calendars: []string{"*-*-* 00:00:00 UTC"}, Timeout: 60}},
 	}
 	planned, err := release.Settings(cfg)
@@ -170,6 +170,7 @@ func TestSettingsNestWithoutLoss(t *testing.T) {
 		"jobs": `{"JOBS":` + given["operations"]["JOBS"] + `}`, "servers": servers}, 0
 	assert.Equal(t, "key\nof lines", given["servers"]["FLEET_KEY"])
 	assert.Equal(t, "2", given["servers"]["MIN"], "beside the first")
+	assert.JSONEq(t, `["198.51.100.0/24","2001:db8::/48"]`, given["servers"]["OPERATORS"])
 	var web map[string]any
 	require.NoError(t, json.Unmarshal([]byte(given["servers"]["EDGE"]), &web))
 	assert.Equal(t, nginx, web["NGINX"], "web servers have the same")

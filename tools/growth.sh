@@ -3,9 +3,13 @@
 # From one server to three, a release, a rollback, a web server that is gone, and back to one, with 100 requests a second for PATH ("/")
 # all the time. It changes the stack's settings and leaves it with one server. It takes about an hour, and costs what an hour of three
 # servers and a load balancer does: less than 1 USD. RATE is another number of requests, RESOLVER another name server than 1.1.1.1:53.
+# It needs what 'pulumi up' needs, Go, and ssh. The stack's settings are in this folder, or in the one that BERTH_OPERATOR names.
 set -euo pipefail
 
-readonly RATE=${RATE:-100} RESOLVER=${RESOLVER:-1.1.1.1:53}
+# Seconds for a web server that takes the place of another: three tries of a quarter of an hour.
+readonly REPLACED_WITHIN=2700
+HERE=$(cd "$(dirname "$0")" && pwd)
+readonly HERE RATE=${RATE:-100} RESOLVER=${RESOLVER:-1.1.1.1:53}
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -20,17 +24,17 @@ settle() { pulumi config set --stack "$STACK" "$@"; }
 
 update() { pulumi up --stack "$STACK" --yes --skip-preview >"$FOLDER/update" 2>&1 || fail "pulumi up failed; its lines: $FOLDER/update"; }
 
-on_server() { tools/ssh.sh "$STACK" "$1" </dev/null; }
+on_server() { "$HERE/ssh.sh" "$STACK" "$1" </dev/null; }
 
 # measured prints what visitors noticed while the rest of the arguments ran, under the name $1.
 measured() {
-  local name=$1 visitors began=$SECONDS
+  local name=$1 began=$SECONDS
   shift
   "$FOLDER/visitors" -site "$SITE" -path "$SITE_PATH" -rate "$RATE" -resolver "$RESOLVER" >"$FOLDER/report" &
-  visitors=$!
+  VISITORS=$!
   "$@"
-  kill -INT "$visitors"
-  wait "$visitors" || fail "the visitors ended early; their lines: $FOLDER/report"
+  kill -INT "$VISITORS"
+  wait "$VISITORS" || fail "the visitors ended early; their lines: $FOLDER/report"
   printf '\n## %s: %d seconds\n' "$name" $((SECONDS - began))
   cat "$FOLDER/report"
 }
@@ -49,15 +53,17 @@ release() {
 
 rollback() { on_server 'sudo /opt/berth/deploy.sh rollback' | grep -o 'released .* in [0-9]* seconds' | tail -n 1; }
 
-# lose_one ends a web server, and waits until another one serves in its place.
+# lose_one has a web server turn itself off, without the end of anything that runs there, and waits until another one serves in its place.
 lose_one() {
-  local lines id ready=0
+  local lines id ready=0 end=$((SECONDS + REPLACED_WITHIN))
   lines=$(on_server 'sudo /opt/berth/servers.sh status')
   id=$(grep -o '^i-[0-9a-f]*' <<<"$lines" | head -n 1)
   [ -n "$id" ] || fail "there is no web server to lose: $lines"
-  aws ec2 terminate-instances --region "$REGION" --instance-ids "$id" >/dev/null
-  say "ended $id; waiting for another in its place"
+  say "turning $id off, and waiting for another in its place"
+  # shellcheck disable=SC2310 # its connection is lost
+  on_server "sudo /opt/berth/servers.sh ssh $id 'sudo systemctl poweroff --force'" || true
   while [[ $lines == *"$id"* ]] || [ "$ready" -lt 2 ]; do
+    [ "$SECONDS" -lt "$end" ] || fail "no other web server serves in place of $id within $REPLACED_WITHIN seconds; why: make ssh STACK=$STACK, then: sudo tail -n 20 /var/log/berth/servers.log"
     sleep 5
     # shellcheck disable=SC2310 # it is one command
     lines=$(on_server 'sudo /opt/berth/servers.sh status') || lines=$id
@@ -73,13 +79,15 @@ to_one() {
 main() {
   STACK=${1:-} SITE_PATH=${2:-/}
   [ -n "$STACK" ] || fail "usage: growth.sh STACK [PATH]"
-  cd "$(dirname "$0")/.."
+  cd "${BERTH_OPERATOR:-$HERE/..}"
   local url
   url=$(output url)
   SITE=${url#https://} SITE=${SITE%/}
-  REGION=$(pulumi config get --stack "$STACK" berth:region 2>/dev/null) || REGION=eu-central-1
   FOLDER=$(mktemp -d)
-  (cd tests && go build -o "$FOLDER/visitors" ./visitors)
+  VISITORS=""
+  # A step that fails ends the visitors, too; its lines stay.
+  trap '[ -z "$VISITORS" ] || kill "$VISITORS" 2>/dev/null || true' EXIT
+  (cd "$HERE/../tests" && go build -o "$FOLDER/visitors" ./visitors)
   measured "A release with one server" release
   measured "From one server to three" to_three
   measured "A release on three servers" release
@@ -87,6 +95,7 @@ main() {
   measured "A web server is gone" lose_one
   measured "From three servers back to one" to_one
   pulumi config rm --stack "$STACK" --path berth:environment.BERTH_MEASURED
+  rm -rf "$FOLDER"
   say "the variable BERTH_MEASURED is taken back with the next: pulumi up --stack $STACK"
 }
 

@@ -188,6 +188,9 @@ func (g *change) follow(instance *aws.Resource) {
 	age := g.now.Sub(since(instance))
 	end := func(why string) {
 		instance.Outputs["healthStatus"] = "Unhealthy"
+		if _, away := g.away[instance.ID]; away {
+			instance.Outputs["instanceState"] = "stopped" // So that nothing starts its host again.
+		}
 		enter(instance, terminating, g.now)
 		g.did("%s is terminated: %s", instance.ID, why)
 	}

@@ -100,7 +100,7 @@ func (f *fixture) group() (ids, states []string) {
 func (f *fixture) healthy(ids ...string) {
 	f.status = map[Server]Status{}
 	for key := range f.targets {
-		f.status[Server{"site", key.instance}] = Status{Up: slices.Contains(ids, key.instance), Check: "L7STS"}
+		f.status[Server{"site", key.instance}] = Status{Up: slices.Contains(ids, key.instance)}
 	}
 }
 
@@ -214,6 +214,7 @@ func TestWhatIsUnhealthyIsReplaced(t *testing.T) {
 			f.change(func(a *aws.Account) { a.Resources[instanceType+"::"+id].Outputs["healthStatus"] = "Unhealthy" })
 		}, 0, true},
 		"its health checks fail": {func(f *fixture, _ string) { f.healthy("i-first") }, 0, true},
+		"they fail at once":      {func(f *fixture, id string) { f.stopped[id] = true; f.healthy("i-first") }, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, 1, 1)
@@ -234,6 +235,8 @@ func TestWhatIsUnhealthyIsReplaced(t *testing.T) {
 			}
 			_, states = f.group()
 			assert.Equal(t, []string{terminating, waiting}, states)
+			state := aws.Text(f.account().Resources[instanceType+"::"+ids[0]].Outputs, "instanceState")
+			assert.Equal(t, f.stopped[ids[0]], state == "stopped", "a host that is gone is not started again")
 			f.step(time.Second)
 			now, _ := f.group()
 			assert.Equal(t, c.drain, slices.Contains(now, ids[0]))

@@ -186,7 +186,7 @@ func addServers(found map[Server]Status, rows []stats, current bool) {
 		status := found[key]
 		status.Connections += row.number("scur")
 		if current && key.Backend == row["pxname"] {
-			status.Up, status.Check = strings.HasPrefix(row["status"], "UP"), strings.TrimPrefix(row["check_status"], "* ")
+			status.Up = strings.HasPrefix(row["status"], "UP")
 		}
 		found[key] = status
 	}

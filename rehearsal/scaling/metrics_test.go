@@ -49,7 +49,7 @@ func TestTheStatisticsOfHAProxy(t *testing.T) {
 	servers, requests := map[Server]Status{}, map[Counter]Requests{}
 	addServers(servers, rows, true)
 	addRequests(requests, rows, "17")
-	assert.Equal(t, map[Server]Status{{"site", "i-first"}: {Up: true, Check: "L7OK", Connections: 1}}, servers)
+	assert.Equal(t, map[Server]Status{{"site", "i-first"}: {Up: true, Connections: 1}}, servers)
 	assert.Equal(t, map[Counter]Requests{{"17", "site"}: {Count: 5, Errors: 3}}, requests)
 	_, err = readStats("")
 	require.ErrorContains(t, err, "read HAProxy's statistics")

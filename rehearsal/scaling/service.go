@@ -32,12 +32,11 @@ type operation struct {
 
 // operations by their names in IAM.
 var operations = map[string]operation{
-	"autoscaling:DescribeAutoScalingGroups":     {answer: describeGroups},
-	"autoscaling:CompleteLifecycleAction":       {resources: namedGroup, answer: completeAction, changes: true},
-	"autoscaling:SetInstanceHealth":             {resources: groupOfInstance, answer: setHealth, changes: true},
-	"elasticloadbalancing:DescribeTargetHealth": {answer: describeHealth},
-	"elasticloadbalancing:DeregisterTargets":    {resources: namedTargetGroup, answer: deregister, changes: true},
-	"ec2:DescribeInstances":                     {answer: describeInstances},
+	"autoscaling:DescribeAutoScalingGroups":  {answer: describeGroups},
+	"autoscaling:CompleteLifecycleAction":    {resources: namedGroup, answer: completeAction, changes: true},
+	"autoscaling:SetInstanceHealth":          {resources: groupOfInstance, answer: setHealth, changes: true},
+	"elasticloadbalancing:DeregisterTargets": {resources: namedTargetGroup, answer: deregister, changes: true},
+	"ec2:DescribeInstances":                  {answer: describeInstances},
 }
 
 // versions of the services' APIs.

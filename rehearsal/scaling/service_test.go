@@ -15,7 +15,7 @@ import (
 	"berth/rehearsal/aws"
 )
 
-const mayAll = `{"Statement":[{"Effect":"Allow","Action":["autoscaling:DescribeAutoScalingGroups","ec2:DescribeInstances","elasticloadbalancing:DescribeTargetHealth"],"Resource":["*"]},
+const mayAll = `{"Statement":[{"Effect":"Allow","Action":["autoscaling:DescribeAutoScalingGroups","ec2:DescribeInstances"],"Resource":["*"]},
 	{"Effect":"Allow","Action":["autoscaling:CompleteLifecycleAction","autoscaling:SetInstanceHealth"],"Resource":["` + groupARN + `"]},
 	{"Effect":"Allow","Action":["elasticloadbalancing:DeregisterTargets"],"Resource":["` + siteARN + `"]}]}`
 
@@ -68,20 +68,22 @@ func TestTheLifeOfAServerByTheAPI(t *testing.T) {
 	assert.NotContains(t, body, "i-first")
 	assert.Contains(t, ask("ec2", "Action=DescribeInstances&Filter.1.Name=tag:Name&Filter.1.Value.1=first"), "<ipv6Address>2001:db8:be00:100::a1b2</ipv6Address>")
 
-	health := "Action=DescribeTargetHealth&TargetGroupArn=" + url.QueryEscape(siteARN)
-	assert.Contains(t, ask("elasticloadbalancing", health+"&Targets.member.1.Id="+ids[0]), "<State>unused</State><Reason>Target.NotRegistered</Reason>")
+	web := targetKey{siteARN, ids[0]}
+	assert.NotContains(t, f.targets, web)
 	ask("autoscaling", "Action=CompleteLifecycleAction&AutoScalingGroupName=web&LifecycleHookName=berth-join&LifecycleActionResult=CONTINUE&InstanceId="+ids[0])
 	_, states := f.group()
 	assert.Equal(t, []string{inService}, states)
 	f.step(time.Second)
-	assert.Contains(t, ask("elasticloadbalancing", health+"&Targets.member.1.Id="+ids[0]), "<State>initial</State><Reason>Elb.InitialHealthChecking</Reason>")
+	assert.Equal(t, stateInitial, f.targets[web].state)
 	f.healthy("i-first", ids[0])
 	f.step(time.Second)
-	assert.Equal(t, 2, strings.Count(ask("elasticloadbalancing", health), "<State>healthy</State>"))
+	for _, id := range []string{"i-first", ids[0]} {
+		assert.Equal(t, stateHealthy, f.targets[targetKey{siteARN, id}].state)
+	}
 
 	ask("elasticloadbalancing", "Action=DeregisterTargets&TargetGroupArn="+url.QueryEscape(siteARN)+"&Targets.member.1.Id="+ids[0])
 	f.step(time.Second)
-	assert.Contains(t, ask("elasticloadbalancing", health+"&Targets.member.1.Id="+ids[0]), "<State>draining</State>")
+	assert.Equal(t, stateDraining, f.targets[web].state)
 	ask("autoscaling", "Action=SetInstanceHealth&HealthStatus=Unhealthy&InstanceId="+ids[0])
 	f.step(time.Second)
 	_, states = f.group()
@@ -126,7 +128,7 @@ func TestRefusals(t *testing.T) {
 		{"autoscaling", "Action=SetInstanceHealth&InstanceId=" + ids[0] + "&HealthStatus=Ill", nil, 400, "Health status is not valid"},
 		{"autoscaling", "Action=CompleteLifecycleAction&AutoScalingGroupName=web&LifecycleHookName=berth-join&LifecycleActionResult=CONTINUE&InstanceId=" + ids[0], nil, 400, "No active Lifecycle Action found"},
 		{"autoscaling", "Action=CompleteLifecycleAction&AutoScalingGroupName=web&LifecycleHookName=x&LifecycleActionResult=CONTINUE&InstanceId=" + ids[0], nil, 400, "No lifecycle hook found"},
-		{"elasticloadbalancing", "Action=DescribeTargetHealth&TargetGroupArn=x", nil, 400, "<Code>TargetGroupNotFound</Code>"},
+		{"elasticloadbalancing", "Action=DeregisterTargets&TargetGroupArn=x&Targets.member.1.Id=i-first", nil, 400, "<Code>TargetGroupNotFound</Code>"},
 		{"elasticloadbalancing", "Action=DeregisterTargets&Targets.member.1.Id=i-first&TargetGroupArn=" + url.QueryEscape(challengeARN), nil, 403, "<Code>AccessDenied</Code>"},
 		{"ec2", "Action=DescribeInstances&InstanceId.1=i-none", nil, 400, "<Response><Errors><Error><Code>InvalidInstanceID.NotFound</Code>"},
 		{"ec2", "Action=DescribeInstances&Filter.1.Name=color&Filter.1.Value.1=red", nil, 400, "<Code>InvalidParameterValue</Code>"},

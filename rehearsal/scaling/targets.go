@@ -3,7 +3,6 @@ package scaling
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"berth/rehearsal/aws"
@@ -17,9 +16,8 @@ type Server struct{ Backend, Name string }
 
 // Status is what the program tells of a server.
 type Status struct {
-	// Up says whether its health checks are good. Check is how the last one ended, in HAProxy's words.
-	Up    bool
-	Check string
+	// Up says whether its health checks are good.
+	Up bool
 	// Connections are those that are open, requests that it answers.
 	Connections int
 }
@@ -45,7 +43,7 @@ const (
 
 // target is what the engine knows of an instance in a target group.
 type target struct {
-	state, check string
+	state string
 	// since is when it was registered, or began to drain.
 	since time.Time
 	// address and port are where it is.
@@ -159,7 +157,6 @@ func (t *target) observe(group *aws.Resource, status Status, known bool, now tim
 	case t.state == stateHealthy, t.state == stateInitial && now.Sub(t.since) > failed:
 		t.state = stateUnhealthy
 	}
-	t.check = status.Check
 }
 
 // unhealthy says whether one of the target groups finds an instance unhealthy.
@@ -180,23 +177,4 @@ func (e *Engine) serves(instance string) bool {
 		}
 	}
 	return false
-}
-
-// reason is why a target is in its state, in AWS's words.
-func (t *target) reason() (code, description string) {
-	switch t.state {
-	case stateInitial:
-		return "Elb.InitialHealthChecking", "Initial health checks in progress"
-	case stateDraining:
-		return "Target.DeregistrationInProgress", "Target deregistration is in progress"
-	case stateUnhealthy:
-		switch {
-		case strings.HasPrefix(t.check, "L7STS"):
-			return "Target.ResponseCodeMismatch", "Health checks failed with a response code that does not match"
-		case strings.HasSuffix(t.check, "TOUT"):
-			return "Target.Timeout", "Request timed out"
-		}
-		return "Target.FailedHealthChecks", "Health checks failed"
-	}
-	return "", ""
 }

@@ -4,9 +4,12 @@ package grow
 import (
 	"crypto/x509"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -313,4 +316,35 @@ func TestAThousandRequests(t *testing.T) {
 	s.servesEverywhere()
 	report.Add(t, section, "A release and a rollback on three servers, 1,000 requests a second",
 		fmt.Sprintf("%s s and %s s; %d requests, %d failed, %d connections cut", release, rollback, released.Sent+back.Sent, released.Failed+back.Failed, released.Sockets.Cut+back.Sockets.Cut))
+}
+
+// TestGrowthOnAnAccount has tools/growth.sh measure the rehearsal, as an operator has it measure a stack of an account.
+func TestGrowthOnAnAccount(t *testing.T) {
+	r := harness.New(t, "berth-account")
+	r.HelloApp()
+	r.Run("up", "--set", "routes=web:8080", "--set", "drainWithin=5")
+	s := stage(r)
+	// The operator's machine trusts the authorities that signed here, as every machine trusts those that sign for an account.
+	roots := filepath.Join(t.TempDir(), "roots.pem")
+	require.NoError(t, os.WriteFile(roots, []byte(r.File("root.pem")+r.File("cloudwatch/api-root.pem")), 0o600))
+	output := r.Run("shell", "--", "env", "SSL_CERT_FILE="+roots, "RATE=50", "RESOLVER="+s.Address(nameServer)+":53", filepath.Join(r.Project, "tools", "growth.sh"), "rehearsal")
+	t.Log(output)
+	// How many requests may fail: of a power cut those that go there until the load balancer takes it out, and on the way back those of
+	// who keeps a connection to the load balancer until it is deleted.
+	parts := regexp.MustCompile(`## (.+): (\d+) seconds\nrequests (\d+), failed (\d+)`).FindAllStringSubmatch(output, -1)
+	require.Len(t, parts, 6)
+	for i, part := range []struct {
+		name string
+		fail int
+	}{
+		{"A release with one server", 0}, {"From one server to three", 0}, {"A release on three servers", 0}, {"A rollback on three servers", 0},
+		{"A web server is gone", 50*14/3 + 25}, {"From three servers back to one", 3},
+	} {
+		assert.Equal(t, part.name, parts[i][1])
+		failed, err := strconv.Atoi(parts[i][4])
+		require.NoError(t, err)
+		assert.LessOrEqual(t, failed, part.fail, part.name)
+	}
+	assert.Len(t, regexp.MustCompile(`(?m)^released \S+ in \d+ seconds`).FindAllString(output, -1), 3)
+	assert.Empty(t, s.web(""))
 }

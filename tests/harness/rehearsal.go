@@ -23,6 +23,8 @@ type Rehearsal struct {
 	Name, Dir, Bin, Project string
 	// App is the folder of the app that is released; "" leaves the choice to the rehearsal.
 	App string
+	// AlarmPeriod is how long an alarm's periods last, such as "20s".
+	AlarmPeriod string
 }
 
 // New begins from nothing: what an interrupted run left is taken away first, and what this one makes at the
@@ -33,7 +35,7 @@ func New(t *testing.T, name string) *Rehearsal {
 	require.NotEmpty(t, bin, "BERTH_BIN names the folder of the rehearsal's programs; run the tests with: make test-e2e")
 	project := Project(t)
 	r := &Rehearsal{t: t, Name: name, Dir: filepath.Join(os.TempDir(), name), Bin: bin, Project: project,
-		App: filepath.Join(project, "tests", "sample-app")}
+		App: filepath.Join(project, "tests", "sample-app"), AlarmPeriod: alarmPeriod}
 	// While developing, a test may go on where another one ended: make test-one.
 	if os.Getenv("BERTH_REUSE") != "" {
 		return r
@@ -188,7 +190,7 @@ func (r *Rehearsal) Recover() string {
 
 // arguments are those of every command of this rehearsal.
 func (r *Rehearsal) arguments() []string {
-	arguments := []string{"--name", r.Name, "--dir", r.Dir, "--project", r.Project, "--command-provider", "stand-in", "--alarm-period", alarmPeriod}
+	arguments := []string{"--name", r.Name, "--dir", r.Dir, "--project", r.Project, "--command-provider", "stand-in", "--alarm-period", r.AlarmPeriod}
 	if r.App != "" {
 		arguments = append(arguments, "--app", r.App)
 	}

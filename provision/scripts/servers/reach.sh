@@ -12,8 +12,19 @@ make_reach() {
   docker network create --driver bridge --subnet "$1" --opt com.docker.network.bridge.name="$BRIDGE" --opt com.docker.network.bridge.enable_ip_masquerade=false "$BRIDGE" >/dev/null
 }
 
-# reach_rules lets new connections from network $1 into the bridge, and none of a container's out of it.
+# host_rules prints the packet filter's rules for what network $1 may ask of this server itself; $2 is the same for IPv6, as a rule, or
+# nothing. $3 is a JSON list of the networks of operators.
+host_rules() {
+  local operators
+  # A rule for each: networks in one set must not overlap.
+  read_text operators jq -r 'map((if contains(":") then "ip6" else "ip" end) + " saddr \(.) tcp dport 22 accept") | join("; ")' <<<"$3"
+  sed -e "s|OPERATORS|$operators|" -e "s|NETWORK6|$2|" -e "s|NETWORK|$1|" /opt/berth/servers/firewall.nft
+}
+
+# reach_rules lets new connections from network $1 into the bridge, and none of a container's out of it. Into other containers' networks
+# it lets none but those to published ports: Docker itself does so where it turned forwarding on, and not where it was on before.
 reach_rules() {
+  rule -s "$1" ! -o "$BRIDGE" -m conntrack ! --ctstate ESTABLISHED,RELATED,DNAT -j DROP
   rule -s "$1" -o "$BRIDGE" -j ACCEPT
   rule -i "$BRIDGE" ! -o "$BRIDGE" -m conntrack --ctstate NEW -j DROP
 }

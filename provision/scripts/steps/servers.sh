@@ -84,7 +84,8 @@ open_reach() {
   # A VPC has 56 bits of IPv6. Source: VPC User Guide, "VPC CIDR blocks".
   read_text links ip -json -6 addr show scope global
   six=$(jq -r '[.[] | select(.ifname | test("^(en|eth)")) | .addr_info[]?.local] | first // empty | "ip6 saddr \(.)/56 jump from_network"' <<<"$links")
-  read_text rules sed -e "s|NETWORK6|$six|" -e "s|NETWORK|$NETWORK|" /opt/berth/servers/firewall.nft
+  # shellcheck disable=SC2153 # step_settings sets it
+  read_text rules host_rules "$NETWORK" "$six" "$OPERATORS"
   put "$BERTH_ETC/servers.nft" 0644 <<<"$rules"
   nft --check --file "$BERTH_ETC/servers.nft" || fail firewall-rules-unknown "this kernel does not know the firewall's rules (the lines above say which); boot Debian's own kernel"
   nft_service berth-servers-firewall "Keep web servers from the first server's own services" "$BERTH_ETC/servers.nft" "docker.service nginx.service"
@@ -99,7 +100,7 @@ EOF
 
 main() {
   local text
-  step_settings GROUP TARGET_GROUP REGION REACH NETWORK FLEET_KEY WEB_HOST_KEY MIN:number FIRST:boolean BALANCER EDGE:object
+  step_settings GROUP TARGET_GROUP REGION REACH NETWORK OPERATORS:array FLEET_KEY WEB_HOST_KEY MIN:number FIRST:boolean BALANCER EDGE:object
   umask 022
   install -d -m 0700 "$FLEET" "$SERVERS"
   # The step edge of web servers gets what that of this server had.
