@@ -153,7 +153,9 @@ func everyKindOfChange(t *testing.T, deployed, previews *heard) {
 		{"several", func(cfg *config.Config) {
 			cfg.InstanceType, cfg.Servers = "t3.micro", config.Servers{Min: 2, Max: 4, CPU: 60, First: true}
 		}},
-		{"more", func(cfg *config.Config) { cfg.Servers = config.Servers{Min: 3, Max: 5, CPU: 70, Sticky: true, AccessLogs: 30} }},
+		{"more", func(cfg *config.Config) {
+			cfg.Servers = config.Servers{Min: 3, Max: 5, CPU: 70, Sticky: true, AccessLogs: 30}
+		}},
 		{"tagsOfSeveral", func(cfg *config.Config) { cfg.Tags = map[string]string{"Team": "ops", "Cost": "1"} }},
 		{"templateOfSeveral", func(cfg *config.Config) { cfg.InstanceType = "t3.small" }},
 		{"fixed", func(cfg *config.Config) { cfg.Servers = config.Servers{Min: 3, Max: 3, CPU: 60, First: true} }},
