@@ -215,6 +215,8 @@ func externalDatabase(t *testing.T, r *harness.Rehearsal) {
 	const count = `sudo /opt/berth/deploy.sh run web python3 -c 'import asyncio, asyncpg; from database import settings
 async def main(): print(await (await asyncpg.connect(timeout=30, **settings())).fetchval("SELECT count(*) FROM counted"))
 asyncio.run(main())'`
+	const write = "curl --silent --show-error --fail --insecure --resolve " + harness.Domain + ":443:127.0.0.1 --request POST https://" + harness.Domain + "/count"
+	r.SSH(write)
 	r.SSH("sudo /opt/berth/deploy.sh maintenance on && sudo docker stop $(sudo docker ps --quiet --filter label=berth.release) && sudo /opt/berth/deploy.sh dump")
 	before := r.SSH(count)
 	require.NotEqual(t, "0", before)
@@ -233,7 +235,7 @@ psql "host=`+host+` user=load dbname=load sslmode=require" --set ON_ERROR_STOP=1
 	assert.Empty(t, r.SSH("sudo docker ps --quiet --filter label=com.docker.compose.service=db"), "its container is gone")
 	assert.Equal(t, volume, r.SSH(volumes), "its volume is not")
 	r.SSH("sudo /opt/berth/deploy.sh maintenance off")
-	r.SSH("curl --silent --show-error --fail --insecure --resolve " + harness.Domain + ":443:127.0.0.1 --request POST https://" + harness.Domain + "/count")
+	r.SSH(write)
 	assert.NotEqual(t, before, r.SSH(count), "what is written goes there")
 	refused, err := r.Try("preview", "--set", "rds-")
 	require.Error(t, err)
