@@ -16,7 +16,7 @@ import (
 )
 
 // cli is the Pulumi CLI as the Automation API calls it. Each call takes a sixth of a second, and an update of the Automation API makes
-// six of them beside the update itself: what the state's file tells, and what nobody reads, is answered without the CLI.
+// six of them beside the update itself: what the state's file tells, and what is not read, is answered without the CLI.
 type cli struct {
 	// path is the CLI's own, state the file of the stack's state.
 	path, state string
