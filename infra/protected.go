@@ -11,10 +11,7 @@ import (
 )
 
 // recorded is a resource of the stack as it is, before this run.
-type recorded struct {
-	Type    string         `pulumi:"type"`
-	Outputs map[string]any `pulumi:"outputs"`
-}
+type recorded state.Resource
 
 func (r *recorded) text(output string) string {
 	text, _ := r.Outputs[output].(string)
@@ -48,18 +45,17 @@ func asItIs(ctx *pulumi.Context) (map[string]*recorded, error) {
 		// without a state crashes some of its backends.
 		return nil, nil
 	}
-	var there struct {
-		Resources map[string]recorded `pulumi:"outputs"`
-	}
-	if err := state.Resources(ctx, &there); err != nil {
+	there, err := state.Resources(ctx)
+	if err != nil {
 		return nil, err
 	}
 	found := map[string]*recorded{}
-	for urn, resource := range there.Resources {
+	for urn, resource := range there {
 		if resource.Type == providerType && !strings.HasSuffix(urn, "::aws") || resource.Type == bucketType && !strings.HasSuffix(urn, "::"+dumps) {
 			continue
 		}
-		found[resource.Type] = &resource
+		one := recorded(resource)
+		found[resource.Type] = &one
 	}
 	return found, nil
 }

@@ -10,9 +10,18 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync"
 
 	"berth/provision/scripts"
 )
+
+// packed is the bundle, which is made once.
+var packed = sync.OnceValues(bundle)
+
+// Ahead begins to pack the scripts, beside other work.
+func Ahead() {
+	go func() { _, _ = packed() }() // Whoever asks for them has the error.
+}
 
 // bundle packs the scripts for /opt/berth: a gzipped tar archive in base64, the same for the same scripts.
 func bundle() (string, error) {

@@ -260,7 +260,7 @@ func (b *builder) bootstrap() error {
 	if err != nil {
 		return err
 	}
-	archive, err := bundle()
+	archive, err := packed()
 	if err != nil {
 		return err
 	}

@@ -45,8 +45,9 @@ func declareAll(ctx *pulumi.Context, settings map[string]string) error {
 	if problems = problems.With(config.Stray(ctx.RootDirectory(), ctx.Project(), ctx.Stack(), settings)...); problems != nil {
 		return problems
 	}
-	// The backend answers while the git host is asked; whoever needs the outputs has the error, too.
-	go func() { _, _ = state.Outputs(ctx) }()
+	// Both are done while the git host is asked.
+	state.Ahead(ctx)
+	provision.Ahead()
 	chosen, err := selectCommit(ctx, cfg)
 	if err != nil {
 		return err
@@ -105,20 +106,21 @@ func selectCommit(ctx *pulumi.Context, cfg *config.Config) (*release.Release, er
 // resolve asks the git host for the commit and plans its release. Most often the ref names what it named before, which is planned
 // while the git host is asked.
 func resolve(ctx context.Context, cfg *config.Config, repo *git.Repository) (commit string, made *release.Release, err error) {
-	known := repo.Known(ctx)
 	early, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var ahead sync.WaitGroup
+	// They use the repository, which whoever called closes.
+	var asking, ahead sync.WaitGroup
+	asking.Go(func() { commit, err = repo.Resolve(ctx) })
+	known := repo.Known(ctx)
 	var planned *release.Release
 	var refused error
 	if known != "" {
 		ahead.Go(func() { planned, refused = release.Make(early, cfg, repo, known) })
 	}
-	commit, err = repo.Resolve(ctx)
+	asking.Wait()
 	if commit != known {
 		cancel()
 	}
-	// It uses the repository, which whoever called closes.
 	ahead.Wait()
 	if err != nil {
 		return "", nil, err

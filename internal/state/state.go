@@ -20,26 +20,45 @@ const (
 // unread is what the engine says of a state that is being written.
 const unread = "failed to load checkpoint"
 
-// runs has what each run asks for its stack's outputs, by its context: a backend far away is asked once.
-var runs sync.Map
-
-// Outputs are the stack's outputs as the last update that ended well left them, none before the first. Whoever asks first may do so
-// beside other work: the others wait for that answer.
-func Outputs(ctx *pulumi.Context) (map[string]any, error) {
-	once, _ := runs.LoadOrStore(ctx, sync.OnceValues(func() (map[string]any, error) {
-		var answer struct {
-			Outputs map[string]any `pulumi:"outputs"`
-		}
-		err := read(ctx, "readStackOutputs", "name", &answer)
-		return answer.Outputs, err
-	}))
-	return once.(func() (map[string]any, error))()
+// Resource is what the state has of a resource of the stack.
+type Resource struct {
+	Type    string         `pulumi:"type"`
+	Outputs map[string]any `pulumi:"outputs"`
 }
 
-// Resources reads the outputs of the stack's resources, by URN, into a map of the caller's type, a pointer to a struct with the field
-// `pulumi:"outputs"`. A stack without a state crashes some backends: ask for its outputs first.
-func Resources(ctx *pulumi.Context, into any) error {
-	return read(ctx, "readStackResourceOutputs", "stackName", into)
+// outputs and resources have what each run asks, by its context: a backend far away is asked once.
+var outputs, resources sync.Map
+
+// Ahead begins to read both, beside other work. Whoever asks for them waits for that answer, and has its error.
+func Ahead(ctx *pulumi.Context) {
+	go func() {
+		// Without outputs the resources are not asked for.
+		if outputs, err := Outputs(ctx); err == nil && len(outputs) > 0 {
+			_, _ = Resources(ctx)
+		}
+	}()
+}
+
+// Outputs are the stack's outputs as the last update that ended well left them, none before the first.
+func Outputs(ctx *pulumi.Context) (map[string]any, error) {
+	return once[map[string]any](ctx, &outputs, "readStackOutputs", "name")
+}
+
+// Resources are the stack's resources, by URN. A stack without a state crashes some backends: ask for its outputs first.
+func Resources(ctx *pulumi.Context) (map[string]Resource, error) {
+	return once[map[string]Resource](ctx, &resources, "readStackResourceOutputs", "stackName")
+}
+
+// once asks a function of the engine in each run once, and answers with its "outputs".
+func once[T any](ctx *pulumi.Context, runs *sync.Map, function, argument string) (T, error) {
+	asked, _ := runs.LoadOrStore(ctx, sync.OnceValues(func() (T, error) {
+		var answer struct {
+			Outputs T `pulumi:"outputs"`
+		}
+		err := read(ctx, function, argument, &answer)
+		return answer.Outputs, err
+	}))
+	return asked.(func() (T, error))()
 }
 
 func read(ctx *pulumi.Context, function, argument string, into any) error {

@@ -2,7 +2,10 @@ package state
 
 import (
 	"errors"
+	"maps"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -77,4 +80,58 @@ func TestARunReadsTheOutputsOnce(t *testing.T) {
 		}, pulumi.WithMocks("berth", "test", backend)))
 		assert.Equal(t, 1, backend.asked)
 	}
+}
+
+// told answers both questions, and counts them.
+type told struct {
+	lock    sync.Mutex
+	outputs resource.PropertyMap
+	asked   map[string]int
+}
+
+func (*told) NewResource(pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	return "", nil, errors.New("nothing is made here")
+}
+
+func (b *told) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	b.asked[args.Token]++
+	if args.Token == "pulumi:pulumi:readStackOutputs" {
+		return resource.PropertyMap{"outputs": resource.NewProperty(b.outputs)}, nil
+	}
+	one := resource.PropertyMap{"type": resource.NewProperty("t"), "outputs": resource.NewProperty(resource.PropertyMap{"a": resource.NewProperty("b")})}
+	return resource.PropertyMap{"outputs": resource.NewProperty(resource.PropertyMap{"urn": resource.NewProperty(one)})}, nil
+}
+
+// TestBothAreReadAhead once each, and the resources only where there are outputs: without a state some backends crash.
+func TestBothAreReadAhead(t *testing.T) {
+	run := func(b *told, program func(*pulumi.Context)) map[string]int {
+		b.asked = map[string]int{}
+		require.NoError(t, pulumi.RunErr(func(ctx *pulumi.Context) error {
+			Ahead(ctx)
+			program(ctx)
+			return nil
+		}, pulumi.WithMocks("berth", "test", b)))
+		b.lock.Lock()
+		defer b.lock.Unlock()
+		return maps.Clone(b.asked)
+	}
+	there := &told{outputs: resource.PropertyMap{"commit": resource.NewProperty("x")}}
+	asked := run(there, func(ctx *pulumi.Context) {
+		for range 2 {
+			found, err := Resources(ctx)
+			require.NoError(t, err)
+			assert.Equal(t, map[string]Resource{"urn": {Type: "t", Outputs: map[string]any{"a": "b"}}}, found)
+		}
+		_, err := Outputs(ctx)
+		require.NoError(t, err)
+	})
+	assert.Equal(t, map[string]int{"pulumi:pulumi:readStackOutputs": 1, "pulumi:pulumi:readStackResourceOutputs": 1}, asked)
+	asked = run(&told{}, func(ctx *pulumi.Context) {
+		_, err := Outputs(ctx)
+		require.NoError(t, err)
+		time.Sleep(50 * time.Millisecond)
+	})
+	assert.Equal(t, map[string]int{"pulumi:pulumi:readStackOutputs": 1}, asked)
 }

@@ -184,15 +184,18 @@ keep_persistent() {
 activate() {
   step data
   find_servers
+  begin_hashes "$NEW"
   check_binds "$OLD" "$NEW"
   check_moving "$OLD" "$NEW"
   [ -z "$OLD" ] || check_passwords "$NEW"
   prepare_binds "$NEW"
   make_mountpoints "$NEW"
+  [ -z "$OLD" ] || begin_create "$NEW"
   find_changed_data "$NEW"
   keep_persistent "$NEW"
   foretell "$NEW"
   check_memory
+  end_create "$NEW"
   if [ "$STRATEGY" = stop-first ] && [ -n "$OLD" ]; then
     say "stopping release $OLD first, as berth:releaseStrategy wants; the site is away until the new one is ready"
     note_stopped
@@ -375,6 +378,7 @@ finish() {
   fi
   [ -n "$FAILED" ] || ended "$code"
   REASON=$SAID
+  stop_create
   if [ -n "$BY_HAND" ] && [ -z "$SHOWN" ]; then
     # shellcheck disable=SC2310 # logged checks each of its commands
     await 2 logged || true

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"berth/rehearsal/aws"
@@ -23,8 +24,29 @@ var gitServer string
 // Start brings up what surrounds the account: the internet network, the storage, the name server, the
 // certificate authority and the git host. It changes nothing that exists.
 func (w *World) Start(ctx context.Context) error {
-	for _, start := range []func(context.Context) error{w.makeInternet, w.startDisks, w.startDNS, w.startACME, w.startGit} {
-		if err := start(ctx); err != nil {
+	if err := w.makeGitKeys(ctx); err != nil {
+		return err
+	}
+	// One question for all of them: most often they run.
+	names, err := docker(ctx, "", "container", "ls", "--format", "{{.Names}}", "--filter", "label="+w.label())
+	if err != nil {
+		return err
+	}
+	up := lines(names)
+	// Where the name server runs, its network is there.
+	if !slices.Contains(up, w.object("dns")) {
+		if err := w.makeInternet(ctx); err != nil {
+			return err
+		}
+	}
+	for _, service := range []struct {
+		container string
+		start     func(context.Context) error
+	}{{w.ebs(), w.startDisks}, {w.object("dns"), w.startDNS}, {w.object("acme"), w.startACME}, {w.object("git"), w.startGit}} {
+		if slices.Contains(up, service.container) {
+			continue
+		}
+		if err := service.start(ctx); err != nil {
 			return err
 		}
 	}
@@ -32,9 +54,6 @@ func (w *World) Start(ctx context.Context) error {
 }
 
 func (w *World) startDNS(ctx context.Context) error {
-	if running(ctx, w.object("dns")) {
-		return nil
-	}
 	return w.replaceContainer(ctx, w.object("dns"), "--network", w.internet(), "--ip", w.nameServer(),
 		"--volume", filepath.Join(w.Bin, "rehearsal-dns")+":/usr/local/bin/rehearsal-dns:ro",
 		"--volume", w.path("aws")+":/var/lib/aws:ro",
@@ -49,9 +68,6 @@ const (
 )
 
 func (w *World) startACME(ctx context.Context) error {
-	if running(ctx, w.object("acme")) {
-		return nil
-	}
 	folder := w.path("acme")
 	if err := writeAuthorityCertificate(folder, w.authority()); err != nil {
 		return err
@@ -82,7 +98,8 @@ func (w *World) GitURL() string {
 	return "ssh://git@" + w.Internet.Address(aws.GitHost) + "/srv/app.git"
 }
 
-func (w *World) startGit(ctx context.Context) error {
+// makeGitKeys makes the deploy key and the git host's where they are missing.
+func (w *World) makeGitKeys(ctx context.Context) error {
 	folder := w.path("git")
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
@@ -96,15 +113,17 @@ func (w *World) startGit(ctx context.Context) error {
 			return fmt.Errorf("make %s: %w: %s", name, err, output)
 		}
 	}
-	if !exists(ctx, "container", w.object("git")) || !running(ctx, w.object("git")) {
-		if err := os.WriteFile(filepath.Join(folder, "git-server.sh"), []byte(gitServer), 0o700); err != nil {
-			return err
-		}
-		return w.replaceContainer(ctx, w.object("git"), "--network", w.internet(), "--ip", w.Internet.Address(aws.GitHost),
-			"--volume", folder+":/etc/git-server:ro", "--volume", w.path("repository")+":/srv:rw",
-			machineimage.AMI, "bash", "/etc/git-server/git-server.sh")
-	}
 	return nil
+}
+
+func (w *World) startGit(ctx context.Context) error {
+	folder := w.path("git")
+	if err := os.WriteFile(filepath.Join(folder, "git-server.sh"), []byte(gitServer), 0o700); err != nil {
+		return err
+	}
+	return w.replaceContainer(ctx, w.object("git"), "--network", w.internet(), "--ip", w.Internet.Address(aws.GitHost),
+		"--volume", folder+":/etc/git-server:ro", "--volume", w.path("repository")+":/srv:rw",
+		machineimage.AMI, "bash", "/etc/git-server/git-server.sh")
 }
 
 // GitKeys are the deploy key (private, OpenSSH) and the git host's public key ("ssh-ed25519 …").

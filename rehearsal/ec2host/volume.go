@@ -33,9 +33,6 @@ func (w *World) onDisks(ctx context.Context, args ...string) (string, error) {
 
 // startDisks starts the storage container.
 func (w *World) startDisks(ctx context.Context) error {
-	if running(ctx, w.ebs()) {
-		return nil
-	}
 	if _, err := docker(ctx, "", "volume", "create", "--label", w.label(), w.ebs()); err != nil {
 		return err
 	}

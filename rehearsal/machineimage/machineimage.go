@@ -40,6 +40,9 @@ var balancerFiles embed.FS
 // Build makes the images the rehearsal runs on, where they are missing or their sources changed. say is called with what takes time. What is
 // downloaded for the base is kept in folder packages.
 func Build(ctx context.Context, packages string, say io.Writer) error {
+	if built(ctx, amiFiles, "ami", Base, AMI) {
+		return nil
+	}
 	if !Exists(ctx, "image", Base) {
 		if err := makeBaseImage(ctx, packages, say); err != nil {
 			return err
@@ -102,20 +105,24 @@ func importTree(ctx context.Context, root string) error {
 	return nil
 }
 
-// build builds an image of the files in a folder unless the present one was built from the same files and base.
-func build(ctx context.Context, files embed.FS, root, base, image, announced string, say io.Writer) error {
-	base, err := Docker(ctx, "", "image", "inspect", "--format", "{{.Id}}", base)
+// built says whether the image is there, of these files and of the base that is there.
+func built(ctx context.Context, files embed.FS, root, base, image string) bool {
+	found, err := Docker(ctx, "", "image", "inspect", "--format", `{{.Id}} {{with .Config.Labels}}{{index . "berth.sources"}}{{end}}`, base, image)
 	if err != nil {
-		return err
+		return false // One of them is missing.
 	}
-	folder, err := os.MkdirTemp("", "berth-image-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(folder)
+	of, made, _ := strings.Cut(found, "\n")
+	of, _, _ = strings.Cut(of, " ")
+	_, made, _ = strings.Cut(made, " ")
+	version, err := versionOf(files, root, of, nil)
+	return err == nil && made == version
+}
+
+// versionOf names what is built of the files in a folder and of the base with an id; each file is handed to with, where there is one.
+func versionOf(files embed.FS, root, base string, with func(path string, content []byte) error) (string, error) {
 	sum := sha256.New()
 	fmt.Fprintln(sum, base)
-	err = fs.WalkDir(files, root, func(path string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -125,6 +132,29 @@ func build(ctx context.Context, files embed.FS, root, base, image, announced str
 		}
 		fmt.Fprintf(sum, "%s %d\n", path, len(content))
 		sum.Write(content)
+		if with == nil {
+			return nil
+		}
+		return with(path, content)
+	})
+	return hex.EncodeToString(sum.Sum(nil)), err
+}
+
+// build builds an image of the files in a folder unless the present one was built from the same files and base.
+func build(ctx context.Context, files embed.FS, root, base, image, announced string, say io.Writer) error {
+	if built(ctx, files, root, base, image) {
+		return nil
+	}
+	base, err := Docker(ctx, "", "image", "inspect", "--format", "{{.Id}}", base)
+	if err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", "berth-image-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	version, err := versionOf(files, root, base, func(path string, content []byte) error {
 		mode := fs.FileMode(0o644)
 		if filepath.Ext(path) == ".sh" {
 			mode = 0o755
@@ -133,10 +163,6 @@ func build(ctx context.Context, files embed.FS, root, base, image, announced str
 	})
 	if err != nil {
 		return err
-	}
-	version := hex.EncodeToString(sum.Sum(nil))
-	if present, err := Docker(ctx, "", "image", "inspect", "--format", `{{index .Config.Labels "berth.sources"}}`, image); err == nil && present == version {
-		return nil
 	}
 	fmt.Fprintln(say, announced)
 	_, err = Docker(ctx, "", "build", "--quiet", "--label", "berth.sources="+version, "--tag", image, folder)

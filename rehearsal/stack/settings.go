@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,52 +26,82 @@ type Setting struct {
 	Secret bool
 }
 
+// configured is what a stack's file was last written from, and the configuration that it gives.
+type configured struct {
+	Sum    string
+	Config map[string]string
+}
+
 // configure makes the settings the stack's whole configuration and reads it back into all, as the engine hands it to
-// a program: so the program sees what a stack file would give it. The file known says which settings the stack's file was last
-// written from: each call of the CLI takes a fifth of a second, and most runs have the settings of the one before.
+// a program: so the program sees what a stack file would give it. The file known has what was read back last: each call of the CLI takes
+// a fifth of a second, and most runs have the settings of the one before. It holds secrets, as the files beside it do.
 func configure(ctx context.Context, stack auto.Stack, settings []Setting, known string, all map[string]string) error {
 	settings, err := ordered(settings)
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(stack.Workspace().WorkDir(), "Pulumi."+stack.Name()+".yaml")
-	before, err := os.ReadFile(known)
+	folder := stack.Workspace().WorkDir()
+	// The project's file has defaults.
+	files := []string{filepath.Join(folder, "Pulumi."+stack.Name()+".yaml"), filepath.Join(folder, "Pulumi.yaml")}
+	text, err := os.ReadFile(known)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	now, err := fingerprint(settings, file)
+	var last configured
+	now, err := fingerprint(settings, files)
 	if err != nil {
 		return err
 	}
-	if now != string(before) {
-		if err := write(ctx, stack, settings); err != nil {
+	// What does not read is written again.
+	if json.Unmarshal(text, &last) != nil || last.Sum != now {
+		if last, err = reconfigure(ctx, stack, settings, files); err != nil {
 			return err
 		}
-		if now, err = fingerprint(settings, file); err != nil {
+		if text, err = json.Marshal(last); err != nil {
 			return err
 		}
-		if err := os.WriteFile(known, []byte(now), 0o600); err != nil {
+		if err := os.WriteFile(known, text, 0o600); err != nil {
 			return err
 		}
 	}
-	config, err := stack.GetAllConfig(ctx)
-	if err != nil {
-		return fmt.Errorf("read the stack's settings: %w", err)
-	}
-	for key, value := range config {
-		all[key] = value.Value
-	}
+	maps.Copy(all, last.Config)
 	return nil
 }
 
-// fingerprint is of settings and of the file that has them.
-func fingerprint(settings []Setting, file string) (string, error) {
-	text, err := os.ReadFile(file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+// reconfigure writes the stack's file and reads it back.
+func reconfigure(ctx context.Context, stack auto.Stack, settings []Setting, files []string) (configured, error) {
+	if err := write(ctx, stack, settings); err != nil {
+		return configured{}, err
+	}
+	sum, err := fingerprint(settings, files)
+	if err != nil {
+		return configured{}, err
+	}
+	config, err := stack.GetAllConfig(ctx)
+	if err != nil {
+		return configured{}, fmt.Errorf("read the stack's settings: %w", err)
+	}
+	made := configured{Sum: sum, Config: map[string]string{}}
+	for key, value := range config {
+		made.Config[key] = value.Value
+	}
+	return made, nil
+}
+
+// fingerprint is of settings and of the files that they are in.
+func fingerprint(settings []Setting, files []string) (string, error) {
+	given, err := json.Marshal(settings)
+	if err != nil {
 		return "", err
 	}
-	given, err := json.Marshal(settings)
-	return fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(given, "\n%s", text))), err
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		given = fmt.Appendf(given, "\n%d\n%s", len(text), text)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(given)), nil
 }
 
 // write writes settings into the stack's file, in their order.

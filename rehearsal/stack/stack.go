@@ -69,18 +69,13 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	work, home := filepath.Join(options.Dir, "workspace"), filepath.Join(options.Dir, "pulumi-home")
-	for _, folder := range []string{work, home, filepath.Join(options.Dir, "backend")} {
+	work, home, backend := filepath.Join(options.Dir, "workspace"), filepath.Join(options.Dir, "pulumi-home"), filepath.Join(options.Dir, "backend")
+	for _, folder := range []string{work, home, backend} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return nil, err
 		}
 	}
-	_, err = os.Stat(options.Pulumi)
-	var cli auto.PulumiCommand
-	if err == nil {
-		// The Makefile checks the version of an installed one.
-		cli, err = auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: cliRoot(options.Pulumi), SkipVersionCheck: true})
-	}
+	cli, err := newCLI(options.Pulumi, backend, string(project.Name))
 	if err != nil {
 		return nil, fmt.Errorf("use the Pulumi CLI %s: %w; build it: make tools", options.Pulumi, err)
 	}
@@ -98,7 +93,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 		"PULUMI_CONFIG_PASSPHRASE":                    passphrase,
 		"PULUMI_SKIP_UPDATE_CHECK":                    "true",
 		"PULUMI_DEBUG_PROVIDERS":                      providers.attach(),
-		"PULUMI_BACKEND_URL":                          "file://" + filepath.Join(options.Dir, "backend") + "?metadata=skip",
+		"PULUMI_BACKEND_URL":                          "file://" + backend + "?metadata=skip",
 		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
 		// An installed CLI has a Go language host beside it on the PATH, which would take the place of the rehearsal's.
 		"PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
@@ -118,7 +113,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 		err = releaseStale(ctx, stack, options.Dir)
 	}
 	if err == nil {
-		err = configure(ctx, stack, options.Settings, filepath.Join(options.Dir, "settings.sum"), settings)
+		err = configure(ctx, stack, options.Settings, filepath.Join(options.Dir, "settings.known"), settings)
 	}
 	if err == nil {
 		var role *aws.Role
@@ -229,9 +224,6 @@ func loadProject(options Options) (*workspace.Project, error) {
 	project.Main, project.Template = "", nil
 	return project, nil
 }
-
-// cliRoot is the folder that holds bin/pulumi, which the Automation API wants to know.
-func cliRoot(path string) string { return filepath.Dir(filepath.Dir(path)) }
 
 // keptSecret reads a secret that is made on first use.
 func keptSecret(file string) (string, error) {

@@ -32,6 +32,13 @@ func (r *Repository) file(ctx context.Context, commit, path string) ([]byte, err
 	}
 	ctx, cancel := limited(ctx)
 	defer cancel()
+	if hash, ok := r.plainFile(commit, path); ok {
+		if hash == "" {
+			return nil, fs.ErrNotExist
+		}
+		content, err := r.remote(ctx, "", "cat-file", "blob", hash)
+		return []byte(content), err
+	}
 	answer, err := r.remote(ctx, commit+":"+path+"\n", "cat-file", "--batch-check", "--follow-symlinks")
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package git
 
 import (
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,6 +22,19 @@ func TestFile(t *testing.T) {
 		"ü 'quoted' $(x).yaml", "odd\n", "large", strings.Repeat("x", maxFile), "larger", strings.Repeat("x", maxFile+1))
 	r := o.open("main")
 	require.NoError(t, r.Fetch(t.Context(), commit))
+	readFiles(t, r, commit)
+	// After a checkout, what it has read tells.
+	require.NoError(t, r.Checkout(t.Context(), commit, filepath.Join(t.TempDir(), "tree")))
+	_, ok := r.plainFile(commit, "deploy/compose.yaml")
+	assert.True(t, ok)
+	readFiles(t, r, commit)
+	o.vanish()
+	_, err := r.File(t.Context(), commit, "compose.yaml")
+	assert.NoError(t, err, "what was read once is kept")
+}
+
+func readFiles(t *testing.T, r *Repository, commit string) {
+	t.Helper()
 	for path, want := range map[string]string{
 		"deploy/compose.yaml": "services: {}\n", "compose.yaml": "services: {}\n", "linked/compose.yaml": "services: {}\n",
 		"empty": "", "bytes": "\x00\xff\n", "ü 'quoted' $(x).yaml": "odd\n", "large": strings.Repeat("x", maxFile),
@@ -43,9 +57,6 @@ func TestFile(t *testing.T) {
 	}
 	_, err := r.File(t.Context(), strings.Repeat("a", 40), "compose.yaml")
 	assert.ErrorIs(t, err, ErrUnknownCommit)
-	o.vanish()
-	_, err = r.File(t.Context(), commit, "compose.yaml")
-	assert.NoError(t, err, "what was read once is kept")
 }
 
 func TestTree(t *testing.T) {

@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -35,7 +36,11 @@ func (r *Repository) ofMode(ctx context.Context, commit, mode string) ([]string,
 }
 
 // entry is a file, folder, link or submodule of a commit.
-type entry struct{ mode, hash, path string }
+type entry struct {
+	mode, hash, path string
+	// size is that of a file in bytes, -1 where it was not asked for or is none.
+	size int64
+}
 
 // entries are all of a commit that is in the copy, read once.
 func (r *Repository) entries(ctx context.Context, commit string) ([]entry, error) {
@@ -53,14 +58,50 @@ func (r *Repository) entries(ctx context.Context, commit string) ([]entry, error
 		if line == "" {
 			continue // It holds nothing.
 		}
-		// <mode> <type> <hash><tab><path>
-		about, path, _ := strings.Cut(line, "\t")
-		fields := strings.Fields(about)
-		if len(fields) != 3 || !fullSHA.MatchString(fields[2]) {
-			return nil, fmt.Errorf("git answered %q", about)
+		one, err := parseEntry(line)
+		if err != nil {
+			return nil, err
 		}
-		all = append(all, entry{mode: fields[0], hash: fields[2], path: path})
+		all = append(all, one)
 	}
 	r.listed[commit] = all
 	return all, nil
+}
+
+// parseEntry reads a line of git ls-tree: <mode> <type> <hash>[ <size>]<tab><path>.
+func parseEntry(line string) (entry, error) {
+	about, path, _ := strings.Cut(line, "\t")
+	fields := strings.Fields(about)
+	if len(fields) < 3 || len(fields) > 4 || !fullSHA.MatchString(fields[2]) {
+		return entry{}, fmt.Errorf("git answered %q", about)
+	}
+	one := entry{mode: fields[0], hash: fields[2], path: path, size: -1}
+	if len(fields) == 4 && fields[3] != "-" {
+		size, err := strconv.ParseInt(fields[3], 10, 64)
+		if err != nil || size < 0 {
+			return entry{}, fmt.Errorf("git answered %q", about)
+		}
+		one.size = size
+	}
+	return one, nil
+}
+
+// plainFile finds a file of a commit in what Checkout has read of it, without git. It is not ok where that does not tell: nothing was
+// read, a symbolic link is on the way, or it is no file. The hash is "" where the commit has nothing there.
+func (r *Repository) plainFile(commit, path string) (hash string, ok bool) {
+	r.lock.Lock()
+	all, listed := r.listed[commit]
+	r.lock.Unlock()
+	if !listed {
+		return "", false
+	}
+	for _, one := range all {
+		if one.path == path {
+			return one.hash, strings.HasPrefix(one.mode, "100") && one.size >= 0 && one.size <= maxFile
+		}
+		if one.mode == "120000" && strings.HasPrefix(path, one.path+"/") {
+			return "", false
+		}
+	}
+	return "", true
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -51,7 +52,7 @@ func (r *Repository) ofServer(half room) room {
 const lighter = "Fix: take large files and generated folders out of the repository"
 
 // fits refuses a commit whose files take more than half of what is free, before any is written: a few kilobytes of a repository
-// can be millions of files.
+// can be millions of files. What it reads of one that fits is kept: see entries.
 func (r *Repository) fits(ctx context.Context, commit, into string) error {
 	half, err := roomAt(into)
 	if err != nil {
@@ -60,7 +61,7 @@ func (r *Repository) fits(ctx context.Context, commit, into string) error {
 	half = r.ofServer(half)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	command := exec.CommandContext(ctx, "git", "--git-dir", r.mirror, "ls-tree", "-r", "-t", "-l", commit)
+	command := exec.CommandContext(ctx, "git", "--git-dir", r.mirror, "ls-tree", "-r", "-t", "-l", "-z", commit)
 	command.Env = append(isolated(), "LC_ALL=C")
 	var said bytes.Buffer
 	command.Stderr = &said
@@ -72,17 +73,20 @@ func (r *Repository) fits(ctx context.Context, commit, into string) error {
 		return err
 	}
 	var taken room
+	var all []entry
 	lines := bufio.NewScanner(listing)
 	lines.Buffer(nil, 1<<20)
+	lines.Split(endedByNUL)
 	for lines.Scan() {
-		taken.files++
-		taken.bytes += 4096 // A folder, or the end of a file.
-		// <mode> <type> <hash> <size><tab><path>
-		if fields := strings.Fields(lines.Text()); len(fields) > 3 {
-			if size, err := strconv.ParseUint(fields[3], 10, 64); err == nil {
-				taken.bytes += size &^ 4095
-			}
+		one, err := parseEntry(lines.Text())
+		if err != nil {
+			cancel()
+			_ = command.Wait()
+			return err
 		}
+		all = append(all, one)
+		taken.files++
+		taken.bytes += 4096 + uint64(max(one.size, 0))&^4095 // #nosec G115 -- a folder, or the end of a file, and the rest of it
 		if taken.files > half.files || taken.bytes > half.bytes {
 			cancel()
 			_ = command.Wait() // It was ended.
@@ -98,7 +102,21 @@ func (r *Repository) fits(ctx context.Context, commit, into string) error {
 	if err := command.Wait(); err != nil {
 		return &gitError{command: "ls-tree", said: sentence(said.String()), cause: err}
 	}
+	r.lock.Lock()
+	r.listed[commit] = all
+	r.lock.Unlock()
 	return nil
+}
+
+// endedByNUL splits what git prints with -z.
+func endedByNUL(data []byte, atEnd bool) (advance int, token []byte, err error) {
+	if at := bytes.IndexByte(data, 0); at >= 0 {
+		return at + 1, data[:at], nil
+	}
+	if atEnd && len(data) > 0 {
+		return 0, nil, io.ErrUnexpectedEOF
+	}
+	return 0, nil, nil
 }
 
 // bounded is a git that writes no file larger than half of what is free for the copy: all that a fetch brings is one file.

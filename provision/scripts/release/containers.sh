@@ -66,7 +66,7 @@ await_ready() {
     [[ $'\n'$now != *$'\nbroken '* ]] || break
     # Compose itself waits for what a service depends on, without end where that starts again and again.
     if [ -n "$compose" ] && ! kill -0 "$compose" 2>/dev/null; then
-      wait "$compose" || { now=${now:-broken Compose gave up, the lines above say why} && break; }
+      wait "$compose" || { now=${now:-broken Docker does not start all of it, the lines above say why} && break; }
       compose=""
     fi
     if [ -z "$now$compose" ]; then
@@ -156,12 +156,41 @@ sentence() {
 # stateless says whether release $1 has containers of its own; an app may be one stateful service.
 stateless() { holds '.stateless != []' "$RELEASES/$1/plan.json"; }
 
+# MAKING is what begin_create started, CREATED the release whose containers it has made.
+MAKING="" CREATED=""
+
 # create makes the networks and containers of release $1 without starting any.
 # shellcheck disable=SC2310 # stateless is true or false, or the end; compose is one command
 create() {
+  [ "$CREATED" != "$1" ] || return 0
   stateless "$1" || return 0
   compose "$1" app.json up --no-start --no-build --no-recreate ||
     fail containers-not-made "Docker does not make the containers of the release; the lines above say why"
+}
+
+# begin_create begins to do so beside checks that change nothing. What it cannot make yet, as where a volume is missing, is create's, which
+# says why. It holds the lock.
+begin_create() {
+  # shellcheck disable=SC2310 # stateless is true or false, or the end
+  stateless "$1" || return 0
+  compose "$1" app.json up --no-start --no-build --no-recreate >/dev/null 2>&1 &
+  MAKING=$!
+}
+
+# end_create waits for it, and says whether create has something left to do for release $1.
+end_create() {
+  [ -n "$MAKING" ] || return 0
+  if wait "$MAKING"; then CREATED=$1; fi
+  MAKING=""
+}
+
+# stop_create ends it, where a check refuses the release: nothing makes containers of what is taken away.
+stop_create() {
+  [ -n "$MAKING" ] || return 0
+  # The shell that runs Compose is the parent of what has to end.
+  pkill --parent "$MAKING" || true
+  wait "$MAKING" || true
+  MAKING=""
 }
 
 # migrate runs the stack's migration once, in the new image, before anything new serves.
@@ -195,10 +224,35 @@ start_release() {
   # shellcheck disable=SC2310 # stateless is true or false, or the end
   if stateless "$1" && { [ "${#services[@]}" -gt 0 ] || [ ! -e "$RELEASES/$1/released.json" ]; }; then
     allow_restarts "release-$1" "$RELEASES/$1/app.json"
-    compose "$1" app.json up --detach --no-build --no-recreate "${services[@]}" 8>&- &
+    start_containers "$1" "${services[@]}" 8>&- &
     compose=$!
   fi
   await_ready "release-$1" "$1" "$deadline" "$compose"
+}
+
+# start_containers starts the containers of release $1, or those of the services that follow --no-deps. Compose takes half a second until
+# it starts the first, and is asked where a service waits for another one, or where not all of them were made.
+start_containers() {
+  local line
+  local -a lines=() ids=() wanted=("${@:3}")
+  local -A missing=()
+  # shellcheck disable=SC2310 # holds is true or false, or the end
+  if [ "${#wanted[@]}" -eq 0 ] && holds 'all(.services[]; (.depends_on // {}) == {})' "$RELEASES/$1/app.json"; then
+    read_json wanted "$RELEASES/$1/app.json" '.services | to_entries[] | select((.value.scale // .value.deploy.replicas // 1) > 0) | .key'
+  fi
+  for line in "${wanted[@]}"; do missing[$line]=yes; done
+  read_lines lines docker_table ps --all --no-trunc --format 'table {{.ID}} {{.Label "com.docker.compose.service"}}' --filter "label=com.docker.compose.project=release-$1" --filter label=com.docker.compose.oneoff=False
+  for line in "${lines[@]}"; do
+    [[ " ${wanted[*]} " == *" ${line#* } "* ]] || continue
+    ids+=("${line%% *}")
+    unset "missing[${line#* }]"
+  done
+  if [ "${#ids[@]}" -gt 0 ] && [ "${#missing[@]}" -eq 0 ]; then
+    # Docker's command starts one after the other.
+    printf '%s\n' "${ids[@]}" | timeout "$HEALTHY_WITHIN" xargs --max-procs=4 --max-args=1 docker start >/dev/null
+  else
+    compose "$1" app.json up --detach --no-build --no-recreate "${@:2}"
+  fi
 }
 
 # alone prints the stateless services of which release $1 and release $2 never run at the same time.

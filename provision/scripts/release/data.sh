@@ -18,7 +18,8 @@ changed_data() {
   local -a stateful=() ids=()
   read_json stateful "$RELEASES/$1/plan.json" '.stateful[]'
   [ "${#stateful[@]}" -gt 0 ] || return 0
-  read_text hashes compose "$1" data.json config --hash '*'
+  hashes=$HASHES
+  [ -n "$hashes" ] || read_text hashes compose "$1" data.json config --hash '*'
   while read -r service hash; do
     read_lines ids containers "$DATA_PROJECT" "$service"
     if [ "${#ids[@]}" -eq 0 ]; then
@@ -38,7 +39,32 @@ changed_data() {
   done <<<"$hashes"
 }
 
-find_changed_data() { CHANGED=$(changed_data "$1"); }
+find_changed_data() {
+  HASHES=""
+  [ "$HASHED" != "$1" ] || end_hashes
+  CHANGED=$(changed_data "$1")
+}
+
+# HASHES are what Compose calls the definitions of the stateful services of the release that find_changed_data asks for, where that was
+# asked ahead; HASHED is the release that begin_hashes asks for, on HASHING.
+HASHES="" HASHED="" HASHING="" HASHER=""
+
+# begin_hashes asks Compose ahead, beside checks: it takes a fifth of a second.
+begin_hashes() {
+  # shellcheck disable=SC2310 # holds is true or false, or the end
+  holds '.stateful != []' "$RELEASES/$1/plan.json" || return 0
+  # shellcheck disable=SC2312 # end_hashes asks for its code
+  exec {HASHING}< <(compose "$1" data.json config --hash '*' 8>&-)
+  HASHER=$! HASHED=$1
+}
+
+# end_hashes reads the answer; where there is none, changed_data asks again, and fails where that fails.
+end_hashes() {
+  HASHES=$(cat <&"$HASHING") || HASHES=""
+  wait "$HASHER" || HASHES=""
+  exec {HASHING}<&-
+  HASHED=""
+}
 
 # settled says whether container $3 of service $2 needs nothing: it runs, or it is a job that has run. One that
 # others of release $1 wait for has to have ended.

@@ -1,0 +1,77 @@
+package provision
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestContainersStartWithoutCompose where none waits for another and all were made; the code is Docker's.
+func TestContainersStartWithoutCompose(t *testing.T) {
+	const both = `{"services":{"web":{},"api":{"depends_on":{}},"none":{"scale":0}}}`
+	const waits = `{"services":{"web":{"depends_on":{"api":{"condition":"service_healthy"}}},"api":{}}}`
+	start := func(app, made, arguments, code string) (string, error) {
+		docker := `case $1 in
+ps) printf 'CONTAINER ID SERVICE\n` + made + `' ;;
+start) echo "docker $*" >&2; exit ` + code + ` ;;
+esac`
+		return withDocker(t, docker, `HEALTHY_WITHIN=9; compose() { echo "compose $*"; }; start_containers abc `+arguments, map[string]string{"abc/app.json": app})
+	}
+	for name, test := range map[string]struct {
+		app, made, arguments string
+		want, not            []string
+	}{
+		"all of them":                 {both, `1 web\n2 api\n`, "", []string{"docker start 1\n", "docker start 2\n"}, []string{"compose"}},
+		"several of one":              {both, `1 web\n2 api\n3 web\n`, "", []string{"docker start 1\n", "docker start 2\n", "docker start 3\n"}, []string{"compose"}},
+		"one was not made":            {both, `1 web\n`, "", []string{"compose abc app.json up --detach --no-build --no-recreate\n"}, []string{"docker start"}},
+		"none was made":               {both, ``, "", []string{"compose abc app.json up"}, []string{"docker start"}},
+		"one waits":                   {waits, `1 web\n2 api\n`, "", []string{"compose abc app.json up --detach --no-build --no-recreate\n"}, []string{"docker start"}},
+		"one waits, of a kept one":    {waits, `1 web\n2 api\n`, "--no-deps web", []string{"docker start 1\n"}, []string{"compose", "start 2"}},
+		"not made, of a kept release": {waits, `2 api\n`, "--no-deps web api", []string{"compose abc app.json up --detach --no-build --no-recreate --no-deps web api\n"}, []string{"docker start"}},
+	} {
+		output, err := start(test.app, test.made, test.arguments, "0")
+		require.NoError(t, err, "%s: %s", name, output)
+		for _, want := range test.want {
+			assert.Contains(t, output, want, name)
+		}
+		for _, not := range test.not {
+			assert.NotContains(t, output, not, name)
+		}
+	}
+	_, err := start(both, `1 web\n2 api\n`, "", "1")
+	require.Error(t, err)
+}
+
+// TestWhatIsBegunAheadIsOnlyAHelp: containers that could not be made ahead are made, or refused, where they were before, and so are the
+// hashes of what persists asked for.
+func TestWhatIsBegunAheadIsOnlyAHelp(t *testing.T) {
+	files := func() map[string]string {
+		return map[string]string{"abc/plan.json": `{"stateless":["web"],"stateful":["db"]}`, "abc/data.json": `{"services":{"db":{"image":"db"}}}`}
+	}
+	compose := func(code string) string {
+		return `compose() { echo "compose $2 $3" >&3; case $3 in up) return ` + code + ` ;; config) echo "db hash"; return ` + code + ` ;; esac; }; `
+	}
+	const ahead = `begin_create abc; end_create abc; create abc; echo made`
+	output, err := withDocker(t, ``, compose("0")+ahead, files())
+	require.NoError(t, err, output)
+	assert.Equal(t, "compose app.json up\nmade\n", output)
+	output, err = withDocker(t, ``, compose("1")+`begin_create abc; end_create abc; `+compose("0")+`create abc; echo made`, files())
+	require.NoError(t, err, output)
+	assert.Equal(t, "compose app.json up\ncompose app.json up\nmade\n", output)
+	output, err = withDocker(t, ``, compose("1")+ahead, files())
+	require.Error(t, err)
+	assert.Contains(t, output, "[containers-not-made]")
+
+	const docker = `case "$*" in *"table {{.ID}}"*) printf 'ID\n1\n' ;; "image inspect"*) echo image ;; inspect*State.Status*) echo "running 0 no" ;; inspect*) echo "hash image" ;; esac`
+	const changed = `begin_hashes abc; find_changed_data abc; echo "changed: $CHANGED"`
+	output, err = withDocker(t, docker, compose("0")+changed, files())
+	require.NoError(t, err, output)
+	assert.Equal(t, "compose data.json config\nchanged: \n", output)
+	output, err = withDocker(t, docker, compose("1")+`begin_hashes abc; `+compose("0")+`find_changed_data abc; echo "changed: $CHANGED"`, files())
+	require.NoError(t, err, output)
+	assert.Equal(t, "compose data.json config\ncompose data.json config\nchanged: \n", output)
+	output, err = withDocker(t, docker, compose("1")+changed, files())
+	require.Error(t, err)
+	assert.Contains(t, output, "nothing is done on a guess")
+}
