@@ -10,6 +10,9 @@ import (
 // TestContainersStartWithoutCompose where none waits for another and all were made; the code is Docker's.
 func TestContainersStartWithoutCompose(t *testing.T) {
 	const both = `{"services":{"web":{},"api":{"depends_on":{}},"none":{"scale":0}}}`
+	const text = `{"configs":{"c":{"content":"x"}},"services":{"web":{"configs":[{"source":"c"}]}}}`
+	const kept = `{"configs":{"c":{"file":"/x"}},"secrets":null,"services":{"web":{"configs":[{"source":"c"}]}}}`
+	const twice = `{"services":{"web":{"deploy":{"replicas":2}},"api":{"scale":1}}}`
 	const waits = `{"services":{"web":{"depends_on":{"api":{"condition":"service_healthy"}}},"api":{}}}`
 	start := func(app, made, arguments, code string) (string, error) {
 		docker := `case $1 in
@@ -23,7 +26,11 @@ esac`
 		want, not            []string
 	}{
 		"all of them":                 {both, `1 web\n2 api\n`, "", []string{"docker start 1\n", "docker start 2\n"}, []string{"compose"}},
-		"several of one":              {both, `1 web\n2 api\n3 web\n`, "", []string{"docker start 1\n", "docker start 2\n", "docker start 3\n"}, []string{"compose"}},
+		"several of one":              {twice, `1 web\n2 api\n3 web\n`, "", []string{"docker start 1\n", "docker start 2\n", "docker start 3\n"}, []string{"compose"}},
+		"one of two was not made":     {twice, `1 web\n2 api\n`, "", []string{"compose abc app.json up"}, []string{"docker start"}},
+		"Compose writes a config":     {text, `1 web\n`, "", []string{"compose abc app.json up"}, []string{"docker start"}},
+		"of a kept one, too":          {text, `1 web\n`, "--no-deps web", []string{"compose abc app.json up --detach --no-build --no-recreate --no-deps web\n"}, []string{"docker start"}},
+		"a config is a file":          {kept, `1 web\n`, "", []string{"docker start 1\n"}, []string{"compose"}},
 		"one was not made":            {both, `1 web\n`, "", []string{"compose abc app.json up --detach --no-build --no-recreate\n"}, []string{"docker start"}},
 		"none was made":               {both, ``, "", []string{"compose abc app.json up"}, []string{"docker start"}},
 		"one waits":                   {waits, `1 web\n2 api\n`, "", []string{"compose abc app.json up --detach --no-build --no-recreate\n"}, []string{"docker start"}},

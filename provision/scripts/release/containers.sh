@@ -231,28 +231,40 @@ start_release() {
 }
 
 # start_containers starts the containers of release $1, or those of the services that follow --no-deps. Compose takes half a second until
-# it starts the first, and is asked where a service waits for another one, or where not all of them were made.
+# it starts the first, and is asked only where it does more than that.
 start_containers() {
-  local line
-  local -a lines=() ids=() wanted=("${@:3}")
-  local -A missing=()
-  # shellcheck disable=SC2310 # holds is true or false, or the end
-  if [ "${#wanted[@]}" -eq 0 ] && holds 'all(.services[]; (.depends_on // {}) == {})' "$RELEASES/$1/app.json"; then
-    read_json wanted "$RELEASES/$1/app.json" '.services | to_entries[] | select((.value.scale // .value.deploy.replicas // 1) > 0) | .key'
-  fi
-  for line in "${wanted[@]}"; do missing[$line]=yes; done
+  local line service
+  local -a lines=() ids=()
+  local -A wanted=() made=()
+  just_started "$1" lines "${@:3}"
+  for line in "${lines[@]}"; do wanted[${line% *}]=${line#* }; done
   read_lines lines docker_table ps --all --no-trunc --format 'table {{.ID}} {{.Label "com.docker.compose.service"}}' --filter "label=com.docker.compose.project=release-$1" --filter label=com.docker.compose.oneoff=False
   for line in "${lines[@]}"; do
-    [[ " ${wanted[*]} " == *" ${line#* } "* ]] || continue
+    service=${line#* }
+    [ -n "${wanted[$service]:-}" ] || continue
     ids+=("${line%% *}")
-    unset "missing[${line#* }]"
+    made[$service]=$((${made[$service]:-0} + 1))
   done
-  if [ "${#ids[@]}" -gt 0 ] && [ "${#missing[@]}" -eq 0 ]; then
+  for service in "${!wanted[@]}"; do [ "${made[$service]:-0}" = "${wanted[$service]}" ] || ids=(); done
+  if [ "${#ids[@]}" -gt 0 ]; then
     # Docker's command starts one after the other.
     printf '%s\n' "${ids[@]}" | timeout "$HEALTHY_WITHIN" xargs --max-procs=4 --max-args=1 docker start >/dev/null
   else
     compose "$1" app.json up --detach --no-build --no-recreate "${@:2}"
   fi
+}
+
+# just_started reads the services of release $1, or those that follow $2, and how many containers each has, into array $2: none where one
+# waits for another, or where Compose writes what a config or a secret says into the containers before it starts them.
+just_started() {
+  local named=${*:3}
+  # shellcheck disable=SC2016 # jq's variables
+  read_json "$2" "$RELEASES/$1/app.json" '
+    ($named | split(" ")) as $named
+    | (.services | with_entries(select($named == [] or (.key | IN($named[]))))) as $start
+    | all((.configs // {}, .secrets // {})[]; . == null or has("file")) as $files
+    | if $files and ($named != [] or all(.services[]; (.depends_on // {}) == {})) then $start else {} end
+    | to_entries[] | {key, number: (.value.scale // .value.deploy.replicas // 1)} | select(.number > 0) | "\(.key) \(.number)"' --arg named "$named"
 }
 
 # alone prints the stateless services of which release $1 and release $2 never run at the same time.
