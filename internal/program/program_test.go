@@ -286,7 +286,7 @@ func TestSeveralServersAreDeclared(t *testing.T) {
 	}
 }
 
-// TestAReleaseWaitsForTheDatabase, whose password may have changed. The password is in no step and in no output.
+// TestAReleaseWaitsForTheDatabase: with the release, the password may be another one.
 func TestAReleaseWaitsForTheDatabase(t *testing.T) {
 	r := &recorder{declared: map[string]pulumi.MockResourceArgs{}}
 	require.NoError(t, pulumi.RunErr(Run(settings("berth:rds", "postgres", "berth:rdsPassword", canary)), pulumi.WithMocks("berth", "test", r), func(info *pulumi.RunInfo) {
