@@ -39,7 +39,7 @@ func TestDayTwo(t *testing.T) {
 		run  func(scene)
 	}{
 		{"the processors are busy, and then not", scene.load},
-		{"three servers and their state", scene.three},
+		{"three servers", scene.three},
 		{"an update waits for a reboot", scene.reboots},
 		{"servers do not answer", scene.alarms},
 	} {
@@ -55,7 +55,7 @@ func (s scene) on(server, command string) string {
 	return s.SSH(fmt.Sprintf("sudo /opt/berth/servers.sh ssh %s '%s'", server, command))
 }
 
-// three has three servers, whose state it asks for in the ways of docs/growth.md.
+// three has three servers, which an operator checks in the ways that docs/growth.md says, and attackers try.
 func (s scene) three() {
 	t := s.T()
 	s.Run("up", "--set", "servers=3")
