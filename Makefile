@@ -272,7 +272,7 @@ machine:
 	@tools/machine.sh rehearse
 
 test-grow: test-machine tools
-	cd tests && BERTH_BIN=$(BIN) BERTH_FIGURES=$(CURDIR)/docs/growth.md go test -count=1 -timeout 60m -v ./grow
+	cd tests && BERTH_BIN=$(BIN) BERTH_FIGURES=$(CURDIR)/docs/growth.md go test -count=1 -timeout 90m -v ./grow
 
 test-machine:
 	@tools/machine.sh test

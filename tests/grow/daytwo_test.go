@@ -26,6 +26,7 @@ const period = 10 * time.Second
 
 // TestDayTwo is what happens to several servers after the day on which they were made: load, updates, faults, alarms and attackers.
 func TestDayTwo(t *testing.T) {
+	t.Parallel() // It waits for most of its time.
 	r := harness.New(t, "berth-daytwo")
 	r.AlarmPeriod = period.String()
 	settings := r.LoadApp()

@@ -326,6 +326,7 @@ func TestAThousandRequests(t *testing.T) {
 
 // TestGrowthOnAnAccount has tools/growth.sh measure the rehearsal, as an operator has it measure a stack of an account.
 func TestGrowthOnAnAccount(t *testing.T) {
+	t.Parallel() // It waits for most of its time.
 	r := harness.New(t, "berth-account")
 	r.HelloApp()
 	r.Run("up", "--set", "routes=web:8080", "--set", "drainWithin=5")
