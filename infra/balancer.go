@@ -79,13 +79,13 @@ func NewBalancer(ctx *pulumi.Context, name string, args *BalancerArgs, opts ...p
 	}
 	before := args.Network.egress // Without a gateway, AWS refuses one that faces the Internet.
 	// Left out, logs would be written as before.
-	logs := pulumi.Map{"bucket": pulumi.String(""), "enabled": pulumi.Bool(false)}
+	logs := elb.LoadBalancerAccessLogsArgs{Bucket: pulumi.String(""), Enabled: pulumi.Bool(false)}
 	if args.LogDays > 0 {
 		bucket, ready, err := b.logs(ctx, args)
 		if err != nil {
 			return nil, err
 		}
-		logs, before = pulumi.Map{"bucket": bucket, "enabled": pulumi.Bool(true)}, slices.Concat(before, ready)
+		logs, before = elb.LoadBalancerAccessLogsArgs{Bucket: bucket, Enabled: pulumi.Bool(true)}, slices.Concat(before, ready)
 	}
 	balancer, err := elb.NewLoadBalancer(ctx, "site", &elb.LoadBalancerArgs{
 		LoadBalancerType: pulumi.String("application"),

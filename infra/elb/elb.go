@@ -22,15 +22,21 @@ type LoadBalancer struct {
 
 // LoadBalancerArgs are a LoadBalancer's inputs.
 type LoadBalancerArgs struct {
-	LoadBalancerType        pulumi.StringInput      `pulumi:"loadBalancerType"`
-	Internal                pulumi.BoolInput        `pulumi:"internal"`
-	IpAddressType           pulumi.StringInput      `pulumi:"ipAddressType"`
-	SecurityGroups          pulumi.StringArrayInput `pulumi:"securityGroups"`
-	Subnets                 pulumi.StringArrayInput `pulumi:"subnets"`
-	IdleTimeout             pulumi.IntInput         `pulumi:"idleTimeout"`
-	DropInvalidHeaderFields pulumi.BoolInput        `pulumi:"dropInvalidHeaderFields"`
-	AccessLogs              pulumi.MapInput         `pulumi:"accessLogs"`
-	Tags                    pulumi.StringMapInput   `pulumi:"tags"`
+	LoadBalancerType        pulumi.StringInput         `pulumi:"loadBalancerType"`
+	Internal                pulumi.BoolInput           `pulumi:"internal"`
+	IpAddressType           pulumi.StringInput         `pulumi:"ipAddressType"`
+	SecurityGroups          pulumi.StringArrayInput    `pulumi:"securityGroups"`
+	Subnets                 pulumi.StringArrayInput    `pulumi:"subnets"`
+	IdleTimeout             pulumi.IntInput            `pulumi:"idleTimeout"`
+	DropInvalidHeaderFields pulumi.BoolInput           `pulumi:"dropInvalidHeaderFields"`
+	AccessLogs              LoadBalancerAccessLogsArgs `pulumi:"accessLogs"`
+	Tags                    pulumi.StringMapInput      `pulumi:"tags"`
+}
+
+// LoadBalancerAccessLogsArgs say into which bucket access logs go.
+type LoadBalancerAccessLogsArgs struct {
+	Bucket  pulumi.StringInput `pulumi:"bucket"`
+	Enabled pulumi.BoolInput   `pulumi:"enabled"`
 }
 
 // NewLoadBalancer declares a LoadBalancer.
