@@ -35,6 +35,7 @@ esac`
 		"none was made":               {both, ``, "", []string{"compose abc app.json up"}, []string{"docker start"}},
 		"one waits":                   {waits, `1 web\n2 api\n`, "", []string{"compose abc app.json up --detach --no-build --no-recreate\n"}, []string{"docker start"}},
 		"one waits, of a kept one":    {waits, `1 web\n2 api\n`, "--no-deps web", []string{"docker start 1\n"}, []string{"compose", "start 2"}},
+		"one waits for another kept":  {waits, `1 web\n2 api\n`, "--no-deps web api", []string{"compose abc app.json up --detach --no-build --no-recreate --no-deps web api\n"}, []string{"docker start"}},
 		"not made, of a kept release": {waits, `2 api\n`, "--no-deps web api", []string{"compose abc app.json up --detach --no-build --no-recreate --no-deps web api\n"}, []string{"docker start"}},
 	} {
 		output, err := start(test.app, test.made, test.arguments, "0")

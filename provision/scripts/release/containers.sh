@@ -214,10 +214,14 @@ migrate() {
 # start_release starts release $1 beside what runs and waits until it is ready. A kept one starts the services that
 # served, not those that ran once.
 start_release() {
-  local deadline=$((SECONDS + HEALTHY_WITHIN)) compose=""
-  local -a services=()
+  local deadline=$((SECONDS + HEALTHY_WITHIN)) compose="" LEFT=${LEFT:-}
+  local -a services=() ended=()
   if [ -e "$RELEASES/$1/released.json" ]; then
     read_json services "$RELEASES/$1/released.json" '.running[]'
+    # Of a release that is started once more, these have containers that never ran.
+    # shellcheck disable=SC2016 # jq's variables
+    read_json ended "$RELEASES/$1/plan.json" '.stateless - $served[0].running | .[]' --slurpfile served "$RELEASES/$1/released.json"
+    LEFT+=" ${ended[*]}"
     # None named would be all to Compose.
     [ "${#services[@]}" -eq 0 ] || services=(--no-deps "${services[@]}")
   fi
@@ -255,7 +259,8 @@ start_containers() {
 }
 
 # just_started reads the services of release $1, or those that follow $2, and how many containers each has, into array $2: none where one
-# waits for another, or where Compose writes what a config or a secret says into the containers before it starts them.
+# of them waits for another of them, which Compose heeds with --no-deps, too, or where Compose writes what a config or a secret says into
+# the containers before it starts them.
 just_started() {
   local named=${*:3}
   # shellcheck disable=SC2016 # jq's variables
@@ -263,7 +268,8 @@ just_started() {
     ($named | split(" ")) as $named
     | (.services | with_entries(select($named == [] or (.key | IN($named[]))))) as $start
     | all((.configs // {}, .secrets // {})[]; . == null or has("file")) as $files
-    | if $files and ($named != [] or all(.services[]; (.depends_on // {}) == {})) then $start else {} end
+    | all($start[].depends_on // {} | keys[]; in($start) | not) as $unordered
+    | if $files and $unordered then $start else {} end
     | to_entries[] | {key, number: (.value.scale // .value.deploy.replicas // 1)} | select(.number > 0) | "\(.key) \(.number)"' --arg named "$named"
 }
 
