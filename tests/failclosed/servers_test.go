@@ -92,7 +92,7 @@ func severalStates(t *testing.T, stand, folder string, all map[string]world, rel
 	alone.put(t, "etc/group", "root:x:0:\ndocker-registry:x:999:\n")
 	alone.put(t, "var/log/berth/servers.log", "a line\n")
 	settings := func(w world, servers int) {
-		w.put(t, "world/settings/servers", fmt.Sprintf(`{"GROUP":"web-1","TARGET_GROUP":"arn:site","REGION":"eu-central-1","REACH":"100.64.20.0/24","NETWORK":"10.20.0.0/16","FLEET_KEY":"a key","WEB_HOST_KEY":"ssh-ed25519 AAAA","MIN":%d,"FIRST":true,"BALANCER":"site.elb.example.com","EDGE":{}}`, servers))
+		w.put(t, "world/settings/servers", fmt.Sprintf(`{"GROUP":"web-1","TARGET_GROUP":"arn:site","REGION":"eu-central-1","REACH":"100.64.20.0/24","NETWORK":"10.20.0.0/16","OPERATORS":["203.0.113.7/32"],"FLEET_KEY":"a key","WEB_HOST_KEY":"ssh-ed25519 AAAA","MIN":%d,"FIRST":true,"BALANCER":"site.elb.example.com","EDGE":{}}`, servers))
 	}
 	group, instances := "", ""
 	for address, id := range webServers {
