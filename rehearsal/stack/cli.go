@@ -32,8 +32,11 @@ func newCLI(path, backend, project string) (*cli, error) {
 	return &cli{path: path, state: filepath.Join(backend, ".pulumi", "stacks", project, Name+".json")}, nil
 }
 
-// Version is unknown: the Makefile checks it, and of what is used here nothing depends on it.
-func (*cli) Version() semver.Version { return semver.Version{} }
+// oldest is the oldest CLI that the Makefile takes, PULUMI_OLDEST. The Automation API refuses to refresh or destroy with one of before 3.181.
+var oldest = semver.Version{Major: 3, Minor: 217}
+
+// Version is no more than the Makefile made sure of.
+func (*cli) Version() semver.Version { return oldest }
 
 // Run runs the CLI, or answers in its place.
 func (c *cli) Run(ctx context.Context, folder string, stdin io.Reader, stdout, stderr []io.Writer, environment []string, args ...string) (printed, said string, code int, err error) {

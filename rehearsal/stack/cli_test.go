@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -49,4 +50,11 @@ func TestTheCLIIsAskedOnlyWhatIsNotKnown(t *testing.T) {
 	require.Error(t, err)
 	assert.Equal(t, 3, code)
 	assert.Equal(t, []string{"--non-interactive up y\n", "--non-interactive up y\n", "said\n", "said\n"}, []string{printed, stdout.String(), said, stderr.String()})
+}
+
+// TestTheVersionIsTheMakefiles: the Automation API refuses much with an older one.
+func TestTheVersionIsTheMakefiles(t *testing.T) {
+	makefile, err := os.ReadFile("../../Makefile")
+	require.NoError(t, err)
+	assert.Regexp(t, `(?m)^PULUMI_OLDEST +:= v`+regexp.QuoteMeta((*cli)(nil).Version().String())+`$`, string(makefile))
 }
