@@ -83,3 +83,21 @@ func TestWhatIsBegunAheadIsOnlyAHelp(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, output, "nothing is done on a guess")
 }
+
+// TestAnErrorOfTheAppsOwnShowsAllOfItsServices: where a proxy of the app's answers with 500, the reason is in what it asks.
+func TestAnErrorOfTheAppsOwnShowsAllOfItsServices(t *testing.T) {
+	const docker = `case $1 in
+ps) case "$*" in *table*State*) printf 'STATE SERVICE\nrunning nginx\nrunning web\n' ;; *) printf 'ID\n1\n' ;; esac ;;
+logs) echo "no table shop" ;;
+esac`
+	output, err := withDocker(t, docker, `show_failure release-abc "waiting nginx answers / with 500"`, map[string]string{})
+	require.Error(t, err)
+	assert.Contains(t, output, "the last lines of nginx\n")
+	assert.Contains(t, output, "the last lines of web\nno table shop\n")
+	assert.Contains(t, output, "nginx answers / with 500 (the app's own answer: the lines above are what its services say, and berth:migration makes tables that are missing) [release-not-ready]")
+
+	output, err = withDocker(t, docker, `show_failure release-abc "waiting nginx answers / with 404"`, map[string]string{})
+	require.Error(t, err)
+	assert.NotContains(t, output, "of web\n")
+	assert.NotContains(t, output, "berth:migration")
+}

@@ -83,7 +83,7 @@ func (r *rehearsal) try(ctx context.Context, name string) error {
 		return err
 	}
 	own.take(detected, said)
-	show(name, detected, said)
+	r.show(name, detected, said)
 	if err := confirm(name); err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func randomBytes(count int) []byte {
 }
 
 // show says what was detected, and what was said.
-func show(name string, detected *detect.Settings, said []stack.Setting) {
+func (r *rehearsal) show(name string, detected *detect.Settings, said []stack.Setting) {
 	fmt.Printf("\n%s, as far as %s and .env.example tell:\n", name, strings.Join(detected.ComposeFiles, ", "))
 	for _, route := range detected.Routes {
 		fmt.Printf("  route      %-6s -> port %d of %s\n", route.Path, route.Port, route.Service)
@@ -256,7 +256,7 @@ func show(name string, detected *detect.Settings, said []stack.Setting) {
 		}
 		fmt.Printf("  by SET     %s=%s\n", setting.Path, value)
 	}
-	fmt.Printf("Otherwise: make rehearse APP=%s SET=\"routes=web:80 environment.NAME=value secrets.NAME=value\"; SET=NAME- takes one back\n", name)
+	fmt.Println(withName(r.Name, fmt.Sprintf("Otherwise: make rehearse APP=%s SET=\"routes=web:80 environment.NAME=value secrets.NAME=value\"; SET=NAME- takes one back", name)))
 }
 
 // confirm asks whoever can be asked.

@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,8 +29,9 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := root().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "rehearsal:", err)
+	options := &options{}
+	if err := root(options).ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "rehearsal:", withName(options.Name, err.Error()))
 		var status exitStatus
 		if errors.As(err, &status) {
 			os.Exit(int(status))
@@ -37,13 +40,32 @@ func main() {
 	}
 }
 
+// usualName is a rehearsal's that has none of its own; other names begin with namePrefix, as the Makefile has them.
+const usualName, namePrefix = "berth-rehearsal", "berth-"
+
+// rehearse matches a command that says no name of a rehearsal.
+var rehearse = regexp.MustCompile(`make rehearse(?:-[a-z]+)?\b( NAME=)?`)
+
+// withName has commands in a text be those of the rehearsal with this name: without it, they would be another one's.
+func withName(name, text string) string {
+	own, made := strings.CutPrefix(name, namePrefix)
+	if name == usualName || !made {
+		return text
+	}
+	return rehearse.ReplaceAllStringFunc(text, func(command string) string {
+		if strings.HasSuffix(command, " NAME=") {
+			return command
+		}
+		return command + " NAME=" + own
+	})
+}
+
 // exitStatus is another program's, passed on.
 type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
-func root() *cobra.Command {
-	options := &options{}
+func root(options *options) *cobra.Command {
 	command := &cobra.Command{
 		Use:           "rehearsal",
 		Short:         "Run the production program offline, against real parts",
@@ -51,7 +73,7 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 	}
 	flags := command.PersistentFlags()
-	flags.StringVar(&options.Name, "name", "berth-rehearsal", "name of the rehearsal; its Docker objects begin with it")
+	flags.StringVar(&options.Name, "name", usualName, "name of the rehearsal; its Docker objects begin with it")
 	flags.StringVar(&options.Dir, "dir", "", "folder of the rehearsal's state (default: the user's cache folder)")
 	flags.StringVar(&options.Bin, "bin", "", "folder of pulumi, pebble, rehearsal-dns and rehearsal-imds (default: this program's own)")
 	flags.StringVar(&options.Project, "project", ".", "Berth's own folder, with Pulumi.yaml")

@@ -191,7 +191,7 @@ func (r *rehearsal) destroy(ctx context.Context) error {
 	for _, line := range account.Inventory() {
 		fmt.Println(" ", line)
 	}
-	fmt.Println("Take the rest away (services, snapshot, state): make rehearse-clean")
+	fmt.Println(withName(r.Name, "Take the rest away (services, snapshot, state): make rehearse-clean"))
 	return nil
 }
 

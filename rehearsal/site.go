@@ -38,7 +38,7 @@ func (r *rehearsal) showSite(ctx context.Context, outputs map[string]string, con
 	if !strings.HasPrefix(status, "200 ") {
 		own = " That is the app's own answer at /; one that knows its names wants " + domain + " among them."
 	}
-	fmt.Printf(`
+	fmt.Print(withName(r.Name, fmt.Sprintf(`
 %s answers %s, with a certificate the rehearsal's authority signed.%s
 %s; SSH connections opened: %d.
 
@@ -55,7 +55,7 @@ Try next:
 Take it down:
   make rehearse-destroy && make rehearse-clean
 `, outputs["url"], status, own, r.times(took), connections,
-		rootFile, domain, outputs["address"], outputs["url"], zone, outputs["address"], outputs["url"])
+		rootFile, domain, outputs["address"], outputs["url"], zone, outputs["address"], outputs["url"])))
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/gofrs/flock"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
@@ -203,6 +204,10 @@ func texts(outputs auto.OutputMap) map[string]string {
 func brief(verb string, err error) error {
 	if err == nil {
 		return nil
+	}
+	// What the Automation API refuses itself has no output.
+	if !strings.Contains(err.Error(), "\nstdout: ") {
+		return fmt.Errorf("pulumi %s was not run: %w", verb, err)
 	}
 	return fmt.Errorf("pulumi %s failed; the lines above say why; here 'pulumi config set berth:NAME VALUE' is make rehearse SET=NAME=VALUE, and 'pulumi config rm' is SET=NAME-", verb)
 }

@@ -80,7 +80,7 @@ func (p *planner) adviseMounts(name string, service *Service) (all []Advice) {
 	}
 	for _, mount := range service.Volumes {
 		if mount.Type == "bind" && p.holds(mount.Source) && overBuild(mount.Source) {
-			add("%s mounts committed files over what its image holds at %s, so what was built is not what runs; move the mount to compose.override.yaml, which stays on the laptop", name, mount.Target)
+			add("%s mounts committed files over what its image holds at %s, so what was built is not what runs; if its Dockerfile copies them, move the mount to compose.override.yaml, which stays on the laptop", name, mount.Target)
 		}
 	}
 	return all

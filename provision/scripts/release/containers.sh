@@ -134,16 +134,22 @@ answers() {
 
 # show_failure ends the release with the last lines of what did not come up in project $1; $2 are its states.
 show_failure() {
-  local now=$2 service text
+  local now=$2 service text all="" asks=""
   local -A shown=()
+  if [[ $now =~ \ with\ 5[0-9][0-9] ]]; then
+    # The reason is often in another service, which the one with the route asks.
+    # shellcheck disable=SC2310 # what cannot be shown must not hide what failed
+    all=$(docker_table ps --filter "label=com.docker.compose.project=$1" --format 'table {{.State}} {{.Label "com.docker.compose.service"}}') || true
+    asks=" (the app's own answer: the lines above are what its services say, and berth:migration makes tables that are missing)"
+  fi
   while read -r _ service _; do
     if [ -z "$service" ] || [ -n "${shown[$service]:-}" ]; then continue; fi
     shown[$service]=yes
     # shellcheck disable=SC2312 # what cannot be shown must not hide what failed
     show "$service" < <(containers "$1" "$service" | sed -n 1p | xargs --no-run-if-empty docker logs --tail 15 2>&1)
-  done <<<"$now"
+  done <<<"$now"$'\n'"$all"
   text=$(sentence "$now")
-  fail release-not-ready "the release did not become ready: $text"
+  fail release-not-ready "the release did not become ready: $text$asks"
 }
 
 # sentence puts what states and unanswered print, $1, into one.
