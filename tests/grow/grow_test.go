@@ -240,6 +240,38 @@ func TestSeveralServers(t *testing.T) {
 		}
 		report.Add(t, section, "deploy.sh killed at seven of its steps, then pulumi up", "no request failed, and every server has the new release")
 	})
+	t.Run("what a web server is asked to do is killed there", func(t *testing.T) {
+		s := s.in(t)
+		for _, command := range []string{"prepare", "switch", "settle"} {
+			t.Run("at "+command, func(t *testing.T) {
+				s := s.in(t)
+				before := s.SSH("sudo readlink /data/releases/current")
+				s.Commit(map[string]string{"VERSION": "killed-there-at-" + command})
+				// The brackets keep it from finding itself.
+				killer := fmt.Sprintf(`sudo timeout 180 bash -c "until pkill -KILL -f [f]ollow.sh.%s; do :; done"`, command)
+				killed := make(chan error, 1)
+				go func() {
+					_, err := s.TrySSH("sudo /opt/berth/servers.sh ssh "+s.web("InService")[0].ID+" '"+killer+"'", "")
+					killed <- err
+				}()
+				run := s.visitors(100, time.Second)
+				output, err := s.Try("up")
+				require.NoError(t, <-killed)
+				unnoticed(t, run.Stop())
+				if command == "settle" {
+					// It serves everywhere by then. The service berth-servers ends what is left.
+					require.NoError(t, err, output)
+				} else {
+					require.Error(t, err, output)
+					assert.Equal(t, before, s.SSH("sudo readlink /data/releases/current"))
+					s.servesEverywhere()
+					s.Run("up")
+				}
+				s.servesEverywhere()
+			})
+		}
+		report.Add(t, section, "A web server's part of a release killed as it prepares, switches and settles", "no request failed; the old release stays everywhere or the new one serves everywhere")
+	})
 	t.Run("a web server's power is cut", func(t *testing.T) {
 		s := s.in(t)
 		gone := s.web("InService")[0]
