@@ -184,6 +184,7 @@ keep_persistent() {
 activate() {
   step data
   find_servers
+  begin_images "$NEW"
   begin_hashes "$NEW"
   check_binds "$OLD" "$NEW"
   check_moving "$OLD" "$NEW"
@@ -379,6 +380,7 @@ finish() {
   [ -n "$FAILED" ] || ended "$code"
   REASON=$SAID
   stop_create
+  stop_images
   if [ -n "$BY_HAND" ] && [ -z "$SHOWN" ]; then
     # shellcheck disable=SC2310 # logged checks each of its commands
     await 2 logged || true

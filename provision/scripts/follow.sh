@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The commands of a web server. The first of several servers runs them, over SSH.
 #   follow.sh enlist                have this server be a web server
+#   follow.sh fetch                 get the images that standard input names, each with its ID
 #   follow.sh prepare ID            start release ID, whose folder comes as a tar archive on standard input, beside what runs
 #   follow.sh switch ID             send requests to it
 #   follow.sh settle ID KEPT…       end what ran before it, and remove what is not kept
@@ -141,15 +142,18 @@ make_way() {
 
 # fetch_images makes sure of the images of release $1. An ID is of a content: what the registry has under a name is believed by it alone.
 fetch_images() {
-  local line image id now
   local -a lines=()
   read_json lines "$RELEASES/$1/images.json" '[.[] | "\(.image) \(.id)"] | unique[]'
-  for line in "${lines[@]}"; do
-    read -r image id <<<"$line"
+  [ "${#lines[@]}" -eq 0 ] || fetch < <(printf '%s\n' "${lines[@]}")
+}
+
+fetch() {
+  local image id now
+  while read -r image id; do
     # shellcheck disable=SC2310 # image_id is one command
     now=$(image_id "$image" 2>/dev/null) || now=""
     [ "$now" != "$id" ] || continue
-    timeout "$FETCH_WITHIN" docker pull --quiet "$REGISTRY/$image" >/dev/null ||
+    timeout "$FETCH_WITHIN" docker pull --quiet "$REGISTRY/$image" </dev/null >/dev/null ||
       fail image-not-fetched "the image $image does not come from the first server's registry; the lines above say why"
     read_text now image_id "$REGISTRY/$image"
     [ "$now" = "$id" ] || fail image-differs "the registry has another image under $image than the first server runs, and it is not run here"
@@ -261,7 +265,7 @@ main() {
   umask 077
   [ "${1:-}" = enlist ] || need_web
   case ${1:-} in
-    enlist | state) "$1" ;;
+    enlist | state | fetch) "$1" ;;
     prepare | switch | settle)
       [ $# -ge 2 ] || fail arguments-invalid "usage: follow.sh $1 ID"
       for id in "${@:2}"; do need_id "$id"; done

@@ -134,6 +134,43 @@ share_release() {
   reach "$1"
 }
 
+# FETCHING is what begin_images started.
+FETCHING=""
+
+# begin_images has web servers get the images of release $1 while this server checks and migrates. What it leaves undone, prepare_servers has
+# them do, and that says why it fails.
+begin_images() {
+  [ "${#WEB[@]}" -gt 0 ] || return 0
+  send_images "$1" </dev/null >/dev/null 2>&1 8>&- &
+  FETCHING=$!
+}
+
+send_images() {
+  local line id list="" server
+  local -a lines=()
+  push_images "$1"
+  read_lines lines spread_images "$1"
+  for line in "${lines[@]}"; do
+    read_text id docker image inspect --format '{{.Id}}' "${line#* }"
+    list+="${line#* } $id"$'\n'
+  done
+  for server in "${WEB[@]}"; do done_on "$server" "$SENT_WITHIN" fetch <<<"${list%$'\n'}" & done
+  wait
+}
+
+end_images() {
+  [ -n "$FETCHING" ] || return 0
+  wait "$FETCHING" || true
+  FETCHING=""
+}
+
+# stop_images ends it where the release is refused. A pull that has begun on a web server ends by itself.
+stop_images() {
+  [ -n "$FETCHING" ] || return 0
+  kill "$FETCHING" 2>/dev/null || true
+  FETCHING=""
+}
+
 # know_spread puts where services run into the plan of release $1, where an older version of Berth has made it. The plan of the settings is
 # of the same commit, or it does not help.
 know_spread() {
@@ -190,6 +227,7 @@ prepare_on() {
 # prepare_servers begins that on all of them.
 prepare_servers() {
   [ "${#WEB[@]}" -gt 0 ] || return 0
+  end_images
   read_text PACK pack "$1"
   begin prepare_on "$1"
 }
