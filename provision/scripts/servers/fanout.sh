@@ -164,7 +164,7 @@ end_images() {
   FETCHING=""
 }
 
-# stop_images ends it where the release is refused. A pull that has begun on a web server ends by itself.
+# stop_images ends it where the release is refused. A pull that runs on a web server goes on until it is done.
 stop_images() {
   [ -n "$FETCHING" ] || return 0
   kill "$FETCHING" 2>/dev/null || true
