@@ -245,7 +245,6 @@ func TestSeveralServers(t *testing.T) {
 		for _, command := range []string{"prepare", "switch", "settle"} {
 			t.Run("at "+command, func(t *testing.T) {
 				s := s.in(t)
-				before := s.SSH("sudo readlink /data/releases/current")
 				s.Commit(map[string]string{"VERSION": "killed-there-at-" + command})
 				// The brackets keep it from finding itself.
 				killer := fmt.Sprintf(`sudo timeout 180 bash -c "until pkill -KILL -f [f]ollow.sh.%s; do :; done"`, command)
@@ -258,19 +257,14 @@ func TestSeveralServers(t *testing.T) {
 				output, err := s.Try("up")
 				require.NoError(t, <-killed)
 				unnoticed(t, run.Stop())
-				if command == "settle" {
-					// It serves everywhere by then. The service berth-servers ends what is left.
-					require.NoError(t, err, output)
-				} else {
-					require.Error(t, err, output)
-					assert.Equal(t, before, s.SSH("sudo readlink /data/releases/current"))
-					s.servesEverywhere()
-					s.Run("up")
-				}
+				// To ssh a command that is killed is a server that does not answer, so that the release goes on without it, and it has to join
+				// again, or another one in its place.
+				require.NoError(t, err, output)
+				s.await(2)
 				s.servesEverywhere()
 			})
 		}
-		report.Add(t, section, "A web server's part of a release killed as it prepares, switches and settles", "no request failed; the old release stays everywhere or the new one serves everywhere")
+		report.Add(t, section, "A web server's part of a release killed as it prepares, switches and settles", "no request failed; the release went on without it, and it or another one in its place has joined since")
 	})
 	t.Run("a web server's power is cut", func(t *testing.T) {
 		s := s.in(t)
