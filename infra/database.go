@@ -68,7 +68,8 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 		return nil, fmt.Errorf("declare the database's subnet group: %w", err)
 	}
 	wanted := &rds.InstanceArgs{
-		// The group's name ends at random: so does that of the final snapshot, which outlasts the database and which AWS has only once.
+		// Pulumi ends the group's name with random digits. The final snapshot has it, too: it stays after the database, and AWS takes a
+		// snapshot's name once.
 		Identifier:              group.Name,
 		FinalSnapshotIdentifier: pulumi.Sprintf("%s-final", group.Name),
 		SkipFinalSnapshot:       pulumi.Bool(false),

@@ -13,6 +13,7 @@ func TestContainersStartWithoutCompose(t *testing.T) {
 	const text = `{"configs":{"c":{"content":"x"}},"services":{"web":{"configs":[{"source":"c"}]}}}`
 	const kept = `{"configs":{"c":{"file":"/x"}},"secrets":null,"services":{"web":{"configs":[{"source":"c"}]}}}`
 	const twice = `{"services":{"web":{"deploy":{"replicas":2}},"api":{"scale":1}}}`
+	const shares = `{"services":{"web":{"network_mode":"service:api"},"api":{}}}`
 	const waits = `{"services":{"web":{"depends_on":{"api":{"condition":"service_healthy"}}},"api":{}}}`
 	start := func(app, made, arguments, code string) (string, error) {
 		docker := `case $1 in
@@ -31,6 +32,9 @@ esac`
 		"Compose writes a config":     {text, `1 web\n`, "", []string{"compose abc app.json up"}, []string{"docker start"}},
 		"of a kept one, too":          {text, `1 web\n`, "--no-deps web", []string{"compose abc app.json up --detach --no-build --no-recreate --no-deps web\n"}, []string{"docker start"}},
 		"a config is a file":          {kept, `1 web\n`, "", []string{"docker start 1\n"}, []string{"compose"}},
+		"in another one's network":    {shares, `1 web\n2 api\n`, "", []string{"compose abc app.json up"}, []string{"docker start"}},
+		"in a network of its own":     {`{"services":{"web":{"network_mode":"none","links":[],"pid":null}}}`, `1 web\n`, "", []string{"docker start 1\n"}, []string{"compose"}},
+		"linked to another one":       {`{"services":{"web":{"links":["api"]},"api":{}}}`, `1 web\n2 api\n`, "", []string{"compose abc app.json up"}, []string{"docker start"}},
 		"one was not made":            {both, `1 web\n`, "", []string{"compose abc app.json up --detach --no-build --no-recreate\n"}, []string{"docker start"}},
 		"none was made":               {both, ``, "", []string{"compose abc app.json up"}, []string{"docker start"}},
 		"one waits":                   {waits, `1 web\n2 api\n`, "", []string{"compose abc app.json up --detach --no-build --no-recreate\n"}, []string{"docker start"}},

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Tells what containers on networks of several kinds reach of a server with the packet filter $1, in network namespaces of its own.
 set -euo pipefail
-mount -t tmpfs none /run
-mkdir -p /run/netns
+# shellcheck source=provision/testdata/namespaces.sh
+source "${0%/*}/namespaces.sh"
 
 # attach KIND NUMBER makes a namespace of the kind's name that is on a network of it: a bridge, as Docker's are, or a bare pair of
 # interfaces, in place of every kind that the packet filter does not know.
@@ -24,31 +24,8 @@ attach() {
   ip -n "$1" route add default via "10.9.$2.1"
 }
 
-# serve NAMESPACE PORT... answers on ports, "" is the server.
-serve() {
-  local name=$1
-  local -a inside=()
-  shift
-  [ -z "$name" ] || inside=(ip netns exec "$name")
-  "${inside[@]}" python3 -c 'import socket, sys, time
-ends = [socket.create_server(("", int(port))) for port in sys.argv[1:]]
-print("up", flush=True)
-time.sleep(600)' "$@" >/run/up &
-  read -r _ </run/up
-}
-
-# ask WHAT NAMESPACE ADDRESS PORT says whether what is asked for is reached.
-ask() {
-  ip netns exec "$2" python3 -c 'import socket, sys
-try: socket.create_connection(sys.argv[2:4], 1).close(); print(sys.argv[1] + ": reached")
-except OSError: print(sys.argv[1] + ": closed")' "$1" "$3" "$4"
-}
-
 main() {
   local kind
-  mkfifo /run/up
-  ip link set lo up
-  sysctl -q -w net.ipv4.ip_forward=1
   # The world is behind the server's own interface, and so is the metadata service.
   ip netns add world
   ip link add up0 type veth peer name eth0 netns world
@@ -84,5 +61,4 @@ main() {
   ask "veth from the world" world 10.9.2.2 80
 }
 
-trap 'jobs -p | xargs kill' EXIT
 main "$@"

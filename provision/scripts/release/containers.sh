@@ -264,9 +264,9 @@ start_containers() {
   fi
 }
 
-# just_started reads the services of release $1, or those that follow $2, and how many containers each has, into array $2: none where one
-# of them waits for another of them, which Compose heeds with --no-deps, too, or where Compose writes what a config or a secret says into
-# the containers before it starts them.
+# just_started reads the services of release $1, or those that follow $2, and how many containers each has, into array $2. It reads none
+# where Compose has more to do: one of them waits for another of them, which Compose respects with --no-deps, too, or uses another one's
+# namespace, network or volumes; or Compose writes what a config or a secret says into the containers before it starts them.
 just_started() {
   local named=${*:3}
   # shellcheck disable=SC2016 # jq's variables
@@ -275,7 +275,8 @@ just_started() {
     | (.services | with_entries(select($named == [] or (.key | IN($named[]))))) as $start
     | all((.configs // {}, .secrets // {})[]; . == null or has("file")) as $files
     | all($start[].depends_on // {} | keys[]; in($start) | not) as $unordered
-    | if $files and $unordered then $start else {} end
+    | all($start[] | .network_mode, .pid, .ipc, .links, .volumes_from; . == null or . == [] or (type == "string" and (startswith("service:") | not))) as $apart
+    | if $files and $unordered and $apart then $start else {} end
     | to_entries[] | {key, number: (.value.scale // .value.deploy.replicas // 1)} | select(.number > 0) | "\(.key) \(.number)"' --arg named "$named"
 }
 
