@@ -51,6 +51,8 @@ type DatabaseArgs struct {
 	SecurityGroupID pulumi.StringInput
 	// Protect keeps it from being deleted.
 	Protect bool
+	// External are the services that run elsewhere, by name, each with its host.
+	External map[string]string
 }
 
 // NewDatabase declares the database.
@@ -105,15 +107,16 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 		pulumi.AdditionalSecretOutputs([]string{"password"}),
 		// A standby takes over in its zone, and stays there: another zone would replace the database.
 		pulumi.IgnoreChanges([]string{"availabilityZone"}),
-		// AWS has each name once.
-		pulumi.DeleteBeforeReplace(true),
+		// Whatever would replace it fails: AWS takes each name once, and the database keeps its data.
+		pulumi.DeleteBeforeReplace(false),
 		pulumi.Timeouts(&pulumi.CustomTimeouts{Create: databaseWithin, Delete: deleteWithin}))
 	if err != nil {
 		return nil, fmt.Errorf("declare the database: %w", err)
 	}
 	d.Instance = database
 	d.Host, d.Port, d.identifier = database.Address, database.Port, database.Identifier
-	if err := ctx.RegisterResourceOutputs(d, pulumi.Map{"host": d.Host, "protected": pulumi.Bool(args.Protect)}); err != nil {
+	services := d.Host.ApplyT(func(host string) []string { return runAt(args.External, host) })
+	if err := ctx.RegisterResourceOutputs(d, pulumi.Map{"host": d.Host, "services": services, "protected": pulumi.Bool(args.Protect)}); err != nil {
 		return nil, fmt.Errorf("register the database: %w", err)
 	}
 	return d, nil
@@ -127,11 +130,29 @@ func databaseOf(there *recorded) config.RDS {
 	return config.RDS{Version: version, Class: there.text("instanceClass"), SizeGB: int(size), MultiAZ: standby, User: there.text("username"), Database: there.text("dbName")}
 }
 
+// runAt are the services that have a host.
+func runAt(external map[string]string, host string) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(external)), func(service string) bool { return host == "" || !strings.EqualFold(external[service], host) })
+}
+
 // runIn are the services that berth:external points to a database.
 func runIn(cfg *config.Config, there *recorded) []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(cfg.External)), func(service string) bool {
-		return there == nil || there.text("address") == "" || !strings.EqualFold(cfg.External[service], there.text("address"))
-	})
+	if there == nil {
+		return nil
+	}
+	return runAt(cfg.External, there.text("address"))
+}
+
+// ranIn are those that the last update left there.
+func ranIn(component *recorded) (services []string) {
+	if component == nil {
+		return nil
+	}
+	all, _ := component.Outputs["services"].([]any)
+	for _, one := range all {
+		services = append(services, fmt.Sprint(one))
+	}
+	return services
 }
 
 // refuseDatabase refuses what would delete or replace the database, or what AWS does not do to one.
@@ -142,15 +163,17 @@ func refuseDatabase(cfg *config.Config, there map[string]*recorded, add func(id,
 	}
 	is, name := databaseOf(found), found.text("identifier")
 	if cfg.RDS == nil {
-		if services := runIn(cfg, found); len(services) > 0 {
-			add("rds-in-use", "rds", "", "service "+strings.Join(services, " and ")+" runs in the database "+name+" (berth:external), and this would delete it; move the data back first, as docs/external.md says", is.Command())
-		} else if parent := there["berth:infra:Database"]; cfg.Protect || parent == nil || parent.Outputs["protected"] != false {
+		parent := there["berth:infra:Database"]
+		services := slices.Compact(slices.Sorted(slices.Values(append(runIn(cfg, found), ranIn(parent)...))))
+		if len(services) > 0 {
+			add("rds-in-use", "rds", "", "service "+strings.Join(services, " and ")+" runs in the database "+name+" (berth:external), and this would delete it; move the data back first, as docs/external.md says, and take berth:rds away in a run after that", is.Command())
+		} else if cfg.Protect || parent == nil || parent.Outputs["protected"] != false {
 			add("rds-protected", "rds", "", "the database "+name+" in RDS is protected, and this would delete it. To delete it anyway, first lift its protection with this setting still there: pulumi config set berth:protect false && pulumi up; then take it away, pulumi up, and set berth:protect to true. It leaves the final snapshot "+found.text("finalSnapshotIdentifier"), is.Command())
 		}
 		return
 	}
 	if is.User != cfg.RDS.User {
-		add("rds-user-fixed", "rds.user", cfg.RDS.User, "the database "+name+" has the master user "+is.User+" for ever, and another one would replace it", "pulumi config set --path berth:rds.user "+is.User)
+		add("rds-user-fixed", "rds.user", cfg.RDS.User, "the database "+name+" has the master user "+is.User+", which never changes, and another one would replace it", "pulumi config set --path berth:rds.user "+is.User)
 	}
 	if is.Database != cfg.RDS.Database {
 		add("rds-database-fixed", "rds.database", cfg.RDS.Database, "the database "+name+" was made with the name "+is.Database+", and another one would replace it; make further ones with CREATE DATABASE", "pulumi config set --path berth:rds.database "+is.Database)
@@ -158,12 +181,15 @@ func refuseDatabase(cfg *config.Config, there map[string]*recorded, add func(id,
 	if cfg.RDS.SizeGB < is.SizeGB {
 		add("rds-shrinks", "rds.sizeGB", strconv.Itoa(cfg.RDS.SizeGB), fmt.Sprintf("the storage of the database %s has %d GB, and RDS makes none smaller", name, is.SizeGB), "pulumi config set --path berth:rds.sizeGB "+strconv.Itoa(is.SizeGB))
 	}
+	if least := (is.SizeGB*11 + 9) / 10; cfg.RDS.SizeGB > is.SizeGB && cfg.RDS.SizeGB < least {
+		add("rds-grows-little", "rds.sizeGB", strconv.Itoa(cfg.RDS.SizeGB), fmt.Sprintf("the storage of the database %s has %d GB, and RDS makes it larger by a tenth at least, to %d GB", name, is.SizeGB, least), "pulumi config set --path berth:rds.sizeGB "+strconv.Itoa(least))
+	}
 	back := "pulumi config set --path berth:rds.version " + is.Version
 	switch before, after := number(is.Version), number(cfg.RDS.Version); {
 	case after < before:
 		add("rds-version-lower", "rds.version", cfg.RDS.Version, "the database "+name+" is of version "+is.Version+", and RDS makes none older", back)
 	case after > before && cfg.Protect:
-		add("rds-version-protected", "rds.version", cfg.RDS.Version, "RDS upgrades the database "+name+" from version "+is.Version+" in place: it is away for ten minutes or more, and there is no way back but a snapshot. Try it on a copy first; to do it, lift the protection for one run: pulumi config set berth:protect false && pulumi up", back)
+		add("rds-version-protected", "rds.version", cfg.RDS.Version, "RDS upgrades the database "+name+" from version "+is.Version+" in place: it is away for ten minutes or more, and there is no way back but a snapshot. Try it on a copy first; to do it, lift the protection for this run alone: pulumi config set berth:protect false && pulumi up && pulumi config set berth:protect true && pulumi up", back)
 	}
 	if network := there[vpcType]; network != nil && network.text("cidrBlock") != cfg.VPCCIDR.String() {
 		add("rds-network-fixed", "vpcCidr", cfg.VPCCIDR.String(), "the database "+name+" is in the network "+network.text("cidrBlock")+", and another one would replace it", "pulumi config set berth:vpcCidr "+network.text("cidrBlock"))
@@ -198,6 +224,9 @@ func describeDatabase(cfg *config.Config, there *recorded) string {
 				away = "about a minute"
 			}
 			text += fmt.Sprintf("; %s -> %s: it is restarted, %s without it", is.Class, wanted.Class, away)
+		}
+		if is.MultiAZ != wanted.MultiAZ {
+			text += map[bool]string{true: "; it gets a standby, and goes on meanwhile", false: "; its standby goes"}[wanted.MultiAZ]
 		}
 		if is.SizeGB != wanted.SizeGB {
 			text += fmt.Sprintf("; %d -> %d GB in place, which RDS does once in six hours", is.SizeGB, wanted.SizeGB)

@@ -38,7 +38,9 @@ func TestTheDatabaseIsPrivateAndProtected(t *testing.T) {
 		"backupRetentionPeriod": 7.0, "copyTagsToSnapshot": true, "deletionProtection": true, "tags": map[string]any{"Name": "app.example.com"},
 	}, inputs.Mappable())
 	assert.True(t, database.RegisterRPC.GetProtect())
-	assert.True(t, database.RegisterRPC.GetDeleteBeforeReplace(), "AWS has its name once")
+	assert.True(t, database.RegisterRPC.GetDeleteBeforeReplaceDefined())
+	assert.False(t, database.RegisterRPC.GetDeleteBeforeReplace(), "whatever would replace it fails, since AWS has its name once")
+	assert.Equal(t, []string{"password"}, database.RegisterRPC.GetAdditionalSecretOutputs())
 	assert.Equal(t, []string{"availabilityZone"}, database.RegisterRPC.GetIgnoreChanges())
 	limit, err := time.ParseDuration(database.RegisterRPC.GetCustomTimeouts().GetDelete())
 	require.NoError(t, err)
@@ -81,7 +83,7 @@ func TestTheDatabasesSubnetsArePrivate(t *testing.T) {
 	one.zones = []string{"eu-central-1a"}
 	cfg := production()
 	withDatabase(cfg)
-	require.ErrorContains(t, one.run(cfg, nil), "a database in RDS needs two. Fix: pulumi config rm berth:rds")
+	require.ErrorContains(t, one.run(cfg, nil), "a database in RDS needs two. Fix, where there is no database yet: pulumi config rm berth:rds")
 }
 
 // TestOnlyServersReachTheDatabase, by their security groups.
@@ -144,8 +146,9 @@ func TestTheDatabaseThatIsThereStays(t *testing.T) {
 		"rds-user-fixed":        {func(cfg *config.Config) { cfg.RDS.User = "me" }, "Fix: pulumi config set --path berth:rds.user app"},
 		"rds-database-fixed":    {func(cfg *config.Config) { cfg.RDS.Database = "shop" }, "Fix: pulumi config set --path berth:rds.database app"},
 		"rds-shrinks":           {func(cfg *config.Config) { cfg.RDS.SizeGB = 49 }, "Fix: pulumi config set --path berth:rds.sizeGB 50"},
+		"rds-grows-little":      {func(cfg *config.Config) { cfg.RDS.SizeGB = 54 }, "Fix: pulumi config set --path berth:rds.sizeGB 55"},
 		"rds-version-lower":     {func(cfg *config.Config) { cfg.RDS.Version = "15" }, "Fix: pulumi config set --path berth:rds.version 16"},
-		"rds-version-protected": {func(cfg *config.Config) { cfg.RDS.Version = "17" }, "lift the protection for one run"},
+		"rds-version-protected": {func(cfg *config.Config) { cfg.RDS.Version = "17" }, "berth:protect true && pulumi up"},
 		"rds-network-fixed":     {func(cfg *config.Config) { cfg.VPCCIDR = netip.MustParsePrefix("10.30.0.0/16") }, "Fix: pulumi config set berth:vpcCidr 10.20.0.0/16"},
 	} {
 		cfg := production()
@@ -187,6 +190,9 @@ func TestTheDatabaseThatIsThereStays(t *testing.T) {
 	cfg := production()
 	cfg.Protect = false
 	require.ErrorContains(t, refuse(cfg, recordedDatabase()), "[rds-protected]", "in two runs")
+	// What the release that serves uses goes in a run after it has moved.
+	lifted["berth:infra:Database"].Outputs["services"] = []any{"db"}
+	require.ErrorContains(t, refuse(cfg, lifted), "service db runs in the database")
 }
 
 func TestThePreviewDescribesTheDatabase(t *testing.T) {
@@ -197,6 +203,6 @@ func TestThePreviewDescribesTheDatabase(t *testing.T) {
 		describeDatabase(cfg, nil))
 	cfg.External = map[string]string{"db": mockDatabase}
 	cfg.RDS.Class, cfg.RDS.SizeGB, cfg.RDS.MultiAZ = "db.t4g.small", 100, true
-	assert.Equal(t, "the database in RDS: Postgres 17 on db.t4g.small with 100 GB and a standby in another zone, about 74.12 USD a month, at the hourly price of us-east-1; db.t4g.micro -> db.t4g.small: it is restarted, some minutes without it; "+
+	assert.Equal(t, "the database in RDS: Postgres 17 on db.t4g.small with 100 GB and a standby in another zone, about 74.12 USD a month, at the hourly price of us-east-1; db.t4g.micro -> db.t4g.small: it is restarted, some minutes without it; it gets a standby, and goes on meanwhile; "+
 		"50 -> 100 GB in place, which RDS does once in six hours; version 16 -> 17 in place: ten minutes or more without it; service db runs in it", describeDatabase(cfg, recordedDatabase()[databaseType]))
 }

@@ -196,7 +196,7 @@ func (e *Environment) addDatabase(ctx *pulumi.Context, cfg *config.Config, provi
 		return nil
 	}
 	e.Database, err = NewDatabase(ctx, "database", &DatabaseArgs{
-		Domain: cfg.Domain, RDS: cfg.RDS, Password: cfg.RDSPassword, Network: e.Network, SecurityGroupID: e.Firewall.DatabaseGroupID, Protect: cfg.Protect,
+		Domain: cfg.Domain, RDS: cfg.RDS, Password: cfg.RDSPassword, Network: e.Network, SecurityGroupID: e.Firewall.DatabaseGroupID, Protect: cfg.Protect, External: cfg.External,
 	}, provider)
 	return err
 }

@@ -236,7 +236,7 @@ func (n *Network) second(ctx *pulumi.Context, args *NetworkArgs, vpc *ec2.Vpc, t
 // private declares the database's subnets, in the server's zone and another one. They have the VPC's own route table, which has no
 // route out of it.
 func (n *Network) private(ctx *pulumi.Context, args *NetworkArgs, vpc *ec2.Vpc) error {
-	zone, err := zoneAfter(ctx, args.AvailabilityZone, "a database in RDS needs two. Fix: pulumi config rm berth:rds", n)
+	zone, err := zoneAfter(ctx, args.AvailabilityZone, "a database in RDS needs two. Fix, where there is no database yet: pulumi config rm berth:rds", n)
 	if err != nil {
 		return err
 	}
@@ -257,8 +257,8 @@ func (n *Network) private(ctx *pulumi.Context, args *NetworkArgs, vpc *ec2.Vpc) 
 	return nil
 }
 
-// zoneAfter is the zone that follows in the alphabet, of those that the account has, and the first one after the last; why says what needs it. Their letters
-// differ by region and account: Tokyo has no b for most.
+// zoneAfter is the zone that follows in the alphabet, of those that the account has, and the first one after the last; why says what needs
+// it. Their letters differ by region and account: Tokyo has no b for most.
 func zoneAfter(ctx *pulumi.Context, zone, why string, parent pulumi.Resource) (string, error) {
 	state := "available"
 	found, err := aws.GetAvailabilityZones(ctx, &aws.GetAvailabilityZonesArgs{

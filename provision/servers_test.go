@@ -333,6 +333,38 @@ func TestFollowTakesInWholeReleasesAlone(t *testing.T) {
 	assert.Equal(t, "removes 0123456789ab-abcdef\nremoves abc\nstarting\n", said)
 }
 
+// TestImagesAreSentAhead is only a help: what fails there is nobody's failure, and nothing of it holds up the end of a release.
+func TestImagesAreSentAhead(t *testing.T) {
+	r := several(t)
+	const stand = `WEB=(i-a i-b); spread_images() { printf 'web img:1\napi img:2\n'; }; push_images() { :; }
+docker() { echo "sha256:${*: -1}"; }; done_on() { { echo "$*"; cat; } >"$SOCKETS/$1.got"; }
+`
+	output, err := r.inServers(stand + `begin_images abc; end_images; cat "$SOCKETS/i-a.got" "$SOCKETS/i-b.got"`)
+	require.NoError(t, err, output)
+	const images = " 300 fetch\nimg:1 sha256:img:1\nimg:2 sha256:img:2\n"
+	assert.Equal(t, "i-a"+images+"i-b"+images, output)
+
+	for _, fails := range []string{
+		`push_images() { fail image-not-pushed "it is not heard"; }`, `spread_images() { return 1; }`, `spread_images() { :; }`, `docker() { :; }`, `WEB=()`,
+	} {
+		output, err = r.inServers(stand + fails + `; rm -f "$SOCKETS"/*.got; begin_images abc; end_images; echo "goes on"; ls "$SOCKETS"/*.got 2>/dev/null || true`)
+		require.NoError(t, err, output)
+		assert.Equal(t, "goes on\n", output, fails)
+	}
+	output, err = r.inServers(stand + `done_on() { return 1; }; begin_images abc; end_images; echo "goes on"`)
+	require.NoError(t, err, output)
+	assert.Equal(t, "goes on\n", output)
+
+	// The release is refused while it is under way.
+	output, err = r.inServers(stand + `mkfifo "$SOCKETS/up" "$SOCKETS/never"; exec 8>"$SOCKETS/lock"
+push_images() { echo >"$SOCKETS/up"; read -r _ <"$SOCKETS/never"; }
+begin_images abc; pid=$FETCHING; read -r _ <"$SOCKETS/up"
+for fd in 0 1 2 3 8; do readlink "/proc/$pid/fd/$fd" || echo "no $fd"; done
+stop_images; wait "$pid" || echo "ended"`)
+	require.NoError(t, err, output)
+	assert.Equal(t, strings.Repeat("/dev/null\n", 4)+"no 8\nended\n", output)
+}
+
 // TestImagesAreBelievedByTheirContents: the registry is one that every web server reaches.
 func TestImagesAreBelievedByTheirContents(t *testing.T) {
 	r := newRebooted(t)

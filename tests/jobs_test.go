@@ -196,7 +196,7 @@ func externalDatabase(t *testing.T, r *harness.Rehearsal) {
 	}
 	who, err := query(first, "require", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
 	require.NoError(t, err, who)
-	assert.Contains(t, who, "t")
+	assert.Equal(t, "t", strings.TrimSpace(who), "by TLS")
 	who, err = query(first, "disable", "SELECT 1")
 	require.Error(t, err)
 	assert.Contains(t, who, "no encryption", "TLS is required")

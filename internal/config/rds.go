@@ -59,7 +59,7 @@ var rdsReserved = strings.Fields("admin rdsadmin template0 template1 all analyse
 	"from grant group having in initially intersect into lateral leading limit localtime localtimestamp not null offset on only or order placing primary references " +
 	"returning select session_user some symmetric system_user table then to trailing true union unique user using variadic when where window with")
 
-// Command sets it, whatever is set before: Pulumi writes no field into a text.
+// Command sets all of it, whatever fields were set before.
 func (r RDS) Command() string {
 	commands := []string{"pulumi config rm " + namespace + "rds", set("rds.engine", RDSEngine), set("rds.version", r.Version), set("rds.class", r.Class), set("rds.sizeGB", strconv.Itoa(r.SizeGB))}
 	if r.MultiAZ {
@@ -86,7 +86,7 @@ func (l *loader) rds() {
 	c.RDS = &read
 	if c.SubnetID != "" {
 		// Without the setting, the server would be replaced.
-		l.problem("rds-with-subnet", "rds", "", "a database in RDS needs a network of Berth's, with subnets in two zones; with an existing subnet (berth:subnetId), make the database yourself and name it in berth:external", remove("rds"))
+		l.problem("rds-with-subnet", "rds", "", "a database in RDS needs a network of Berth's, with subnets in two zones; with an existing subnet (berth:subnetId), make the database yourself and name it in berth:external", remove("rds")+", or, where the database is there already: "+remove("subnetId"))
 	} else if c.VPCCIDR.IsValid() && c.VPCCIDR.Bits() > rdsRange {
 		l.problem("rds-range-too-small", "vpcCidr", c.VPCCIDR.String(), fmt.Sprintf("a database in RDS has subnets of its own at the end of the network, which takes a range of /16 to /%d; another range replaces the network and the server, and keeps the data", rdsRange), set("vpcCidr", defaultText("vpcCidr")))
 	}

@@ -39,7 +39,7 @@ var oneServer = Servers{Min: 1, Max: 1, CPU: 60, First: true}
 // Several says whether there are others beside the first server.
 func (s Servers) Several() bool { return s.Max > 1 }
 
-// Command sets them, whatever is set before: Pulumi writes no field into a number.
+// Command sets all of them, whatever fields were set before.
 func (s Servers) Command() string {
 	fixed := oneServer
 	fixed.Min, fixed.Max = s.Min, s.Max

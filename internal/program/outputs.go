@@ -83,7 +83,7 @@ func stays(cfg *config.Config, project, stack string) string {
 		text += "; the bucket, as long as dumps are in it"
 	}
 	if cfg.RDS != nil {
-		text += "; the final snapshot of the database in RDS"
+		text += "; the final snapshot of the database in RDS (aws rds describe-db-snapshots --region " + cfg.Region + ")"
 	}
 	return fmt.Sprintf("%s (docs/costs.md lists all of it); see the snapshots with: aws ec2 describe-snapshots --region %s --owner-ids self --filters Name=tag:ManagedBy,Values=berth Name=tag:Project,Values=%s Name=tag:Stack,Values=%s", text, cfg.Region, project, stack)
 }

@@ -34,13 +34,17 @@ var refusals = []refusal{
 	{regexp.MustCompile(`not authorized to perform: iam:CreatePolicy on`),
 		"the account has no permissions boundary yet, which bounds every role of Berth's and which its administrator makes once: aws iam create-policy --policy-name berth-boundary --policy-document file://docs/iam/boundary.json"},
 	{regexp.MustCompile(`AccessDenied|Unauthorized|not authorized|OptInRequired|StatusCode: 403`),
-		"the credentials may not do this: give them what docs/iam/deployer.json lists (aws sts get-caller-identity says whose they are)"},
+		"the credentials may not do this: give them what docs/iam/deployer.json and the files beside it list (aws sts get-caller-identity says whose they are)"},
 	quota(`AddressLimitExceeded`, "the account has no Elastic IP left in REGION", "release one that nothing uses (aws ec2 describe-addresses --region REGION --query 'Addresses[?AssociationId==null].[PublicIp,AllocationId]')", "ec2", "L-0263D0A3", "10"),
 	quota(`VpcLimitExceeded`, "the account has no VPC left in REGION", "delete one that nothing uses, use a subnet that exists (pulumi config set berth:subnetId subnet-…)", "vpc", "L-F678F1CE", "10"),
 	quota(`TooManyLoadBalancers`, "the account has no load balancer left in REGION", "delete one that nothing uses (aws elbv2 describe-load-balancers --region REGION)", "elasticloadbalancing", "L-53DA6B97", "60"),
 	quota(`RequestCertificate.*LimitExceeded`, "the certificate of several servers would have more names than the account may have in one of ACM's, or there are too many of those in REGION", "take away names that nothing needs, go back to one server (pulumi config rm berth:servers)", "acm", "L-FB94F0B0", "NAMES"),
 	quota(`VcpuLimitExceeded|InstanceLimitExceeded`, "the account may run no more servers in REGION", "end one that nothing uses, take a smaller one (pulumi config set berth:instanceType t3.micro)", "ec2", "L-1216C47A", "VCPUS"),
 	quota(`InstanceQuotaExceeded`, "the account has no database left in RDS in REGION", "delete one that nothing uses (aws rds describe-db-instances --region REGION)", "rds", "L-7B6409FD", "50"),
+	{regexp.MustCompile(`DBInstanceAlreadyExists`),
+		"the account has a database of this name in REGION, of an update that was interrupted or of one that would replace it, which Berth never does: take the change of berth:rds back; or, where the state has no database yet: pulumi import aws:rds/instance:Instance database NAME (docs/state.md)"},
+	{regexp.MustCompile(`DBSnapshotAlreadyExists`),
+		"the account has a final snapshot of this name: when nothing needs it, delete it (aws rds delete-db-snapshot --region REGION --db-snapshot-identifier NAME)"},
 	{regexp.MustCompile(`InsufficientDBInstanceCapacity`),
 		"AWS has no database of this class to give in REGION now: take another class for the time being (pulumi config set --path berth:rds.class db.t4g.small), or try again in some minutes"},
 	{regexp.MustCompile(`InvalidDBInstanceState`),
@@ -80,7 +84,7 @@ var refusals = []refusal{
 // advice is what to do about an error of AWS's, "" where its own words have to do.
 func advice(cfg *config.Config, said string) string {
 	wanted, _ := instance.Lookup(cfg.InstanceType)
-	names := strings.NewReplacer("REGION", cfg.Region, "ZONE", cfg.AvailabilityZone, "TYPE", cfg.InstanceType, "OTHER", wanted.Other(), "HOSTED", cfg.Zone, "VCPUS", fmt.Sprint(max(32, wanted.VCPUs*cfg.Servers.Max)))
+	names := strings.NewReplacer("REGION", cfg.Region, "ZONE", cfg.AvailabilityZone, "TYPE", cfg.InstanceType, "OTHER", wanted.Other(), "HOSTED", cfg.Zone, "NAMES", fmt.Sprint(len(cfg.Names())), "VCPUS", fmt.Sprint(max(32, wanted.VCPUs*cfg.Servers.Max)))
 	for _, refusal := range refusals {
 		if refusal.codes.MatchString(said) {
 			return names.Replace(refusal.todo)

@@ -52,7 +52,7 @@ func TestAWSsErrorsComeWithWhatToDo(t *testing.T) {
 		} else {
 			assert.Contains(t, advice(cfg, said), want, said)
 		}
-		assert.NotRegexp(t, `REGION|ZONE|TYPE|OTHER|HOSTED`, advice(cfg, said))
+		assert.NotRegexp(t, `REGION|ZONE|TYPE|OTHER|HOSTED|NAMES|VCPUS`, advice(cfg, said))
 	}
 	cfg.InstanceType = "t3a.small"
 	assert.Contains(t, advice(cfg, "InsufficientInstanceCapacity"), "berth:instanceType t3.small")

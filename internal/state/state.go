@@ -31,12 +31,14 @@ var outputs, resources sync.Map
 
 // Ahead begins to read both, beside other work. Whoever asks for them waits for that answer, and has its error.
 func Ahead(ctx *pulumi.Context) {
-	go func() {
-		// Without outputs the resources are not asked for.
-		if outputs, err := Outputs(ctx); err == nil && len(outputs) > 0 {
-			_, _ = Resources(ctx)
-		}
-	}()
+	go readBoth(ctx)
+}
+
+// readBoth asks for the resources only where there are outputs.
+func readBoth(ctx *pulumi.Context) {
+	if outputs, err := Outputs(ctx); err == nil && len(outputs) > 0 {
+		_, _ = Resources(ctx)
+	}
 }
 
 // Outputs are the stack's outputs as the last update that ended well left them, none before the first.

@@ -216,6 +216,7 @@ activate() {
     step migration
     migrate "$NEW"
   fi
+  end_images
   step start
   say "starting release $NEW, ready within $HEALTHY_WITHIN seconds"
   stop_alone "$NEW" "$OLD"

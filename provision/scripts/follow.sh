@@ -37,7 +37,7 @@ source /opt/berth/release/prune.sh
 # shellcheck source=provision/scripts/servers/images.sh
 source /opt/berth/servers/images.sh
 
-readonly LOG=/var/log/berth/release.log ROLE=$BERTH_ETC/role INCOMING=$DATA/incoming REBOOT_DUE=/run/reboot-required
+readonly LOG=/var/log/berth/release.log ROLE=$BERTH_ETC/role INCOMING=$DATA/incoming REBOOT_DUE=/run/reboot-required FETCH_LOCK=/run/berth-fetch.lock
 # The first server's registry, at this end of its connection, and the seconds for one image and for updates.
 readonly FETCH_WITHIN=600 UPDATED_WITHIN=240
 
@@ -147,8 +147,11 @@ fetch_images() {
   [ "${#lines[@]}" -eq 0 ] || fetch < <(printf '%s\n' "${lines[@]}")
 }
 
+# fetch makes sure of the images that standard input names, each with its ID, one run of it at a time: each takes the registry's name away.
 fetch() {
   local image id now
+  exec 9>>"$FETCH_LOCK"
+  flock --wait "$FETCH_WITHIN" 9 || fail fetch-lock-held "this server has been getting images for $FETCH_WITHIN seconds, and nothing was changed; look with: sudo lslocks --notruncate"
   while read -r image id; do
     # shellcheck disable=SC2310 # image_id is one command
     now=$(image_id "$image" 2>/dev/null) || now=""
@@ -160,6 +163,7 @@ fetch() {
     docker tag "$REGISTRY/$image" "$image"
     docker image rm "$REGISTRY/$image" >/dev/null
   done
+  exec 9>&-
 }
 
 # switch_to sends requests to release $1, which is ready.

@@ -166,6 +166,8 @@ func updateDatabase(c *call) error {
 	switch {
 	case has < had:
 		return modify.fails("InvalidParameterCombination", "Invalid storage size: %d is less than the current %d", has, had)
+	case has > had && has*10 < had*11:
+		return modify.fails("InvalidParameterCombination", "The rehearsal takes no storage that grows by less than a tenth, which RDS would round up: %d to %d", had, has)
 	case has > had && time.Since(changed) < storageWindow:
 		return modify.fails("InvalidParameterCombination", "You can't currently modify the storage of this DB instance because the previous storage change is being optimized.")
 	case after < before:

@@ -242,7 +242,7 @@ func TestSeveralServers(t *testing.T) {
 	})
 	t.Run("what a web server is asked to do is killed there", func(t *testing.T) {
 		s := s.in(t)
-		for _, command := range []string{"prepare", "switch", "settle"} {
+		for _, command := range []string{"fetch", "prepare", "switch", "settle"} {
 			t.Run("at "+command, func(t *testing.T) {
 				s := s.in(t)
 				s.Commit(map[string]string{"VERSION": "killed-there-at-" + command})
@@ -257,14 +257,14 @@ func TestSeveralServers(t *testing.T) {
 				output, err := s.Try("up")
 				require.NoError(t, <-killed)
 				unnoticed(t, run.Stop())
-				// To ssh a command that is killed is a server that does not answer, so that the release goes on without it, and it has to join
-				// again, or another one in its place.
+				// To ssh a command that is killed is a server that does not answer: the release goes on without it, and it has to join again, or
+				// another one in its place. Images that it did not get ahead it gets then.
 				require.NoError(t, err, output)
 				s.await(2)
 				s.servesEverywhere()
 			})
 		}
-		report.Add(t, section, "A web server's part of a release killed as it prepares, switches and settles", "no request failed; the release went on without it, and it or another one in its place has joined since")
+		report.Add(t, section, "A web server's part of a release killed as it gets images, prepares, switches and settles", "no request failed; the release went on, and where it went on without this server, it or another one in its place has joined since")
 	})
 	t.Run("a web server's power is cut", func(t *testing.T) {
 		s := s.in(t)

@@ -3,8 +3,9 @@
 # shellcheck shell=bash disable=SC2153
 set -euo pipefail
 
-# Seconds for a release on its way and its images, for the switch, and for what settling takes beside the drain.
-readonly SENT_WITHIN=900 SWITCH_WITHIN=40 SETTLE_WITHIN=240
+# Seconds for images that are sent ahead, for a release on its way with what is left of them, for the switch, and for what settling takes
+# beside the drain.
+readonly AHEAD_WITHIN=300 SENT_WITHIN=900 SWITCH_WITHIN=40 SETTLE_WITHIN=240
 
 # WEB are the web servers that take part, BEGUN the processes that are at work for each, CODES how these ended, PACK the folder of the
 # release that is sent.
@@ -137,11 +138,11 @@ share_release() {
 # FETCHING is what begin_images started.
 FETCHING=""
 
-# begin_images has web servers get the images of release $1 while this server checks and migrates. What it leaves undone, prepare_servers has
-# them do, and that says why it fails.
+# begin_images has web servers get the images of release $1 while this server checks and migrates. What it leaves undone is done by
+# share_release and prepare_servers, which say why something fails. It holds neither the lock nor the operator's connection.
 begin_images() {
   [ "${#WEB[@]}" -gt 0 ] || return 0
-  send_images "$1" </dev/null >/dev/null 2>&1 8>&- &
+  send_images "$1" </dev/null >/dev/null 2>&1 3>/dev/null 8>&- &
   FETCHING=$!
 }
 
@@ -154,7 +155,8 @@ send_images() {
     read_text id docker image inspect --format '{{.Id}}' "${line#* }"
     list+="${line#* } $id"$'\n'
   done
-  for server in "${WEB[@]}"; do done_on "$server" "$SENT_WITHIN" fetch <<<"${list%$'\n'}" & done
+  [ -n "$list" ] || return 0
+  for server in "${WEB[@]}"; do done_on "$server" "$AHEAD_WITHIN" fetch <<<"${list%$'\n'}" & done
   wait
 }
 
@@ -164,7 +166,7 @@ end_images() {
   FETCHING=""
 }
 
-# stop_images ends it where the release is refused. A pull that runs on a web server goes on until it is done.
+# stop_images begins nothing more where the release is refused. What has begun goes on within its time.
 stop_images() {
   [ -n "$FETCHING" ] || return 0
   kill "$FETCHING" 2>/dev/null || true
@@ -227,7 +229,6 @@ prepare_on() {
 # prepare_servers begins that on all of them.
 prepare_servers() {
   [ "${#WEB[@]}" -gt 0 ] || return 0
-  end_images
   read_text PACK pack "$1"
   begin prepare_on "$1"
 }

@@ -32,7 +32,7 @@ reach_rules() {
 # rule puts a rule first, once.
 rule() { iptables --wait 10 -C DOCKER-USER "$@" 2>/dev/null || iptables --wait 10 -I DOCKER-USER "$@"; }
 
-# forget_rules takes both away.
+# forget_rules takes all of them away.
 forget_rules() {
   local rules line
   # iptables prints the chain itself, too.
