@@ -31,6 +31,9 @@ rehearse: export BERTH_TRY = $(value APP)
 APP ?=
 # A rehearsal beside another one has a name: make rehearse NAME=shop APP=../shop, make rehearse-clean NAME=shop
 NAME ?=
+# New hosts have Debian's packages, which a server in AWS installs first: make rehearse BARE=yes does so, too.
+BARE ?=
+WARM = $(if $(BARE),,--warm)
 REHEARSAL = $(BIN)/rehearsal --project . $(if $(NAME),--name 'berth-$(NAME)')
 
 # A first build fetches hundreds of modules, one per line, which are not worth reading.
@@ -55,6 +58,7 @@ help:
 	@echo 'make eject INTO=DIR     the release as Kubernetes manifests, without values of secrets (STACK=production)'
 	@echo 'make rehearse           the whole way from nothing to HTTPS, offline (a second run is an update)'
 	@echo 'make rehearse APP=DIR   the same with an app of your own: a folder or a git URL with a compose file'
+	@echo 'make rehearse BARE=yes  on a host that installs its packages first, as a server in AWS does'
 	@echo 'make rehearse-preview   what a run would change    make rehearse-refresh  read the account back'
 	@echo 'make rehearse-ssh       log in to the host         make rehearse-status   what is running'
 	@echo 'make rehearse-shell     pulumi and aws on it       make push              scripts onto the host, in seconds'
@@ -89,7 +93,7 @@ eject:
 	@$(BIN)/eject --settings '$(or $(BERTH_OPERATOR),$(CURDIR))' --into '$(INTO)' $(if $(STACK),--stack '$(STACK)')
 
 rehearse: machine stage
-	@$(REHEARSAL) $(if $(APP),try "$$BERTH_TRY",up)
+	@$(REHEARSAL) $(WARM) $(if $(APP),try "$$BERTH_TRY",up)
 
 rehearse-preview rehearse-refresh rehearse-destroy: rehearse-%: machine tools
 	$(REHEARSAL) $*
@@ -256,7 +260,7 @@ programs:
 # Of the standard library alone, it is there long before the rest.
 images:
 	@mkdir -p $(BIN)
-	@cd rehearsal && CGO_ENABLED=0 go build -ldflags '-s -w' -o $(BIN)/rehearsal-images ./machineimage/make && $(BIN)/rehearsal-images $(CACHE)/packages
+	@cd rehearsal && CGO_ENABLED=0 go build -ldflags '-s -w' -o $(BIN)/rehearsal-images ./machineimage/make && $(BIN)/rehearsal-images $(WARM) $(CACHE)/packages
 
 # Its version names it: a checkout that is newer builds it no second time.
 $(BIN)/pulumi-$(PULUMI_VERSION):

@@ -80,6 +80,7 @@ func root(options *options) *cobra.Command {
 	flags.StringVar(&options.App, "app", "", "folder of the app, with compose.yaml (default: the one that try was given, or the sample app)")
 	flags.StringVar(&options.Command, "command-provider", "auto", "auto, real (pulumi-resource-command) or stand-in")
 	flags.DurationVar(&options.AlarmPeriod, "alarm-period", time.Minute, "how long each period of an alarm lasts, whatever the alarm says")
+	flags.BoolVar(&options.Warm, "warm", false, "have new hosts start with Debian's packages installed")
 	flags.StringArrayVar(&options.Set, "set", nil, "a setting to keep on the stack, as path=value (instanceType=t3.small); a leading ! makes it a secret")
 	command.AddCommand(
 		simple(options, "up", "Create or update the rehearsal (the default of make rehearse)", (*rehearsal).up),

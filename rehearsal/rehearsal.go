@@ -23,6 +23,7 @@ type options struct {
 	Name, Dir, Bin, Project, App, Command string
 	Set                                   []string
 	AlarmPeriod                           time.Duration
+	Warm                                  bool
 }
 
 // setVariable holds make's SET.
@@ -84,7 +85,7 @@ func open(given *options) (*rehearsal, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened := &rehearsal{options: chosen, world: &ec2host.World{Name: chosen.Name, Dir: chosen.Dir, Bin: chosen.Bin, AlarmPeriod: chosen.AlarmPeriod, Internet: internet}}
+	opened := &rehearsal{options: chosen, world: &ec2host.World{Name: chosen.Name, Dir: chosen.Dir, Bin: chosen.Bin, AlarmPeriod: chosen.AlarmPeriod, Warm: chosen.Warm, Internet: internet}}
 	own, err := opened.kept()
 	if own != nil && !named {
 		opened.App = own.Folder
@@ -155,6 +156,13 @@ func (r *rehearsal) staged(ctx context.Context, role string, run func(*stack.Sta
 
 func (r *rehearsal) up(ctx context.Context) error {
 	began := time.Now()
+	account, err := aws.Read(filepath.Join(r.Dir, "aws"))
+	if err != nil {
+		return err
+	}
+	if r.Warm && len(account.OfType("aws:ec2/instance:Instance")) == 0 {
+		fmt.Println("The host starts with Debian's packages installed, for speed. A server in AWS installs them first: make rehearse BARE=yes")
+	}
 	return r.staged(ctx, stack.Deployer, func(engine *stack.Stack) error {
 		outputs, err := engine.Up(ctx)
 		if err != nil {

@@ -84,7 +84,7 @@ func (w *World) runScaling(ctx context.Context, account *aws.Account) error {
 		args = append(args, "--group-add", fmt.Sprint(owner.Gid))
 	}
 	return w.replaceContainer(ctx, w.object("scaling"), append(args, machineimage.AMI, "rehearsal-servers", "-name", w.Name, "-dir", w.Dir, "-bin", w.Bin,
-		"-period", w.AlarmPeriod.String(), "-certificate", w.path("cloudwatch", acmeAPICert), "-key", w.path("cloudwatch", acmeAPIKey))...)
+		"-period", w.AlarmPeriod.String(), fmt.Sprintf("-warm=%t", w.Warm), "-certificate", w.path("cloudwatch", acmeAPICert), "-key", w.path("cloudwatch", acmeAPIKey))...)
 }
 
 func (w *World) runS3(ctx context.Context) error {

@@ -18,7 +18,20 @@ func (w *World) BuildImages(ctx context.Context, say io.Writer) error {
 	if err := machineimage.Build(ctx, filepath.Join(w.Bin, "..", "packages"), say); err != nil {
 		return err
 	}
+	if w.Warm {
+		if err := machineimage.BuildWarm(ctx, say); err != nil {
+			return err
+		}
+	}
 	return w.saveBaseImage(ctx)
+}
+
+// machineImage is what hosts start from.
+func (w *World) machineImage() string {
+	if w.Warm {
+		return machineimage.Warm
+	}
+	return machineimage.AMI
 }
 
 // saveBaseImage writes the base image where hosts load it from, named image@tag.tar.

@@ -186,7 +186,7 @@ func (w *World) runHost(ctx context.Context, account *aws.Account, instance *aws
 		// It has no data volume: the folder is on its root volume, where images need another file system than a container has.
 		args = append(args, "--volume", "/data")
 	}
-	return w.replaceContainer(ctx, host, append(args, machineimage.AMI, "/usr/local/sbin/rehearsal-boot")...)
+	return w.replaceContainer(ctx, host, append(args, w.machineImage(), "/usr/local/sbin/rehearsal-boot")...)
 }
 
 // writeSeed hands cloud-init the user data and the instance's identity.

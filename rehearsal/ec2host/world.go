@@ -23,6 +23,8 @@ type World struct {
 	Bin string
 	// AlarmPeriod is how long each period of an alarm lasts, whatever the alarm says.
 	AlarmPeriod time.Duration
+	// Warm has hosts start with Debian's packages installed.
+	Warm bool
 	// Internet is the Docker network of its public addresses. Start chooses one that is free where there is none yet.
 	Internet aws.Internet
 }

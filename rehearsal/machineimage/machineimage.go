@@ -14,7 +14,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+
+	"berth/provision/scripts"
 )
 
 const (
@@ -22,6 +25,8 @@ const (
 	Base = "debian:13-slim"
 	// AMI is the machine image of every host, and of the services, which need a part of what it holds.
 	AMI = "berth-rehearsal/ami"
+	// Warm is the machine image of a warm host: the step of packages finds them installed.
+	Warm = "berth-rehearsal/warm"
 	// Balancer is the load balancer's image: the machine image with Debian's HAProxy.
 	Balancer = "berth-rehearsal/balancer"
 	// Database is the image of a database in RDS: the machine image with Debian's Postgres.
@@ -30,6 +35,9 @@ const (
 
 //go:embed ami
 var amiFiles embed.FS
+
+//go:embed warm
+var warmFiles embed.FS
 
 //go:embed database
 var databaseFiles embed.FS
@@ -50,6 +58,22 @@ func Build(ctx context.Context, packages string, say io.Writer) error {
 	}
 	return build(ctx, amiFiles, "ami", Base, AMI, "Building the hosts' machine image (about half a minute)", say)
 }
+
+// BuildWarm makes the image of warm hosts. The other images have to be there.
+func BuildWarm(ctx context.Context, say io.Writer) error {
+	script, err := scripts.Read("steps/packages.sh")
+	if err != nil {
+		return err
+	}
+	packages := list.FindStringSubmatch(script)
+	if packages == nil {
+		return errors.New("provision/scripts/steps/packages.sh has no list PACKAGES=(…)")
+	}
+	return build(ctx, warmFiles, "warm", AMI, Warm, "Building the image of a warm host, which has Debian's packages (about a minute, once)", say, "PACKAGES="+packages[1])
+}
+
+// list matches the packages that the step of packages installs.
+var list = regexp.MustCompile(`(?m)^readonly PACKAGES=\((.*)\)$`)
 
 // BuildBalancer makes the load balancer's image, which only several servers have.
 func BuildBalancer(ctx context.Context, say io.Writer) error {
@@ -83,12 +107,26 @@ func makeBaseImage(ctx context.Context, packages string, say io.Writer) error {
 	if output, err := exec.CommandContext(ctx, "debootstrap", "--variant=minbase", "--cache-dir="+packages, "trixie", root).CombinedOutput(); err != nil {
 		return fmt.Errorf("bootstrap Debian 13: %w: %s", err, Tail(string(output), 5))
 	}
+	for path, content := range baseFiles {
+		if err := os.WriteFile(filepath.Join(root, path), []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
 	return importTree(ctx, root)
+}
+
+// baseFiles are what the registry's image has beside debootstrap's files and a build feels: dpkg does not wait for the disk after each
+// file, and unpacks neither manuals nor translations. Source: /etc/dpkg/dpkg.cfg.d and /etc/apt/apt.conf.d of debian:13-slim.
+var baseFiles = map[string]string{
+	"etc/dpkg/dpkg.cfg.d/docker-apt-speedup": "force-unsafe-io\n",
+	"etc/dpkg/dpkg.cfg.d/docker":             "path-exclude /usr/share/doc/*\npath-include /usr/share/doc/*/copyright\npath-exclude /usr/share/info/*\npath-exclude /usr/share/locale/*\npath-exclude /usr/share/man/*\n",
+	"etc/apt/apt.conf.d/docker-no-languages": "Acquire::Languages \"none\";\n",
 }
 
 // importTree makes the base image of a file tree, without what apt would fetch again anyway.
 func importTree(ctx context.Context, root string) error {
-	pack := exec.CommandContext(ctx, "tar", "-C", root, "--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*", "--create", ".")
+	pack := exec.CommandContext(ctx, "tar", "-C", root, "--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*",
+		"--exclude=./usr/share/info/*", "--exclude=./usr/share/locale/*", "--exclude=./usr/share/man/*", "--create", ".")
 	load := exec.CommandContext(ctx, "docker", "import", "--change", `CMD ["bash"]`, "-", Base)
 	pipe, err := pack.StdoutPipe()
 	if err != nil {
@@ -105,8 +143,8 @@ func importTree(ctx context.Context, root string) error {
 	return nil
 }
 
-// built says whether the image is there, of these files and of the base that is there.
-func built(ctx context.Context, files embed.FS, root, base, image string) bool {
+// built says whether the image is there, of these files and arguments and of the base that is there.
+func built(ctx context.Context, files embed.FS, root, base, image string, arguments ...string) bool {
 	found, err := Docker(ctx, "", "image", "inspect", "--format", `{{.Id}} {{with .Config.Labels}}{{index . "berth.sources"}}{{end}}`, base, image)
 	if err != nil {
 		return false // One of them is missing.
@@ -114,14 +152,18 @@ func built(ctx context.Context, files embed.FS, root, base, image string) bool {
 	of, made, _ := strings.Cut(found, "\n")
 	of, _, _ = strings.Cut(of, " ")
 	_, made, _ = strings.Cut(made, " ")
-	version, err := versionOf(files, root, of, nil)
+	version, err := versionOf(files, root, of, nil, arguments...)
 	return err == nil && made == version
 }
 
-// versionOf names what is built of the files in a folder and of the base with an id; each file is handed to with, where there is one.
-func versionOf(files embed.FS, root, base string, with func(path string, content []byte) error) (string, error) {
+// versionOf names what is built of the files in a folder, of the base with an id and of arguments; each file is handed to with, where
+// there is one.
+func versionOf(files embed.FS, root, base string, with func(path string, content []byte) error, arguments ...string) (string, error) {
 	sum := sha256.New()
 	fmt.Fprintln(sum, base)
+	for _, argument := range arguments {
+		fmt.Fprintln(sum, argument)
+	}
 	err := fs.WalkDir(files, root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -140,9 +182,10 @@ func versionOf(files embed.FS, root, base string, with func(path string, content
 	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
-// build builds an image of the files in a folder unless the present one was built from the same files and base.
-func build(ctx context.Context, files embed.FS, root, base, image, announced string, say io.Writer) error {
-	if built(ctx, files, root, base, image) {
+// build builds an image of the files in a folder, with arguments such as NAME=value, unless the present one was built from the same files,
+// arguments and base.
+func build(ctx context.Context, files embed.FS, root, base, image, announced string, say io.Writer, arguments ...string) error {
+	if built(ctx, files, root, base, image, arguments...) {
 		return nil
 	}
 	base, err := Docker(ctx, "", "image", "inspect", "--format", "{{.Id}}", base)
@@ -160,12 +203,16 @@ func build(ctx context.Context, files embed.FS, root, base, image, announced str
 			mode = 0o755
 		}
 		return os.WriteFile(filepath.Join(folder, filepath.Base(path)), content, mode)
-	})
+	}, arguments...)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(say, announced)
-	_, err = Docker(ctx, "", "build", "--quiet", "--label", "berth.sources="+version, "--tag", image, folder)
+	args := []string{"build", "--quiet", "--label", "berth.sources=" + version, "--tag", image}
+	for _, argument := range arguments {
+		args = append(args, "--build-arg", argument)
+	}
+	_, err = Docker(ctx, "", append(args, folder)...)
 	return err
 }
 

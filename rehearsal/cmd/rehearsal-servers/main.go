@@ -25,6 +25,7 @@ func main() {
 	dir := flag.String("dir", "", "folder of the rehearsal's state, the same path as outside of the container")
 	bin := flag.String("bin", "", "folder of the rehearsal's programs, as a path outside of the container")
 	period := flag.Duration("period", time.Minute, "how long each of an alarm's periods lasts")
+	warm := flag.Bool("warm", false, "have servers start with Debian's packages installed")
 	listen := flag.String("listen", ":443", "address to serve on")
 	certificate := flag.String("certificate", "api.pem", "file of the certificate, for autoscaling.REGION.amazonaws.com and the others")
 	key := flag.String("key", "api.key", "file of its private key")
@@ -36,7 +37,7 @@ func main() {
 		if err != nil {
 			return err
 		}
-		world := &ec2host.World{Name: *name, Dir: *dir, Bin: *bin, AlarmPeriod: *period, Internet: internet}
+		world := &ec2host.World{Name: *name, Dir: *dir, Bin: *bin, AlarmPeriod: *period, Warm: *warm, Internet: internet}
 		engine := &scaling.Engine{
 			Dir: filepath.Join(*dir, "aws"), World: world, Balancer: scaling.HAProxy{Folder: world.BalancerFiles()},
 			Period: *period, Metrics: filepath.Join(*dir, "cloudwatch"), Say: os.Stdout, Now: time.Now,
