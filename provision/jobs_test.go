@@ -27,6 +27,7 @@ for part in images data containers database jobs prune; do source <(sed "s,\(-f\
 free_mib() { echo 4000; }
 RELEASES=`+folder+`; project() { printf 'release-%s\n' "$1"; }
 containers() { echo "$*"; }; lasting() { echo "$*"; }; running() { echo "$*"; }; jobs_in() { :; }; follow() { echo "followed"; }
+source <(grep '^named()' scripts/release/plan.sh)
 `+line)
 	command.Env = append(os.Environ(), "PATH="+folder+"/bin:"+os.Getenv("PATH"))
 	output, err := command.CombinedOutput()
@@ -35,7 +36,7 @@ containers() { echo "$*"; }; lasting() { echo "$*"; }; running() { echo "$*"; };
 
 // TestAnImagesOwnVolumesAreHeeded: what they are goes to the plan, and a Docker that says nothing ends the release.
 func TestAnImagesOwnVolumesAreHeeded(t *testing.T) {
-	const docker = `case ${*: -1} in wp) echo '{"/var/www/html":{},"/tmp":{}}' ;; web) echo null ;; *) exit 1 ;; esac`
+	const docker = `for image in "${@:5}"; do case $image in wp) echo '{"/var/www/html":{},"/tmp":{}}' ;; web) echo null ;; silent) ;; *) exit 1 ;; esac; done`
 	const plan = `{"version":2,"commit":"c","trees":[],"watched":{"a":[],"b":[]},"persistent":{"a":{"because":{"a":"its image declares the volume @VOLUME:a@"},"problems":[],"mountpoints":[],"fixed":[]}},"because":{},"problems":[],"mountpoints":[],"fixed":[]}`
 	heed := func(images string) (string, error) {
 		return withDocker(t, docker, `heed_volumes "$RELEASES/abc"; jq -c .because "$RELEASES/abc/plan.json"`, map[string]string{"abc/images.json": images, "abc/plan.json": plan})
@@ -47,9 +48,13 @@ func TestAnImagesOwnVolumesAreHeeded(t *testing.T) {
 	output, err = heed(`{"a":{"image":"web"},"b":{"image":"web"}}`)
 	require.NoError(t, err, output)
 	assert.Contains(t, output, `{}`)
-	output, err = heed(`{"a":{"image":"gone"}}`)
-	require.Error(t, err)
-	assert.Contains(t, output, "what runs is left as it was")
+	for _, images := range []string{`{"a":{"image":"gone"}}`, `{"a":{"image":"silent"}}`, `{"a":{"image":"web"},"b":{"image":"silent"}}`} {
+		output, err = heed(images)
+		require.Error(t, err, images)
+		assert.Contains(t, output, "what runs is left as it was", images)
+	}
+	output, err = heed(`{}`)
+	require.NoError(t, err, output)
 }
 
 // TestJobsRunOnce: a job is recognised by its definition: what was stopped for good has the policy of one, too. A job that
@@ -72,7 +77,7 @@ func TestJobsRunOnce(t *testing.T) {
 		{`"restart":"on-failure"`, `{"stores":[],"routes":[{"service":"it"}],"once":[]}`, false, []string{"running 0 no"}},
 	} {
 		for _, state := range []string{"exited 0 no", "exited 0 ", "exited 0 on-failure", "exited 0 unless-stopped", "exited 1 no", "exited 137 no", "running 0 no", "restarting 1 always", "created 0 no"} {
-			output, err := withDocker(t, `echo "`+state+`"`, `if settled abc it container; then echo settled; else echo starts; fi`, release(test.definition, test.plan))
+			output, err := withDocker(t, ``, `if settled abc it "`+state+`"; then echo settled; else echo starts; fi`, release(test.definition, test.plan))
 			require.NoError(t, err, output)
 			if strings.HasPrefix(state, "exited 0") && state != "exited 0 no" && test.job {
 				continue // it was not stopped: a policy that is not its own cannot be there
@@ -97,7 +102,7 @@ func TestJobsRunOnce(t *testing.T) {
 
 // TestWhatWasStoppedForGoodComesBack: with the release that has it, and when the one that stopped it fails after all.
 func TestWhatWasStoppedForGoodComesBack(t *testing.T) {
-	const stand = `compose() { echo "compose $*"; }; renew_dependents() { :; }; give_way() { :; }; forget_networks() { :; }; join() { :; }; surplus_data() { echo files; }; docker() { echo "docker $*" >&3; }; docker_table() { echo id; }
+	const stand = `compose() { echo "compose $*"; }; renew_dependents() { :; }; give_way() { :; }; forget_networks() { :; }; join() { :; }; surplus_data() { echo files; }; named() { echo "app files"; }; docker_table() { echo id; }; docker() { if [ "$1" = inspect ]; then echo no; else echo "docker $*" >&3; fi; }
 `
 	files := map[string]string{
 		"abc/plan.json": `{"stateful":["files"],"stores":[],"routes":[],"once":[]}`,
@@ -107,7 +112,7 @@ func TestWhatWasStoppedForGoodComesBack(t *testing.T) {
 	require.NoError(t, err, output)
 	_, after, stopped := strings.Cut(output, "taking the stateful services back")
 	require.True(t, stopped, output)
-	assert.Contains(t, after, "docker update --restart unless-stopped app files\n", "or it stays down after the next crash or reboot")
+	assert.Contains(t, after, "docker update --restart unless-stopped app\n", "or it stays down after the next crash or reboot")
 	assert.Contains(t, after, "compose abc data.json up --detach --no-build --no-deps files\n")
 }
 
@@ -160,7 +165,8 @@ esac`
 		assert.Contains(t, output, `labels: {berth.stateful: "false"}; nothing was changed`, name)
 	}
 
-	output, err := withDocker(t, ``, `docker() { echo "docker $*" >&3; }; await_ready() { echo "ready $*"; }; HEALTHY_WITHIN=9 OLD=old NEW=new STOPPED_FIRST=""
+	output, err := withDocker(t, ``, `docker() { if [[ ${3:-} == *RestartPolicy* ]]; then echo no; else echo "docker $*" >&3; fi; }; named() { echo "$1-it it"; }
+await_ready() { echo "ready $*"; }; HEALTHY_WITHIN=9 OLD=old NEW=new STOPPED_FIRST=""
 stop_moving old new; echo "[$STOPPED_FIRST]"; start_again old new; stop_moving "" new`, map[string]string{
 		"old/plan.json": `{"stateless":["it","web"],"stateful":[]}`, "new/plan.json": `{"stateless":["web"],"stateful":["it"]}`,
 		"old/app.json": `{"services":{"it":{"restart":"unless-stopped"}}}`, "old/released.json": `{"running":["it","web"]}`,
@@ -170,14 +176,15 @@ stop_moving old new; echo "[$STOPPED_FIRST]"; start_again old new; stop_moving "
 	require.True(t, found, output)
 	assert.Contains(t, before, "docker stop release-old it\n")
 	assert.NotContains(t, before, "docker stop release-old\n", "the others serve on")
-	assert.Regexp(t, `(?s)docker stop app it\n.*docker update --restart unless-stopped release-old it\n.*docker start release-old it release-old web\n`, after)
+	assert.Regexp(t, `(?s)docker stop app it\n.*docker update --restart unless-stopped release-old-it\n.*docker start release-old it release-old web\n`, after)
 	assert.NotContains(t, after, "becomes persistent")
 }
 
 // TestWhatNeverRunsTwice is stopped before the new one starts, by the label in either release, and started again where the release
 // fails or is interrupted: never beside the other one.
 func TestWhatNeverRunsTwice(t *testing.T) {
-	const stand = `docker() { echo "docker $*" >&3; }; await_ready() { echo "ready $*"; }; HEALTHY_WITHIN=9 OLD=old NEW=new STOPPED_FIRST=""
+	const stand = `docker() { if [[ ${3:-} == *RestartPolicy* ]]; then echo no; else echo "docker $*" >&3; fi; }; named() { echo "$1-beat beat"; }
+await_ready() { echo "ready $*"; }; HEALTHY_WITHIN=9 OLD=old NEW=new STOPPED_FIRST=""
 docker_table() { printf '%s\n' "release-old web" "release-old beat" "app beat" "app db" "release-left beat" "release-new beat" "berth-drill beat" "somebody beat" "release-old beats"; }
 source scripts/release/upgrade.sh; upgrades() { :; }; step() { :; }
 `
@@ -199,7 +206,7 @@ source scripts/release/upgrade.sh; upgrades() { :; }; step() { :; }
 		for _, other := range []string{"web", "db", "release-new", "drill", "somebody", "beats"} {
 			assert.NotRegexp(t, `docker (stop|update) .*`+other, before, name)
 		}
-		assert.Regexp(t, `(?s)docker stop release-new beat\n.*docker update --restart unless-stopped release-old beat\n.*docker start release-old beat release-old web\n.*ready release-old old`, after, name)
+		assert.Regexp(t, `(?s)docker stop release-new beat\n.*docker update --restart unless-stopped release-old-beat\n.*docker start release-old beat release-old web\n.*ready release-old old`, after, name)
 		assert.Contains(t, after, "no mark", name)
 	}
 
@@ -282,7 +289,7 @@ func TestOlderDatabasesDoNotStartOnNewerData(t *testing.T) {
 		"abc/data.json": `{"services":{"db":{"restart":"unless-stopped"},"files":{"restart":"unless-stopped"}}}`,
 	}
 	stand := func(running string) string {
-		return `compose() { echo "compose $*"; }; renew_dependents() { :; }; docker() { echo "docker $*" >&3; }; docker_table() { echo id; }; await_ready() { echo "ready $1"; }; HEALTHY_WITHIN=9; OLD=abc; NEW=abc
+		return `compose() { echo "compose $*"; }; renew_dependents() { :; }; docker() { if [[ ${3:-} == *RestartPolicy* ]]; then echo no; else echo "docker $*" >&3; fi; }; docker_table() { echo id; }; await_ready() { echo "ready $1"; }; HEALTHY_WITHIN=9; OLD=abc; NEW=abc
 running() { ` + running + `; }; changed_data() { printf 'db changes\nfiles changes\n'; }
 source <(sed -n '/^resume()/,/^}/p;/^keep_persistent()/,/^}/p;/^kept()/,/^}/p;/^activate()/,/^}/p' scripts/deploy.sh); kept() { [ -e "$RELEASES/$1/released.json" ]; }
 for one in tell_volumes learn_routes switch_traffic create start_release verify stop_others write_release_record record switch_everywhere check_moving check_passwords foretell step check_memory give_way forget_networks check_binds prepare_binds make_mountpoints find_servers share_release prepare_servers await_servers settle_servers await_settled spare_serving begin_hashes begin_create end_create begin_images end_images; do eval "$one() { :; }"; done; STRATEGY=stop-first WEB=()
@@ -323,12 +330,19 @@ for one in tell_volumes learn_routes switch_traffic create start_release verify 
 // TestWhatIsStoppedForGoodStaysDown: Docker starts what has the policy on-failure and ended with an error at the next boot,
 // whoever stopped it.
 func TestWhatIsStoppedForGoodStaysDown(t *testing.T) {
-	output, err := withDocker(t, `echo "docker $*"`, `docker() { command docker "$@" >&3; }; stop_release abc; allow_restarts release-abc "$RELEASES/app.json"`,
-		map[string]string{"app.json": `{"services":{"web":{"restart":"unless-stopped"},"worker":{"restart":"on-failure:3"},"job":{"restart":"no"},"other":{}}}`})
+	const containers = `case $1 in
+ps) printf 'ID SERVICE\n1 web\n2 worker\n3 job\n4 other\n5 web\n6 api\n7 retried\n' ;;
+inspect) printf '%s\n' no no no no no unless-stopped on-failure:3 ;;
+*) echo "docker $*" >&3 ;;
+esac`
+	const app = `{"services":{"web":{"restart":"unless-stopped"},"worker":{"restart":"on-failure:3"},"job":{"restart":"no"},"other":{},"api":{"restart":"unless-stopped"},"retried":{"restart":"on-failure:3"}}}`
+	output, err := withDocker(t, containers, `allow_restarts release-abc "$RELEASES/app.json"`, map[string]string{"app.json": app})
 	require.NoError(t, err, output)
-	assert.Contains(t, output, "docker update --restart unless-stopped")
-	assert.Contains(t, output, "docker update --restart on-failure:3")
-	assert.NotContains(t, output, "job")
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	assert.ElementsMatch(t, []string{"docker update --restart unless-stopped 1 5", "docker update --restart on-failure:3 2"}, lines, "of those that have another one")
+	output, err = withDocker(t, strings.Replace(containers, " on-failure:3 ;;", " ;;", 1), `allow_restarts release-abc "$RELEASES/app.json"`, map[string]string{"app.json": app})
+	require.Error(t, err)
+	assert.Contains(t, output, "printed 6 lines about 7, and nothing is done on a guess")
 
 	log := filepath.Join(t.TempDir(), "log")
 	output, err = withDocker(t, `echo "docker $*" >>`+log+`; [ "$1" != inspect ] || printf '137 web\n143 worker\n'`, "stop_release abc", map[string]string{})

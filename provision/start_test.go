@@ -75,7 +75,7 @@ func TestWhatIsBegunAheadIsOnlyAHelp(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, output, "[containers-not-made]")
 
-	const docker = `case "$*" in *"table {{.ID}}"*) printf 'ID\n1\n' ;; "image inspect"*) echo image ;; inspect*State.Status*) echo "running 0 no" ;; inspect*) echo "hash image" ;; esac`
+	const docker = `case "$*" in *"table {{.ID}}"*) printf 'ID SERVICE\n1 db\n' ;; "image inspect"*) echo image ;; inspect*) echo "hash image running 0 no" ;; esac`
 	const changed = `begin_hashes abc; find_changed_data abc; echo "changed: $CHANGED"`
 	output, err = withDocker(t, docker, compose("0")+changed, files())
 	require.NoError(t, err, output)
@@ -86,6 +86,28 @@ func TestWhatIsBegunAheadIsOnlyAHelp(t *testing.T) {
 	output, err = withDocker(t, docker, compose("1")+changed, files())
 	require.Error(t, err)
 	assert.Contains(t, output, "nothing is done on a guess")
+}
+
+// TestADumpBesideChecks ends the release where it fails, with its own last word, and ends with what a check refuses.
+func TestADumpBesideChecks(t *testing.T) {
+	const folder = `mkdir -p "$DUMPS"; `
+	dump := func(line string) (string, error) {
+		return withDocker(t, ``, folder+line, map[string]string{"new/plan.json": `{}`, "old/plan.json": `{}`})
+	}
+	output, err := dump(`dump_databases() { echo "dumped $*"; }; begin_dump old new; end_dump; echo "after, [$DUMPING]"`)
+	require.NoError(t, err, output)
+	assert.Equal(t, "dumped old new\nafter, []\n", output)
+	output, err = dump(`begin_dump "" new; end_dump() { echo never; }; [ -z "$DUMPING" ] || end_dump; echo after`)
+	require.NoError(t, err, output)
+	assert.Equal(t, "after\n", output, "a first release has nothing to dump")
+	output, err = dump(`dump_databases() { fail dump-empty "cannot dump; do it again"; }; trap 'echo "$? [$SAID]"' EXIT; begin_dump old new; sleep 0.1; SAID="a check"; end_dump; echo after`)
+	require.Error(t, err)
+	assert.Contains(t, output, "\n1 [cannot dump [dump-empty]; do it again]\n")
+	assert.NotContains(t, output, "after")
+	output, err = dump(`mkfifo "$DUMPS/begun"; dump_databases() { : >"$DUMPS/it.partial"; (echo >"$DUMPS/begun"; exec sleep 60) | cat; echo "not ended"; }
+begin_dump old new; read -r <"$DUMPS/begun"; before=$SECONDS; stop_dump; echo "$((SECONDS - before < 5)) [$DUMPING] $(ls "$DUMPS")"`)
+	require.NoError(t, err, output)
+	assert.Equal(t, "1 [] begun\n", output)
 }
 
 // TestAnErrorOfTheAppsOwnShowsAllOfItsServices: where a proxy of the app's answers with 500, the reason is in what it asks.

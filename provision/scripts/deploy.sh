@@ -122,8 +122,7 @@ deploy() {
     resume
   elif kept "$NEW"; then
     say "release $NEW is kept: returning to it without a build"
-    step dump
-    dump_databases "$OLD" "$NEW"
+    begin_dump "$OLD" "$NEW"
     activate
   else
     step plan
@@ -133,8 +132,7 @@ deploy() {
     plan "$RELEASES/$NEW"
     step images
     prepare_images "$RELEASES/$NEW"
-    step dump
-    dump_databases "$OLD" "$NEW"
+    begin_dump "$OLD" "$NEW"
     activate
   fi
 }
@@ -182,21 +180,26 @@ keep_persistent() {
 # shellcheck disable=SC2310 # kept is one test
 # activate leads the site from OLD to NEW, whose images and compose files are there.
 activate() {
-  step data
+  step check
   find_servers
   begin_images "$NEW"
   begin_hashes "$NEW"
   check_binds "$OLD" "$NEW"
   check_moving "$OLD" "$NEW"
-  [ -z "$OLD" ] || check_passwords "$NEW"
   prepare_binds "$NEW"
   make_mountpoints "$NEW"
   [ -z "$OLD" ] || begin_create "$NEW"
+  [ -z "$OLD" ] || check_passwords "$NEW"
   find_changed_data "$NEW"
   keep_persistent "$NEW"
   foretell "$NEW"
   check_memory
   end_create "$NEW"
+  if [ -n "$DUMPING" ]; then
+    step dump
+    end_dump
+  fi
+  step data
   if [ "$STRATEGY" = stop-first ] && [ -n "$OLD" ]; then
     say "stopping release $OLD first, as berth:releaseStrategy wants; the site is away until the new one is ready"
     note_stopped
@@ -207,7 +210,7 @@ activate() {
   stop_moving "$OLD" "$NEW"
   give_way "$NEW"
   start_data "$NEW"
-  [ -z "$OLD" ] || join "$OLD"
+  if [ -n "$OLD" ] && { [ "$DATA_TOUCHED" = yes ] || [ "${#AS_IT_IS[@]}" -gt 0 ]; }; then join "$OLD"; fi
   step create
   create "$NEW"
   join "$NEW"
@@ -381,6 +384,7 @@ finish() {
   [ -n "$FAILED" ] || ended "$code"
   REASON=$SAID
   stop_create
+  stop_dump
   stop_images
   if [ -n "$BY_HAND" ] && [ -z "$SHOWN" ]; then
     # shellcheck disable=SC2310 # logged checks each of its commands

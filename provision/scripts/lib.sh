@@ -130,6 +130,14 @@ read_lines() {
   [ -z "$printed" ] || mapfile -t lines_of <<<"$printed"
 }
 
+# read_each reads what command $3… prints, with the items of array $2 behind it, into array $1: a line for each of them.
+read_each() {
+  local -n each_of=$1 items_of=$2
+  read_lines "$1" "${@:3}" "${items_of[@]}"
+  [ "${#each_of[@]}" -eq "${#items_of[@]}" ] ||
+    fail command-failed "'$3 ${4:-}' printed ${#each_of[@]} lines about ${#items_of[@]}, and nothing is done on a guess"
+}
+
 # read_json reads what jq's filter $3 gives for file $2, one item per line, into array $1; further arguments are jq's. After the
 # last comes a word by which jq says that it got so far: a file that is empty, or a jq that prints nothing, is no empty list.
 read_json() {

@@ -248,7 +248,7 @@ start_containers() {
   local -A wanted=() made=()
   just_started "$1" lines "${@:3}"
   for line in "${lines[@]}"; do wanted[${line% *}]=${line#* }; done
-  read_lines lines docker_table ps --all --no-trunc --format 'table {{.ID}} {{.Label "com.docker.compose.service"}}' --filter "label=com.docker.compose.project=release-$1" --filter label=com.docker.compose.oneoff=False
+  read_lines lines named "release-$1" --filter label=com.docker.compose.oneoff=False
   for line in "${lines[@]}"; do
     service=${line#* }
     [ -n "${wanted[$service]:-}" ] || continue
@@ -410,14 +410,23 @@ stop_for_good() {
 
 # allow_restarts gives the containers of project $1 back the restart policies that compose file $2 names.
 allow_restarts() {
-  local line service policy
-  local -a policies=() ids=()
-  read_json policies "$2" '.services | to_entries[] | "\(.key) \(.value.restart // "no")"'
-  for line in "${policies[@]}"; do
-    read -r service policy <<<"$line"
-    [ "$policy" != no ] || continue
-    read_lines ids lasting "$1" "$service"
-    [ "${#ids[@]}" -eq 0 ] || docker update --restart "$policy" "${ids[@]}" >/dev/null
+  local line index
+  local -a lines=() services=() ids=() now=()
+  local -A policies=() wanted=()
+  read_json lines "$2" '.services | to_entries[] | "\(.key) \(.value.restart // "no")"'
+  for line in "${lines[@]}"; do policies[${line% *}]=${line##* }; done
+  read_lines services named "$1" --filter label=com.docker.compose.oneoff=False
+  ids=("${services[@]%% *}")
+  [ "${#ids[@]}" -gt 0 ] || return 0
+  read_each now ids docker inspect --format '{{.HostConfig.RestartPolicy.Name}}{{with .HostConfig.RestartPolicy.MaximumRetryCount}}:{{.}}{{end}}'
+  for index in "${!ids[@]}"; do
+    line=${policies[${services[index]#* }]:-no}
+    if [ "$line" = no ] || [ "$line" = "${now[index]}" ]; then continue; fi
+    wanted[$line]+=" ${ids[index]}"
+  done
+  for line in "${!wanted[@]}"; do
+    read -r -a ids <<<"${wanted[$line]}"
+    docker update --restart "$line" "${ids[@]}" >/dev/null
   done
 }
 

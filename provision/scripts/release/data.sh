@@ -14,26 +14,39 @@ CHANGED="" DATA_TOUCHED="" LEFT="" ANEW="" AS_IT_IS=()
 # changed_data prints the stateful services of release $1 that are not running as that release defines them, each with
 # "starts" or "changes".
 changed_data() {
-  local service hash hashes image now
-  local -a stateful=() ids=()
+  local hashes line service hash image was now state index
+  local -a stateful=() lines=() services=() images=() ids=()
+  local -A container=() image_of=() state_of=()
   read_json stateful "$RELEASES/$1/plan.json" '.stateful[]'
   [ "${#stateful[@]}" -gt 0 ] || return 0
   hashes=$HASHES
   [ -n "$hashes" ] || read_text hashes compose "$1" data.json config --hash '*'
+  # The newest of a service comes first.
+  read_lines lines named "$DATA_PROJECT"
+  for line in "${lines[@]}"; do
+    service=${line#* }
+    : "${container[${service:-?}]:=${line%% *}}"
+  done
+  read_json lines "$RELEASES/$1/data.json" '.services | to_entries[] | "\(.key) \(.value.image)"'
+  for line in "${lines[@]}"; do
+    [ -n "${container[${line% *}]:-}" ] || continue
+    services+=("${line% *}") images+=("${line##* }") ids+=("${container[${line% *}]}")
+  done
+  if [ "${#services[@]}" -gt 0 ]; then
+    read_each lines images docker image inspect --format '{{.Id}}'
+    for index in "${!services[@]}"; do image_of[${services[index]}]=${lines[index]}; done
+    read_each lines ids docker inspect --format '{{index .Config.Labels "com.docker.compose.config-hash"}} {{.Image}} {{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}'
+    for index in "${!services[@]}"; do state_of[${services[index]}]=${lines[index]}; done
+  fi
   while read -r service hash; do
-    read_lines ids containers "$DATA_PROJECT" "$service"
-    if [ "${#ids[@]}" -eq 0 ]; then
-      printf '%s starts\n' "$service"
-      continue
-    fi
-    # shellcheck disable=SC2016 # jq's variables
-    read_text image jq -r --arg s "$service" '.services[$s].image' "$RELEASES/$1/data.json"
-    read_text image image_id "$image"
-    read_text now docker inspect --format '{{index .Config.Labels "com.docker.compose.config-hash"}} {{.Image}}' "${ids[0]}"
+    read -r was now state <<<"${state_of[$service]:-}"
+    image=${image_of[$service]:-}
     # shellcheck disable=SC2310 # settled is one test, or the end
-    if [ "$now" != "$hash $image" ]; then
+    if [ -z "${container[$service]:-}" ]; then
+      printf '%s starts\n' "$service"
+    elif [ "$was $now" != "$hash $image" ]; then
       printf '%s changes\n' "$service"
-    elif ! settled "$1" "$service" "${ids[0]}"; then
+    elif ! settled "$1" "$service" "$state"; then
       printf '%s starts\n' "$service"
     fi
   done <<<"$hashes"
@@ -66,16 +79,14 @@ end_hashes() {
   HASHED=""
 }
 
-# settled says whether container $3 of service $2 needs nothing: it runs, or it is a job that has run. One that
-# others of release $1 wait for has to have ended.
+# settled says whether the container of service $2, in state $3, needs nothing: it runs, or it is a job that has run. One that
+# others of release $1 wait for has to have ended. A state is what Docker calls it, the exit code and the restart policy.
 settled() {
-  local state
-  read_text state state_of "$3"
   # shellcheck disable=SC2016 # jq's variables
-  case $state in
+  case $3 in
     "running "*) holds --arg s "$2" '.once // [] | index([$s]) == null' "$RELEASES/$1/plan.json" ;;
     # What stop_for_good stopped may have ended so, too; of a job that may be tried again its policy tells.
-    "exited 0 "*) job "$1" "$2" "${state##* }" ;;
+    "exited 0 "*) job "$1" "$2" "${3##* }" ;;
     *) return 1 ;;
   esac
 }
@@ -108,8 +119,6 @@ keep_jobs() {
   CHANGED=$rest
 }
 
-state_of() { docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}' "$1"; }
-
 # tell_volumes says what of release $1 is persistent for the volumes of its image alone. The operator's next preview reads it.
 tell_volumes() {
   local line
@@ -130,7 +139,7 @@ foretell() {
     say "stateful service $service changes ($why): it is stopped and recreated, and what needs it waits"
   done <<<"$CHANGED"
   read_lines surplus surplus_data "$1"
-  read_lines lines in_the_way "$1"
+  [ "${#surplus[@]}" -eq 0 ] || read_lines lines in_the_way "$1"
   for service in "${surplus[@]}"; do
     [[ $'\n'$(printf '%s\n' "${lines[@]}") == *$'\n'"$DATA_PROJECT $service "* ]] ||
       say "stateful service $service is not in this release: it is stopped at the end, its data stays"
@@ -382,17 +391,25 @@ restore_data() {
 
 # join gives the stateful services their names in the networks of release $1, and its web servers, where there are any, their addresses.
 join() {
-  local line service network container alias joined
-  local -a lines=() ids=() aliases
+  local line service network container alias index
+  local -a lines=() ids=() services=() joined=() aliases=()
+  local -A networks=()
   read_json lines "$RELEASES/$1/plan.json" '.join[] | [.service, .network, (.aliases | join(" "))] | @tsv'
+  if [ "${#lines[@]}" -gt 0 ]; then
+    read_lines services named "$DATA_PROJECT"
+    ids=("${services[@]%% *}")
+    # shellcheck disable=SC2016 # docker's variables
+    [ "${#ids[@]}" -eq 0 ] || read_each joined ids docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}.'
+    for index in "${!ids[@]}"; do networks[${ids[index]}]=" ${joined[index]}"; done
+  fi
   for line in "${lines[@]}"; do
     IFS=$'\t' read -r service network alias <<<"$line"
     network=release-$1_$network aliases=()
     for alias in $alias; do aliases+=(--alias "$alias"); done
-    read_lines ids containers "$DATA_PROJECT" "$service"
-    for container in "${ids[@]}"; do
-      joined=$(docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{"\n"}}{{end}}' "$container")
-      [[ $'\n'$joined$'\n' == *$'\n'"$network"$'\n'* ]] || docker network connect "${aliases[@]}" "$network" "$container"
+    for container in "${services[@]}"; do
+      [ "${container#* }" = "$service" ] || continue
+      container=${container%% *}
+      [[ ${networks[$container]} == *" $network "* ]] || docker network connect "${aliases[@]}" "$network" "$container"
     done
   done
   # shellcheck disable=SC2310 # it is one test

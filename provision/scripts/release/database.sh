@@ -96,6 +96,46 @@ dump_databases() {
   done
 }
 
+# DUMPING is what begin_dump started, DUMP_SAID the file with its last word.
+DUMPING="" DUMP_SAID=""
+
+# begin_dump begins dump_databases beside checks that change nothing. It holds the lock.
+begin_dump() {
+  [ -n "$1" ] || return 0
+  DUMP_SAID=$RELEASES/$2/dump.said
+  rm -f "$DUMP_SAID"
+  (
+    trap 'printf "%s" "$SAID" >"$DUMP_SAID"' EXIT
+    dump_databases "$@"
+  ) &
+  DUMPING=$!
+}
+
+# end_dump waits for it, before anything of the data changes, and ends the release where it failed.
+end_dump() {
+  local code=0
+  wait "$DUMPING" || code=$?
+  DUMPING=""
+  [ "$code" -ne 0 ] || return 0
+  # It was said already, and is for the record of the release.
+  SAID=$(cat "$DUMP_SAID" 2>/dev/null) || SAID=""
+  [ -z "$SAID" ] || FAILED=yes
+  exit "$code"
+}
+
+# stop_dump ends it, where a check refuses the release: without a word, since that is not why.
+stop_dump() {
+  local child
+  local -a children=()
+  [ -n "$DUMPING" ] || return 0
+  mapfile -t children < <(pgrep --parent "$DUMPING")
+  kill "$DUMPING" 2>/dev/null || true
+  wait "$DUMPING" 2>/dev/null || true
+  for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done
+  rm -f "$DUMPS"/*.partial
+  DUMPING=""
+}
+
 # dump_one dumps the database of service $3, of kind $4, whose data release $1 left, as $2 or $1 says where its files are. It never
 # takes the room that the database itself needs to go on: what comes out is cut off there, and taken away.
 dump_one() {

@@ -22,17 +22,19 @@ image_id() { docker image inspect --format '{{.Id}}' "$1"; }
 # heed_volumes takes the plan of the release in folder $1 that fits the volumes which its images declare: with a new container for
 # each release, what such a volume holds would be lost.
 heed_volumes() {
-  local line service image declared found='{}'
-  local -a lines=()
-  read_json lines "$1/images.json" 'to_entries[] | "\(.key) \(.value.image)"'
-  # shellcheck disable=SC2016 # jq's variables
-  for line in "${lines[@]}"; do
-    read -r service image <<<"$line"
-    if ! declared=$(docker image inspect --format '{{json .Config.Volumes}}' "$image") || [ -z "$declared" ]; then
-      fail image-volumes-unknown "Docker does not say what the image of $service declares; what runs is left as it was"
+  local found='{}' declared
+  local -a services=() images=() lines=()
+  read_json services "$1/images.json" 'to_entries[] | .key'
+  read_json images "$1/images.json" 'to_entries[] | .value.image'
+  if [ "${#images[@]}" -gt 0 ]; then
+    declared=$(docker image inspect --format '{{json .Config.Volumes}}' "${images[@]}") || declared=""
+    mapfile -t lines <<<"$declared"
+    if [ -z "$declared" ] || [ "${#lines[@]}" -ne "${#images[@]}" ]; then
+      fail image-volumes-unknown "Docker does not say what the images of ${services[*]} declare; what runs is left as it was"
     fi
-    read_text found jq --arg service "$service" --argjson declared "$declared" 'if ($declared // {}) == {} then . else .[$service] = ($declared | keys) end' <<<"$found"
-  done
+    # shellcheck disable=SC2016 # jq's variables
+    read_text found jq --slurp '[$ARGS.positional, .] | transpose | map(select((.[1] // {}) != {}) | {key: .[0], value: (.[1] | keys)}) | from_entries' --args "${services[@]}" <<<"$declared"
+  fi
   read_text found jq --argjson found "$found" -f /opt/berth/release/heed.jq "$1/plan.json"
   put "$1/plan.json" 0600 <<<"$found"
   follow "$1"
@@ -41,10 +43,11 @@ heed_volumes() {
 # prepare_images makes sure of every image of the release in folder $1 and writes them into its compose files.
 prepare_images() {
   local images index file builds pulls text
-  images=$1/images.json
+  images=$1/images.json BUILT=()
   echo '{}' >"$images"
   read_text builds jq '.builds | length' "$1/plan.json"
   read_text pulls jq '.pulls | length' "$1/plan.json"
+  if [ "$builds" -gt 0 ]; then read_lines BUILT docker_table image ls --format 'table {{.Repository}}:{{.Tag}}' --filter label=berth.content; fi
   for ((index = 0; index < builds; index++)); do built "$1" "$index"; done
   for ((index = 0; index < pulls; index++)); do pulled "$1" "$index"; done
   heed_volumes "$1"
@@ -65,26 +68,34 @@ note_image() {
   put "$1/images.json" 0600 <<<"$text"
 }
 
+# BUILT are the names of the images that were built here, each with its content as the tag.
+BUILT=()
+
 # built builds number $2 of the plan unless an image of the same content is there.
 built() {
-  local service key image name
-  local -a services=() images=()
+  local service key image="" name
+  local -a services=()
   read_json services "$1/plan.json" ".builds[$2].services[]"
   read_text key jq -r ".builds[$2].material" "$1/plan.json"
   read_text key sha256sum <<<"$key"
   key=${key:0:12}
-  read_lines images docker_table image ls --format 'table {{.ID}}' --filter "label=berth.content=$key"
-  image=${images[0]:-}
+  for name in "${BUILT[@]}"; do
+    if [[ $name == berth/*:"$key" ]]; then image=$name; fi
+  done
   if [ -z "$image" ]; then
     image=$(image_name "${services[0]}" "$key")
     say "building ${services[0]}"
     # shellcheck disable=SC2310 # build checks each of its commands
     build "$1" "$2" "$image" "$key" 2>&1 | tee "$1/build.log" || not_built "$1" "${services[0]}"
     rm "$1/build.log"
+    BUILT+=("$image")
   fi
   for service in "${services[@]}"; do
     name=$(image_name "$service" "$key")
-    docker tag "$image" "$name"
+    if [[ " ${BUILT[*]} " != *" $name "* ]]; then
+      docker tag "$image" "$name"
+      BUILT+=("$name")
+    fi
     note_image "$1" "$service" "" "$name"
   done
 }
