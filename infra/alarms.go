@@ -127,10 +127,14 @@ const (
 	serversInService             = "GroupInServiceInstances"
 )
 
-// alarms are on what the load balancer and Auto Scaling see of the servers, every minute. A load balancer counts the servers in each
+// The first server's own metrics of the web servers, which may write none: the highest figure of all of them.
+const webMemory, webDisk, webSwap = "WebMemoryUsed", "WebDiskUsed", "WebSwapUsed"
+
+// alarms are on what the load balancer, Auto Scaling and the first server see of the servers, every minute. A load balancer counts the servers in each
 // availability zone, and the figures of a minute are those of all zones: the largest of them is what is wrong somewhere, or well
 // somewhere.
-func (s *Several) alarms() []alarm {
+func (s *Several) alarms(domain string) []alarm {
+	own := pulumi.StringMap{MetricDimension: pulumi.String(domain)}
 	balancer := pulumi.StringMap{"LoadBalancer": s.Balancer}
 	targets := pulumi.StringMap{"LoadBalancer": s.Balancer, "TargetGroup": s.TargetGroup}
 	all := []alarm{{
@@ -148,6 +152,15 @@ func (s *Several) alarms() []alarm {
 		name:        "load balancer errors",
 		description: "The load balancer has answered more than 20 requests with an error of its own in five minutes, since a server did not answer in time or closed the connection: on the first server, run sudo /opt/berth/servers.sh status and read /var/log/berth/servers.log.",
 		namespace:   elbNamespace, metric: balancerErrors, dimensions: balancer, statistic: "Sum", comparison: above, threshold: 20, period: 300, periods: 1, missing: ok,
+	}, {
+		// The highest figure of all web servers. There is none while there is no web server.
+		name:        "web server memory",
+		description: "Memory has been short on a web server for five minutes: on the first server, run sudo /opt/berth/health-check.sh, which names the web server and the command that shows what uses it, or set a larger berth:instanceType if it continues.",
+		namespace:   MetricNamespace, metric: webMemory, dimensions: own, statistic: "Average", comparison: above, threshold: 80, period: 60, periods: 5, missing: ok,
+	}, {
+		name:        "web server disk",
+		description: "The disk of a web server is nearly full and releases will soon fail on it: on the first server, run sudo /opt/berth/health-check.sh, which names the web server and the commands that show what takes the space and make room.",
+		namespace:   MetricNamespace, metric: webDisk, dimensions: own, statistic: "Maximum", comparison: above, threshold: 80, period: 60, periods: 1, missing: ok,
 	}}
 	if s.Web == 0 {
 		return all

@@ -87,6 +87,7 @@ func TestSeveralServersHaveAlarmsOfTheirOwn(t *testing.T) {
 	balancer := map[string]any{"LoadBalancer": "suffix-of:site"}
 	targets := map[string]any{"LoadBalancer": "suffix-of:site", "TargetGroup": "suffix-of:site-targets"}
 	group := map[string]any{"AutoScalingGroupName": "web-berth-production"}
+	site := map[string]any{"Domain": "app.example.com"}
 	for _, test := range []struct {
 		servers config.Servers
 		web     string
@@ -113,8 +114,10 @@ func TestSeveralServersHaveAlarmsOfTheirOwn(t *testing.T) {
 			"unhealthy server":     "AWS/ApplicationELB UnHealthyHostCount Maximum GreaterThanThreshold 0 10x60 notBreaching",
 			"no healthy server":    "AWS/ApplicationELB HealthyHostCount Maximum LessThanThreshold 1 2x60 notBreaching",
 			"load balancer errors": "AWS/ApplicationELB HTTPCode_ELB_5XX_Count Sum GreaterThanThreshold 20 1x300 notBreaching",
+			"web server memory":    "Berth WebMemoryUsed Average GreaterThanThreshold 80 5x60 notBreaching",
+			"web server disk":      "Berth WebDiskUsed Maximum GreaterThanThreshold 80 1x60 notBreaching",
 		}
-		dimensions := map[string]any{"unhealthy server": targets, "no healthy server": targets, "load balancer errors": balancer}
+		dimensions := map[string]any{"unhealthy server": targets, "no healthy server": targets, "load balancer errors": balancer, "web server memory": site, "web server disk": site}
 		if test.web != "" {
 			wanted["missing servers"] = "AWS/AutoScaling GroupInServiceInstances Maximum " + test.web + " 4x300 notBreaching"
 			dimensions["missing servers"] = group

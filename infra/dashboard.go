@@ -29,6 +29,9 @@ type widget struct {
 	Properties map[string]any `json:"properties"`
 }
 
+// alarmLine is what the alarms on shares of a server rise above.
+var alarmLine = map[string]any{"horizontal": []map[string]any{{"label": "alarm", "value": 80}}}
+
 // body is the dashboard as CloudWatch reads it: what is wrong and whether the site is up at the top, then what makes a
 // site slow, then what makes it fail weeks later.
 func (b board) body() (string, error) {
@@ -52,7 +55,7 @@ func (b board) body() (string, error) {
 		b.own("MemoryUsed", "memory", "Average"), b.own("DiskUsed", "disk", "Maximum"), b.own("SwapUsed", "swap", "Average"),
 	})
 	for _, graph := range []widget{processor, memory} {
-		graph.Properties["annotations"] = map[string]any{"horizontal": []map[string]any{{"label": "alarm", "value": 80}}}
+		graph.Properties["annotations"] = alarmLine
 	}
 	network := b.graph(16, 10, 8, "Network (bytes)", 0, 0, [][]any{b.seen("NetworkIn", "in", "Sum"), b.seen("NetworkOut", "out", "Sum")})
 	certificate := b.number(0, 16, "Certificate: life left (%), renewed at 33", b.own("CertificateLife", "%", "Minimum"))
@@ -80,20 +83,25 @@ func (b board) servers() []widget {
 	targets := func(metric, label, statistic string) []any {
 		return []any{elbNamespace, metric, "TargetGroup", b.targets, "LoadBalancer", b.balancer, map[string]any{"label": label, "stat": statistic}}
 	}
+	memory := b.graph(16, 26, 8, "Web servers: memory, disk, swap (%), the highest", 0, 100, [][]any{
+		b.own(webMemory, "memory", "Average"), b.own(webDisk, "disk", "Maximum"), b.own(webSwap, "swap", "Average"),
+	})
+	memory.Properties["annotations"] = alarmLine
 	return []widget{
 		b.graph(0, 20, 12, "All servers: requests and errors in five minutes", 0, 0, [][]any{
 			balancer("RequestCount", "requests", "Sum"), balancer("HTTPCode_Target_5XX_Count", "errors of the app", "Sum"),
 			balancer(balancerErrors, "errors of the load balancer", "Sum"),
 		}),
 		b.graph(12, 20, 12, "All servers: response time (seconds)", 0, 0, [][]any{balancer("TargetResponseTime", "19 of 20 are faster", "p95")}),
-		b.graph(0, 26, 12, "Servers, asked by the load balancer", 0, 0, [][]any{
+		b.graph(0, 26, 8, "Servers, asked by the load balancer", 0, 0, [][]any{
 			targets(healthyHosts, "answer", "Maximum"), targets(unhealthyHosts, "do not answer", "Maximum"),
 			{groupNamespace, serversInService, "AutoScalingGroupName", b.group, map[string]any{"label": "web servers in service", "stat": "Minimum"}},
 		}),
-		b.graph(12, 26, 12, "Web servers: processor (%)", 0, 100, [][]any{
+		b.graph(8, 26, 8, "Web servers: processor (%)", 0, 100, [][]any{
 			{"AWS/EC2", "CPUUtilization", "AutoScalingGroupName", b.group, map[string]any{"label": "average", "stat": "Average"}},
 			{"AWS/EC2", "CPUUtilization", "AutoScalingGroupName", b.group, map[string]any{"label": "busiest", "stat": "Maximum"}},
 		}),
+		memory,
 	}
 }
 

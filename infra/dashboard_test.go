@@ -47,7 +47,7 @@ func TestDashboardOfSeveralServers(t *testing.T) {
 	c := grow(t, watched, nil)
 	require.NoError(t, json.Unmarshal([]byte(text(c.only(t, "cloudwatch/dashboard:Dashboard"), "dashboardBody")), &several))
 	assert.Equal(t, one.Widgets[1:], several.Widgets[1:len(one.Widgets)])
-	assert.Len(t, several.Widgets[0].Properties["alarms"], 15)
+	assert.Len(t, several.Widgets[0].Properties["alarms"], 17)
 
 	shown := map[string]map[string]any{}
 	statistics := map[string][]any{}
@@ -63,10 +63,11 @@ func TestDashboardOfSeveralServers(t *testing.T) {
 			statistics[name] = append(statistics[name], metric[len(metric)-1].(map[string]any)["stat"])
 		}
 	}
-	for _, name := range []string{"unhealthy server", "no healthy server", "load balancer errors", "missing servers"} {
+	for _, name := range []string{"unhealthy server", "no healthy server", "load balancer errors", "missing servers", "web server memory", "web server disk"} {
 		a := c.named(t, "cloudwatch/metricAlarm:MetricAlarm", name)
 		assert.Equal(t, input(a, "dimensions").Mappable(), shown[text(a, "namespace")+" "+text(a, "metricName")], name)
 	}
+	assert.Equal(t, map[string]any{"Domain": "app.example.com"}, shown["Berth WebSwapUsed"])
 	balancer := map[string]any{"LoadBalancer": "suffix-of:site"}
 	for _, metric := range []string{"RequestCount", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count", "TargetResponseTime"} {
 		assert.Equal(t, balancer, shown["AWS/ApplicationELB "+metric], metric)

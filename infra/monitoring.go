@@ -89,7 +89,7 @@ func NewMonitoring(ctx *pulumi.Context, name string, args *MonitoringArgs, opts 
 	var arns pulumi.StringArray
 	all := alarms(args.Region, args.Domain, args.InstanceID, args.Burstable)
 	if args.Several != nil {
-		all = append(all, args.Several.alarms()...)
+		all = append(all, args.Several.alarms(args.Domain)...)
 	}
 	if args.Database != nil {
 		all = append(all, args.Database.alarm())

@@ -281,15 +281,17 @@ func TestFollowDoesNothingElse(t *testing.T) {
 	}
 	r.write("ps", "")
 	r.write("data/releases/abc/slot", "1\n")
+	r.meminfo(1000, 590, 200, 150)
+	r.df(percent + "echo ' 37%   12%'")
 	said, err = follow("state")
 	require.NoError(t, err, said)
-	assert.JSONEq(t, `{"release":"abc","ready":false,"settled":false,"reboot":false,"maintenance":false}`, said)
+	assert.JSONEq(t, `{"release":"abc","ready":false,"settled":false,"reboot":false,"maintenance":false,"used":{"memory":41,"swap":25,"disk":37}}`, said)
 	said, err = r.source("edge/slots.sh", "point current abc")
 	require.NoError(t, err, said)
 	r.write("data/releases/abc/released.json", "{}")
 	said, err = follow("state")
 	require.NoError(t, err, said)
-	assert.JSONEq(t, `{"release":"abc","ready":true,"settled":true,"reboot":false,"maintenance":false}`, said)
+	assert.JSONEq(t, `{"release":"abc","ready":true,"settled":true,"reboot":false,"maintenance":false,"used":{"memory":41,"swap":25,"disk":37}}`, said)
 }
 
 // TestFollowTakesInWholeReleasesAlone: half an archive, or another release, changes nothing.

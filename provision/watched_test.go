@@ -141,7 +141,7 @@ func TestTheServiceKeepsWhatItSees(t *testing.T) {
 	r := several(t)
 	r.write("data/servers/i-0a.json", `{"address":"10.0.1.7","made":"m","release":"abc"}`)
 	said, err := r.inServers(`made() { echo m; }; date() { case $1 in +%H%M) echo 1200 ;; *) command date "$@" ;; esac; }
-members() { printf '%s\n' "i-0a InService Healthy 10.0.1.7" "i-0b Pending Healthy -"; }; on() { echo '{"release":"abc","ready":true,"settled":true,"reboot":true,"maintenance":false}'; }
+members() { printf '%s\n' "i-0a InService Healthy 10.0.1.7" "i-0b Pending Healthy -"; }; on() { echo '{"release":"abc","ready":true,"settled":true,"reboot":true,"maintenance":false,"used":{"memory":41,"swap":0,"disk":37}}'; }
 look; wait; jq -c '.servers, (now - .time < 60)' "$LOOK"; jq -c '.release, .ready, .reboot, (now - .time < 60)' "$SOCKETS/i-0a.seen"
 seen_servers | jq -c '.[]'; members() { return 1; }; before=$(<"$LOOK"); look; [ "$before" = "$(<"$LOOK")" ]; forget i-0a; ls "$SOCKETS"`)
 	require.NoError(t, err, said)
@@ -151,8 +151,8 @@ true
 true
 true
 true
-{"id":"i-0a","address":"10.0.1.7","phase":"serves","said":"serves release abc","reboot":true}
-{"id":"i-0b","address":"","phase":"joins","said":"joins","reboot":false}
+{"id":"i-0a","address":"10.0.1.7","phase":"serves","said":"serves release abc","reboot":true,"used":{"memory":41,"swap":0,"disk":37}}
+{"id":"i-0b","address":"","phase":"joins","said":"joins","reboot":false,"used":null}
 bash: AWS does not say which servers there are (the lines above say why); it is asked again in 5 seconds
 look.json
 `, said)
@@ -162,6 +162,7 @@ look.json
 func TestTheStatusHasEveryServer(t *testing.T) {
 	r := watched(t, 20*time.Second)
 	r.seen("i-0b", 0, `"<a\u001b[2J>"`, true, true)
+	r.use("i-0c", 0, `{"memory":41,"swap":0,"disk":37}`)
 	r.write("data/releases/abc/released.json", `{"id":"abc","served":"2026-01-01T00:00:00Z"}`)
 	show := func(r *rebooted, how string) string {
 		t.Helper()
@@ -171,7 +172,7 @@ func TestTheStatusHasEveryServer(t *testing.T) {
 	}
 	terminal := show(r, "")
 	assert.Contains(t, terminal, "\nSERVERS\n  first server                           serves release abc\n  i-0a                                   joins\n")
-	assert.Contains(t, terminal, "\n  i-0b                  10.0.1.2         serves release <a[2J>; an update waits\n                                         for a reboot\n  i-0c                  10.0.1.3         serves release abc\n")
+	assert.Contains(t, terminal, "\n  i-0b                  10.0.1.2         serves release <a[2J>; an update waits\n                                         for a reboot\n  i-0c                  10.0.1.3         serves release abc; memory 41 %, swap\n                                         0 %, disk 37 %\n")
 	for _, line := range strings.Split(terminal, "\n") {
 		assert.LessOrEqual(t, len(line), 80, line)
 	}
@@ -181,7 +182,7 @@ func TestTheStatusHasEveryServer(t *testing.T) {
 	var state struct{ Servers []map[string]any }
 	require.NoError(t, json.Unmarshal([]byte(show(r, "--json")), &state))
 	require.Len(t, state.Servers, 4)
-	assert.Equal(t, map[string]any{"id": "i-0c", "address": "10.0.1.3", "phase": "serves", "said": "serves release abc", "reboot": false}, state.Servers[3])
+	assert.Equal(t, map[string]any{"id": "i-0c", "address": "10.0.1.3", "phase": "serves", "said": "serves release abc", "reboot": false, "used": map[string]any{"memory": 41.0, "swap": 0.0, "disk": 37.0}}, state.Servers[3])
 
 	require.NoError(t, os.Remove(filepath.Join(r.dir, "etc", "servers.json")))
 	for _, how := range []string{"", "--html", "--json"} {

@@ -45,7 +45,8 @@ const (
 	metrics = 7
 	alarms  = 12 // with that on CPU credits
 
-	severalAlarms = 4 // more of them with several servers, with that on web servers that are missing
+	severalAlarms = 6 // more of them with several servers, with that on web servers that are missing
+	webMetrics    = 3 // more of them while there is a web server
 )
 
 //go:embed prices.txt
@@ -145,7 +146,7 @@ func (p Prices) Monthly(cfg *config.Config) (parts []Part) {
 		parts = append(parts, databasePart(cfg))
 	}
 	if cfg.AlarmEmail != "" {
-		count := alarms
+		count, figures := alarms, metrics
 		if !instance.Burstable(cfg.InstanceType) {
 			count--
 		}
@@ -153,12 +154,14 @@ func (p Prices) Monthly(cfg *config.Config) (parts []Part) {
 			count += severalAlarms
 			if cfg.Servers.Min == 1 {
 				count-- // No web server is ever missing.
+			} else {
+				figures += webMetrics
 			}
 		}
 		if cfg.RDS != nil {
 			count++ // Its storage.
 		}
-		parts = append(parts, Part{"monitoring", metrics*metric + float64(count)*alarm + healthCheck + pushes})
+		parts = append(parts, Part{"monitoring", float64(figures)*metric + float64(count)*alarm + healthCheck + pushes})
 	}
 	return parts
 }

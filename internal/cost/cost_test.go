@@ -40,7 +40,8 @@ func TestTheDocumentHasTheSameFigures(t *testing.T) {
 		fmt.Sprintf("| its public IPv4 addresses, one in each of two zones | %.3f an hour | %.2f |", ipv4, balancerZones*ipv4*hours),
 		fmt.Sprintf("| one capacity unit (LCU) | %.3f an hour | %.2f |", capacity, capacity*hours),
 		fmt.Sprintf("| traffic between zones | %.2f a GB", between),
-		fmt.Sprintf("| four alarms, with `berth:alarmEmail` | %.2f | %.2f |", alarm, severalAlarms*alarm),
+		fmt.Sprintf("| six alarms, with `berth:alarmEmail` | %.2f | %.2f |", alarm, severalAlarms*alarm),
+		fmt.Sprintf("| three metrics, with `berth:alarmEmail` | %.2f | %.2f |", metric, webMetrics*metric),
 		fmt.Sprintf("| traffic out beyond 100 GB | %.2f a GB |", traffic),
 		fmt.Sprintf("| a dashboard beyond the account's third, with `berth:alarmEmail` | %.2f |", dashboard),
 	} {
@@ -107,8 +108,8 @@ func TestMonitoringIsPaidForAsItIsDeclared(t *testing.T) {
 	one := of("t3.micro", config.Servers{Min: 1, Max: 1})
 	assert.InDelta(t, 5.23, one, 1e-9)
 	assert.InDelta(t, alarm, one-of("m7i.large", config.Servers{Min: 1, Max: 1}), 1e-9)
-	assert.InDelta(t, 4*alarm, of("t3.micro", config.Servers{Min: 3, Max: 3})-one, 1e-9)
-	assert.InDelta(t, 3*alarm, of("t3.micro", config.Servers{Min: 1, Max: 3})-one, 1e-9)
+	assert.InDelta(t, 6*alarm+3*metric, of("t3.micro", config.Servers{Min: 3, Max: 3})-one, 1e-9)
+	assert.InDelta(t, 5*alarm, of("t3.micro", config.Servers{Min: 1, Max: 3})-one, 1e-9)
 }
 
 func TestSentence(t *testing.T) {

@@ -9,7 +9,7 @@
 #   follow.sh restart SERVICE       restart a service of the release that serves
 #   follow.sh maintenance on | off  as deploy.sh's
 #   follow.sh update                install Debian's security updates now
-#   follow.sh state                 {release, ready, settled, reboot}, as JSON
+#   follow.sh state                 {release, ready, settled, reboot, maintenance, used}, as JSON
 # Settings: /etc/berth/release.json, which comes with each release. A web server holds no data, and builds nothing.
 set -euo pipefail
 # shellcheck source=provision/scripts/lib.sh
@@ -36,6 +36,8 @@ source /opt/berth/release/jobs.sh
 source /opt/berth/release/prune.sh
 # shellcheck source=provision/scripts/servers/images.sh
 source /opt/berth/servers/images.sh
+# shellcheck source=provision/scripts/health/gauges.sh
+source /opt/berth/health/gauges.sh
 
 readonly LOG=/var/log/berth/release.log ROLE=$BERTH_ETC/role INCOMING=$DATA/incoming REBOOT_DUE=/run/reboot-required FETCH_LOCK=/run/berth-fetch.lock
 # The first server's registry, at this end of its connection, and the seconds for one image and for updates.
@@ -231,10 +233,10 @@ update() {
   timeout "$UPDATED_WITHIN" unattended-upgrade
 }
 
-# state prints what this server serves, whether nginx sends requests to it, whether nothing else runs, and whether an update waits for a
-# reboot.
+# state prints what this server serves, whether nginx sends requests to it, whether nothing else runs, whether an update waits for a
+# reboot, whether the maintenance page is on, and how much of the memory, the swap and the disk is in use, in per cent.
 state() {
-  local now slot="" at=starting ready=false settled=true reboot=false maintenance=false id text
+  local now slot="" at=starting ready=false settled=true reboot=false maintenance=false id used text
   local -a ids=()
   now=$(current)
   if [ -L "$SLOTS/current" ]; then read_text at readlink "$SLOTS/current"; fi
@@ -247,8 +249,11 @@ state() {
   for id in "${ids[@]}"; do [ "$id" = "$now" ] || settled=false; done
   [ ! -e "$REBOOT_DUE" ] || reboot=true
   [ ! -e "$MAINTENANCE" ] || maintenance=true
+  # A server that cannot be measured serves all the same. The reason is no part of the answer.
+  # shellcheck disable=SC2310 # gauges checks each of its commands
+  used=$(gauges 3>&2) || used=null
   # shellcheck disable=SC2016 # jq's variables
-  read_text text jq -cn --arg release "$now" --argjson ready "$ready" --argjson settled "$settled" --argjson reboot "$reboot" --argjson maintenance "$maintenance" '$ARGS.named'
+  read_text text jq -cn --arg release "$now" --argjson ready "$ready" --argjson settled "$settled" --argjson reboot "$reboot" --argjson maintenance "$maintenance" --argjson used "$used" '$ARGS.named'
   printf '%s\n' "$text"
 }
 

@@ -22,6 +22,8 @@ source /opt/berth/release/edge.sh
 source /opt/berth/release/jobs.sh
 # shellcheck source=provision/scripts/health/site.sh
 source /opt/berth/health/site.sh
+# shellcheck source=provision/scripts/health/gauges.sh
+source /opt/berth/health/gauges.sh
 # shellcheck source=provision/scripts/health/server.sh
 source /opt/berth/health/server.sh
 # shellcheck source=provision/scripts/servers/members.sh

@@ -53,10 +53,11 @@ func TestTheDashboardOfSeveralServersHasTheirLines(t *testing.T) {
 	require.NoError(t, Measured(f.service.dir, []Datapoint{
 		point("HealthyHostCount", 3, targets), point("UnHealthyHostCount", 1, map[string]string{"TargetGroup": "suffix-of:site"}),
 		point("RequestCount", 417, map[string]string{"LoadBalancer": "suffix-of:site"}),
+		{Region: "eu-central-1", Namespace: "Berth", Metric: "WebDiskUsed", Dimensions: map[string]string{"Domain": "app.example.com"}, Time: f.now.Add(-time.Minute), Value: 63},
 	}, f.now))
 	var page bytes.Buffer
 	require.NoError(t, f.service.Draw(&page))
-	for _, said := range []string{"missing servers", "Servers, asked by the load balancer", " answer 3", "requests 417", "do not answer –", "Web servers: processor (%)"} {
+	for _, said := range []string{"missing servers", "Servers, asked by the load balancer", " answer 3", "requests 417", "do not answer –", "Web servers: processor (%)", "Web servers: memory, disk, swap (%), the highest", "disk 63"} {
 		assert.Contains(t, page.String(), said)
 	}
 }

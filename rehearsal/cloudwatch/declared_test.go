@@ -208,12 +208,14 @@ func TestEveryDeclaredAlarmRisesAtItsFigureAndIsOver(t *testing.T) {
 		"no healthy server":    {seen: "HealthyHostCount", well: 1, ill: 0, periods: 2},
 		"load balancer errors": {seen: "HTTPCode_ELB_5XX_Count", well: 20, ill: 21, periods: 1},
 		"missing servers":      {seen: "GroupInServiceInstances", well: 2, ill: 1, periods: 4},
+		"web server memory":    {check: "web-memory", well: 80, ill: 81, periods: 5},
+		"web server disk":      {check: "web-disk", well: 80, ill: 81, periods: 1},
 	}
 	const domain = "app.example.com"
 	p := grow(t, domain)
 	declared := p.onto(t).account.OfType(aws.AlarmType)
 	require.Len(t, declared, len(rows), "every alarm has a row here")
-	require.Len(t, declare(t, domain).onto(t).account.OfType(aws.AlarmType), len(rows)-4, "four are of several servers")
+	require.Len(t, declare(t, domain).onto(t).account.OfType(aws.AlarmType), len(rows)-6, "six are of several servers")
 	for _, resource := range declared {
 		name := resource.ID
 		t.Run(name, func(t *testing.T) {
@@ -255,9 +257,9 @@ func (f *fixture) states() map[string]State {
 	return states
 }
 
-// sent are the names of the metrics that a server sends.
-func sent(t *testing.T) (names []string) {
-	form, err := url.ParseQuery(body(t, "app.example.com", healthy()))
+// sent are the names of the metrics that a server sends for what it found.
+func sent(t *testing.T, found checks) (names []string) {
+	form, err := url.ParseQuery(body(t, "app.example.com", found))
 	require.NoError(t, err)
 	for i := 1; form.Has(fmt.Sprintf("MetricData.member.%d.MetricName", i)); i++ {
 		names = append(names, form.Get(fmt.Sprintf("MetricData.member.%d.MetricName", i)))
@@ -268,8 +270,24 @@ func sent(t *testing.T) (names []string) {
 // TestWhatIsShownAndWatchedIsWhatTheServerSends holds the two sides of every metric's name against each other, both ways:
 // a metric costs money, so none is sent that is not used.
 func TestWhatIsShownAndWatchedIsWhatTheServerSends(t *testing.T) {
-	p := declare(t, "app.example.com")
-	var watched, shown []string
+	watched, shown := watchedAndShown(t, declare(t, "app.example.com"))
+	names := sent(t, healthy())
+	require.NotEmpty(t, names)
+	assert.ElementsMatch(t, names, watched)
+	assert.ElementsMatch(t, names, shown)
+
+	watched, shown = watchedAndShown(t, grow(t, "app.example.com"))
+	found := healthy()
+	found["web-memory"], found["web-disk"], found["web-swap"] = 40, 30, 0
+	names = sent(t, found)
+	assert.ElementsMatch(t, names, shown)
+	// A web server that swaps is short of memory, and of that there is an alarm.
+	assert.ElementsMatch(t, names, append(watched, "WebSwapUsed"))
+}
+
+// watchedAndShown are the server's own metrics that alarms are on, and those that the dashboard shows.
+func watchedAndShown(t *testing.T, p *program) (watched, shown []string) {
+	t.Helper()
 	for _, args := range p.declared {
 		switch args.TypeToken {
 		case aws.AlarmType:
@@ -291,10 +309,7 @@ func TestWhatIsShownAndWatchedIsWhatTheServerSends(t *testing.T) {
 			}
 		}
 	}
-	names := sent(t)
-	require.NotEmpty(t, names)
-	assert.ElementsMatch(t, names, watched)
-	assert.ElementsMatch(t, names, shown)
+	return watched, shown
 }
 
 // Two stacks of one name are in one account when their projects or backends differ.

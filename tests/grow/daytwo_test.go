@@ -103,8 +103,8 @@ func (s scene) looks() {
 	status := s.SSH("sudo /opt/berth/servers.sh status")
 	page, text := s.SSH("sudo /opt/berth/status.sh --html"), s.SSH("sudo /opt/berth/status.sh")
 	for _, server := range s.web("InService") {
-		assert.Regexp(t, `(?m)^`+server.ID+` .*`+now+`, ready; InService, Healthy$`, status)
-		assert.Regexp(t, server.ID+`.*serves release `+now, page)
+		assert.Regexp(t, `(?m)^`+server.ID+` .*`+now+`, ready; InService, Healthy; memory \d+ %, swap \d+ %, disk \d+ %$`, status)
+		assert.Regexp(t, server.ID+`.*serves release `+now+`; memory \d+ %, swap \d+ %, disk \d+ %<`, page)
 		assert.Contains(t, text, server.ID)
 		assert.Contains(t, s.on(server.ID, "sudo docker ps --format {{.Names}}"), "web")
 		output, err := s.TrySSH("sudo /opt/berth/servers.sh ssh "+server.ID+" 'exit 7'", "")
@@ -119,6 +119,11 @@ func (s scene) looks() {
 	require.Error(t, err)
 	assert.Contains(t, output, "[server-unknown]")
 	require.Eventually(t, func() bool { return s.Health()["servers"] == "ok" }, time.Minute, time.Second)
+	s.SSH("sudo systemctl start berth-health.service")
+	metrics := s.File("cloudwatch/metrics.json")
+	for _, metric := range []string{"WebMemoryUsed", "WebDiskUsed", "WebSwapUsed"} {
+		assert.Contains(t, metrics, `"`+metric+`"`, "CloudWatch has it")
+	}
 }
 
 // reboots has an update wait for a reboot on both web servers, and it be night.

@@ -17,7 +17,8 @@ metrics() {
     (map({key: .name, value: .value}) | from_entries) as $values
     | [["MemoryUsed", "Percent", $values.memory], ["DiskUsed", "Percent", $values.disk], ["SwapUsed", "Percent", $values.swap],
        ["UnhealthyContainers", "Count", $values.containers], ["CertificateLife", "Percent", $values.certificate],
-       ["BackupAge", "Count", $values.backup], ["HealthCheck", "None", $worst]]
+       ["BackupAge", "Count", $values.backup], ["HealthCheck", "None", $worst], ["WebMemoryUsed", "Percent", $values["web-memory"]],
+       ["WebDiskUsed", "Percent", $values["web-disk"]], ["WebSwapUsed", "Percent", $values["web-swap"]]]
     | map(select(.[2] != null))
     | ["Action=PutMetricData", "Version=2010-08-01", "Namespace=Berth"]
       + [to_entries[] | "MetricData.member.\(.key + 1)." as $at | .value as $m

@@ -26,22 +26,16 @@ server_checks() {
 there() { mountpoint -q "$DATA" && timeout 10 touch "$DATA" 2>/dev/null; }
 
 check_disk() {
-  local table used inodes advice="; see what takes it: sudo /opt/berth/log-monitor.sh sizes; make room: sudo /opt/berth/log-monitor.sh clean; or grow it: pulumi config set berth:volumeSize 30"
-  read_text table df --output=pcent,ipcent "$2"
-  # A file system without a limit on files has a dash there.
-  read -r used inodes <<<"${table#*$'\n'}"
-  used=${used%\%} inodes=${inodes%\%} inodes=${inodes/#-/0}
-  [ "$inodes" -le "$used" ] || used=$inodes
+  local used advice="; see what takes it: sudo /opt/berth/log-monitor.sh sizes; make room: sudo /opt/berth/log-monitor.sh clean; or grow it: pulumi config set berth:volumeSize 30"
+  read_text used disk_used "$2"
   [ "$used" -gt "$DISK_WARNING" ] || advice=""
   graded "$1" "$used" "$DISK_WARNING" "$DISK_CRITICAL" "$2 is $used % full$advice" "$used"
 }
 
 check_memory_use() {
-  local name value used swap worse="" advice="; see by what: docker stats; or take a bigger server: pulumi config set berth:instanceType t3.small"
-  local -A of=()
-  while read -r name value _; do of+=(["${name%:}"]="$value"); done </proc/meminfo
-  used=$((100 * (of[MemTotal] - of[MemAvailable]) / of[MemTotal]))
-  swap=$((of[SwapTotal] ? 100 * (of[SwapTotal] - of[SwapFree]) / of[SwapTotal] : 0))
+  local used swap worse="" advice="; see by what: docker stats; or take a bigger server: pulumi config set berth:instanceType t3.small"
+  read_text used memory_used
+  read -r used swap <<<"$used"
   [ "$used" -le "$MEMORY_WARNING" ] || worse=$advice
   graded memory "$used" "$MEMORY_WARNING" "$MEMORY_CRITICAL" "$used % in use$worse" "$used"
   [ "$swap" -gt "$SWAP_WARNING" ] || advice=""

@@ -45,6 +45,29 @@ check_servers() {
   fi
   [ "$severity" -gt 0 ] || advice=""
   result servers "$severity" "$text$advice" "$count"
+  check_use "$servers"
+}
+
+# check_use grades how much of the web servers of list $1 is in use, by the limits of the first server.
+check_use() {
+  local ssh="sudo /opt/berth/servers.sh ssh" another="end it in the EC2 console, and another one takes its place"
+  local memory="; see by what: $ssh ID 'sudo docker stats --no-stream'; or take bigger ones: pulumi config set berth:instanceType t3.small, pulumi up, and $another"
+  check_most memory "$MEMORY_WARNING" "$MEMORY_CRITICAL" "$memory" <<<"$1"
+  check_most swap "$SWAP_WARNING" "$SWAP_CRITICAL" "$memory" <<<"$1"
+  check_most disk "$DISK_WARNING" "$DISK_CRITICAL" "; see what takes it: $ssh ID 'sudo /opt/berth/log-monitor.sh sizes'; make room: $ssh ID 'sudo /opt/berth/log-monitor.sh clean'; or $another" <<<"$1"
+}
+
+# check_most notes what is highest of $1 among the web servers of the list on standard input, which CloudWatch gets, too. It names all
+# that are above $2; $4 is the advice for the first. Where no figure is known there is nothing to note.
+check_most() {
+  local advice=""
+  local -a most=()
+  # shellcheck disable=SC2016 # jq's variables
+  read_json most /dev/stdin 'map(select(.used) | {id, share: .used[$use]}) | sort_by(-.share) | select(. != []) | .[0].share, .[0].id,
+    ([.[0]] + map(select(.share > $limit))[1:] | map("\(.share) % on \(.id)") | join(", "))' --arg use "$1" --argjson limit "$2"
+  [ "${#most[@]}" -gt 0 ] || return 0
+  [ "${most[0]}" -le "$2" ] || advice=${4//ID/${most[1]}}
+  graded "web-$1" "${most[0]}" "$2" "$3" "most in use: ${most[2]}$advice" "${most[0]}"
 }
 
 # began prints since when the service could look: the later of the boot and of when there were several servers. $1 is now.

@@ -361,7 +361,7 @@ tell_maintenance() {
   maintain_on "$1" "$now" </dev/null
 }
 
-# server_lines prints a line for each server: its ID, address, release, and whether it is ready.
+# server_lines prints a line for each server: its ID, address, release, whether it is ready, and what of it is in use.
 server_lines() {
   local line id state health address answer now
   local -a lines=()
@@ -375,8 +375,9 @@ server_lines() {
     read -r id state health address <<<"$line"
     # shellcheck disable=SC2310 # follow_on is one command
     if answer=$(follow_on "$id" "$ANSWER_WITHIN" state </dev/null 2>/dev/null) &&
-      answer=$(jq -er '"release \(.release | if . == "" then "none" else . end), \(if .ready then "ready" else "not ready" end)"' <<<"$answer") && [ -n "$answer" ]; then
-      printf '%s %s: %s; %s, %s\n' "$id" "$address" "$answer" "$state" "$health"
+      answer=$(jq -er -L /opt/berth/status --arg aws "$state, $health" 'import "words" as words; '"$USED"'
+        "release \(.release | if . == "" then "none" else . end), \(if .ready then "ready" else "not ready" end); \($aws); \(used | words::used)"' <<<"$answer") && [ -n "$answer" ]; then
+      printf '%s %s: %s\n' "$id" "$address" "$answer"
     else
       printf '%s %s: does not answer; %s, %s\n' "$id" "$address" "$state" "$health"
     fi

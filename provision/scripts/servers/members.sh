@@ -4,7 +4,8 @@
 # settings it was provisioned; release is there once it has joined, and is the one that it settled at last.
 #
 # What the service berth-servers sees is in /run/berth/servers, which it alone writes and a boot empties: look.json is what AWS said at its last
-# look, {time, servers: [{id, state, health, address}]}, and ID.seen what a server answered at last, {time, release, ready, reboot}.
+# look, {time, servers: [{id, state, health, address}]}, and ID.seen what a server answered at last, {time, release, ready, reboot, used};
+# used is {memory, swap, disk}, in per cent, or null where the answer has no such figures.
 # shellcheck shell=bash disable=SC2034,SC2153
 set -euo pipefail
 
@@ -14,6 +15,8 @@ readonly WEB_USER=admin
 # Seconds for one request to AWS, for a server to answer, and for a short command on it.
 readonly AWS_WITHIN=20 ANSWER_WITHIN=10 ASK_WITHIN=30
 readonly LOOK=$SOCKETS/look.json
+# What an answer says of memory, swap and disk, in jq: all three in whole per cent, or null.
+readonly USED='def used: [.used | objects | {memory, swap, disk} | select(all(.[]; type == "number" and . >= 0 and . <= 100 and . == floor))][0];'
 # By key alone, and to who shows the group's host key.
 readonly PINNED=(-F none -i "$FLEET/key" -o IdentitiesOnly=yes -o UserKnownHostsFile="$FLEET/known_hosts" -o GlobalKnownHostsFile=/dev/null -o HostKeyAlias=berth-web
   -o StrictHostKeyChecking=yes -o BatchMode=yes -o ConnectTimeout="$ANSWER_WITHIN" -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -o LogLevel=ERROR)
@@ -158,7 +161,7 @@ note_look() {
 note_answer() {
   local text
   # shellcheck disable=SC2016 # jq's variables
-  read_text text jq -c --argjson time "$EPOCHSECONDS" '{time: $time, release: ((.release | strings) // ""), ready: (.ready == true), reboot: (.reboot == true)}' <<<"$2"
+  read_text text jq -c --argjson time "$EPOCHSECONDS" "$USED"'{time: $time, release: ((.release | strings) // ""), ready: (.ready == true), reboot: (.reboot == true), used: used}' <<<"$2"
   put "$SOCKETS/$1.seen" 0600 <<<"$text"
 }
 

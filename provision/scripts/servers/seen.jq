@@ -1,5 +1,6 @@
 # How each web server is, by what AWS said of it ($look), what is known of it ($known, by ID) and what it answered at last ($seen). Gives a
-# list of {id, address, phase, said, reboot}; phase is serves, joins, leaves or fails, and said the same for a person.
+# list of {id, address, phase, said, reboot, used}; phase is serves, joins, leaves or fails, and said the same for a person. used is null
+# where it is old, or the server leaves.
 # Seconds after which an answer is old, and that a switch to $current, at $switched, takes everywhere.
 180 as $old | 40 as $switches
 | def minutes: . / 60 | floor | if . == 1 then "1 minute" else "\(.) minutes" end;
@@ -13,4 +14,5 @@
      elif $last.release != $current and $last.time > $switched + $switches then ["fails", "serves \($last.release | if . == "" then "nothing" else "release \(.)" end)"]
      elif $last.ready | not then ["fails", "is not ready for requests"]
      else ["serves", "serves release \($current)"] end) as [$phase, $said]
-  | {id, address: (.address | if . == "-" then "" else . end), phase: $phase, said: $said, reboot: ($last.reboot == true)}]
+  | {id, address: (.address | if . == "-" then "" else . end), phase: $phase, said: $said, reboot: ($last.reboot == true),
+     used: (if $phase == "leaves" or $last.time < $now - $old then null else $last.used end)}]

@@ -14,8 +14,13 @@ def minute: .[0:16] | sub("T"; " ");
 
 def services: [.services[] | {name: .service, status: (.status | sub("^Up "; "up ")), kept: .outlasts}];
 
-# servers are the first and the web servers, where there are several.
-def servers: [.servers[]? | {name: .id, address, said: (.said + if .reboot then "; an update waits for a reboot" else "" end), severity: (if .phase == "fails" then 1 else 0 end)}];
+# used is what of a web server is in use.
+def used: if . == null then "memory, swap and disk are not known" else "memory \(.memory) %, swap \(.swap) %, disk \(.disk) %" end;
+
+# servers are the first, whose figures the page has elsewhere, and the web servers, where there are several.
+def servers: [.servers[]? | {name: .id, address,
+  said: (.said + (if .reboot then "; an update waits for a reboot" else "" end) + (if .used != null or (has("used") and .phase == "serves") then "; \(.used | used)" else "" end)),
+  severity: (if .phase == "fails" then 1 else 0 end)}];
 
 # gauges are the checks that are a share of something.
 def gauges: [.checks[] | select(.name | IN("disk", "root", "memory", "swap")) | {name, value: ((.value // 0) | floor), severity}];
