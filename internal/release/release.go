@@ -45,9 +45,6 @@ var deep = strings.Repeat("up/", 16)
 
 // makeWith is Make with the volumes that the images of services declare themselves, as far as they are known.
 func makeWith(ctx context.Context, cfg *config.Config, repo *git.Repository, sha string, volumes map[string][]string) (*Release, error) {
-	if err := repo.Fetch(ctx, sha); err != nil {
-		return nil, err
-	}
 	root, err := os.MkdirTemp("", "berth-preview-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the preview: %w", err)
@@ -57,7 +54,15 @@ func makeWith(ctx context.Context, cfg *config.Config, repo *git.Repository, sha
 	if err := os.MkdirAll(filepath.Dir(folder), 0o700); err != nil {
 		return nil, fmt.Errorf("make a folder for the preview: %w", err)
 	}
-	if err := repo.Checkout(ctx, sha, folder); err != nil {
+	err = repo.Checkout(ctx, sha, folder)
+	if errors.Is(err, git.ErrUnknownCommit) {
+		// Most often it is there, so that it is not looked for first.
+		if err := repo.Fetch(ctx, sha); err != nil {
+			return nil, err
+		}
+		err = repo.Checkout(ctx, sha, folder)
+	}
+	if err != nil {
 		return nil, err
 	}
 	variables, err := appVariables(ctx, cfg, repo, sha)

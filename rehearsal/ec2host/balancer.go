@@ -3,7 +3,9 @@ package ec2host
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"slices"
@@ -22,7 +24,8 @@ func (w *World) BalancerFiles() string { return w.path("balancer") }
 
 // removeBalancer removes the container of a load balancer that the account no longer holds.
 func (w *World) removeBalancer(ctx context.Context, account *aws.Account) error {
-	if len(account.OfType(aws.LoadBalancerType)) > 0 || !exists(ctx, "container", w.balancer()) {
+	// The folder is made before the container, and goes after it.
+	if _, err := os.Stat(w.BalancerFiles()); errors.Is(err, fs.ErrNotExist) || len(account.OfType(aws.LoadBalancerType)) > 0 || !exists(ctx, "container", w.balancer()) {
 		return nil
 	}
 	if _, err := docker(ctx, "", "container", "rm", "--force", "--volumes", w.balancer()); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -21,6 +22,10 @@ func (w *World) database(identifier string) string { return w.object("rds", iden
 
 // removeDatabases removes the databases that the account no longer holds, with their data.
 func (w *World) removeDatabases(ctx context.Context, account *aws.Account) error {
+	// The file is there before a database is, and for as long.
+	if _, err := os.Stat(w.hadDatabases()); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	wanted := map[string]bool{}
 	for _, database := range account.OfType(aws.DatabaseType) {
 		wanted[w.database(aws.Text(database.Outputs, "identifier"))] = true
@@ -39,8 +44,13 @@ func (w *World) removeDatabases(ctx context.Context, account *aws.Account) error
 			}
 		}
 	}
-	return nil
+	if len(wanted) > 0 {
+		return nil
+	}
+	return os.Remove(w.hadDatabases())
 }
+
+func (w *World) hadDatabases() string { return w.path("databases") }
 
 // runDatabases starts the account's databases, each at its address of the VPC and on a volume of its own, and gives each the password
 // that the account holds.
@@ -76,6 +86,9 @@ func (w *World) runDatabase(ctx context.Context, account *aws.Account, database 
 		return err
 	}
 	if err := machineimage.BuildDatabase(ctx, os.Stderr); err != nil {
+		return err
+	}
+	if err := os.WriteFile(w.hadDatabases(), nil, 0o600); err != nil {
 		return err
 	}
 	if _, err := docker(ctx, "", "volume", "create", "--label", w.label(), "--label", databaseLabel+"="+identifier, name); err != nil {

@@ -23,7 +23,7 @@ func (w *World) BuildImages(ctx context.Context, say io.Writer) error {
 			return err
 		}
 	}
-	return w.saveBaseImage(ctx)
+	return nil
 }
 
 // machineImage is what hosts start from.

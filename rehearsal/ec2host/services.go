@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"berth/rehearsal/aws"
 	"berth/rehearsal/machineimage"
 )
@@ -39,18 +41,17 @@ func (w *World) Start(ctx context.Context) error {
 			return err
 		}
 	}
+	begun, ctx := errgroup.WithContext(ctx)
+	begun.Go(func() error { return w.saveBaseImage(ctx) })
 	for _, service := range []struct {
 		container string
 		start     func(context.Context) error
 	}{{w.ebs(), w.startDisks}, {w.object("dns"), w.startDNS}, {w.object("acme"), w.startACME}, {w.object("git"), w.startGit}} {
-		if slices.Contains(up, service.container) {
-			continue
-		}
-		if err := service.start(ctx); err != nil {
-			return err
+		if !slices.Contains(up, service.container) {
+			begun.Go(func() error { return service.start(ctx) })
 		}
 	}
-	return nil
+	return begun.Wait()
 }
 
 func (w *World) startDNS(ctx context.Context) error {

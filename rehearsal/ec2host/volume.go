@@ -5,7 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"slices"
+	"path"
 	"strconv"
 	"strings"
 
@@ -43,41 +43,96 @@ func (w *World) startDisks(ctx context.Context) error {
 		machineimage.AMI, "sleep", "infinity")
 }
 
-// disks lists the ids of what has a file: volumes and snapshots.
-func (w *World) disks(ctx context.Context) ([]string, error) {
-	output, err := w.onDisks(ctx, "find", "/ebs", "-name", "*.img", "-printf", "%f\n")
+// disk is the file of a volume or a snapshot.
+type disk struct {
+	// size and shown are the bytes of the file, and those of the device, where there is one.
+	size, shown int64
+	// device is the loop device that presents the file, or "" where none does. One that is detached and that somebody still holds open
+	// is none.
+	device string
+}
+
+// listDisks prints "file ID.img BYTES" for each file, and "device DETACHED FILE DEVICE SECTORS" for each loop device of the machine.
+const listDisks = `find /ebs -name '*.img' -printf 'file %f %s\n'
+losetup --noheadings --raw --output AUTOCLEAR,BACK-FILE,NAME | while read -r detached file name; do
+  echo "device $detached $file $name $(cat "/sys/block/${name##*/}/size" 2>/dev/null)"
+done`
+
+// disks finds what has a file, volumes and snapshots, by its id. While Converge runs, it is asked for again only after a change.
+func (w *World) disks(ctx context.Context) (map[string]disk, error) {
+	if w.present != nil {
+		return w.present, nil
+	}
+	output, err := w.onDisks(ctx, "sh", "-c", listDisks)
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
-	for _, name := range lines(output) {
-		ids = append(ids, strings.TrimSuffix(name, ".img"))
+	found, err := parseDisks(lines(output))
+	if err == nil && w.converging {
+		w.present = found
 	}
-	return ids, nil
+	return found, err
+}
+
+// parseDisks reads the lines of listDisks. The ids of all rehearsals differ.
+func parseDisks(lines []string) (map[string]disk, error) {
+	found := map[string]disk{}
+	for _, line := range lines {
+		words := strings.Fields(line)
+		if len(words) != 3 || words[0] != "file" {
+			continue
+		}
+		size, err := strconv.ParseInt(words[2], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("read the size of the disk %q: %w", line, err)
+		}
+		found[strings.TrimSuffix(words[1], ".img")] = disk{size: size}
+	}
+	for _, line := range lines {
+		words := strings.Fields(line)
+		if len(words) != 5 || words[0] != "device" || words[1] != "0" {
+			continue
+		}
+		id := strings.TrimSuffix(path.Base(words[2]), ".img")
+		if one, ok := found[id]; ok {
+			sectors, err := strconv.ParseInt(words[4], 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("read the size of the device %q: %w", line, err)
+			}
+			one.device, one.shown = words[3], sectors*512
+			found[id] = one
+		}
+	}
+	return found, nil
+}
+
+// change runs one command in the storage container that changes what disks finds.
+func (w *World) change(ctx context.Context, args ...string) (string, error) {
+	w.present = nil
+	return w.onDisks(ctx, args...)
 }
 
 func (w *World) makeVolumes(ctx context.Context, account *aws.Account) error {
-	present, err := w.disks(ctx)
-	if err != nil {
-		return err
-	}
 	for _, volume := range account.OfType(volumeType) {
-		file, size := diskFile(volume.ID), strconv.Itoa(aws.Number(volume.Outputs, "size"))+"G"
-		if !slices.Contains(present, volume.ID) {
-			if snapshot := aws.Text(volume.Inputs, "snapshotId"); snapshot != "" {
-				if err := w.copyDisk(ctx, snapshot, volume.ID); err != nil {
-					return fmt.Errorf("make %s from %s: %w", volume.ID, snapshot, err)
-				}
+		present, err := w.disks(ctx)
+		if err != nil {
+			return err
+		}
+		one, there := present[volume.ID]
+		if snapshot := aws.Text(volume.Inputs, "snapshotId"); !there && snapshot != "" {
+			if err := w.copyDisk(ctx, snapshot, volume.ID); err != nil {
+				return fmt.Errorf("make %s from %s: %w", volume.ID, snapshot, err)
 			}
 		}
-		// truncate makes, grows or leaves the file; a volume never shrinks.
-		if _, err := w.onDisks(ctx, "truncate", "--size", size, file); err != nil {
-			return err
+		// truncate makes or grows the file; a volume never shrinks.
+		size := int64(aws.Number(volume.Outputs, "size")) << 30
+		if !there || one.size != size {
+			if _, err := w.change(ctx, "truncate", "--size", strconv.FormatInt(size, 10), diskFile(volume.ID)); err != nil {
+				return err
+			}
 		}
-		if device, err := w.device(ctx, volume.ID); err != nil {
-			return err
-		} else if device != "" {
-			if _, err := w.onDisks(ctx, "losetup", "--set-capacity", device); err != nil {
+		if one.device != "" && one.shown != size {
+			if _, err := w.change(ctx, "losetup", "--set-capacity", one.device); err != nil {
 				return err
 			}
 		}
@@ -92,7 +147,7 @@ func (w *World) takeSnapshots(ctx context.Context, account *aws.Account) error {
 		return err
 	}
 	for _, snapshot := range account.OfType(snapshotType) {
-		if slices.Contains(present, snapshot.ID) {
+		if _, there := present[snapshot.ID]; there {
 			continue
 		}
 		source := aws.Text(snapshot.Outputs, "volumeId")
@@ -108,7 +163,7 @@ func (w *World) takeSnapshots(ctx context.Context, account *aws.Account) error {
 // only when it is whole, since a file that is there is not made again.
 func (w *World) copyDisk(ctx context.Context, from, to string) error {
 	script := `sync; cp --sparse=always "$1" "$2.part" && mv "$2.part" "$2"`
-	_, err := w.onDisks(ctx, "sh", "-c", script, "sh", diskFile(from), diskFile(to))
+	_, err := w.change(ctx, "sh", "-c", script, "sh", diskFile(from), diskFile(to))
 	return err
 }
 
@@ -117,33 +172,18 @@ func (w *World) deleteVolumes(ctx context.Context, account *aws.Account) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range present {
+	for id := range present {
 		if _, ok := account.Resources[volumeType+"::"+id]; ok {
 			continue
 		}
 		if _, ok := account.Resources[snapshotType+"::"+id]; ok {
 			continue
 		}
-		if _, err := w.onDisks(ctx, "rm", diskFile(id)); err != nil {
+		if _, err := w.change(ctx, "rm", diskFile(id)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// device is the loop device that presents a volume's file, or "" where none does. One that is detached and that somebody
-// still holds open is none.
-func (w *World) device(ctx context.Context, id string) (string, error) {
-	output, err := w.onDisks(ctx, "losetup", "--noheadings", "--raw", "--output", "AUTOCLEAR,NAME", "--associated", diskFile(id))
-	if err != nil {
-		return "", err
-	}
-	for _, line := range lines(output) {
-		if detached, name, _ := strings.Cut(line, " "); detached == "0" {
-			return name, nil
-		}
-	}
-	return "", nil
 }
 
 // nodePath is where a Nitro instance finds a volume: udev names it by the volume's id without the hyphen.
@@ -156,12 +196,13 @@ func nodePath(volumeID string) string {
 func (w *World) attachVolumes(ctx context.Context, account *aws.Account) error {
 	for _, attachment := range account.OfType(attachmentType) {
 		id, host := aws.Text(attachment.Inputs, "volumeId"), w.host(aws.Text(attachment.Inputs, "instanceId"))
-		device, err := w.device(ctx, id)
+		present, err := w.disks(ctx)
 		if err != nil {
 			return err
 		}
+		device := present[id].device
 		if device == "" {
-			if device, err = w.onDisks(ctx, "losetup", "--find", "--show", diskFile(id)); err != nil {
+			if device, err = w.change(ctx, "losetup", "--find", "--show", diskFile(id)); err != nil {
 				return fmt.Errorf("present %s as a block device: %w", id, err)
 			}
 		}
@@ -192,15 +233,10 @@ func (w *World) detachVolumes(ctx context.Context, account *aws.Account) error {
 		return err
 	}
 	var problems []error
-	for _, id := range present {
-		if attached[id] {
-			continue
+	for id, one := range present {
+		if !attached[id] && one.device != "" {
+			problems = append(problems, w.unmount(ctx, account, id, one.device))
 		}
-		device, err := w.device(ctx, id)
-		if err == nil && device != "" {
-			err = w.unmount(ctx, account, id, device)
-		}
-		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
 }
@@ -219,7 +255,7 @@ func (w *World) unmount(ctx context.Context, account *aws.Account, id, device st
 			return err
 		}
 	}
-	_, err := w.onDisks(ctx, "losetup", "--detach", device)
+	_, err := w.change(ctx, "losetup", "--detach", device)
 	return err
 }
 
@@ -233,10 +269,6 @@ func (w *World) releaseDisks(ctx context.Context) error {
 			return err
 		}
 	}
-	present, err := w.disks(ctx)
-	if err != nil {
-		return err
-	}
 	// A device is freed when its last user goes: the hosts have to stop first.
 	hosts, err := docker(ctx, "", "container", "ls", "--quiet", "--filter", "label="+w.label(), "--filter", "label=berth.role=host")
 	if err != nil {
@@ -247,15 +279,15 @@ func (w *World) releaseDisks(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, id := range present {
-		device, err := w.device(ctx, id)
-		if err != nil {
-			return err
-		}
-		if device == "" {
+	present, err := w.disks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, one := range present {
+		if one.device == "" {
 			continue
 		}
-		if _, err := w.onDisks(ctx, "losetup", "--detach", device); err != nil {
+		if _, err := w.change(ctx, "losetup", "--detach", one.device); err != nil {
 			return err
 		}
 	}

@@ -24,9 +24,6 @@ func (r *Repository) checkout(ctx context.Context, commit, into string) (err err
 	if into, err = filepath.Abs(into); err != nil {
 		return err
 	}
-	if err := r.need(ctx, commit); err != nil {
-		return err
-	}
 	if err := r.contents(ctx, commit); err != nil {
 		return err
 	}
@@ -52,18 +49,12 @@ func (r *Repository) checkout(ctx context.Context, commit, into string) (err err
 
 // contents fetches the files of a commit that the copy lacks, all at once.
 func (r *Repository) contents(ctx context.Context, commit string) error {
-	listing, err := r.local(ctx, "", "rev-list", "--objects", "--no-object-names", "--missing=print", commit+"^{tree}")
-	if err != nil {
+	missing, err := r.absent(ctx, commit)
+	if failed := (*gitError)(nil); errors.As(err, &failed) && ctx.Err() == nil {
+		return errors.Join(r.need(ctx, commit), err)
+	}
+	if err != nil || missing == "" {
 		return err
-	}
-	var missing strings.Builder
-	for line := range strings.Lines(listing) {
-		if hash, ok := strings.CutPrefix(line, "?"); ok {
-			missing.WriteString(hash)
-		}
-	}
-	if missing.Len() == 0 {
-		return nil
 	}
 	ctx, cancel := limited(ctx)
 	defer cancel()
@@ -73,19 +64,36 @@ func (r *Repository) contents(ctx context.Context, commit string) error {
 	}
 	defer unlock()
 	// Without naming the commits that are there: the host would take it that their files are there too.
-	if err := r.download(ctx, "noop", missing.String(), "--stdin", "origin"); err != nil {
+	if err := r.download(ctx, "noop", missing, "--stdin", "origin"); err != nil {
 		return fmt.Errorf("fetch its files from %s: %w", r.cfg.Repository, err)
 	}
 	return nil
 }
 
+// absent lists the files of a commit that the copy lacks, a hash per line. The error is a gitError where it lacks the commit.
+func (r *Repository) absent(ctx context.Context, commit string) (string, error) {
+	if !fullSHA.MatchString(commit) {
+		return "", fmt.Errorf("%.100q is not the full SHA of a commit", commit)
+	}
+	listing, err := r.local(ctx, "", "rev-list", "--objects", "--no-object-names", "--missing=print", commit+"^{tree}")
+	if err != nil {
+		return "", err
+	}
+	r.lock.Lock()
+	r.known[commit] = true
+	r.lock.Unlock()
+	var missing strings.Builder
+	for line := range strings.Lines(listing) {
+		if hash, ok := strings.CutPrefix(line, "?"); ok {
+			missing.WriteString(hash)
+		}
+	}
+	return missing.String(), nil
+}
+
 // lay writes the files by way of an index of its own, as the server does.
 func (r *Repository) lay(ctx context.Context, commit, into, index string) error {
-	environment := append(isolated(), "GIT_INDEX_FILE="+index)
-	if _, err := r.git(ctx, environment, "", "--work-tree="+into, "read-tree", commit); err != nil {
-		return err
-	}
-	_, err := r.git(ctx, environment, "", "--work-tree="+into, "checkout-index", "--all")
+	_, err := r.git(ctx, append(isolated(), "GIT_INDEX_FILE="+index), "", "--work-tree="+into, "read-tree", "--reset", "-u", commit)
 	return err
 }
 
