@@ -66,7 +66,8 @@ type step struct {
 	output *pulumi.StringOutput
 }
 
-// New declares the steps for one environment and one commit, each after the one before it.
+// New declares the steps for one environment and one commit, each after the one before it. With one server the certificate is asked for
+// while the release is made: it waits for names, too, and needs nothing of it.
 func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment, release Release, opts ...pulumi.ResourceOption) (*Host, error) {
 	host := &Host{Commit: pulumi.String(release.Commit).ToStringOutput()}
 	if err := ctx.RegisterComponentResource("berth:provision:Host", "host", host, opts...); err != nil {
@@ -88,11 +89,16 @@ func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment
 			// A release may have another password of the database.
 			builder.after = append(builder.after, environment.Database.Instance)
 		}
+		if step.name == "certificate" && environment.Servers == nil {
+			builder.after = builder.edge
+		}
 		if err := builder.step(step); err != nil {
 			return nil, err
 		}
 		var err error
 		switch step.name {
+		case "edge":
+			builder.edge = builder.after
 		case "servers":
 			builder.first = builder.after
 		case "operations":
@@ -221,6 +227,8 @@ type builder struct {
 	guarded    *pulumi.ResourceHookBinding
 	// after is what the next command waits for.
 	after []pulumi.Resource
+	// edge is the command of nginx.
+	edge []pulumi.Resource
 	// first is the command that has the server be the first of several; none with one.
 	first []pulumi.Resource
 }

@@ -173,13 +173,23 @@ func TestAPreviewHandsOnTheCommit(t *testing.T) {
 
 func TestTheStepsAreThoseOfTheManualInOrder(t *testing.T) {
 	r := run(t, settings())
-	var steps []string
-	for _, name := range r.order {
-		if step, ok := strings.CutPrefix(name, "command:remote:Command "); ok {
-			steps = append(steps, step)
+	waits := map[string][]string{}
+	for name, args := range r.declared {
+		step, ok := strings.CutPrefix(name, "command:remote:Command ")
+		if !ok {
+			continue
+		}
+		waits[step] = nil
+		for _, urn := range args.RegisterRPC.GetDependencies() {
+			if _, on, ok := strings.Cut(urn, "command:remote:Command::"); ok {
+				waits[step] = append(waits[step], on)
+			}
 		}
 	}
-	assert.Equal(t, []string{"first-boot", "scripts", "volume", "packages", "firewall", "edge", "release", "operations", "certificate"}, steps)
+	assert.Equal(t, map[string][]string{
+		"first-boot": nil, "scripts": {"first-boot"}, "volume": {"scripts"}, "packages": {"volume"}, "firewall": {"packages"}, "edge": {"firewall"},
+		"release": {"edge"}, "operations": {"release"}, "certificate": {"edge"},
+	}, waits, "the certificate is asked for while the release is made")
 }
 
 func TestEveryStepIsPinnedLimitedAndFreeOfSecrets(t *testing.T) {
