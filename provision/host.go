@@ -43,10 +43,10 @@ type Host struct {
 	Steps []Step
 }
 
-// Step is a remote command of the sequence and what it printed, known when it has ended.
+// Step is a remote command of the sequence and what it printed, known when it has ended. After is the step that it waits for, "" for none.
 type Step struct {
-	Name   string
-	Output pulumi.StringOutput
+	Name, After string
+	Output      pulumi.StringOutput
 }
 
 // step is one remote command of the sequence.
@@ -90,7 +90,7 @@ func New(ctx *pulumi.Context, cfg *config.Config, environment *infra.Environment
 			builder.after = append(builder.after, environment.Database.Instance)
 		}
 		if step.name == "certificate" && environment.Servers == nil {
-			builder.after = builder.edge
+			builder.after, builder.last = builder.edge, "edge"
 		}
 		if err := builder.step(step); err != nil {
 			return nil, err
@@ -227,7 +227,8 @@ type builder struct {
 	guarded    *pulumi.ResourceHookBinding
 	// after is what the next command waits for.
 	after []pulumi.Resource
-	// edge is the command of nginx.
+	// last is the step among those, edge the command of nginx.
+	last string
 	edge []pulumi.Resource
 	// first is the command that has the server be the first of several; none with one.
 	first []pulumi.Resource
@@ -325,6 +326,7 @@ func (b *builder) pointNames(cfg *config.Config, environment *infra.Environment)
 	}
 	// It is none of the steps that an operator knows.
 	b.host.Steps = b.host.Steps[:len(b.host.Steps)-1]
+	b.last = b.host.Steps[len(b.host.Steps)-1].Name
 	if err := environment.PointNames(b.ctx, cfg, b.after); err != nil {
 		return err
 	}
@@ -355,6 +357,7 @@ func (b *builder) command(name string, triggers pulumi.Array, create, remove str
 		return nil, fmt.Errorf("declare step %s: %w", name, err)
 	}
 	b.after = []pulumi.Resource{command}
-	b.host.Steps = append(b.host.Steps, Step{name, command.Stdout})
+	b.host.Steps = append(b.host.Steps, Step{Name: name, After: b.last, Output: command.Stdout})
+	b.last = name
 	return command, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -15,10 +16,11 @@ import (
 	"berth/provision"
 )
 
-// clock notes when a step's output came, which is when the step ended.
+// clock notes when a step's output came, which is when the step ended; "" is when the first could begin.
 type clock struct {
-	names []string
-	ends  []time.Time
+	steps []provision.Step
+	lock  sync.Mutex
+	ends  map[string]time.Time
 }
 
 // summarize says at the end of an update, in full, what came of it and what is worth knowing next. The outputs below it
@@ -27,12 +29,12 @@ func summarize(ctx *pulumi.Context, cfg *config.Config, environment *infra.Envir
 	if ctx.DryRun() {
 		return next
 	}
-	watch := &clock{}
-	after := host.Ready.ApplyT(func(any) bool { return watch.note("") }).(pulumi.BoolOutput)
+	watch := &clock{steps: host.Steps, ends: map[string]time.Time{}}
+	noted := []any{host.Ready.ApplyT(func(any) bool { return watch.note("") })}
 	for _, step := range host.Steps {
-		after = pulumi.All(after, step.Output).ApplyT(func([]any) bool { return watch.note(step.Name) }).(pulumi.BoolOutput)
+		noted = append(noted, step.Output.ApplyT(func(string) bool { return watch.note(step.Name) }))
 	}
-	said := pulumi.All(after, next, environment.Address.PublicIP, host.Commit, host.CertificateOutput).ApplyT(func(all []any) (string, error) {
+	said := pulumi.All(pulumi.All(noted...), next, environment.Address.PublicIP, host.Commit, host.CertificateOutput).ApplyT(func(all []any) (string, error) {
 		text := summary(cfg, all[1].(string), all[2].(string), all[3].(string), all[4].(string), watch)
 		return all[1].(string), ctx.Log.Info(plain.Text(text), nil)
 	}).(pulumi.StringOutput)
@@ -40,7 +42,9 @@ func summarize(ctx *pulumi.Context, cfg *config.Config, environment *infra.Envir
 }
 
 func (c *clock) note(name string) bool {
-	c.names, c.ends = append(c.names, name), append(c.ends, time.Now())
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.ends[name] = time.Now()
 	return true
 }
 
@@ -48,9 +52,9 @@ func (c *clock) note(name string) bool {
 func (c *clock) ran() []string {
 	const shortest = 500 * time.Millisecond
 	var lines []string
-	for i := 1; i < len(c.ends); i++ {
-		if took := c.ends[i].Sub(c.ends[i-1]); took >= shortest {
-			lines = append(lines, fmt.Sprintf("%-12s %4.0f s", c.names[i], took.Seconds()))
+	for _, step := range c.steps {
+		if took := c.ends[step.Name].Sub(c.ends[step.After]); took >= shortest {
+			lines = append(lines, fmt.Sprintf("%-12s %4.0f s", step.Name, took.Seconds()))
 		}
 	}
 	return lines
