@@ -112,6 +112,7 @@ begin_dump() {
 }
 
 # end_dump waits for it, before anything of the data changes, and ends the release where it failed.
+# shellcheck disable=SC2034 # for deploy.sh
 end_dump() {
   local code=0
   wait "$DUMPING" || code=$?
@@ -125,13 +126,12 @@ end_dump() {
 
 # stop_dump ends it, where a check refuses the release: without a word, since that is not why.
 stop_dump() {
-  local child
-  local -a children=()
+  local child children
   [ -n "$DUMPING" ] || return 0
-  mapfile -t children < <(pgrep --parent "$DUMPING")
+  children=$(pgrep --parent "$DUMPING") || children=""
   kill "$DUMPING" 2>/dev/null || true
   wait "$DUMPING" 2>/dev/null || true
-  for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done
+  for child in $children; do kill "$child" 2>/dev/null || true; done
   rm -f "$DUMPS"/*.partial
   DUMPING=""
 }
