@@ -292,7 +292,7 @@ func TestOlderDatabasesDoNotStartOnNewerData(t *testing.T) {
 		return `compose() { echo "compose $*"; }; renew_dependents() { :; }; docker() { if [[ ${3:-} == *RestartPolicy* ]]; then echo no; else echo "docker $*" >&3; fi; }; docker_table() { echo id; }; await_ready() { echo "ready $1"; }; HEALTHY_WITHIN=9; OLD=abc; NEW=abc
 running() { ` + running + `; }; changed_data() { printf 'db changes\nfiles changes\n'; }
 source <(sed -n '/^resume()/,/^}/p;/^keep_persistent()/,/^}/p;/^kept()/,/^}/p;/^activate()/,/^}/p' scripts/deploy.sh); kept() { [ -e "$RELEASES/$1/released.json" ]; }
-for one in tell_volumes learn_routes switch_traffic create start_release verify stop_others write_release_record record switch_everywhere check_moving check_passwords foretell step check_memory give_way forget_networks check_binds prepare_binds make_mountpoints find_servers share_release prepare_servers await_servers settle_servers await_settled spare_serving begin_hashes begin_create end_create begin_images end_images; do eval "$one() { :; }"; done; STRATEGY=stop-first WEB=()
+for one in tell_volumes learn_routes switch_traffic join create start_release verify stop_others write_release_record record switch_everywhere check_moving check_passwords foretell step check_memory give_way forget_networks check_binds prepare_binds make_mountpoints find_servers share_release prepare_servers await_servers settle_servers await_settled spare_serving begin_hashes begin_create end_create begin_images end_images; do eval "$one() { :; }"; done; STRATEGY=stop-first WEB=()
 `
 	}
 	with := func(name, text string) map[string]string {

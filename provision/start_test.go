@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -86,6 +87,25 @@ func TestWhatIsBegunAheadIsOnlyAHelp(t *testing.T) {
 	output, err = withDocker(t, docker, compose("1")+changed, files())
 	require.Error(t, err)
 	assert.Contains(t, output, "nothing is done on a guess")
+}
+
+// TestReleasesFindWhatPersists in their networks: the one that goes out, and the one that serves, which an interrupted run may have left
+// without it.
+func TestReleasesFindWhatPersists(t *testing.T) {
+	const docker = `case $1 in
+ps) printf 'ID SERVICE\n1 db\n2 files\n3 db\n' ;;
+inspect) printf '%s\n' "app_default release-old_default ." "app_default ." "release-new_default release-old_default ." ;;
+network) echo "docker $*" ;;
+esac`
+	join := func(service, aliases string) string {
+		return `{"join":[{"service":"` + service + `","network":"default","aliases":[` + aliases + `]}]}`
+	}
+	output, err := withDocker(t, docker, `several() { return 1; }; join old new`, map[string]string{"old/plan.json": join("files", `"files"`), "new/plan.json": join("db", `"db","store"`)})
+	require.NoError(t, err, output)
+	assert.Equal(t, "docker network connect --alias files release-old_default 2\ndocker network connect --alias db --alias store release-new_default 1\n", output)
+	output, err = withDocker(t, strings.Replace(docker, `"app_default ." `, "", 1), `several() { return 1; }; join old`, map[string]string{"old/plan.json": join("files", `"files"`)})
+	require.Error(t, err)
+	assert.Contains(t, output, "printed 2 lines about 3, and nothing is done on a guess")
 }
 
 // TestADumpBesideChecks ends the release where it fails, with its own last word, and ends with what a check refuses.

@@ -213,7 +213,8 @@ activate() {
   if [ -n "$OLD" ] && { [ "$DATA_TOUCHED" = yes ] || [ "${#AS_IT_IS[@]}" -gt 0 ]; }; then join "$OLD"; fi
   step create
   create "$NEW"
-  join "$NEW"
+  # What an interrupted run changed may have left the one that serves without it.
+  join ${OLD:+"$OLD"} "$NEW"
   share_release "$NEW"
   if ! kept "$NEW"; then
     step migration

@@ -389,31 +389,31 @@ restore_data() {
   join "$1"
 }
 
-# join gives the stateful services their names in the networks of release $1, and its web servers, where there are any, their addresses.
+# join gives the stateful services their names in the networks of releases $@, and their web servers, where there are any, their addresses.
 join() {
-  local line service network container alias index
-  local -a lines=() ids=() services=() joined=() aliases=()
+  local release line service network container alias index
+  local -a ids=() services=() joined=() lines=() aliases=()
   local -A networks=()
-  read_json lines "$RELEASES/$1/plan.json" '.join[] | [.service, .network, (.aliases | join(" "))] | @tsv'
-  if [ "${#lines[@]}" -gt 0 ]; then
-    read_lines services named "$DATA_PROJECT"
-    ids=("${services[@]%% *}")
-    # shellcheck disable=SC2016 # docker's variables
-    [ "${#ids[@]}" -eq 0 ] || read_each joined ids docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}.'
-    for index in "${!ids[@]}"; do networks[${ids[index]}]=" ${joined[index]}"; done
-  fi
-  for line in "${lines[@]}"; do
-    IFS=$'\t' read -r service network alias <<<"$line"
-    network=release-$1_$network aliases=()
-    for alias in $alias; do aliases+=(--alias "$alias"); done
-    for container in "${services[@]}"; do
-      [ "${container#* }" = "$service" ] || continue
-      container=${container%% *}
-      [[ ${networks[$container]} == *" $network "* ]] || docker network connect "${aliases[@]}" "$network" "$container"
+  read_lines services named "$DATA_PROJECT"
+  ids=("${services[@]%% *}")
+  # shellcheck disable=SC2016 # docker's variables
+  [ "${#ids[@]}" -eq 0 ] || read_each joined ids docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}.'
+  for index in "${!ids[@]}"; do networks[${ids[index]}]=" ${joined[index]}"; done
+  for release in "$@"; do
+    read_json lines "$RELEASES/$release/plan.json" '.join[] | [.service, .network, (.aliases | join(" "))] | @tsv'
+    for line in "${lines[@]}"; do
+      IFS=$'\t' read -r service network alias <<<"$line"
+      network=release-${release}_$network aliases=()
+      for alias in $alias; do aliases+=(--alias "$alias"); done
+      for container in "${services[@]}"; do
+        [ "${container#* }" = "$service" ] || continue
+        container=${container%% *}
+        [[ ${networks[$container]} == *" $network "* ]] || docker network connect "${aliases[@]}" "$network" "$container"
+      done
     done
+    # shellcheck disable=SC2310 # it is one test
+    if several && [ -e "$RELEASES/$release/reach.json" ]; then reach "$release"; fi
   done
-  # shellcheck disable=SC2310 # it is one test
-  if several && [ -e "$RELEASES/$1/reach.json" ]; then reach "$1"; fi
 }
 
 stop_surplus_data() {
