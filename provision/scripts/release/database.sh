@@ -124,7 +124,7 @@ end_dump() {
   exit "$code"
 }
 
-# stop_dump ends it, where a check refuses the release: without a word, since that is not why.
+# stop_dump ends it, where a check refuses the release, and says nothing: that is not why.
 stop_dump() {
   local child children
   [ -n "$DUMPING" ] || return 0
