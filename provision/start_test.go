@@ -124,10 +124,18 @@ func TestADumpBesideChecks(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, output, "\n1 [cannot dump [dump-empty]; do it again]\n")
 	assert.NotContains(t, output, "after")
-	output, err = dump(`mkfifo "$DUMPS/begun"; dump_databases() { : >"$DUMPS/it.partial"; (echo >"$DUMPS/begun"; exec sleep 60) | cat; echo "not ended"; }
-begin_dump old new; read -r <"$DUMPS/begun"; before=$SECONDS; stop_dump; echo "$((SECONDS - before < 5)) [$DUMPING] $(ls "$DUMPS")"`)
+	output, err = dump(`dump_databases() { false; }; trap 'echo "$? [$SAID] [$FAILED]"' EXIT; SAID="preparing"; begin_dump old new; end_dump; echo after`)
+	require.Error(t, err)
+	assert.Contains(t, output, "1 [] []\n", "what was said before is not why")
+	assert.NotContains(t, output, "after")
+	// As a database that says nothing yet does, which is a process of a process.
+	output, err = dump(`mkfifo "$DUMPS/begun"; exec 8>"$DUMPS/lock"; flock 8
+in_database() { timeout 60 bash -c 'echo >"$0/begun"; sleep 60' "$DUMPS"; }
+dump_databases() { mkdir "$DUMPS/tmp.partial"; in_database | cat >"$DUMPS/it.partial"; echo "not ended"; }
+begin_dump old new; read -r <"$DUMPS/begun"; before=$SECONDS; stop_dump; echo "$((SECONDS - before < 5)) [$DUMPING]" $(ls "$DUMPS")
+exec 8>&-; flock --wait 5 "$DUMPS/lock" echo free`)
 	require.NoError(t, err, output)
-	assert.Equal(t, "1 [] begun\n", output)
+	assert.Equal(t, "1 [] begun lock\nfree\n", output, "nothing of it holds the lock")
 }
 
 // TestAnErrorOfTheAppsOwnShowsAllOfItsServices: where a proxy of the app's answers with 500, the reason is in what it asks.

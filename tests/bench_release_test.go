@@ -14,8 +14,7 @@ import (
 	"berth/tests/harness"
 )
 
-// timeRelease prints the seconds from pulumi up to the sentence that the release is served, for the commit $REF, and how long its
-// containers took to start.
+// timeRelease prints the seconds from pulumi up to the sentence that the release is served, for the ref $REF, and the commit that this is.
 const timeRelease = `set -euo pipefail
 pulumi config set berth:ref "$REF"
 began=$EPOCHREALTIME

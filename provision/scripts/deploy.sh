@@ -193,13 +193,13 @@ activate() {
   find_changed_data "$NEW"
   keep_persistent "$NEW"
   foretell "$NEW"
-  check_memory
   end_create "$NEW"
   if [ -n "$DUMPING" ]; then
     step dump
     end_dump
   fi
   step data
+  check_memory
   if [ "$STRATEGY" = stop-first ] && [ -n "$OLD" ]; then
     say "stopping release $OLD first, as berth:releaseStrategy wants; the site is away until the new one is ready"
     note_stopped

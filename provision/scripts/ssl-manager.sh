@@ -103,6 +103,8 @@ answered() { if [ "$1" -eq "$PASSING" ]; then echo "cannot be reached"; else ech
 install_certificate() {
   valid "$LIVE" || fail certificate-missing "there is no valid certificate in $LIVE to install; try for one: sudo /opt/berth/ssl-manager.sh generate"
   if ! [ "$TLS/current" -ef "$LIVE" ]; then serve "$LIVE"; fi
+  # A release that tries routes puts back at once what nginx refuses of them.
+  await 10 nginx -t -q 2>/dev/null || true
   reload_nginx
 }
 

@@ -418,7 +418,7 @@ allow_restarts() {
   read_lines services named "$1" --filter label=com.docker.compose.oneoff=False
   ids=("${services[@]%% *}")
   [ "${#ids[@]}" -gt 0 ] || return 0
-  read_each now ids docker inspect --format '{{.HostConfig.RestartPolicy.Name}}{{with .HostConfig.RestartPolicy.MaximumRetryCount}}:{{.}}{{end}}'
+  read_each now ids docker inspect --format '{{or .HostConfig.RestartPolicy.Name "no"}}{{with .HostConfig.RestartPolicy.MaximumRetryCount}}:{{.}}{{end}}'
   for index in "${!ids[@]}"; do
     line=${policies[${services[index]#* }]:-no}
     if [ "$line" = no ] || [ "$line" = "${now[index]}" ]; then continue; fi

@@ -35,7 +35,7 @@ changed_data() {
   if [ "${#services[@]}" -gt 0 ]; then
     read_each lines images docker image inspect --format '{{.Id}}'
     for index in "${!services[@]}"; do image_of[${services[index]}]=${lines[index]}; done
-    read_each lines ids docker inspect --format '{{index .Config.Labels "com.docker.compose.config-hash"}} {{.Image}} {{.State.Status}} {{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}'
+    read_each lines ids docker inspect --format '{{index .Config.Labels "com.docker.compose.config-hash"}} {{.Image}} {{.State.Status}} {{.State.ExitCode}} {{or .HostConfig.RestartPolicy.Name "no"}}'
     for index in "${!services[@]}"; do state_of[${services[index]}]=${lines[index]}; done
   fi
   while read -r service hash; do

@@ -96,7 +96,7 @@ dump_databases() {
   done
 }
 
-# DUMPING is what begin_dump started, DUMP_SAID the file with its last word.
+# DUMPING is what begin_dump started, DUMP_SAID the file with what it failed for.
 DUMPING="" DUMP_SAID=""
 
 # begin_dump begins dump_databases beside checks that change nothing. It holds the lock.
@@ -105,7 +105,7 @@ begin_dump() {
   DUMP_SAID=$RELEASES/$2/dump.said
   rm -f "$DUMP_SAID"
   (
-    trap 'printf "%s" "$SAID" >"$DUMP_SAID"' EXIT
+    trap '[ -z "$FAILED" ] || printf "%s" "$SAID" >"$DUMP_SAID"' EXIT
     dump_databases "$@"
   ) &
   DUMPING=$!
@@ -124,16 +124,26 @@ end_dump() {
   exit "$code"
 }
 
-# stop_dump ends it, where a check refuses the release, and says nothing: that is not why.
+# stop_dump ends it, where a check refuses the release, and says nothing: that is not why. All of its processes hold the lock.
 stop_dump() {
-  local child children
+  local all one
   [ -n "$DUMPING" ] || return 0
-  children=$(pgrep --parent "$DUMPING") || children=""
+  all=$(descendants "$DUMPING")
   kill "$DUMPING" 2>/dev/null || true
   wait "$DUMPING" 2>/dev/null || true
-  for child in $children; do kill "$child" 2>/dev/null || true; done
-  rm -f "$DUMPS"/*.partial
+  for one in $all; do kill "$one" 2>/dev/null || true; done
+  rm -rf "$DUMPS"/*.partial
   DUMPING=""
+}
+
+# descendants prints the processes that process $1 has begun, and that these have.
+descendants() {
+  local child children
+  children=$(pgrep --parent "$1") || return 0
+  for child in $children; do
+    printf '%s\n' "$child"
+    descendants "$child"
+  done
 }
 
 # dump_one dumps the database of service $3, of kind $4, whose data release $1 left, as $2 or $1 says where its files are. It never
