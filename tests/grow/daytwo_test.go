@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,10 +102,12 @@ func (s scene) looks() {
 	t := s.T()
 	now := s.SSH("sudo readlink /data/releases/current")
 	status := s.SSH("sudo /opt/berth/servers.sh status")
-	page, text := s.SSH("sudo /opt/berth/status.sh --html"), s.SSH("sudo /opt/berth/status.sh")
+	text := s.SSH("sudo /opt/berth/status.sh")
 	for _, server := range s.web("InService") {
 		assert.Regexp(t, `(?m)^`+server.ID+` .*`+now+`, ready; InService, Healthy; memory \d+ %, swap \d+ %, disk \d+ %$`, status)
-		assert.Regexp(t, server.ID+`.*serves release `+now+`; memory \d+ %, swap \d+ %, disk \d+ %<`, page)
+		// The page has what was seen last, which is a few seconds old.
+		serves := regexp.MustCompile(server.ID + `</td><td>[0-9.]+</td><td><span class=s0>serves release ` + now + `; memory \d+ %, swap \d+ %, disk \d+ %<`)
+		require.Eventually(t, func() bool { return serves.MatchString(s.SSH("sudo /opt/berth/status.sh --html")) }, time.Minute, time.Second, server.ID)
 		assert.Contains(t, text, server.ID)
 		assert.Contains(t, s.on(server.ID, "sudo docker ps --format {{.Names}}"), "web")
 		output, err := s.TrySSH("sudo /opt/berth/servers.sh ssh "+server.ID+" 'exit 7'", "")
