@@ -257,7 +257,7 @@ programs:
 	@[ -e $(BIN)/rehearsal ] || echo 'Building the rehearsal (about a minute, once)'
 	@cd rehearsal && CGO_ENABLED=0 go build -ldflags '-s -w' -o $(BIN)/ . ./cmd/... github.com/letsencrypt/pebble/v2/cmd/pebble $(WITHOUT_DOWNLOADS)
 
-# Of the standard library alone, it is there long before the rest.
+# Of the standard library and the scripts alone, it is there long before the rest.
 images:
 	@mkdir -p $(BIN)
 	@cd rehearsal && CGO_ENABLED=0 go build -ldflags '-s -w' -o $(BIN)/rehearsal-images ./machineimage/make && $(BIN)/rehearsal-images $(WARM) $(CACHE)/packages

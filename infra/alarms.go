@@ -130,9 +130,9 @@ const (
 // The first server's own metrics of the web servers, which may write none: the highest figure of all of them.
 const webMemory, webDisk, webSwap = "WebMemoryUsed", "WebDiskUsed", "WebSwapUsed"
 
-// alarms are on what the load balancer, Auto Scaling and the first server see of the servers, every minute. A load balancer counts the servers in each
-// availability zone, and the figures of a minute are those of all zones: the largest of them is what is wrong somewhere, or well
-// somewhere.
+// alarms are on what the load balancer, Auto Scaling and the first server see of the servers, every minute. A load balancer counts the
+// servers in each availability zone, and the figures of a minute are those of all zones: the largest of them is what is wrong somewhere,
+// or well somewhere.
 func (s *Several) alarms(domain string) []alarm {
 	own := pulumi.StringMap{MetricDimension: pulumi.String(domain)}
 	balancer := pulumi.StringMap{"LoadBalancer": s.Balancer}

@@ -120,7 +120,7 @@ func TestADumpBesideChecks(t *testing.T) {
 	output, err = dump(`begin_dump "" new; end_dump() { echo never; }; [ -z "$DUMPING" ] || end_dump; echo after`)
 	require.NoError(t, err, output)
 	assert.Equal(t, "after\n", output, "a first release has nothing to dump")
-	output, err = dump(`dump_databases() { fail dump-empty "cannot dump; do it again"; }; trap 'echo "$? [$SAID]"' EXIT; begin_dump old new; sleep 0.1; SAID="a check"; end_dump; echo after`)
+	output, err = dump(`dump_databases() { fail dump-empty "cannot dump; do it again"; }; trap 'echo "$? [$SAID]"' EXIT; begin_dump old new; SAID="a check"; end_dump; echo after`)
 	require.Error(t, err)
 	assert.Contains(t, output, "\n1 [cannot dump [dump-empty]; do it again]\n")
 	assert.NotContains(t, output, "after")

@@ -53,22 +53,23 @@ type disk struct {
 }
 
 // listDisks prints "file ID.img BYTES" for each file, and "device DETACHED FILE DEVICE SECTORS" for each loop device of the machine.
-const listDisks = `find /ebs -name '*.img' -printf 'file %f %s\n'
+const listDisks = `set -euo pipefail
+find /ebs -name '*.img' -printf 'file %f %s\n'
 losetup --noheadings --raw --output AUTOCLEAR,BACK-FILE,NAME | while read -r detached file name; do
-  echo "device $detached $file $name $(cat "/sys/block/${name##*/}/size" 2>/dev/null)"
+  echo "device $detached $file $name $(cat "/sys/block/${name##*/}/size" 2>/dev/null || true)"
 done`
 
-// disks finds what has a file, volumes and snapshots, by its id. While Converge runs, it is asked for again only after a change.
+// disks finds what has a file, volumes and snapshots, by its id. It looks again only after a change, and when Converge begins.
 func (w *World) disks(ctx context.Context) (map[string]disk, error) {
 	if w.present != nil {
 		return w.present, nil
 	}
-	output, err := w.onDisks(ctx, "sh", "-c", listDisks)
+	output, err := w.onDisks(ctx, "bash", "-c", listDisks)
 	if err != nil {
 		return nil, err
 	}
 	found, err := parseDisks(lines(output))
-	if err == nil && w.converging {
+	if err == nil {
 		w.present = found
 	}
 	return found, err
@@ -90,14 +91,14 @@ func parseDisks(lines []string) (map[string]disk, error) {
 	}
 	for _, line := range lines {
 		words := strings.Fields(line)
-		if len(words) != 5 || words[0] != "device" || words[1] != "0" {
+		if len(words) < 3 || words[0] != "device" || words[1] != "0" {
 			continue
 		}
 		id := strings.TrimSuffix(path.Base(words[2]), ".img")
 		if one, ok := found[id]; ok {
-			sectors, err := strconv.ParseInt(words[4], 10, 64)
-			if err != nil {
-				return nil, fmt.Errorf("read the size of the device %q: %w", line, err)
+			sectors, err := strconv.ParseInt(words[len(words)-1], 10, 64)
+			if err != nil || len(words) != 5 {
+				return nil, fmt.Errorf("read the size of the device %q", line)
 			}
 			one.device, one.shown = words[3], sectors*512
 			found[id] = one
@@ -279,6 +280,7 @@ func (w *World) releaseDisks(ctx context.Context) error {
 			return err
 		}
 	}
+	w.present = nil
 	present, err := w.disks(ctx)
 	if err != nil {
 		return err

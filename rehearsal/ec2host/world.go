@@ -28,9 +28,8 @@ type World struct {
 	// Internet is the Docker network of its public addresses. Start chooses one that is free where there is none yet.
 	Internet aws.Internet
 
-	// present are the disks while Converge runs, nil where they have to be looked for.
-	present    map[string]disk
-	converging bool
+	// present are the disks, nil where they have to be looked for.
+	present map[string]disk
 }
 
 // nameServer and authority are the addresses of the name server and of the certificate authority.
@@ -60,8 +59,7 @@ func (w *World) path(parts ...string) string {
 // Converge makes hosts, disks and networks match the account. What the account no longer holds goes first, so that
 // an address or a disk is free for what comes; a snapshot is taken before the disk it was taken of goes.
 func (w *World) Converge(ctx context.Context, account *aws.Account) error {
-	w.converging, w.present = true, nil
-	defer func() { w.converging, w.present = false, nil }()
+	w.present = nil
 	steps := []struct {
 		name string
 		run  func(context.Context, *aws.Account) error

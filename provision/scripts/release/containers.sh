@@ -410,7 +410,7 @@ stop_for_good() {
 
 # allow_restarts gives the containers of project $1 back the restart policies that compose file $2 names.
 allow_restarts() {
-  local line index
+  local line index policy
   local -a lines=() services=() ids=() now=()
   local -A policies=() wanted=()
   read_json lines "$2" '.services | to_entries[] | "\(.key) \(.value.restart // "no")"'
@@ -420,13 +420,12 @@ allow_restarts() {
   [ "${#ids[@]}" -gt 0 ] || return 0
   read_each now ids docker inspect --format '{{or .HostConfig.RestartPolicy.Name "no"}}{{with .HostConfig.RestartPolicy.MaximumRetryCount}}:{{.}}{{end}}'
   for index in "${!ids[@]}"; do
-    line=${policies[${services[index]#* }]:-no}
-    if [ "$line" = no ] || [ "$line" = "${now[index]}" ]; then continue; fi
-    wanted[$line]+=" ${ids[index]}"
+    policy=${policies[${services[index]#* }]:-no}
+    if [ "$policy" != no ] && [ "$policy" != "${now[index]}" ]; then wanted[$policy]+=" ${ids[index]}"; fi
   done
-  for line in "${!wanted[@]}"; do
-    read -r -a ids <<<"${wanted[$line]}"
-    docker update --restart "$line" "${ids[@]}" >/dev/null
+  for policy in "${!wanted[@]}"; do
+    read -r -a ids <<<"${wanted[$policy]}"
+    docker update --restart "$policy" "${ids[@]}" >/dev/null
   done
 }
 

@@ -25,7 +25,7 @@ changed_data() {
   read_lines lines named "$DATA_PROJECT"
   for line in "${lines[@]}"; do
     service=${line#* }
-    : "${container[${service:-?}]:=${line%% *}}"
+    : "${container[$service]:=${line%% *}}"
   done
   read_json lines "$RELEASES/$1/data.json" '.services | to_entries[] | "\(.key) \(.value.image)"'
   for line in "${lines[@]}"; do

@@ -30,7 +30,7 @@ heed_volumes() {
     declared=$(docker image inspect --format '{{json .Config.Volumes}}' "${images[@]}") || declared=""
     mapfile -t lines <<<"$declared"
     if [ -z "$declared" ] || [ "${#lines[@]}" -ne "${#images[@]}" ]; then
-      fail image-volumes-unknown "Docker does not say what the images of ${services[*]} declare; what runs is left as it was"
+      fail image-volumes-unknown "Docker does not say what the images of ${services[*]} declare; what runs is left as it was; look with: sudo docker image ls; then run it again"
     fi
     # shellcheck disable=SC2016 # jq's variables
     read_text found jq --slurp '[$ARGS.positional, .] | transpose | map(select((.[1] // {}) != {}) | {key: .[0], value: (.[1] | keys)}) | from_entries' --args "${services[@]}" <<<"$declared"

@@ -178,8 +178,8 @@ keep_files() {
 running() { docker_table ps --no-trunc --format 'table {{.ID}}' --filter "label=com.docker.compose.project=$1" ${2:+--filter "label=com.docker.compose.service=$2"}; }
 containers() { docker_table ps --all --no-trunc --format 'table {{.ID}}' --filter "label=com.docker.compose.project=$1" ${2:+--filter "label=com.docker.compose.service=$2"}; }
 
-# named prints "ID SERVICE" for each container of project $1, the newest first; further arguments are those of docker ps.
-named() { docker_table ps --all --no-trunc --format 'table {{.ID}} {{.Label "com.docker.compose.service"}}' --filter "label=com.docker.compose.project=$1" "${@:2}"; }
+# named prints "ID SERVICE" for each container of a service of project $1, the newest first; further arguments are those of docker ps.
+named() { docker_table ps --all --no-trunc --format 'table {{.ID}} {{.Label "com.docker.compose.service"}}' --filter "label=com.docker.compose.project=$1" --filter label=com.docker.compose.service "${@:2}"; }
 
 # lasting prints the containers of project $1 and service $2 that are there to stay: not those of one command (deploy.sh run). Docker
 # gives these no restart policy, and nobody waits for them; they are stopped and removed with the rest.
